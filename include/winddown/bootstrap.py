@@ -1,0 +1,213 @@
+"""Composition root: settings and connections become stores, ledger, keys and clock. Nothing else builds them.
+
+A store's connection is ``<name>`` for reading; its effects use ``<name>__mark`` (freeze, quarantine, restore) and
+``<name>__purge`` (purge, sanitise), its inspector ``<name>__inspect``, a backup drill ``<name>__scratch``. Each is a
+credential of its own, so a worker that may only mark cannot purge.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from winddown import __version__
+from winddown.archive.keys import CaseKeys
+from winddown.connections import ConnectionParameters, Connections, FileConnections
+from winddown.control.authority import Authority
+from winddown.control.engine import open_control, upgrade
+from winddown.control.ledger import Ledger
+from winddown.control.repository import Repository
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.case import Case, StoreDeclaration
+from winddown.domain.errors import Refused
+from winddown.evidence.signing import Signer
+from winddown.inspection.postgresql import PostgresInspector
+from winddown.inspection.s3 import S3Inspector
+from winddown.ports import Clock, Inspector, Store
+from winddown.rules.loader import load_pack
+from winddown.settings import Settings, load
+from winddown.stages.deployment import Deployment, Systems
+from winddown.stores.objects.s3 import S3Store
+from winddown.stores.sql.drill import PostgresDrill
+from winddown.stores.sql.postgresql import PostgresStore
+
+_SUFFIX = {
+    Power.FREEZE: "__mark",
+    Power.QUARANTINE: "__mark",
+    Power.RESTORE: "__mark",
+    Power.PURGE: "__purge",
+    Power.SANITISE: "__purge",
+}
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        return datetime.now(UTC)
+
+
+def deploy(
+    connections: Connections | None = None, *, settings: Settings | None = None, clock: Clock | None = None
+) -> Deployment:
+    """Build a deployment and bring its control database up to date.
+
+    Without ``connections``, they are read from the file that the settings name; raises Refused when there is none.
+    """
+    settings = settings or load()
+    clock = clock or SystemClock()
+    if connections is None:
+        if settings.connections is None:
+            raise Refused(
+                "no connections are known outside Airflow", next_step="set WINDDOWN_CONNECTIONS to a JSON file"
+            )
+        connections = FileConnections(settings.connections)
+    settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_control(settings.control_url)
+    upgrade(engine)
+    ledger = Ledger(engine, clock=clock)
+    authority = Authority(engine, ledger=ledger, clock=clock)
+    found = connections
+    return Deployment(
+        settings=settings,
+        clock=clock,
+        control=Repository(engine, clock=clock),
+        ledger=ledger,
+        authority=authority,
+        pack=load_pack("cn"),
+        systems=_remembered(lambda case: _systems(case, found, authority, settings)),
+        connection_exists=lambda name: found.find(name) is not None,
+        keys=cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys")),
+        signer=cache(lambda: _signer(settings.workspace / "signing.key")),
+        code_version=f"{__version__}+{_code_digest()[:16]}",
+    )
+
+
+def _remembered(build: Callable[[Case], Systems]) -> Callable[[Case], Systems]:
+    """Build the systems of a case once a process; a changed case gets new ones."""
+    known: dict[str, tuple[Case, Systems]] = {}
+
+    def systems(case: Case) -> Systems:
+        if case.id not in known or known[case.id][0] != case:
+            known[case.id] = (case, build(case))
+        return known[case.id][1]
+
+    return systems
+
+
+def _systems(case: Case, connections: Connections, authority: Authority, settings: Settings) -> Systems:
+    stores: dict[str, Store] = {}
+    inspectors: dict[str, Inspector] = {}
+    drills: dict[str, PostgresDrill] = {}
+    for declaration in case.stores:
+        if declaration.kind == "postgresql":
+            stores[declaration.name] = PostgresStore(
+                declaration.name,
+                reader=_engine(_parameters(connections, declaration, "")),
+                unlock=_unlock(authority, connections, declaration, _engine),
+            )
+            inspectors[declaration.name] = PostgresInspector(
+                declaration.name, engine=_engine(_parameters(connections, declaration, "__inspect"))
+            )
+            drills[declaration.name] = PostgresDrill(
+                declaration.name,
+                _url(_parameters(connections, declaration, "__scratch")),
+                bin_folder=settings.postgres_bin,
+            )
+        else:
+            stores[declaration.name] = S3Store(
+                declaration.name,
+                bucket=declaration.bucket,
+                reader=_client(_parameters(connections, declaration, "")),
+                unlock=_unlock(authority, connections, declaration, _client),
+            )
+            inspectors[declaration.name] = S3Inspector(
+                declaration.name,
+                bucket=declaration.bucket,
+                client=_client(_parameters(connections, declaration, "__inspect")),
+                set_apart=[
+                    entry.collection.name
+                    for entry in case.register
+                    if entry.backup is not None and entry.collection.store == declaration.name
+                ],
+            )
+    return Systems(stores, inspectors, drills)
+
+
+def _unlock(
+    authority: Authority,
+    connections: Connections,
+    declaration: StoreDeclaration,
+    build: Callable[[ConnectionParameters], Any],
+) -> Callable[[Authorization], Any]:
+    def unlock(authorization: Authorization) -> Any:
+        if authorization.store != declaration.name:
+            raise Refused(f"an authorization for {authorization.store} does not open {declaration.name}")
+        authority.redeem(authorization)
+        return build(_parameters(connections, declaration, _SUFFIX[authorization.power]))
+
+    return unlock
+
+
+def _parameters(connections: Connections, declaration: StoreDeclaration, suffix: str) -> ConnectionParameters:
+    name = declaration.connection + suffix
+    found = connections.find(name)
+    if found is None:
+        raise Refused(
+            f"connection {name!r} is unknown, so store {declaration.name} cannot be opened for it",
+            rule="separate credentials",
+            next_step=f"create the connection {name}",
+        )
+    return found
+
+
+def _url(parameters: ConnectionParameters) -> str:
+    scheme, _, rest = parameters.url.partition("://")
+    if not scheme.startswith("postgres") or not rest:
+        raise Refused("a PostgreSQL store's connection has no PostgreSQL URL")
+    return f"postgresql+psycopg://{rest}"
+
+
+def _engine(parameters: ConnectionParameters) -> Engine:
+    # No pool: a credential is held for one act. Parameters hold keys of records and stay out of messages.
+    return create_engine(
+        make_url(_url(parameters)), poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 10}
+    )
+
+
+def _client(parameters: ConnectionParameters) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=parameters.endpoint_url or None,
+        aws_access_key_id=parameters.access_key,
+        aws_secret_access_key=parameters.secret_key,
+        region_name=parameters.region or None,
+        config=Config(retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=10, read_timeout=60),
+    )
+
+
+def _signer(path: Path) -> Signer:
+    if not path.exists():
+        try:
+            return Signer.create(path, name="winddown")
+        except Refused:
+            pass  # another process was first; its key is the one
+    return Signer.load(path, name="winddown")
+
+
+@cache
+def _code_digest() -> str:
+    """Digest over the package's own source: a plan says which program made it."""
+    package = Path(__file__).parent
+    hasher = hashlib.sha256()
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml"), *package.rglob("*.html")]):
+        hasher.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()

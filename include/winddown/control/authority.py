@@ -1,0 +1,326 @@
+"""Mints and spends authorizations. Nothing else in the product can.
+
+Design, idea 1: the DAG is choreography, never authority. Whatever a task was told, what it may do is read here, inside
+one transaction that locks the holds, from plan, approvals, caps, receipts, switch and clock in the control database.
+The same transaction writes the ledger's intent, so there is no effect without one.
+"""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from winddown.control import tables
+from winddown.control.ledger import Ledger, stamp
+from winddown.control.repository import load_holds, load_plan
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.errors import Refused
+from winddown.domain.hold import holds_digest
+from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.receipt import Receipt
+from winddown.ports import Clock
+
+LIFETIME = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One intended effect. The id is the same for every attempt, so a repeat finds the earlier intent."""
+
+    case: str
+    plan_id: str
+    order_id: str
+    power: Power
+    store: str
+    batch: int
+    batch_digest: str
+    records: int
+
+    @property
+    def id(self) -> str:
+        """Deterministic name of the effect."""
+        return f"{self.plan_id or self.case}/{self.order_id}/{self.power}/{self.batch}"
+
+
+def effect_of(plan: Plan, order: Order, batch: Batch, power: Power) -> Effect:
+    """Name the effect of a power on one batch of an order."""
+    return Effect(
+        case=plan.case,
+        plan_id=plan.id,
+        order_id=order.id,
+        power=power,
+        store=order.collection.store,
+        batch=batch.index,
+        batch_digest=batch.digest,
+        records=batch.records,
+    )
+
+
+class Authority:
+    """The one door between a plan and a store."""
+
+    def __init__(self, engine: Engine, *, ledger: Ledger, clock: Clock) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._clock = clock
+
+    def authorize(self, effect: Effect, *, actor: str) -> Authorization:
+        """Check everything that could stand against an effect, write its intent, and mint the right to do it once.
+
+        Raises Refused with every objection when there is one. Restoring is checked against nothing but the plan's
+        existence: undo must not wait.
+        """
+        now = self._clock.now()
+        with self._engine.begin() as connection:
+            objections = self._objections(connection, effect, now)
+            if objections:
+                raise Refused(
+                    f"{effect.power} of {effect.order_id} batch {effect.batch} is not authorised: "
+                    + "; ".join(objections),
+                    rule="control.authorize",
+                    next_step="resolve each objection, then run the stage again",
+                )
+            nonce = secrets.token_hex(16)
+            expires_at = now + LIFETIME
+            connection.execute(
+                insert(tables.authorization).values(
+                    nonce=nonce,
+                    case_id=effect.case,
+                    power=effect.power,
+                    store=effect.store,
+                    target=effect.order_id,
+                    batch_digest=effect.batch_digest,
+                    expires_at=stamp(expires_at),
+                )
+            )
+            self._record(connection, effect, "intent", records=effect.records, receipt="{}")
+            self._ledger.append_within(
+                connection,
+                effect.case,
+                "intent",
+                _body(effect) | {"records": effect.records, "nonce": nonce},
+                actor=actor,
+            )
+        return Authorization(
+            power=effect.power,
+            case=effect.case,
+            store=effect.store,
+            target=effect.order_id,
+            batch_digest=effect.batch_digest,
+            nonce=nonce,
+            expires_at=expires_at,
+        )
+
+    def redeem(self, authorization: Authorization) -> None:
+        """Spend an authorization; raises Refused when it is unknown, changed, expired or already spent."""
+        table = tables.authorization
+        with self._engine.begin() as connection:
+            spent = connection.execute(
+                update(table)
+                .where(
+                    table.c.nonce == authorization.nonce,
+                    table.c.case_id == authorization.case,
+                    table.c.power == authorization.power,
+                    table.c.store == authorization.store,
+                    table.c.target == authorization.target,
+                    table.c.batch_digest == authorization.batch_digest,
+                    table.c.expires_at > stamp(self._clock.now()),
+                    table.c.redeemed_at.is_(None),
+                )
+                .values(redeemed_at=stamp(self._clock.now()))
+            ).rowcount
+        if spent != 1:
+            raise Refused(
+                f"the authorization to {authorization.power} {authorization.target} is unknown, spent or expired",
+                rule="single-use authorization",
+                next_step="run the stage again; it asks for a new one",
+            )
+
+    def close(self, effect: Effect, *, state: str, receipt: Receipt, read_back: str, actor: str) -> None:
+        """Close an intent as ``done`` or ``unknown``, with what another path read back."""
+        with self._engine.begin() as connection:
+            self._record(connection, effect, state, records=receipt.records, receipt=json.dumps(asdict(receipt)))
+            if effect.power is Power.RESTORE and state == "done":
+                # What was brought back has no quarantine receipt any more: it cannot be purged without a new one.
+                connection.execute(
+                    update(tables.effect)
+                    .where(
+                        tables.effect.c.plan_id == effect.plan_id,
+                        tables.effect.c.order_id == effect.order_id,
+                        tables.effect.c.batch == effect.batch,
+                        tables.effect.c.power == Power.QUARANTINE,
+                    )
+                    .values(state="restored")
+                )
+            self._ledger.append_within(
+                connection,
+                effect.case,
+                state,
+                _body(effect) | {"records": receipt.records, "read_back": read_back},
+                actor=actor,
+            )
+
+    def state(self, effect: Effect) -> str | None:
+        """intent, done, unknown, or None when the effect was never intended."""
+        table = tables.effect
+        with self._engine.begin() as connection:
+            return connection.execute(select(table.c.state).where(table.c.effect_id == effect.id)).scalar()
+
+    def receipt(self, effect: Effect) -> Receipt | None:
+        """The receipt with which an effect was closed, or None."""
+        table = tables.effect
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                select(table.c.receipt).where(table.c.effect_id == effect.id, table.c.state == "done")
+            ).one_or_none()
+        if row is None:
+            return None
+        found = json.loads(row.receipt)
+        return Receipt(**found | {"details": tuple((name, value) for name, value in found["details"])})
+
+    def _record(self, connection: Connection, effect: Effect, state: str, *, records: int, receipt: str) -> None:
+        table = tables.effect
+        values = {"state": state, "records": records, "receipt": receipt, "changed_at": stamp(self._clock.now())}
+        changed = connection.execute(update(table).where(table.c.effect_id == effect.id).values(**values)).rowcount
+        if not changed:
+            connection.execute(
+                insert(table).values(
+                    effect_id=effect.id,
+                    case_id=effect.case,
+                    plan_id=effect.plan_id,
+                    order_id=effect.order_id,
+                    power=effect.power,
+                    batch=effect.batch,
+                    **values,
+                )
+            )
+
+    # -- what can stand against an effect ------------------------------------------------------------------------
+
+    def _objections(self, connection: Connection, effect: Effect, now: datetime) -> list[str]:
+        if effect.power is Power.RESTORE:
+            return []
+        stopped = connection.execute(select(tables.switch).where(tables.switch.c.case_id == effect.case)).one_or_none()
+        if stopped is not None:
+            return [f"the kill switch was turned on by {stopped.stopped_by} at {stopped.stopped_at}"]
+        if effect.power is Power.FREEZE:
+            return []  # reversible, keeps everything, and must come before the snapshot that a plan rests on
+        plan = load_plan(connection, effect.plan_id)
+        objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan)]
+        if effect.power is Power.SANITISE:
+            return objections + _unpurged_objections(connection, plan, effect.store)
+        order = plan.order(effect.order_id)
+        return [
+            *objections,
+            *_batch_objections(order, effect),
+            *_acknowledgement_objections(connection, plan, order),
+            *(_purge_objections(connection, plan, effect, now) if effect.power is Power.PURGE else ()),
+        ]
+
+
+def _plan_objections(connection: Connection, plan: Plan) -> list[str]:
+    state = connection.execute(select(tables.plan.c.state).where(tables.plan.c.plan_id == plan.id)).scalar_one()
+    objections = [] if state == "open" else [f"plan {plan.id} is {state}"]
+    if holds_digest(load_holds(connection, plan.case)) != plan.holds_digest:
+        objections.append(f"the holds changed after plan {plan.id} was made: restore what they cover and plan again")
+    return objections
+
+
+def _approval_objections(connection: Connection, plan: Plan) -> list[str]:
+    rows = connection.execute(select(tables.approval).where(tables.approval.c.plan_id == plan.id)).all()
+    valid = [row for row in rows if row.plan_digest == plan.digest]
+    objections = []
+    if len({row.person for row in valid}) < plan.approvals_needed:
+        objections.append(
+            f"plan {plan.id}: {len(valid)} approvals of its digest, {plan.approvals_needed} distinct people are needed"
+        )
+    missing = set(plan.approver_roles) - {row.role for row in valid}
+    if missing:
+        objections.append(f"plan {plan.id} has no approval by {', '.join(sorted(missing))}")
+    return objections
+
+
+def _batch_objections(order: Order, effect: Effect) -> list[str]:
+    digests = order.selection.batch_digests
+    if effect.batch >= len(digests) or digests[effect.batch] != effect.batch_digest:
+        return [f"batch {effect.batch} of order {order.id} is not the approved one"]
+    wanted = {Power.SEAL} if order.act is Act.SEAL else {Power.QUARANTINE, Power.PURGE}
+    return [] if effect.power in wanted else [f"order {order.id} is a {order.act}, not a {effect.power}"]
+
+
+def _acknowledgement_objections(connection: Connection, plan: Plan, order: Order) -> list[str]:
+    table = tables.acknowledgement
+    have = {
+        row.order_id for row in connection.execute(select(table.c.order_id).where(table.c.plan_id == plan.id)).all()
+    }
+    return [
+        f"order {order.id} waits for the custodian's receipt of {need}" for need in order.requires if need not in have
+    ]
+
+
+def _purge_objections(connection: Connection, plan: Plan, effect: Effect, now: datetime) -> list[str]:
+    table = tables.effect
+    quarantined = connection.execute(
+        select(table).where(
+            table.c.plan_id == plan.id,
+            table.c.order_id == effect.order_id,
+            table.c.power == Power.QUARANTINE,
+            table.c.batch == effect.batch,
+            table.c.state == "done",
+        )
+    ).one_or_none()
+    if quarantined is None:
+        return [f"batch {effect.batch} of order {effect.order_id} has no quarantine receipt"]
+    objections = []
+    since = datetime.fromisoformat(quarantined.changed_at).astimezone(UTC)
+    due = since + timedelta(seconds=plan.grace_seconds)
+    if now < due:
+        objections.append(f"grace ends at {stamp(due)}")
+    if quarantined.records != effect.records:
+        objections.append(f"quarantine took {quarantined.records} records, the batch names {effect.records}")
+    purged = connection.execute(
+        select(func.coalesce(func.sum(table.c.records), 0)).where(
+            table.c.plan_id == plan.id,
+            table.c.order_id == effect.order_id,
+            table.c.power == Power.PURGE,
+            table.c.batch != effect.batch,
+        )
+    ).scalar_one()
+    limit = plan.order(effect.order_id).record_count_max
+    if purged + effect.records > limit:
+        objections.append(f"{purged} + {effect.records} records exceed the order's maximum {limit}")
+    return objections
+
+
+def _unpurged_objections(connection: Connection, plan: Plan, store: str) -> list[str]:
+    table = tables.effect
+    done = {
+        (row.order_id, row.batch)
+        for row in connection.execute(
+            select(table.c.order_id, table.c.batch).where(
+                table.c.plan_id == plan.id, table.c.power == Power.PURGE, table.c.state == "done"
+            )
+        )
+    }
+    open_batches = [
+        f"{order.id}/{index}"
+        for order in plan.orders
+        if order.collection.store == store and order.act is not Act.SEAL
+        for index in range(len(order.selection.batch_digests))
+        if (order.id, index) not in done
+    ]
+    return [f"not yet purged: {', '.join(open_batches)}"] if open_batches else []
+
+
+def _body(effect: Effect) -> dict[str, object]:
+    return {
+        "effect": effect.id,
+        "plan_id": effect.plan_id,
+        "order_id": effect.order_id,
+        "act": effect.power.value,
+        "batch": str(effect.batch),
+        "batch_digest": effect.batch_digest,
+    }

@@ -1,0 +1,89 @@
+"""The append-only log of a case: each entry a leaf of an RFC 6962 Merkle tree, contiguous and in commit order.
+
+A serial column would leave gaps and out-of-order commits under several writers; so an append locks the case's one-row
+head first and inserts then. Entries carry ids, counts and digests, never personal data.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from winddown.control.tables import ledger_entry, ledger_head
+from winddown.domain.errors import Residual
+from winddown.evidence.entry import LedgerEntry, format_time, parse_time
+from winddown.evidence.merkle import Frontier
+from winddown.ports import Clock
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time the way every ledger entry and control row does: ISO 8601, UTC, microseconds."""
+    return format_time(moment)
+
+
+class Ledger:
+    """Appends to and reads the ledgers of all cases in one control database."""
+
+    def __init__(self, engine: Engine, *, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def append(self, case_id: str, kind: str, body: dict[str, Any], *, actor: str) -> int:
+        """Append one entry in a transaction of its own and return its sequence number."""
+        with self._engine.begin() as connection:
+            return self.append_within(connection, case_id, kind, body, actor=actor)
+
+    def append_within(
+        self, connection: Connection, case_id: str, kind: str, body: dict[str, Any], *, actor: str
+    ) -> int:
+        """Append one entry inside the caller's transaction; it commits or vanishes with the caller's other rows."""
+        head = self._locked_head(connection, case_id)
+        # The clock may step back between processes; the log's times may not.
+        now = self._clock.now()
+        at = max(now, parse_time(head.last_at)) if head.last_at else now
+        entry = LedgerEntry(head.size, at, case=case_id, type=kind, actor=actor, body=body)
+        frontier = Frontier.from_hex(head.size, json.loads(head.frontier)).append(entry.leaf)
+        connection.execute(
+            insert(ledger_entry).values(
+                case_id=case_id, seq=head.size, body=entry.raw.decode(), leaf_hash=entry.leaf.hex()
+            )
+        )
+        connection.execute(
+            update(ledger_head)
+            .where(ledger_head.c.case_id == case_id)
+            .values(size=head.size + 1, last_at=stamp(at), frontier=json.dumps(frontier.to_hex()))
+        )
+        return int(head.size)
+
+    def _locked_head(self, connection: Connection, case_id: str) -> Any:
+        query = select(ledger_head).where(ledger_head.c.case_id == case_id).with_for_update()
+        head = connection.execute(query).one_or_none()
+        if head is None:
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(ledger_head).values(case_id=case_id, size=0, last_at="", frontier="[]"))
+            except IntegrityError:
+                pass  # another writer opened the same log first; its row is the one to lock
+            head = connection.execute(query).one()
+        return head
+
+    def entries(self, case_id: str) -> list[bytes]:
+        """All entries of a case in order, as the bytes that were hashed; raises Residual when one is missing."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(
+                select(ledger_entry.c.seq, ledger_entry.c.body)
+                .where(ledger_entry.c.case_id == case_id)
+                .order_by(ledger_entry.c.seq)
+            ).all()
+        for position, row in enumerate(rows):
+            if row.seq != position:
+                raise Residual(f"the ledger of case {case_id} has no entry {position}", rule="contiguous ledger")
+        return [row.body.encode() for row in rows]
+
+    def size(self, case_id: str) -> int:
+        """Number of entries of a case."""
+        with self._engine.begin() as connection:
+            size = connection.execute(select(ledger_head.c.size).where(ledger_head.c.case_id == case_id)).scalar()
+        return int(size or 0)

@@ -1,0 +1,263 @@
+"""Reads and writes the case's values: documents, plans, approvals, holds, progress. No decisions are taken here."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from winddown.control import tables
+from winddown.control.ledger import stamp
+from winddown.domain.canonical import canonical, digest
+from winddown.domain.errors import Refused
+from winddown.domain.hold import LegalHold
+from winddown.domain.plan import Plan
+from winddown.ports import Clock
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one stage of one wave is."""
+
+    wave: str
+    stage: str
+    state: str
+    message: str
+    started_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectState:
+    """The last known state of one effect."""
+
+    effect_id: str
+    order_id: str
+    power: str
+    batch: int
+    state: str
+    records: int
+    changed_at: str
+
+
+class Repository:
+    """The control database as the stages see it."""
+
+    def __init__(self, engine: Engine, *, clock: Clock) -> None:
+        self.engine = engine
+        self._clock = clock
+
+    # -- documents -----------------------------------------------------------------------------------------------
+
+    def put(self, case_id: str, kind: str, name: str, value: Any, *, type_: Any = None) -> str:
+        """Store a value as canonical JSON under (case, kind, name), replacing an older one; return its digest."""
+        body = TypeAdapter(type_).dump_python(value, mode="json") if type_ is not None else value
+        key = {"case_id": case_id, "kind": kind, "name": name}
+        row = {"digest": digest(body), "body": canonical(body).decode(), "recorded_at": stamp(self._clock.now())}
+        with self.engine.begin() as connection:
+            _upsert(connection, tables.document, key, row)
+        return str(row["digest"])
+
+    def get(self, case_id: str, kind: str, name: str, *, type_: type[Value] | Any) -> Value | None:
+        """Return a stored value, or None; raises Refused when its digest no longer matches its text."""
+        table = tables.document
+        with self.engine.begin() as connection:
+            row = connection.execute(
+                select(table).where(table.c.case_id == case_id, table.c.kind == kind, table.c.name == name)
+            ).one_or_none()
+        if row is None:
+            return None
+        body = json.loads(row.body)
+        if digest(body) != row.digest:
+            raise Refused(f"document {kind}/{name} of case {case_id} was changed in the database", rule="digest")
+        value: Value = TypeAdapter(type_).validate_python(body)
+        return value
+
+    def require(self, case_id: str, kind: str, name: str, *, type_: type[Value] | Any) -> Value:
+        """Like ``get``; raises Refused when there is none."""
+        value: Value | None = self.get(case_id, kind, name, type_=type_)
+        if value is None:
+            raise Refused(f"case {case_id} has no {kind} {name!r} yet", next_step="run the earlier stages first")
+        return value
+
+    def names(self, case_id: str, kind: str) -> tuple[str, ...]:
+        """Names of all documents of a kind, sorted."""
+        table = tables.document
+        with self.engine.begin() as connection:
+            rows = connection.execute(
+                select(table.c.name).where(table.c.case_id == case_id, table.c.kind == kind).order_by(table.c.name)
+            )
+            return tuple(row.name for row in rows)
+
+    def cases(self) -> tuple[str, ...]:
+        """Ids of all opened cases."""
+        with self.engine.begin() as connection:
+            rows = connection.execute(select(tables.document.c.case_id).where(tables.document.c.kind == "case"))
+            return tuple(sorted({row.case_id for row in rows}))
+
+    # -- plans ---------------------------------------------------------------------------------------------------
+
+    def add_plan(self, plan: Plan, *, requested_by: str) -> None:
+        """Store a new open plan."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.plan).values(
+                    plan_id=plan.id,
+                    case_id=plan.case,
+                    wave=plan.wave,
+                    digest=plan.digest,
+                    body=canonical(plan.document()).decode(),
+                    state="open",
+                    requested_by=requested_by,
+                    recorded_at=stamp(self._clock.now()),
+                )
+            )
+
+    def plan(self, plan_id: str) -> Plan:
+        """Return a plan; raises Refused when there is none or its text no longer has the recorded digest."""
+        with self.engine.begin() as connection:
+            return load_plan(connection, plan_id)
+
+    def plan_state(self, plan_id: str) -> str:
+        """open, certified or superseded."""
+        with self.engine.begin() as connection:
+            state = connection.execute(select(tables.plan.c.state).where(tables.plan.c.plan_id == plan_id)).scalar_one()
+        return str(state)
+
+    def plans(self, case_id: str, *, wave: str | None = None, state: str | None = None) -> tuple[str, ...]:
+        """Ids of a case's plans in the order in which they were made."""
+        query = select(tables.plan.c.plan_id).where(tables.plan.c.case_id == case_id)
+        if wave is not None:
+            query = query.where(tables.plan.c.wave == wave)
+        if state is not None:
+            query = query.where(tables.plan.c.state == state)
+        with self.engine.begin() as connection:
+            rows = connection.execute(query.order_by(tables.plan.c.recorded_at, tables.plan.c.plan_id))
+            return tuple(row.plan_id for row in rows)
+
+    def set_plan_state(self, plan_id: str, state: str) -> None:
+        """Mark a plan certified or superseded."""
+        with self.engine.begin() as connection:
+            connection.execute(update(tables.plan).where(tables.plan.c.plan_id == plan_id).values(state=state))
+
+    # -- approvals and acknowledgements (read only: they are written at the door) ----------------------------------
+
+    def approvals(self, plan_id: str) -> list[dict[str, Any]]:
+        """All approvals of a plan, oldest first."""
+        return self._rows(tables.approval, plan_id, tables.approval.c.approved_at)
+
+    def acknowledgements(self, plan_id: str) -> list[dict[str, Any]]:
+        """All of the custodian's acknowledgements under a plan, oldest first."""
+        return self._rows(tables.acknowledgement, plan_id, tables.acknowledgement.c.acknowledged_at)
+
+    def _rows(self, table: Any, plan_id: str, order: Any) -> list[dict[str, Any]]:
+        with self.engine.begin() as connection:
+            rows = connection.execute(select(table).where(table.c.plan_id == plan_id).order_by(order))
+            return [dict(row) for row in rows.mappings()]
+
+    # -- holds ---------------------------------------------------------------------------------------------------
+
+    def put_hold(self, case_id: str, hold: LegalHold) -> None:
+        """Place or update a hold."""
+        body = canonical(TypeAdapter(LegalHold).dump_python(hold, mode="json")).decode()
+        with self.engine.begin() as connection:
+            _upsert(
+                connection, tables.hold, {"case_id": case_id, "hold_id": hold.id}, {"body": body, "released_at": None}
+            )
+
+    def holds(self, case_id: str) -> tuple[LegalHold, ...]:
+        """All holds in force."""
+        with self.engine.begin() as connection:
+            return load_holds(connection, case_id)
+
+    # -- effects and progress ------------------------------------------------------------------------------------
+
+    def effects(self, plan_id: str) -> tuple[EffectState, ...]:
+        """The last known state of every effect under a plan."""
+        table = tables.effect
+        with self.engine.begin() as connection:
+            rows = connection.execute(
+                select(table).where(table.c.plan_id == plan_id).order_by(table.c.order_id, table.c.power, table.c.batch)
+            )
+            return tuple(
+                EffectState(row.effect_id, row.order_id, row.power, row.batch, row.state, row.records, row.changed_at)
+                for row in rows
+            )
+
+    def set_progress(self, case_id: str, wave: str, stage: str, *, state: str, message: str) -> None:
+        """Record that a stage started, waits or ended; the start time of the first attempt is kept."""
+        now = stamp(self._clock.now())
+        table = tables.progress
+        key = {"case_id": case_id, "wave": wave, "stage": stage}
+        with self.engine.begin() as connection:
+            started = connection.execute(
+                select(table.c.started_at).where(*(table.c[name] == value for name, value in key.items()))
+            ).scalar()
+            values = {
+                "state": state,
+                "message": message,
+                "started_at": started or now,
+                "finished_at": now if state == "done" else None,
+            }
+            _upsert(connection, table, key, values)
+
+    def progress(self, case_id: str) -> tuple[Progress, ...]:
+        """All stages of a case in the order in which they started."""
+        table = tables.progress
+        with self.engine.begin() as connection:
+            rows = connection.execute(select(table).where(table.c.case_id == case_id).order_by(table.c.started_at))
+            return tuple(
+                Progress(row.wave, row.stage, row.state, row.message, row.started_at, row.finished_at) for row in rows
+            )
+
+    def reset_progress(self, case_id: str) -> None:
+        """Forget which stages are done, so that all of them run again; what they recorded stays."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.progress).where(tables.progress.c.case_id == case_id))
+
+    # -- kill switch ---------------------------------------------------------------------------------------------
+
+    def stop(self, case_id: str, *, by: str, reason: str) -> None:
+        """Turn the kill switch on: nothing but restoring is authorised from now."""
+        row = {"stopped_by": by, "reason": reason, "stopped_at": stamp(self._clock.now())}
+        with self.engine.begin() as connection:
+            _upsert(connection, tables.switch, {"case_id": case_id}, row)
+
+    def resume(self, case_id: str) -> None:
+        """Turn the kill switch off."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.switch).where(tables.switch.c.case_id == case_id))
+
+
+def load_plan(connection: Connection, plan_id: str) -> Plan:
+    """Read a plan inside a transaction; raises Refused when it is missing or was changed in the database."""
+    row = connection.execute(select(tables.plan).where(tables.plan.c.plan_id == plan_id)).one_or_none()
+    if row is None:
+        raise Refused(f"there is no plan {plan_id!r}")
+    plan: Plan = TypeAdapter(Plan).validate_python(json.loads(row.body))
+    if plan.digest != row.digest:
+        raise Refused(f"plan {plan_id} was changed in the database after it was made", rule="approval binds the digest")
+    return plan
+
+
+def load_holds(connection: Connection, case_id: str) -> tuple[LegalHold, ...]:
+    """Read the holds in force inside a transaction, locked against change until it ends."""
+    table = tables.hold
+    rows: Sequence[Any] = connection.execute(
+        select(table.c.body)
+        .where(table.c.case_id == case_id, table.c.released_at.is_(None))
+        .order_by(table.c.hold_id)
+        .with_for_update()
+    ).all()
+    adapter = TypeAdapter(LegalHold)
+    return tuple(adapter.validate_python(json.loads(row.body)) for row in rows)
+
+
+def _upsert(connection: Connection, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:
+    match = [table.c[name] == value for name, value in key.items()]
+    if connection.execute(update(table).where(*match).values(**values)).rowcount == 0:
+        connection.execute(insert(table).values(**key, **values))

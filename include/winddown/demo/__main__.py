@@ -1,0 +1,89 @@
+"""The demonstration on the command line: ``python -m winddown.demo generate|stop|compare --dir FOLDER``.
+
+``generate`` leaves its two servers running (their data are in ``FOLDER/servers``), ``stop`` ends them, which empties
+the S3 service, and ``compare`` ends with status 1 when a record came out wrong.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from winddown.demo.company import generate
+from winddown.demo.compare import compare, read_connections
+from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3
+from winddown.demo.tally import AFTER
+from winddown.domain.errors import Refused, WinddownError
+
+
+def servers(directory: Path) -> tuple[EmbeddedPostgres, EmbeddedS3]:
+    """Return the servers of a demonstration folder, running or not."""
+    return EmbeddedPostgres(directory / "servers" / "postgres"), EmbeddedS3(directory / "servers" / "s3")
+
+
+def run_generate(directory: Path, *, customers: int, seed: int) -> int:
+    """Start the servers and generate a company; the servers go on running unless that fails."""
+    if (directory / "case.yaml").exists():
+        raise Refused("the folder holds a case already", next_step="name another folder")
+    postgres, files = servers(directory)
+    try:
+        company = generate(
+            customers=customers,
+            seed=seed,
+            postgres_admin_url=postgres.start(),
+            s3=files.start(),
+            directory=directory,
+        )
+    except BaseException:
+        files.stop()
+        postgres.stop()
+        raise
+    print(f"{customers} customers, {company.records} records, {len(company.cast.held)} customers held")
+    return 0
+
+
+def run_stop(directory: Path) -> int:
+    """Stop both servers."""
+    postgres, files = servers(directory)
+    files.stop()
+    postgres.stop()
+    return 0
+
+
+def run_compare(directory: Path, *, after: str) -> int:
+    """Print the comparison; 1 when something came out wrong."""
+    outcome = compare(directory, read_connections(directory), after=after)
+    print(
+        f"{outcome.records} records: {outcome.wrongly_destroyed} wrongly destroyed, "
+        f"{outcome.wrongly_kept} wrongly kept, {outcome.wrongly_changed} wrongly changed"
+    )
+    for example in outcome.examples:
+        print(f"  {example}")
+    return 0 if outcome.is_clean else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status; 2 when it was refused or failed."""
+    parser = argparse.ArgumentParser(prog="python -m winddown.demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("generate", help="start servers and generate a company")
+    making.add_argument("--customers", type=int, default=200)
+    making.add_argument("--seed", type=int, default=1)
+    stopping = commands.add_parser("stop", help="stop the servers")
+    comparing = commands.add_parser("compare", help="compare the stores with the truth")
+    comparing.add_argument("--after", choices=AFTER, default="all")
+    for command in (making, stopping, comparing):
+        command.add_argument("--dir", type=Path, required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "generate":
+            return run_generate(chosen.dir, customers=chosen.customers, seed=chosen.seed)
+        if chosen.command == "stop":
+            return run_stop(chosen.dir)
+        return run_compare(chosen.dir, after=chosen.after)
+    except WinddownError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

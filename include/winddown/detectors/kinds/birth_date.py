@@ -1,0 +1,86 @@
+"""Date of birth (出生日期), and so any calendar date from 1880 to 2049.
+
+``YYYYMMDD``; ``YYYY-MM-DD`` with dash, slash or dot; ``YYYY年M月D日``; or a timestamp. A date does not
+say what happened on it: only a header can, and the years, for orders are young and people are not.
+
+Source: ISO 8601-1; GB/T 7408.1. Years of two digits and days without leading zeros (but for the Chinese form) are not recognised.
+
+>>> is_valid("1985-03-21"), is_valid("19850321"), is_valid("1985年3月21日"), is_valid("1985-03-21 00:00:00")
+(True, True, True, True)
+>>> is_valid("1985-02-30"), is_valid("85-03-21"), is_valid("30001231")
+(False, False, False)
+"""
+
+import numpy as np
+
+from winddown.detectors.calendar_dates import is_date
+from winddown.detectors.checksums import IS_DIGIT, all_digits, number
+from winddown.detectors.kind import DIGIT, DOT, HIGH, OTHER, UPPER, Block, Bools, Kind, Proof
+from winddown.detectors.recognise import holds
+
+YOUNG = 2010
+_DAY = 8
+_MARK = np.zeros(256, np.bool_)
+_MARK[[ord("-"), ord("/"), ord(".")]] = True
+
+
+def _check(block: Block) -> tuple[Bools, Bools]:
+    if block.shape[1] == _DAY:
+        shaped, day = all_digits(block), block[:, 4:8]
+    else:
+        day = block[:, [5, 6, 8, 9]]
+        shaped = all_digits(block[:, :4]) & all_digits(day) & _MARK[block[:, 4]] & (block[:, 7] == block[:, 4])
+        if block.shape[1] > 10:  # noqa: PLR2004 - a time follows
+            shaped &= IS_DIGIT[block[:, [11, 12, 14, 15, 17, 18]]].all(axis=1)
+            shaped &= (block[:, 13] == ord(":")) & (block[:, 16] == ord(":"))
+            shaped &= (block[:, 10] == ord(" ")) | (block[:, 10] == ord("T"))
+    valid = np.zeros(len(block), np.bool_)
+    rows = np.flatnonzero(shaped)
+    valid[rows] = is_date(number(block[rows, :4]), number(day[rows]))
+    return np.asarray(shaped), valid
+
+
+def _old(block: Block) -> Bools:
+    return np.asarray(number(block[:, :4]) < YOUNG)
+
+
+KIND = Kind(
+    id="birth_date",
+    title_zh="出生日期",
+    title_en="date of birth",
+    sensitive=False,
+    proof=Proof.HEADER,
+    headers=(
+        "出生",
+        "出生日期",
+        "生日",
+        "出生年月",
+        "csrq",
+        "shengri",
+        "birthday",
+        "birth_date",
+        "birthdate",
+        "date_of_birth",
+        "dob",
+        "birth",
+    ),
+    min_length=12,
+    max_length=17,
+    classes=DIGIT | UPPER | DOT | OTHER | HIGH,
+    needs=DIGIT,
+    chance=0.01,
+    lookalike=1.0,
+    lengths=frozenset({8, 10, 19}),
+    check=_check,
+    pattern_needs=HIGH,
+    pattern="(?:18[89]|19[0-9]|20[0-4])[0-9]年(?:0?[1-9]|1[0-2])月(?:0?[1-9]|[12][0-9]|3[01])日?",
+    typical=_old,
+    typical_pattern="(?:1[89]|200)[0-9]{1,2}年.*",
+    typical_share=0.5,
+    typical_means=f"lie before {YOUNG}",
+)
+
+
+def is_valid(text: str) -> bool:
+    """Return whether the whole text is a calendar date."""
+    return holds(KIND, text)

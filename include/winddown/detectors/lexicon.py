@@ -1,0 +1,94 @@
+"""What a header says: the words of Chinese, pinyin and English under which columns of each kind go.
+
+The head of a header stands at its end, in English as in Chinese: ``order_phone`` is a phone, ``phone_status`` a status. The
+longest word wins, so that ``ip_address`` is no postal address.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from winddown.detectors.fold import fold
+from winddown.detectors.kinds import ALL, BY_ID
+
+FAMILIES: tuple[frozenset[str], ...] = (
+    frozenset({"mobile", "landline"}),
+    frozenset({"resident_id", "resident_id_15", "foreigner_residence", "hkid", "taiwan_id", "travel_document"}),
+    frozenset({"uscc", "organisation_code", "business_registration"}),
+    frozenset({"bank_card", "iban"}),
+    frozenset({"person_name", "company_name"}),
+)
+"""Kinds that one header may stand for: a column of phones holds mobiles and landlines."""
+
+OTHER_THINGS = (
+    "status state type flag count qty quantity amount price fee total rate version ver serial serial_no serial_number sn sku order_no "
+    "order_id order_number batch_no batch lot tracking_no trace_id code seq sequence index verified valid enabled length "
+    "created updated created_at updated_at create_time update_time pay_time paid_at order_date pay_date created_on time "
+    "at on firmware build product item goods city province brand category file table column device_no level score reason"
+).split()
+OTHER_THINGS_ZH = (
+    "状态 类型 类别 标志 标识 数量 金额 价格 费用 合计 费率 版本 版本号 序列号 流水号 订单号 单号 批次 批号 编号 编码 代号 时间 下单日期 创建日期 "
+    "更新日期 支付日期 商品 产品 品名 城市 省份 品牌 设备号 等级 评分 原因"
+).split()
+_BARE = frozenset({"name", "名字", "address", "地址"})  # words that take their sense from what stands before them
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderHint:
+    """The kinds that a header names, the word that names them, and the word for something else, if there is one."""
+
+    kinds: frozenset[str] = frozenset()
+    word: str = ""
+    other: str = ""
+
+    @property
+    def family(self) -> frozenset[str]:
+        """Return the named kinds together with those that commonly share their column."""
+        return self.kinds.union(*(family for family in FAMILIES if family & self.kinds))
+
+
+def read_header(header: str, comment: str = "") -> HeaderHint:
+    """Return what a header says, and failing that, what its comment says.
+
+    >>> sorted(read_header("custMobileNo").kinds), sorted(read_header("客户手机号").kinds)
+    (['mobile'], ['mobile'])
+    >>> read_header("phone_status").other, read_header("product_name").other, sorted(read_header("order_phone").kinds)
+    ('status', 'product', ['mobile'])
+    """
+    hint = _read(header)
+    if hint.kinds or hint.other or not comment:
+        return hint
+    return _read(comment)
+
+
+def count_personal(headers: Iterable[str]) -> int:
+    """Return how many of the headers name personal information."""
+    return sum(any(BY_ID[kind].personal for kind in _read(header).kinds) for header in headers)
+
+
+def _read(text: str) -> HeaderHint:
+    folded = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", fold(text)).lower()
+    latin = "_" + "_".join(re.findall(r"[a-z0-9]+", folded)) + "_"
+    named = [
+        (len(word.encode()), word, kind.id)
+        for kind in ALL
+        for word in kind.headers
+        if (f"_{word}_" in latin if word.isascii() else word in folded)
+    ]
+    longest = max((length for length, _, _ in named), default=0)
+    best = [(word, kind_id) for length, word, kind_id in named if length == longest]
+    word = best[0][0] if best else ""
+    tail = [other for other in OTHER_THINGS if latin.endswith(f"_{other}_")]
+    tail += [other for other in OTHER_THINGS_ZH if folded.endswith(other)]
+    if word in _BARE:
+        tail += [other for other in OTHER_THINGS if f"_{other}_" in latin]
+        tail += [other for other in OTHER_THINGS_ZH if other in folded]
+    if tail and not _ends_with(word, latin, folded):
+        return HeaderHint(other=max(tail, key=len))
+    if tail and word in _BARE:
+        return HeaderHint(other=max(tail, key=len))
+    return HeaderHint(frozenset(kind_id for _, kind_id in best), word)
+
+
+def _ends_with(word: str, latin: str, folded: str) -> bool:
+    return bool(word) and (latin.endswith(f"_{word}_") or folded.endswith(word))

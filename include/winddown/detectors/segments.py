@@ -1,0 +1,180 @@
+"""Segments: stretches of a column's bytes, and what they consist of.
+
+A segment is a whole cell or one word inside it. Segments of one length become a byte matrix, and a kind's check runs over
+that. Nothing here copies a value anywhere but into such a matrix, which dies with the call.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from winddown.detectors.kind import ALNUM, AT, DIGIT, DOT, HIGH, LOWER, OTHER, STAR, UPPER, Block, Bools, Kind
+
+Bytes = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+
+CLASS = np.full(256, OTHER, np.uint8)
+CLASS[0x80:] = HIGH
+CLASS[ord("0") : ord("9") + 1] = DIGIT
+CLASS[ord("A") : ord("Z") + 1] = UPPER
+CLASS[ord("a") : ord("z") + 1] = LOWER
+CLASS[ord("@")] = AT
+CLASS[ord("*")] = STAR
+CLASS[[ord("."), ord(":")]] = DOT
+
+UPPERCASE = np.arange(256, dtype=np.uint8)
+UPPERCASE[ord("a") : ord("z") + 1] -= 32
+
+SEPARATOR = np.zeros(256, np.bool_)
+SEPARATOR[[ord(character) for character in " -()"]] = True
+
+LONGEST_JOINED = 48  # bytes; the longest number written in groups is an IBAN of 34 characters
+
+
+@dataclass(slots=True)
+class Segments:
+    """``n`` stretches of ``data``: where each starts, its length in bytes, its classes, and the cell it belongs to."""
+
+    data: Bytes
+    starts: Rows
+    lengths: Rows
+    classes: npt.NDArray[np.uint8]
+    rows: Rows | None = None  # None: segment i is cell i
+
+    def cells(self, chosen: Rows) -> Rows:
+        """Return the cells that the chosen segments belong to."""
+        return chosen if self.rows is None else self.rows[chosen]
+
+
+def classes_of(byte_classes: Bytes, offsets: Rows) -> npt.NDArray[np.uint8]:
+    """Return the union of character classes of each cell; 0 for an empty one."""
+    union = np.zeros(len(offsets) - 1, np.uint8)
+    filled = np.flatnonzero(offsets[1:] > offsets[:-1])
+    if len(filled):
+        union[filled] = np.bitwise_or.reduceat(byte_classes, offsets[filled])
+    return union
+
+
+def whole_cells(data: Bytes, offsets: Rows, classes: npt.NDArray[np.uint8]) -> Segments:
+    """Return every cell as one segment."""
+    return Segments(data, offsets[:-1], np.diff(offsets), classes)
+
+
+def compacted(data: Bytes, offsets: Rows) -> tuple[Bytes, Rows]:
+    """Return cells without the separators of grouped numbers and without a leading plus."""
+    keep = ~SEPARATOR[data]
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    keep[first[data[first] == ord("+")]] = False
+    places = np.zeros(len(data) + 1, np.int64)
+    np.cumsum(keep, out=places[1:])
+    return data[keep], places[offsets]
+
+
+def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Segments]:
+    """Yield the words of cells, then the numbers that are written in groups.
+
+    A word is a maximal run of ``[0-9A-Za-z]``; it never crosses a cell. A grouped number is a run in which single spaces,
+    dashes or opening parentheses stand between digits (after a parenthesis also a letter, as in ``A123456(A)``); its
+    segments come without the separators.
+
+    Args:
+        data: the bytes of the cells.
+        offsets: where they start, ``n + 1`` of them.
+        wanted: the byte lengths worth reporting, as a table.
+        rows: the number of each cell in the column.
+    """
+    alnum = (CLASS[data] & ALNUM) != 0
+    border = np.zeros(len(data) + 1, np.bool_)
+    border[offsets] = True
+    starts, ends = _runs(alnum, border)
+    plain = _fitting(starts, ends, wanted)
+    if len(plain):
+        yield _segments(data, starts[plain], ends[plain], offsets, rows)
+
+    joins = np.flatnonzero(SEPARATOR[data])
+    joins = joins[(joins > 0) & (joins < len(data) - 1)]
+    joins = joins[~border[joins] & ~border[joins + 1] & (data[joins] != ord(")"))]
+    before, after = CLASS[data[joins - 1]], CLASS[data[joins + 1]]
+    bracket = data[joins] == ord("(")
+    joins = joins[((before & DIGIT) != 0) & (((after & DIGIT) != 0) | (bracket & ((after & ALNUM) != 0)))]
+    if not len(joins):
+        return
+    alnum[joins] = True
+    starts, ends = _runs(alnum, border)
+    lengths = ends - starts
+    grouped = np.searchsorted(joins, starts) != np.searchsorted(joins, ends)
+    chosen = np.flatnonzero(grouped & (lengths <= LONGEST_JOINED))
+    if not len(chosen):
+        return
+    starts, lengths = starts[chosen], lengths[chosen]
+    packed_offsets = np.zeros(len(chosen) + 1, np.int64)
+    np.cumsum(lengths, out=packed_offsets[1:])
+    source = np.repeat(starts - packed_offsets[:-1], lengths) + np.arange(packed_offsets[-1])
+    cell = np.searchsorted(offsets, starts, side="right") - 1
+    short, short_offsets = compacted(data[source], packed_offsets)
+    fits = np.flatnonzero(wanted[np.minimum(np.diff(short_offsets), len(wanted) - 1)])
+    if len(fits):
+        begin, length = short_offsets[:-1][fits], np.diff(short_offsets)[fits]
+        yield Segments(short, begin, length, _union(short, begin, length), rows[cell[fits]])
+
+
+def _runs(member: Bools, border: Bools) -> tuple[Rows, Rows]:
+    start, end = member.copy(), member.copy()
+    start[1:] &= ~member[:-1] | border[1:-1]
+    end[:-1] &= ~member[1:] | border[1:-1]
+    return np.flatnonzero(start), np.flatnonzero(end) + 1
+
+
+def _fitting(starts: Rows, ends: Rows, wanted: Bools) -> Rows:
+    return np.flatnonzero(wanted[np.minimum(ends - starts, len(wanted) - 1)])
+
+
+def _segments(data: Bytes, starts: Rows, ends: Rows, offsets: Rows, rows: Rows) -> Segments:
+    cell = np.searchsorted(offsets, starts, side="right") - 1
+    lengths = ends - starts
+    return Segments(data, starts, lengths, _union(data, starts, lengths), rows[cell])
+
+
+def _union(data: Bytes, starts: Rows, lengths: Rows) -> npt.NDArray[np.uint8]:
+    # The gaps between segments become segments of their own, which reduceat needs and which are then dropped.
+    bounds = np.empty(2 * len(starts), np.int64)
+    bounds[0::2], bounds[1::2] = starts, starts + lengths
+    if bounds[-1] == len(data):
+        bounds = bounds[:-1]
+    return np.bitwise_or.reduceat(CLASS[data], bounds)[0::2]
+
+
+def blocks(segments: Segments, kinds: Sequence[Kind]) -> Iterator[tuple[Kind, Rows, Block]]:
+    """Yield, for each length and each kind of that length, the segments whose classes fit, and their block."""
+    longest = max((max(kind.lengths) for kind in kinds), default=0)
+    present = np.bincount(np.minimum(segments.lengths, longest + 1), minlength=longest + 2)
+    for length in np.flatnonzero(present[: longest + 1]):
+        able = [kind for kind in kinds if int(length) in kind.lengths]
+        if not able:
+            continue
+        chosen = np.flatnonzero(segments.lengths == length)
+        classes = segments.classes[chosen]
+        fitting = [((classes & ~np.uint8(kind.classes)) == 0) & ((classes & kind.needs) == kind.needs) for kind in able]
+        some = np.logical_or.reduce(fitting)
+        if not some.any():
+            continue
+        if not some.all():
+            chosen, classes, fitting = chosen[some], classes[some], [fits[some] for fits in fitting]
+        block = _gather(segments, chosen, int(length))
+        if np.bitwise_or.reduce(classes) & LOWER:
+            block = UPPERCASE[block]
+        for kind, fits in zip(able, fitting, strict=True):
+            if fits.all():
+                yield kind, chosen, block
+            elif fits.any():
+                yield kind, chosen[fits], block[fits]
+
+
+def _gather(segments: Segments, chosen: Rows, length: int) -> Block:
+    starts = segments.starts[chosen]
+    evenly = len(chosen) == len(segments.starts) and starts[-1] - starts[0] == (len(starts) - 1) * length
+    if evenly and segments.rows is None:  # cells of one length lie one after the other: no copy
+        return segments.data[starts[0] : starts[-1] + length].reshape(-1, length)
+    return np.lib.stride_tricks.sliding_window_view(segments.data, length)[starts]

@@ -1,0 +1,47 @@
+"""How many different values a column holds, without keeping one.
+
+A k-minimum-values sketch (Bar-Yossef et al. 2002): of 64-bit hashes the smallest 4,096 different ones are kept. Below that number
+the count is exact, beyond it the standard error is 1.6%. The hashes are seeded and live only as long as the profiler; the
+profile that leaves it holds the number alone, because a hash of a phone number can be turned back by trying all phones.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+KEPT = 4096
+_SPAN = float(1 << 64)
+
+
+class DistinctSketch:
+    """Counts the different values of a column over any number of batches."""
+
+    def __init__(self) -> None:
+        self._smallest: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+    def add(self, values: pl.Series) -> None:
+        """Take in values without nulls; equal values of one column type hash alike in every batch."""
+        hashes = values.hash(seed=0x77696E64).to_numpy()
+        if len(self._smallest) == KEPT:
+            hashes = hashes[hashes < self._smallest[-1]]
+        elif len(hashes) > 4 * KEPT:
+            hashes = _few_smallest(hashes)
+        if len(hashes):
+            self._smallest = np.union1d(self._smallest, hashes)[:KEPT]
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether the count is exact."""
+        return len(self._smallest) < KEPT
+
+    def count(self) -> int:
+        """Return the number of different values, exact below 4,096."""
+        if self.is_exact:
+            return len(self._smallest)
+        return round((KEPT - 1) / (float(self._smallest[-1]) / _SPAN))
+
+
+def _few_smallest(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    # A partial order is cheaper than sorting a batch of which few hashes stay, unless repetitions leave too few of them.
+    few = np.unique(np.partition(hashes, 2 * KEPT)[: 2 * KEPT])
+    return few if len(few) >= KEPT else np.unique(hashes)

@@ -1,0 +1,41 @@
+"""A batch: a contiguous slice of a selection's keys, small enough for one transaction or one task."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import orjson
+import pyarrow as pa
+
+
+def keys_digest(keys: pa.Table) -> str:
+    """Hex SHA-256 over the rows as sorted-key JSON lines, in order; independent of Arrow's chunking and version."""
+    hasher = hashlib.sha256()
+    for chunk in keys.to_batches(max_chunksize=10_000):
+        for row in chunk.to_pylist():
+            hasher.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+    return hasher.hexdigest()
+
+
+def record_count(keys: pa.Table) -> int:
+    """Number of records that a table of keys names.
+
+    Keys of tables and opaque objects name one record a row; keys of rows inside files carry the row numbers in a list
+    column ``rows``.
+    """
+    if "rows" in keys.column_names:
+        return sum(len(rows) for rows in keys.column("rows").to_pylist())
+    return keys.num_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Keys of one batch. The keys identify persons: they never show in a repr, a log or a ledger entry."""
+
+    index: int
+    digest: str
+    keys: pa.Table = field(repr=False)
+
+    @property
+    def records(self) -> int:
+        """Number of records in the batch."""
+        return record_count(self.keys)

@@ -1,0 +1,254 @@
+"""Decides what becomes of the records of one label, from facts and rules, and says why. Pure: no I/O, no clock.
+
+Precedence: hold, then what is not decidable, then a statutory minimum (storage-only), then the duty to delete. Erasing
+is the outcome of a cited rule for confirmed personal information of customers, never a default.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.case import Case, RegisterEntry
+from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.finding import Finding, Status
+from winddown.domain.inventory import Collection, Medium
+from winddown.domain.label import Label, RecordClass
+from winddown.domain.rule import NOT_STATED, Override, Rule, RuleKind, RulePack
+
+WHOLE_OBJECT = "*"  # needed_fields of a record that is kept as it is, undivided
+_COMPANY_OWN = "company_own"
+_BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one collection when it is decided."""
+
+    case: Case
+    collection: Collection
+    entry: RegisterEntry | None
+    findings: tuple[Finding, ...]
+    blockers: tuple[Blocker, ...]
+    pack: RulePack
+    as_of: date
+
+
+def decide(facts: Facts, label: Label, count: int) -> Decision:
+    """Return the decision for the records of one label of one collection."""
+    held = _held(facts, label)
+    if held is not None:
+        return _decision(facts, label, count, Disposition.HELD, held)
+    blocked = _undecidable(facts, label)
+    if blocked is not None:
+        return _decision(facts, label, count, Disposition.BLOCKED, blocked)
+    entry = facts.entry
+    assert entry is not None  # noqa: S101 - an unregistered collection is undecidable
+    if entry.category == _BACKUP and entry.backup is not None:
+        return _backup(facts, label, count, entry)
+    keeping = _keeping_rules(facts, entry)
+    if keeping:
+        return _keep(facts, label, count, entry, keeping)
+    return _erase(facts, label, count)
+
+
+def personal_fields(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Fields that are known to hold personal information, embedded in text included."""
+    return tuple(finding.field for finding in findings if finding.is_personal)
+
+
+def _held(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
+    rule = facts.pack.rule("HOLD-PRECEDENCE")
+    if label.record_class is RecordClass.HELD:
+        return (_reason(rule, "the record's person is under a legal hold; it stays with every field"),)
+    if label.record_class is RecordClass.HELD_WHOLE:
+        return (_reason(rule, "the record cannot be tied to a person, so a hold in force covers all of these"),)
+    return None
+
+
+def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
+    reasons = [
+        Reason(found.code, "", f"{found.explanation}; {found.resolver}: {found.next_step}", prevails=True)
+        for found in facts.blockers
+    ]
+    if facts.entry is None:
+        reasons.append(
+            _stop("unregistered-collection", "nobody declared what it is for; a steward registers its purpose")
+        )
+    elif facts.entry.category == _COMPANY_OWN:
+        reasons.append(_stop("company-own", "not customers' information; what becomes of it, a steward decides"))
+    by_class = {
+        RecordClass.UNTIED: ("untied-record", "no person can be named for it; a steward ties it or decides"),
+        RecordClass.UNKNOWN: ("unknown-subject", "its subject is missing or is no known customer; a steward decides"),
+        RecordClass.UNDATED: (
+            "undated-record",
+            "it has no date from which its duty could count; a steward supplies one",
+        ),
+    }
+    if label.record_class in by_class:
+        reasons.append(_stop(*by_class[label.record_class]))
+    reasons += [
+        _stop(
+            "ambiguous-field",
+            f"field {found.field}: {'; '.join(found.reasons + found.counter_evidence)}; a steward answers",
+        )
+        for found in facts.findings
+        if found.status in {Status.AMBIGUOUS, Status.HEADER_ONLY} and label.record_class is not RecordClass.WHOLE
+    ]
+    return tuple(reasons) or None
+
+
+def _backup(facts: Facts, label: Label, count: int, entry: RegisterEntry) -> Decision:
+    assert entry.backup is not None  # noqa: S101 - the caller asked
+    rule = facts.pack.rule("DEL-PIPL-47-HOLD")
+    says = (
+        f"single records cannot be removed from a backup of {entry.backup.of}; it is only stored "
+        f"until it expires on {entry.backup.expires_on}"
+    )
+    return _decision(
+        facts,
+        label,
+        count,
+        Disposition.STORE_ONLY,
+        (_reason(rule, says),),
+        needed=(WHOLE_OBJECT,),
+        until=entry.backup.expires_on,
+        in_place=True,
+    )
+
+
+def _keeping_rules(facts: Facts, entry: RegisterEntry) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for rule in facts.pack.in_force(facts.as_of)
+        if rule.kind is RuleKind.MIN_RETENTION and entry.category in rule.data_category
+    )
+
+
+def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: tuple[Rule, ...]) -> Decision:
+    ends: list[tuple[date, Rule]] = []
+    open_questions: list[Reason] = []
+    for rule in rules:
+        start = _start(facts, rule, label)
+        if not rule.may_keep or rule.overrides_deletion is Override.NO:
+            open_questions.append(_stop(rule.id, "keeping is only arguable here; counsel's recorded opinion is needed"))
+        elif start is None:
+            open_questions.append(
+                _stop(rule.id, "the text names no start; a named officer accepts a date in the case file")
+            )
+        elif rule.period is not None:
+            ends.append((rule.period.add_to(start) - timedelta(days=1), rule))
+    if open_questions:
+        return _decision(facts, label, count, Disposition.BLOCKED, tuple(open_questions))
+    until = max(end for end, _ in ends)
+    if until < facts.as_of:
+        return _erase(facts, label, count)
+    needs = {element for _, rule in ends for element in rule.needs}
+    needed = tuple(field for field, element in entry.elements if element in needs)
+    if not needed:
+        missing = _stop("no-elements", "the register names no field that the keeping duty needs; the steward maps them")
+        return _decision(facts, label, count, Disposition.BLOCKED, (missing,))
+    reasons = [
+        _reason(
+            rule,
+            f"must be kept until {end} ({rule.period} from {_start(facts, rule, label)}; "
+            f"stands against deletion: {rule.overrides_deletion})",
+            prevails=end == until,
+        )
+        for end, rule in sorted(ends, key=lambda pair: pair[0], reverse=True)
+    ]
+    minimise = f"every personal field but {', '.join(needed)} is not needed for it"
+    reasons.append(_reason(facts.pack.rule("DEL-PIPL-47-HOLD"), "until then only storage and protection are allowed"))
+    reasons.append(_reason(facts.pack.rule("RET-PIPL-19"), minimise))
+    if entry.custody != "in_place":
+        reasons.append(
+            _reason(facts.pack.rule("HO-PIPL-22"), f"handed to {facts.case.custodian.organisation} after notice")
+        )
+        reasons.append(_reason(facts.pack.rule("HO-NDSR-14"), "the recipient goes on protecting it"))
+    if label.record_class is RecordClass.MINOR:
+        reasons.append(_child(facts, "a child's fields that the voucher does not need go at once"))
+    return _decision(
+        facts,
+        label,
+        count,
+        Disposition.STORE_ONLY,
+        tuple(reasons),
+        needed=needed,
+        until=until,
+        in_place=entry.custody == "in_place",
+        at_once=label.record_class is RecordClass.MINOR,
+    )
+
+
+def _start(facts: Facts, rule: Rule, label: Label) -> date | None:
+    event = rule.start_event
+    if event == NOT_STATED:
+        accepted = next((found for found in facts.case.accepted_dates if found.rule == rule.id), None)
+        if accepted is None:
+            return None
+        event = accepted.start_event
+    if event == "day_after_fiscal_year_end" and label.fiscal_year is not None:
+        month, day = facts.case.profile.fiscal_year_end
+        return date(label.fiscal_year, month, day) + timedelta(days=1)
+    return facts.case.timeline.on(event)
+
+
+def _erase(facts: Facts, label: Label, count: int) -> Decision:
+    rule = facts.pack.rule("DEL-PIPL-47-2")
+    stopped = facts.case.timeline.on(rule.start_event)
+    if stopped is None or stopped > facts.as_of:
+        waiting = _stop("service-running", f"the duty to delete starts with {rule.start_event}, which has not happened")
+        return _decision(facts, label, count, Disposition.BLOCKED, (waiting,))
+    is_scan = facts.collection.medium is Medium.OBJECTS and facts.entry is not None
+    if not is_scan and not personal_fields(facts.findings):
+        nothing = _stop("no-personal-information", "no field is confirmed as personal information; a steward answers")
+        return _decision(facts, label, count, Disposition.BLOCKED, (nothing,))
+    if not (rule.may_destroy and rule.in_force(facts.as_of)):
+        unsure = _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
+        return _decision(facts, label, count, Disposition.BLOCKED, (unsure,))
+    what = (
+        "a steward declared these objects" if is_scan else f"confirmed in {', '.join(personal_fields(facts.findings))}"
+    )
+    reasons = [_reason(rule, f"the service stopped on {stopped}; personal information {what}")]
+    if label.record_class is RecordClass.MINOR:
+        reasons.append(_child(facts, "the person was under 14 when the service stopped, so it goes at once"))
+    return _decision(
+        facts, label, count, Disposition.ERASE, tuple(reasons), at_once=label.record_class is RecordClass.MINOR
+    )
+
+
+def _child(facts: Facts, says: str) -> Reason:
+    return _reason(facts.pack.rule("DEL-CHILD-23"), says)
+
+
+def _reason(rule: Rule, says: str, *, prevails: bool = True) -> Reason:
+    return Reason(rule.id, rule.basis.citation, says, prevails=prevails)
+
+
+def _stop(code: str, says: str) -> Reason:
+    return Reason(code, "", says, prevails=True)
+
+
+def _decision(
+    facts: Facts,
+    label: Label,
+    count: int,
+    disposition: Disposition,
+    reasons: tuple[Reason, ...],
+    *,
+    needed: tuple[str, ...] = (),
+    until: date | None = None,
+    in_place: bool = False,
+    at_once: bool = False,
+) -> Decision:
+    return Decision(
+        collection=facts.collection.ref,
+        label=str(label),
+        count=count,
+        disposition=disposition,
+        reasons=reasons,
+        needed_fields=needed,
+        until=until,
+        in_place=in_place,
+        at_once=at_once,
+    )

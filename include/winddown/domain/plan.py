@@ -1,0 +1,130 @@
+"""A plan proposes one wave: which acts on which keys, by which method, under which preconditions.
+
+Approvers approve the plan's digest. An approved order may shrink, never grow.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NewType
+
+from pydantic import TypeAdapter
+
+from winddown.domain.canonical import digest
+from winddown.domain.decision import Decision
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef
+from winddown.domain.selection import Selection
+
+OrderId = NewType("OrderId", str)
+
+
+class Act(StrEnum):
+    """What an order does to its selection."""
+
+    SEAL = "seal"  # copy the needed fields into an archive that only the custodian can open
+    MINIMISE = "minimise"  # empty the fields that no duty needs; the record stays
+    ERASE = "erase"  # the record goes
+
+
+class Method(StrEnum):
+    """How a store does it."""
+
+    CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the custodian's public key
+    MOVE_ROWS = "move_rows"  # rows move to a quarantine table in the same database, in one transaction a batch
+    MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''
+    REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
+    DELETE_MARKER = "delete_marker"  # a delete marker hides the object; its versions stay until purge
+    # In the memory store one method stands for both:
+    SET_ASIDE = "set_aside"
+
+
+class Wave(StrEnum):
+    """What is due together."""
+
+    AT_ONCE = "at_once"  # due when the service stops: children's profiles
+    AFTER_CLAIMS = "after_claims"  # due when creditors' window is closed and taxes are settled
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One act on one selection.
+
+    Attributes:
+        label: the label of the decision that asks for it.
+        fields: fields that a seal copies or a minimise empties; empty for an erase.
+        level: orders of a store run by rising level: children before parents.
+        record_count_max: declared maximum; the order stops before exceeding it.
+        requires: orders whose acknowledged receipt must be there first.
+        until: for a seal, the day to which the custodian must keep it (ISO date), else "".
+    """
+
+    id: OrderId
+    collection: CollectionRef
+    label: str
+    act: Act
+    method: Method
+    selection: Selection
+    level: int
+    record_count_max: int
+    fields: tuple[str, ...] = ()
+    requires: tuple[OrderId, ...] = ()
+    until: str = ""
+
+    def __post_init__(self) -> None:
+        if self.selection.count > self.record_count_max:
+            raise Refused(
+                f"order {self.id} selects {self.selection.count} records, its maximum is {self.record_count_max}",
+                rule="record_count_max",
+            )
+        if (self.act is Act.ERASE) == bool(self.fields):
+            raise Refused(f"order {self.id}: an erase takes no fields, a seal or minimise needs some")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A wave's orders with everything that they rest on. Its digest is what people approve.
+
+    Attributes:
+        inventory_digest, decisions: what was found and decided when the plan was made.
+        fingerprints: collection → fingerprint; a change afterwards is an objection.
+        holds_digest: digest of all holds in force; a later hold is an objection until its records are taken out.
+        preconditions: clocks of the timeline that were checked, as sentences with dates.
+        rule_packs: pack id and version → digest.
+        code_version: version and digest of the program's own source.
+        grace_seconds: time between quarantine and purge.
+        approvals_needed: number of distinct approvers.
+        approver_roles: roles of which each must be among the approvers.
+    """
+
+    id: str
+    case: str
+    wave: Wave
+    orders: tuple[Order, ...]
+    inventory_digest: str
+    decisions: tuple[Decision, ...]
+    fingerprints: tuple[tuple[str, str], ...]
+    holds_digest: str
+    preconditions: tuple[str, ...]
+    rule_packs: tuple[tuple[str, str], ...]
+    code_version: str
+    grace_seconds: int
+    grace_reason: str
+    approvals_needed: int
+    approver_roles: tuple[str, ...]
+
+    def order(self, order_id: str) -> Order:
+        """Return the order with this id; raises Refused when the plan has none."""
+        for order in self.orders:
+            if order.id == order_id:
+                return order
+        raise Refused(f"plan {self.id} has no order {order_id!r}", rule="approval binds the plan")
+
+    def document(self) -> dict[str, Any]:
+        """The plan as a JSON document; the same for the same plan."""
+        document: dict[str, Any] = TypeAdapter(Plan).dump_python(self, mode="json")
+        return document
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the canonical document."""
+        return digest(self.document())

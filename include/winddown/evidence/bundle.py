@@ -1,0 +1,113 @@
+"""The auditor's package: one deterministic ZIP that verifies offline, years later, without us.
+
+Same members and same key give the same bytes: stored, sorted by name, dated 1980-01-01, no extra fields, no comment.
+``manifest.json`` is a signed envelope that lists every other member with SHA-256 and size; ``verify.py`` and
+``README.txt`` are added here. The format is the ZIP of PKWARE's APPNOTE 6.3 without ZIP64.
+
+What this does *not* do: judge the content. A bundle of a broken ledger is written, and refused by the verifier.
+"""
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from winddown.domain.errors import Refused
+from winddown.evidence import durable, strict
+from winddown.evidence.signing import Signer
+
+MANIFEST_TYPE: Final = "winddown/bundle-manifest/v1"
+BUNDLE_BYTES_MAX: Final = 2**32 - 2**26  # below the size at which ZIP64 begins, with room for the headers
+MEMBERS_MAX: Final = 60_000
+
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}"
+_MEMBER: Final = re.compile(
+    rf"ledger\.jsonl|checkpoint\.txt|schedule\.xlsx|plans/{_ID}\.json|certificates/{_ID}\.(?:json|html)|rules/{_ID}\.json"
+)
+_REQUIRED: Final = ("ledger.jsonl", "checkpoint.txt")
+
+_README: Final = """\
+Evidence of a company's wind-down
+=================================
+
+ledger.jsonl       every entry of the ledger, one canonical JSON document (RFC 8785) per line, in order
+checkpoint.txt     signed size and Merkle root (RFC 6962) over exactly these lines (C2SP signed note)
+plans/             what was approved; plan_made entries carry the SHA-256 of these files
+certificates/      signed certificates (.json) and the same for reading (.html)
+rules/             the rule packs that were in force
+schedule.xlsx      the destruction schedule, if there is one
+manifest.json      signed list of every other file with SHA-256 and size
+verify.py          the verifier: one Python file, needs Python 3.11 and the package "cryptography"
+
+To verify:
+
+    python verify.py BUNDLE.zip --key KEYFILE
+
+Exit status 0: every check passed. 1: refused, with the reasons. 2: wrong usage.
+
+KEYFILE holds one line, winddown+NAME+HASH+BASE64. Take it from where it was published before, from the custodian or
+the liquidation group's minutes; never from the sender of the bundle. Whoever could change the bundle could
+change this copy of verify.py as well: prefer a copy that reached you another way, or read it, it is short.
+
+If you kept a checkpoint.txt from an earlier day, add --earlier FILE: it proves that nothing logged before that day was
+rewritten since, even by the holder of the key. Without one, the holder of the key is trusted for the history.
+"""
+
+
+def write_bundle(path: Path, *, files: Mapping[str, bytes], signer: Signer) -> str:
+    """Write the bundle atomically (temporary file, fsync, rename) and return its SHA-256 as hex.
+
+    Args:
+        path: where the ZIP goes; an older one is replaced.
+        files: member name to content: ``ledger.jsonl`` and ``checkpoint.txt``, both required, and any of
+            ``plans/<id>.json``, ``certificates/<id>.json``, ``certificates/<id>.html``, ``rules/<id>.json``,
+            ``schedule.xlsx``.
+        signer: signs the manifest; the checkpoint and the certificates are to be signed by the same key.
+
+    Raises:
+        Refused: for a missing or unknown member, or more than a plain ZIP holds.
+    """
+    data = bundle_bytes(files, signer=signer)
+    durable.replace(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def bundle_bytes(files: Mapping[str, bytes], *, signer: Signer) -> bytes:
+    """Return the bytes that ``write_bundle`` writes; same errors."""
+    for name in _REQUIRED:
+        if name not in files:
+            raise Refused(f"a bundle needs {name}", rule="bundle members")
+    for name in files:
+        if not _MEMBER.fullmatch(name):
+            raise Refused("a member's name is none that a bundle may carry", rule="bundle members")
+    members = {
+        **files,
+        "README.txt": _README.encode(),
+        "verify.py": Path(__file__).with_name("verify.py").read_bytes(),
+    }
+    if len(members) > MEMBERS_MAX or sum(map(len, members.values())) > BUNDLE_BYTES_MAX:
+        raise Refused("more than a plain ZIP holds", rule="bundle size", next_step="bundle the case in parts")
+    document = {
+        "type": MANIFEST_TYPE,
+        "members": [
+            {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            for name, data in sorted(members.items())
+        ],
+    }
+    members["manifest.json"] = strict.encode(signer.sign(document))
+    return _zip(members)
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in sorted(members.items()):
+            info = zipfile.ZipInfo(name, _DATE)
+            info.create_system = 3  # Unix, whatever this runs on
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, data)
+    return buffer.getvalue()

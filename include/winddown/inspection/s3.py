@@ -1,0 +1,150 @@
+"""Looks into a bucket by another path: its own listing code, another reader for rows, and the bytes of every version.
+
+Shares no code with the store: versions are paged by hand with markers, files are read with Polars and the standard
+library where the store uses pyarrow.
+"""
+
+import gzip
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
+
+from winddown.domain.batch import Batch
+from winddown.domain.errors import Transient
+from winddown.domain.plan import Method, Order
+from winddown.inspection.raw_bytes import search_content
+from winddown.ports import ByteSearch
+
+
+class S3Inspector:
+    """Reads with a credential of its own.
+
+    Args:
+        set_apart: folders that are known to hold copies until a stated day, e.g. backups; they are not searched.
+    """
+
+    def __init__(self, name: str, *, bucket: str, client: Any, set_apart: Sequence[str]) -> None:
+        self._name = name
+        self._bucket = bucket
+        self._client = client
+        self._set_apart = tuple(f"{folder}/" for folder in set_apart)
+
+    def remaining(self, order: Order, batch: Batch) -> int:
+        """Count records of the batch that a reader of the bucket still sees.
+
+        For rewritten files, the survivors are compared row by row with the planned version while that is still there:
+        a survivor that is missing or changed counts as a contradiction too.
+        """
+        seen = 0
+        for key in batch.keys.to_pylist():
+            history = self._history(key["object"])
+            latest = history[0] if history else None
+            if latest is None or latest["marker"]:
+                continue
+            records = max(len(key.get("rows") or ()), 1)
+            if latest["version"] == key["version"] or order.method is Method.DELETE_MARKER:
+                seen += records
+            elif any(found["version"] == key["version"] for found in history):
+                seen += self._contradictions(key, latest["version"])
+        return seen
+
+    def leftovers(self, order: Order, batch: Batch) -> int:
+        """Count planned versions that are still listed, and markers above whole objects."""
+        left = 0
+        for key in batch.keys.to_pylist():
+            planned = set(key["versions"])
+            for found in self._history(key["object"]):
+                left += found["version"] in planned or (found["marker"] and order.method is Method.DELETE_MARKER)
+        return left
+
+    def search_bytes(self, probes: Sequence[bytes]) -> ByteSearch:
+        """Search every version of every object: its raw bytes, unpacked gzip, and Parquet's values and dictionaries."""
+        found: set[bytes] = set()
+        where: set[str] = set()
+        read = 0
+        for version in self._versions(""):
+            if version["marker"] or version["key"].startswith(self._set_apart or ("\x00",)):
+                continue
+            content = self._content(version["key"], version["version"])
+            read += len(content)
+            for piece in (content, *_unpacked(content)):
+                hits = search_content(piece, probes)
+                if hits:
+                    found |= hits
+                    where.add(version["key"].rpartition("/")[0])
+        return ByteSearch(
+            reached=True,
+            medium="every object version that the service lists; not the service's disks",
+            bytes_read=read,
+            probes=len(probes),
+            found=len(found),
+            where=tuple(sorted(where)),
+        )
+
+    def _contradictions(self, key: dict[str, Any], latest: str) -> int:
+        doomed = set(key["rows"])
+        before = list(_rows(self._content(key["object"], key["version"])))
+        after = Counter(_rows(self._content(key["object"], latest)))
+        survivors = Counter(row for number, row in enumerate(before) if number not in doomed)
+        return sum((after - survivors).values()) + sum((survivors - after).values())
+
+    def _history(self, key: str) -> list[dict[str, Any]]:
+        own = [found for found in self._versions(key) if found["key"] == key]
+        return sorted(own, key=lambda found: not found["latest"])
+
+    def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        position: dict[str, str] = {}
+        while True:
+            try:
+                page = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix, **position)
+            except (ClientError, BotoCoreError):
+                raise Transient(f"the inspector cannot list store {self._name}") from None
+            for kind, marker in (("Versions", False), ("DeleteMarkers", True)):
+                for raw in page.get(kind, ()):
+                    yield {
+                        "key": raw["Key"],
+                        "version": raw["VersionId"],
+                        "latest": raw["IsLatest"],
+                        "marker": marker,
+                    }
+            if not page.get("IsTruncated"):
+                return
+            position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def _content(self, key: str, version: str) -> bytes:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
+            return bytes(answer["Body"].read())
+        except (ClientError, BotoCoreError):
+            raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+
+
+def _rows(content: bytes) -> Iterator[str]:
+    if content.startswith(b"PAR1"):
+        for row in pl.read_parquet(io.BytesIO(content), use_pyarrow=False).iter_rows():
+            yield json.dumps(row, default=str, ensure_ascii=False)
+        return
+    raw = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    lines = [line for line in raw.decode("utf-8", "surrogateescape").split("\n") if line.strip()]
+    # A CSV file's header is no record; a JSON line is one.
+    yield from lines if lines and lines[0].startswith("{") else lines[1:]
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    if content.startswith(b"\x1f\x8b"):
+        yield gzip.decompress(content)
+    if content.startswith(b"PAR1"):
+        source = pq.ParquetFile(io.BytesIO(content))
+        names = list(source.schema_arrow.names)
+        # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
+        table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read()
+        for column in table.columns:
+            for chunk in column.chunks:
+                values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
+                yield "\n".join(str(value) for value in values.to_pylist()).encode("utf-8", "surrogateescape")

@@ -1,0 +1,186 @@
+"""The protocols between the stages and the world. Adapters implement them; nothing here does anything.
+
+Effectful methods take an :class:`Authorization`, which the adapter exchanges for a credential; the exchange spends it.
+Every effect is idempotent: repeating it reaches the same state and reports the same number of records.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import pyarrow as pa
+
+from winddown.domain.authorization import Authorization
+from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method, Order
+from winddown.domain.receipt import Receipt, Whereabouts
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What one store holds, and what of it could not be read."""
+
+    collections: tuple[Collection, ...]
+    blockers: tuple[Blocker, ...]
+
+
+class Store(Protocol):
+    """A system holding data. Reading needs no authorization; every effect does."""
+
+    name: str
+
+    def discover(self) -> Discovery:
+        """List every collection of the store. A store that is down raises Transient, one that refuses us Refused."""
+        ...
+
+    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield every record, locator columns first (see ``locators``), then ``fields`` (all when None).
+
+        Memory is bounded by one batch of some ten thousand records or one object.
+        """
+        ...
+
+    def locators(self, collection: Collection) -> tuple[str, ...]:
+        """Names of the columns that name a record in what ``read`` yields; empty when records cannot be named."""
+        ...
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """Turn located records into the keys of a manifest: key columns and an int32 column ``batch``.
+
+        ``size`` is the wished number of records a batch; an object is never split over two batches.
+        """
+        ...
+
+    def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield ``fields`` of the live records that a batch names."""
+        ...
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """Choose how this store does an act, or say why it cannot. ``whole``: every record of each object goes."""
+        ...
+
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Where the batch is now. Reads only."""
+        ...
+
+    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Take the batch out of use, reversibly."""
+        ...
+
+    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Bring a quarantined batch back exactly as it was."""
+        ...
+
+    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Destroy what was quarantined. Refuses a batch that is still live."""
+        ...
+
+
+@runtime_checkable
+class SupportsFreeze(Protocol):
+    """The store can stop writes by applications."""
+
+    def freeze(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Revoke writes from application roles; the receipt's details hold what ``thaw`` needs."""
+        ...
+
+    def thaw(self, authorization: Authorization, receipt: Receipt) -> Receipt:
+        """Give back exactly what ``freeze`` took."""
+        ...
+
+
+@runtime_checkable
+class SupportsSanitise(Protocol):
+    """The store can clear what purged records leave behind in its own files."""
+
+    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Rewrite files, logs and statistics. The details name each claim and what is not claimed."""
+        ...
+
+
+@runtime_checkable
+class SupportsContent(Protocol):
+    """The store can hand out the content of an opaque object, e.g. of a backup."""
+
+    def content(self, collection: Collection) -> Iterator[bytes]:
+        """Yield the content of the collection's newest object by name, in pieces."""
+        ...
+
+
+class Inspector(Protocol):
+    """Looks for what should be gone, by another path, with other code and another credential than the store."""
+
+    def remaining(self, order: Order, batch: Batch) -> int:
+        """Number of the batch's records that are still live in the collection."""
+        ...
+
+    def leftovers(self, order: Order, batch: Batch) -> int:
+        """Number of traces that the store still holds after a purge: quarantined rows, old versions, markers."""
+        ...
+
+    def search_bytes(self, probes: Sequence[bytes]) -> "ByteSearch":
+        """Search the store's raw bytes for values that must be gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByteSearch:
+    """Result of a search in raw bytes. ``where`` names files or object groups, never values.
+
+    Attributes:
+        reached: False when the bytes could not be reached; then nothing is claimed.
+    """
+
+    reached: bool
+    medium: str
+    bytes_read: int
+    probes: int
+    found: int
+    where: tuple[str, ...] = ()
+
+
+class BackupDrill(Protocol):
+    """Restores a backup into a scratch database beside its source, so in the source's region."""
+
+    def restore(self, backup: Iterator[bytes], scratch_name: str) -> str:
+        """Restore from a stream, leaving nothing on disk outside the database; return a URL to the scratch database."""
+        ...
+
+    def drop(self, scratch_name: str) -> None:
+        """Remove the scratch database; fine when there is none."""
+        ...
+
+
+Ability = TypeVar("Ability")
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A wrapper around a store; it decides which abilities show through, and in which form."""
+
+    def ability(self, protocol: type[Any]) -> Any | None:
+        """Return the ability wrapped by this layer, or None."""
+        ...
+
+
+def ability(store: Store, protocol: type[Ability]) -> Ability | None:
+    """Ask a store for an optional ability.
+
+    A plain ``isinstance`` behind a wrapper either loses the ability or performs the real effect in a dry run; so a
+    wrapper answers for itself.
+    """
+    if isinstance(store, Layered):
+        found: Ability | None = store.ability(protocol)
+        return found
+    return store if isinstance(store, protocol) else None

@@ -1,0 +1,141 @@
+"""Reads a rule pack from its YAML files into values, and refuses what it does not fully understand.
+
+A pack is a folder ``rules/<id>/``: ``pack.yaml`` (id, version, as_of, disclaimer, vocabulary, sources) and any number
+of ``*.yaml`` with a list under ``rules``. A key that nobody reads, a key written twice, a word that is not in the
+pack's vocabulary: each would make a rule silently not match, so each is ``Refused``, naming file, rule and field.
+"""
+
+import json
+import re
+from collections.abc import Hashable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from winddown.domain.canonical import digest
+from winddown.domain.errors import Refused
+from winddown.domain.rule import Rule, RulePack
+from winddown.rules.documents import PackDocument, RuleDocument
+
+_RULES = Path(__file__).parent
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without its two silent conveniences: the last of two equal keys, and dates guessed from text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it so
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise Refused(f"line {node.start_mark.line + 1}: key {', '.join(twice)} is written twice")
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_pack(pack_id: str, root: Path = _RULES) -> RulePack:
+    """Return the rule pack ``root/pack_id``; the digest depends on the content alone, not on order or comments.
+
+    Raises:
+        Refused: unknown pack, unreadable file, unknown or repeated key, wrong value, repeated rule id.
+    """
+    folder = root / pack_id
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", pack_id) or not (folder / "pack.yaml").is_file():
+        raise Refused(f"there is no rule pack {pack_id!r}", next_step="name a folder that has a pack.yaml")
+    pack = _validated(PackDocument, _read(folder / "pack.yaml"), "pack.yaml")
+    if pack.id != pack_id:
+        raise Refused(f"pack.yaml: field id: {pack.id!r} stands in the folder {pack_id!r}")
+    documents: dict[str, RuleDocument] = {}
+    rules: dict[str, Rule] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name == "pack.yaml" or path.suffix not in {".yaml", ".yml"}:
+            continue
+        for document in _documents(path):
+            if document.id in documents:
+                raise Refused(f"{path.name}: rule {document.id}: field id: another rule has this id")
+            _check_words(document, pack, path.name)
+            documents[document.id] = document
+            rules[document.id] = _value(document, pack, path.name)
+    if not rules:
+        raise Refused(f"rule pack {pack_id!r} has no rules", next_step="an empty pack decides nothing")
+    # Defaults are left out, so that a field added to the model later does not change the digest of an older pack.
+    whole = {
+        "pack": pack.model_dump(mode="json", exclude_defaults=True),
+        "rules": [documents[rule_id].model_dump(mode="json", exclude_defaults=True) for rule_id in sorted(documents)],
+    }
+    return RulePack(
+        id=pack.id,
+        version=pack.version,
+        as_of=pack.as_of,
+        disclaimer=pack.disclaimer,
+        digest=digest(whole),
+        rules=MappingProxyType(rules),
+    )
+
+
+def rule_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of one entry under ``rules``, for editors and reviewers."""
+    return RuleDocument.model_json_schema()
+
+
+def _read(path: Path) -> Any:
+    try:
+        # The loader derives from SafeLoader, so no tag can construct an object.
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+    except Refused as refusal:
+        raise Refused(f"{path.name}: {refusal.message}") from refusal
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"{path.name}: no readable YAML: {error}") from error
+
+
+def _documents(path: Path) -> list[RuleDocument]:
+    content = _read(path)
+    entries = content.get("rules") if isinstance(content, dict) and set(content) == {"rules"} else None
+    if not isinstance(entries, list):
+        raise Refused(f"{path.name}: field rules: the file is one mapping with a list under 'rules' and nothing else")
+    documents = []
+    for number, entry in enumerate(entries, start=1):
+        named = entry.get("id") if isinstance(entry, dict) else None
+        documents.append(_validated(RuleDocument, entry, f"{path.name}: rule {named or f'number {number}'}"))
+    return documents
+
+
+def _validated(model: type[_Document], content: Any, where: str) -> _Document:
+    try:
+        # Strict validation from JSON takes dates and enumerations as text, and still no number for a text.
+        return model.model_validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        found = [f"field {'.'.join(map(str, one['loc'])) or '(all)'}: {one['msg']}" for one in error.errors()]
+        raise Refused(f"{where}: {'; '.join(found)}") from error
+    except TypeError as error:
+        raise Refused(f"{where}: holds a value that JSON cannot express") from error
+
+
+def _check_words(document: RuleDocument, pack: PackDocument, file: str) -> None:
+    for field, used, known in (
+        ("data_category", document.data_category, pack.data_categories),
+        ("applies_to", document.applies_to, pack.subjects),
+        ("needs", document.needs, pack.record_elements),
+        ("any_of", [test.fact for alternative in document.any_of for test in alternative], pack.facts),
+        ("verification.source", [document.verification.source], pack.sources),
+    ):
+        unknown = [word for word in used if word not in known]
+        if unknown:
+            raise Refused(f"{file}: rule {document.id}: field {field}: pack.yaml does not know {', '.join(unknown)}")
+
+
+def _value(document: RuleDocument, pack: PackDocument, file: str) -> Rule:
+    try:
+        rule = document.to_rule()
+    except Refused as refusal:
+        raise Refused(f"{file}: rule {document.id}: {refusal.message}", next_step=refusal.next_step) from refusal
+    read_in = replace(rule.verification, source=pack.sources[rule.verification.source])
+    return replace(rule, verification=read_in)

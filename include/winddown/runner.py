@@ -1,0 +1,55 @@
+"""Runs a case without Airflow, as far as it may go now: the same stages, one after the other, in this process.
+
+For small installations, tests and crash drills. Killed anywhere and started again, it continues.
+"""
+
+from dataclasses import dataclass
+
+from winddown.domain.authorization import Power
+from winddown.stages import journey
+from winddown.stages.deployment import Deployment
+from winddown.stages.quarantine import units
+from winddown.stages.seal import unacknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why the runner stopped: ``approvals``, ``receipts``, ``grace`` or ``finished``, under which plan, in words."""
+
+    reason: str
+    plan_id: str
+    message: str
+
+
+def run(deployment: Deployment, case_id: str) -> Halt:
+    """Carry the case on until somebody must act, a clock must run, or it is finished."""
+    for stage in journey.PREPARATION:
+        journey.prepare(deployment, case_id, stage)
+    while (plan_id := journey.plan_wave(deployment, case_id)) is not None:
+        halt = _run_wave(deployment, plan_id)
+        if halt is not None:
+            return halt
+    return Halt("finished", "", journey.report(deployment, case_id))
+
+
+def _run_wave(deployment: Deployment, plan_id: str) -> Halt | None:
+    missing = journey.missing_approvals(deployment, plan_id)
+    if missing:
+        return Halt("approvals", plan_id, missing)
+    journey.approve(deployment, plan_id)
+    journey.seal(deployment, plan_id)
+    waiting = unacknowledged(deployment, plan_id)
+    if waiting:
+        return Halt("receipts", plan_id, f"the custodian's receipt for {len(waiting)} archives")
+    journey.hand_over(deployment, plan_id)
+    work = units(deployment.control.plan(plan_id))
+    for unit in work:
+        journey.carry_out(deployment, plan_id, unit, Power.QUARANTINE)
+    if work and (due := journey.grace_ends_at(deployment, plan_id)) > deployment.clock.now():
+        return Halt("grace", plan_id, f"grace ends at {due.isoformat()}")
+    for unit in work:
+        journey.carry_out(deployment, plan_id, unit, Power.PURGE)
+    journey.sanitise(deployment, plan_id)
+    journey.verify(deployment, plan_id)
+    journey.certify(deployment, plan_id)
+    return None

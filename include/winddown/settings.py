@@ -1,0 +1,42 @@
+"""Settings of a deployment. This module is the only reader of the environment.
+
+========================  ==========================================================================================
+``WINDDOWN_CONTROL_URL``  SQLAlchemy URL of the control database; SQLite in the workspace when empty
+``WINDDOWN_WORKSPACE``    folder for encrypted manifests, archives, keys, bundles; ``var/winddown`` when empty
+``WINDDOWN_CONNECTIONS``  JSON file of connections for runs without Airflow; empty inside Airflow
+``WINDDOWN_PG_BIN``       folder of ``pg_restore``; found on PATH or in the embedded wheel when empty
+========================  ==========================================================================================
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Typed and frozen; built once by the composition root."""
+
+    control_url: str
+    workspace: Path
+    connections: Path | None
+    postgres_bin: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether control lies in SQLite: one machine, one OS user, which certificates then say."""
+        return self.control_url.startswith("sqlite")
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment."""
+    env = os.environ if environment is None else environment
+    workspace = Path(env.get("WINDDOWN_WORKSPACE") or "var/winddown").absolute()
+    connections = env.get("WINDDOWN_CONNECTIONS", "")
+    return Settings(
+        control_url=env.get("WINDDOWN_CONTROL_URL") or f"sqlite:///{workspace / 'control.sqlite'}",
+        workspace=workspace,
+        connections=Path(connections) if connections else None,
+        postgres_bin=env.get("WINDDOWN_PG_BIN", ""),
+    )

@@ -1,0 +1,457 @@
+"""The case file: YAML or the trigger form's JSON, validated strictly before anything happens.
+
+Unknown keys, a wrong check digit, dates in the wrong order, an approver named twice, a missing evidence file: each is
+refused with the name of the field. Nothing is guessed and nothing has a silent default.
+"""
+
+import csv
+import hashlib
+import io
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from winddown.domain import case as domain
+from winddown.domain.company import Company
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef
+from winddown.domain.rule import CASE_EVENTS
+from winddown.domain.timeline import Timeline, TimelineEvent
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+:.+$")]
+
+APPROVER_ROLES = ("liquidation_group", "pi_officer")
+
+# Each event may not lie before the ones that it follows.
+_ORDER = (
+    "snapshot_taken",
+    "dissolution_resolved",
+    "liquidation_group_formed",
+    "creditors_announced",
+    "claims_window_closed",
+    "tax_cleared",
+)
+_FOLLOWS = {
+    "dissolution_publicised": "dissolution_resolved",
+    "group_listed": "liquidation_group_formed",
+    "creditors_notified": "liquidation_group_formed",
+    "service_stopped": "stop_notice_published",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Company(_Strict):
+    name_zh: Name
+    name_en: Name
+    uscc: str
+
+
+class _Profile(_Strict):
+    route: Literal["general"]
+    sectors: tuple[Name, ...]
+    critical_infrastructure: bool
+    important_data: bool
+    fiscal_year_end: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+
+
+class _Person(_Strict):
+    id: Identifier
+    name: Name
+    role: Literal["liquidation_group", "pi_officer", "custodian", "steward"]
+
+
+class _Grace(_Strict):
+    duration: timedelta
+    reason: Name
+    accepted_by: Identifier
+
+
+class _Custodian(_Strict):
+    person: Identifier
+    organisation: Name
+    contact: Name
+    public_key: Name
+    agreement_on: date
+    evidence: Name
+
+
+class _Store(_Strict):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    kind: Literal["postgresql", "s3"]
+    connection: Identifier
+    region: Name
+    bucket: str = ""
+
+
+class _Event(_Strict):
+    step: Literal["S0", "S1", "S2", "S3", "S4", "S5", "S6"]
+    event: str
+    on: date
+    evidence: Name
+
+
+class _AcceptedDate(_Strict):
+    rule: Identifier
+    start_event: Literal["day_after_fiscal_year_end"]
+    accepted_by: Identifier
+    evidence: Name
+
+
+class _Subjects(_Strict):
+    collection: Ref
+    key: Name
+    born_on: Name
+    country: Name
+
+
+class _Link(_Strict):
+    field: str = ""
+    via: Ref | None = None
+    target: str = ""
+    pattern: str = ""
+
+
+class _Answer(_Strict):
+    kind: str
+    because: Name
+
+
+class _Backup(_Strict):
+    of: Name
+    taken_on: date
+    expires_on: date
+
+
+class _Register(_Strict):
+    collection: Ref
+    category: Name
+    purpose: Name
+    steward: Identifier
+    subject: _Link | None = None
+    dated_by: str = ""
+    custody: Literal["", "sealed", "in_place"] = ""
+    elements: dict[str, str] = {}
+    fields: dict[str, _Answer] = {}
+    backup: _Backup | None = None
+
+
+class _Hold(_Strict):
+    id: Identifier
+    matter: Name
+    ground: Name
+    placed_on: date
+    review_on: date
+    steward: Identifier
+    subjects: Name
+
+
+class _Transfer(_Strict):
+    id: Identifier
+    recipient: Name
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    purpose: Name
+    legal_basis: Name
+    collection: Ref
+    where: Literal["overseas", "all"]
+    sensitive: bool
+    evidence: Name
+
+
+class CaseModel(_Strict):
+    """The whole file."""
+
+    case: Identifier
+    company: _Company
+    profile: _Profile
+    people: Annotated[tuple[_Person, ...], Field(min_length=1)]
+    approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
+    grace: _Grace
+    custodian: _Custodian
+    stores: Annotated[tuple[_Store, ...], Field(min_length=1)]
+    timeline: tuple[_Event, ...]
+    accepted_dates: tuple[_AcceptedDate, ...] = ()
+    subjects: _Subjects
+    register: tuple[_Register, ...]  # type: ignore[assignment]
+    holds: tuple[_Hold, ...] = ()
+    transfers: tuple[_Transfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHold:
+    """A hold as the case file declares it, with the keys of its persons still in clear, in memory only."""
+
+    id: str
+    matter: str
+    ground: str
+    steward: str
+    placed_on: date
+    review_on: date
+    subjects: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"DeclaredHold({self.id}, {len(self.subjects)} subjects)"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A validated case file."""
+
+    case: domain.Case
+    holds: tuple[DeclaredHold, ...]
+
+
+def read_case_file(path: Path) -> CaseFile:
+    """Read a YAML case file; relative names in it are relative to its folder."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise Refused(f"case_file: {path.name} cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise Refused(f"case_file: {path.name} is not YAML{where}") from None
+    return parse_case(raw, path.parent)
+
+
+def parse_case(raw: Any, folder: Path) -> CaseFile:
+    """Validate a case document; raises Refused naming every field that is wrong."""
+    try:
+        model = CaseModel.model_validate(raw)
+    except ValidationError as error:
+        raise Refused(
+            "the case file is not valid: " + "; ".join(_sentences(error)),
+            rule="strict case validation",
+            next_step="correct these fields; nothing has happened",
+        ) from None
+    problems = _problems(model)
+    if problems:
+        raise Refused(
+            "the case file is not valid: " + "; ".join(problems),
+            rule="strict case validation",
+            next_step="correct these fields; nothing has happened",
+        )
+    return CaseFile(_case(model, folder), tuple(_hold(found, index, folder) for index, found in enumerate(model.holds)))
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in found['loc']) or 'case'}: {found['msg']}"
+        for found in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _problems(model: CaseModel) -> list[str]:
+    return [
+        *_duplicates("people", [person.id for person in model.people]),
+        *_duplicates("approvers", list(model.approvers)),
+        *_duplicates("stores", [store.name for store in model.stores]),
+        *_duplicates("register", [entry.collection for entry in model.register]),
+        *_duplicates("timeline", [event.event for event in model.timeline]),
+        *_people_problems(model),
+        *_date_problems(model),
+        *_reference_problems(model),
+    ]
+
+
+def _duplicates(field: str, values: Sequence[str]) -> list[str]:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    return [f"{field}: {value} is named twice" for value in repeated]
+
+
+def _people_problems(model: CaseModel) -> list[str]:
+    roles = {person.id: person.role for person in model.people}
+    problems = [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
+    present = {roles.get(name) for name in model.approvers}
+    problems += [f"approvers: nobody with role {role} is among them" for role in APPROVER_ROLES if role not in present]
+    named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
+    named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.register)]
+    named += [(f"holds.{i}.steward", hold.steward) for i, hold in enumerate(model.holds)]
+    named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
+    problems += [f"{field}: {name} is not in people" for field, name in named if name not in roles]
+    if roles.get(model.custodian.person, "custodian") != "custodian":
+        problems.append(f"custodian.person: {model.custodian.person} has role {roles[model.custodian.person]}")
+    if model.grace.duration <= timedelta(0):
+        problems.append("grace.duration: must be longer than nothing")
+    return problems
+
+
+def _date_problems(model: CaseModel) -> list[str]:
+    where = {event.event: (index, event.on) for index, event in enumerate(model.timeline)}
+    problems = [
+        f"timeline.{index}.event: {event.event!r} is no known event"
+        for index, event in enumerate(model.timeline)
+        if event.event not in CASE_EVENTS
+    ]
+    present = [name for name in _ORDER if name in where]
+    pairs = [*itertools.pairwise(present), *((before, after) for after, before in _FOLLOWS.items())]
+    for before, after in pairs:
+        if before in where and after in where and where[after][1] < where[before][1]:
+            index, on = where[after]
+            problems.append(f"timeline.{index}.on: {after} {on} lies before {before} {where[before][1]}")
+    for index, hold in enumerate(model.holds):
+        if hold.review_on <= hold.placed_on:
+            problems.append(f"holds.{index}.review_on: {hold.review_on} is not after placed_on {hold.placed_on}")
+    for index, entry in enumerate(model.register):
+        if entry.backup is not None and entry.backup.expires_on <= entry.backup.taken_on:
+            problems.append(f"register.{index}.backup.expires_on: it is not after taken_on")
+    return problems
+
+
+def _reference_problems(model: CaseModel) -> list[str]:
+    stores = {store.name for store in model.stores}
+    named = [("subjects.collection", model.subjects.collection)]
+    named += [(f"register.{i}.collection", entry.collection) for i, entry in enumerate(model.register)]
+    named += [(f"transfers.{i}.collection", found.collection) for i, found in enumerate(model.transfers)]
+    problems = [
+        f"{field}: store {ref.partition(':')[0]!r} is not declared"
+        for field, ref in named
+        if ref.partition(":")[0] not in stores
+    ]
+    registered = {entry.collection for entry in model.register}
+    if model.subjects.collection not in registered:
+        problems.append(f"subjects.collection: {model.subjects.collection} is not in the register")
+    for index, entry in enumerate(model.register):
+        link = entry.subject
+        if link is not None and bool(link.field) == bool(link.pattern):
+            problems.append(f"register.{index}.subject: give either field or pattern")
+        if link is not None and link.via is not None and (not link.target or link.via not in registered):
+            problems.append(f"register.{index}.subject.via: needs a registered collection and its target field")
+        if entry.backup is not None and entry.backup.of not in stores:
+            problems.append(f"register.{index}.backup.of: store {entry.backup.of!r} is not declared")
+    problems += [
+        f"stores.{index}.bucket: an s3 store names its bucket"
+        for index, store in enumerate(model.stores)
+        if (store.kind == "s3") != bool(store.bucket)
+    ]
+    return problems
+
+
+def _case(model: CaseModel, folder: Path) -> domain.Case:
+    month, day = model.profile.fiscal_year_end.split("-")
+    events = tuple(
+        TimelineEvent(
+            found.step, found.event, found.on, found.evidence, _sha256(folder, found.evidence, f"timeline.{i}")
+        )
+        for i, found in enumerate(model.timeline)
+    )
+    _sha256(folder, model.custodian.evidence, "custodian")
+    for index, transfer in enumerate(model.transfers):
+        _sha256(folder, transfer.evidence, f"transfers.{index}")
+    public_key = _file(folder, model.custodian.public_key, "custodian.public_key").decode("ascii", "replace")
+    return domain.Case(
+        id=model.case,
+        company=Company(model.company.name_zh, model.company.name_en, model.company.uscc),
+        profile=domain.Profile(
+            model.profile.route,
+            model.profile.sectors,
+            model.profile.critical_infrastructure,
+            model.profile.important_data,
+            (int(month), int(day)),
+        ),
+        people=tuple(domain.Person(person.id, person.name, person.role) for person in model.people),
+        approvers=model.approvers,
+        grace=domain.Grace(model.grace.duration, model.grace.reason, model.grace.accepted_by),
+        custodian=domain.Custodian(
+            model.custodian.person,
+            model.custodian.organisation,
+            model.custodian.contact,
+            public_key,
+            model.custodian.agreement_on,
+        ),
+        stores=tuple(
+            domain.StoreDeclaration(found.name, found.kind, found.connection, found.region, found.bucket)
+            for found in model.stores
+        ),
+        timeline=Timeline(events),
+        accepted_dates=tuple(
+            domain.AcceptedDate(
+                found.rule,
+                found.start_event,
+                found.accepted_by,
+                _sha256(folder, found.evidence, f"accepted_dates.{index}"),
+            )
+            for index, found in enumerate(model.accepted_dates)
+        ),
+        subjects=domain.Subjects(
+            CollectionRef.parse(model.subjects.collection),
+            model.subjects.key,
+            model.subjects.born_on,
+            model.subjects.country,
+        ),
+        register=tuple(_entry(found) for found in model.register),
+        transfers=tuple(
+            domain.Transfer(
+                found.id,
+                found.recipient,
+                found.country,
+                found.purpose,
+                found.legal_basis,
+                CollectionRef.parse(found.collection),
+                found.where,
+                found.sensitive,
+            )
+            for found in model.transfers
+        ),
+    )
+
+
+def _entry(found: _Register) -> domain.RegisterEntry:
+    link = found.subject
+    return domain.RegisterEntry(
+        collection=CollectionRef.parse(found.collection),
+        category=found.category,
+        purpose=found.purpose,
+        steward=found.steward,
+        subject=None
+        if link is None
+        else domain.SubjectLink(
+            link.field, CollectionRef.parse(link.via) if link.via else None, link.target, link.pattern
+        ),
+        dated_by=found.dated_by,
+        custody=found.custody,
+        elements=tuple(found.elements.items()),
+        answers=tuple(
+            (field, None if answer.kind == "none" else answer.kind, answer.because)
+            for field, answer in found.fields.items()
+        ),
+        backup=None
+        if found.backup is None
+        else domain.BackupDeclaration(found.backup.of, found.backup.taken_on, found.backup.expires_on),
+    )
+
+
+def _hold(found: _Hold, index: int, folder: Path) -> DeclaredHold:
+    content = _file(folder, found.subjects, f"holds.{index}.subjects").decode("utf-8-sig")
+    rows = [row for row in csv.reader(io.StringIO(content)) if row]
+    subjects = tuple(row[0].strip() for row in rows[1:])
+    if not subjects or not all(subjects):
+        raise Refused(f"holds.{index}.subjects: {found.subjects} names nobody, or has a blank line")
+    return DeclaredHold(found.id, found.matter, found.ground, found.steward, found.placed_on, found.review_on, subjects)
+
+
+def _file(folder: Path, name: str, field: str) -> bytes:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Refused(f"{field}: {name!r} lies outside the case's folder")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{field}: {name!r} cannot be read ({error.strerror})") from None
+
+
+def _sha256(folder: Path, name: str, field: str) -> str:
+    content = _file(folder, name, f"{field}.evidence")
+    if not content:
+        raise Refused(f"{field}.evidence: {name!r} is empty")
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,198 @@
+"""Issues a wave's certificate: what was done, what remains and until when, and what nobody can promise."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from winddown.domain.canonical import canonical, digest
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Act, Order, Plan
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.seal import SealedArchive
+from winddown.stages.verify import StoreCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate that was issued."""
+
+    certificate_id: str
+    digest: str
+
+
+def certify(deployment: Deployment, plan_id: str) -> Issued:
+    """Write and sign the certificate of a plan; repeating it returns the one that exists.
+
+    Refused while an effect of the plan is open or the residual check is missing.
+    """
+    plan = deployment.control.plan(plan_id)
+    certificate_id = f"certificate-{plan.id}"
+    known = deployment.control.get(plan.case, "certificate", certificate_id, type_=dict[str, Any])
+    if known is not None:
+        return _issued(deployment, plan, certificate_id, known)
+    case = deployment.case(plan.case)
+    checks = deployment.control.require(plan.case, "checks", plan.id, type_=tuple[StoreCheck, ...])
+    effects = deployment.control.effects(plan_id)
+    unfinished = [effect.effect_id for effect in effects if effect.state != "done"]
+    if unfinished:
+        raise Refused(f"plan {plan_id} has open effects: {', '.join(unfinished)}", rule="all effects closed")
+    purged: dict[str, int] = {}
+    for effect in effects:
+        if effect.power == "purge":
+            purged[effect.order_id] = purged.get(effect.order_id, 0) + effect.records
+    document = {
+        "id": certificate_id,
+        "case": case.id,
+        "company": {"name_zh": case.company.name_zh, "name_en": case.company.name_en, "uscc": case.company.uscc},
+        "plan_id": plan.id,
+        "plan_digest": plan.digest,
+        "wave": plan.wave.value,
+        "issued_on": deployment.clock.now().date().isoformat(),
+        "rule_packs": [list(pack) for pack in plan.rule_packs],
+        "code_version": plan.code_version,
+        "grace": {"seconds": plan.grace_seconds, "reason": plan.grace_reason},
+        "preconditions": list(plan.preconditions),
+        "approvals": [
+            {"person": row["person"], "role": row["role"], "door": row["door"], "approved_at": row["approved_at"]}
+            for row in deployment.control.approvals(plan_id)
+        ],
+        "orders": [_order(deployment, plan, order, purged) for order in plan.orders],
+        "remaining": _remaining(plan),
+        "residual_until": _residuals(case),
+        "inspection": [_check(found) for found in checks],
+        "not_claimed": _not_claimed(deployment, case),
+        "ledger_size": deployment.ledger.size(case.id),
+    }
+    deployment.control.put(plan.case, "certificate", certificate_id, document)
+    return _issued(deployment, plan, certificate_id, document)
+
+
+def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: dict[str, Any]) -> Issued:
+    """Enter the certificate into the ledger once, then close the plan; killed in between, the repeat finishes it."""
+    found = digest(document)
+    marker = f'"certificate_id":"{certificate_id}"'.encode()
+    if not any(b'"type":"certificate_issued"' in raw and marker in raw for raw in deployment.ledger.entries(plan.case)):
+        body = {"certificate_id": certificate_id, "digest": found, "plan_id": plan.id}
+        deployment.ledger.append(plan.case, "certificate_issued", body, actor=ACTOR)
+    deployment.control.set_plan_state(plan.id, "certified")
+    return Issued(certificate_id, found)
+
+
+def _order(deployment: Deployment, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": order.id,
+        "collection": str(order.collection),
+        "act": order.act.value,
+        "method": order.method.value,
+        "records": order.selection.count,
+        "manifest_digest": order.selection.digest,
+        # A minimised record stays; what is purged of it is its fields' values.
+        "purged": purged.get(order.id, 0),
+        "fields": list(order.fields),
+        "rules": sorted({rule for decision in _decisions(plan, order) for rule in _rules(decision)}),
+    }
+    if order.act is Act.SEAL:
+        name = f"{plan.id}/{order.id}"
+        archive = deployment.control.require(plan.case, "archive", name, type_=SealedArchive)
+        receipts = {found["order_id"]: found for found in deployment.control.acknowledgements(plan.id)}
+        row["archive"] = {"file": archive.file, "sha256": archive.archive_sha256, "keep_until": archive.until}
+        row["acknowledged_by"] = receipts[order.id]["person"] if order.id in receipts else None
+    return row
+
+
+def _decisions(plan: Plan, order: Order) -> list[Decision]:
+    labels = order.label.split(", ")
+    return [found for found in plan.decisions if found.collection == order.collection and found.label in labels]
+
+
+def _rules(decision: Decision) -> list[str]:
+    return [reason.rule for reason in decision.reasons if reason.prevails]
+
+
+def _remaining(plan: Plan) -> list[dict[str, Any]]:
+    """Every record that this plan leaves where it is, with the reason and the day."""
+    acted = {
+        (order.collection, label)
+        for order in plan.orders
+        for label in order.label.split(", ")
+        if order.act is Act.ERASE
+    }
+    return [
+        {
+            "collection": str(decision.collection),
+            "label": decision.label,
+            "records": decision.count,
+            "disposition": decision.disposition.value,
+            "until": decision.until.isoformat() if decision.until else None,
+            "reasons": [
+                f"{reason.rule} {reason.citation}: {reason.says}".replace("  ", " ") for reason in decision.reasons
+            ],
+        }
+        for decision in plan.decisions
+        if (decision.collection, decision.label) not in acted
+    ]
+
+
+def _residuals(case: Case) -> list[dict[str, Any]]:
+    return [
+        {
+            "collection": str(entry.collection),
+            "what": f"backup of {entry.backup.of} taken on {entry.backup.taken_on} still holds records that were erased",
+            "until": entry.backup.expires_on.isoformat(),
+        }
+        for entry in case.register
+        if entry.backup is not None
+    ]
+
+
+def _check(found: StoreCheck) -> dict[str, Any]:
+    return {
+        "store": found.store,
+        "batches": found.batches,
+        "records_live": found.remaining,
+        "leftovers": found.leftovers,
+        "bytes_searched": found.bytes_read,
+        "values_searched": found.probes,
+        "values_found": found.found,
+        "medium": found.medium,
+        "claim": found.claim,
+    }
+
+
+def _not_claimed(deployment: Deployment, case: Case) -> list[str]:
+    limits = [
+        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
+        "archived WAL, replicas, service logs and inventories outside the declared stores were not reached",
+    ]
+    if deployment.settings.embedded:
+        limits.append("embedded mode: approvals are not protected against this machine's own operating-system user")
+    endpoints = [found.name for found in case.stores if found.kind == "s3"]
+    if deployment.settings.embedded and endpoints:
+        limits.append(
+            f"store {', '.join(endpoints)}: where it is the demonstration's object server, it does not enforce "
+            "credentials, policies or locks, so nothing is claimed about them"
+        )
+    return limits
+
+
+def signed(deployment: Deployment, case_id: str, certificate_id: str) -> dict[str, Any]:
+    """The certificate as a signed envelope; the same document is always signed the same."""
+    document = deployment.control.require(case_id, "certificate", certificate_id, type_=dict[str, Any])
+    return deployment.signer().sign(document)
+
+
+def totals(document: dict[str, Any]) -> dict[str, int]:
+    """Records by outcome in one certificate, for summaries."""
+    result = {"destroyed": 0, "minimised": 0, "handed over": 0}
+    names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over"}
+    for order in document["orders"]:
+        result[names[order["act"]]] += order["records"]
+    for row in document["remaining"]:
+        result[row["disposition"]] = result.get(row["disposition"], 0) + row["records"]
+    return result
+
+
+def certificate_bytes(deployment: Deployment, case_id: str, certificate_id: str) -> bytes:
+    """The signed envelope as canonical JSON."""
+    return canonical(signed(deployment, case_id, certificate_id))

@@ -1,0 +1,122 @@
+"""Reads every cell of every collection once and judges each field. Stewards' answers win and keep their reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from winddown.detectors.engine import Profiler
+from winddown.detectors.kinds import KINDS
+from winddown.detectors.verdict import ColumnVerdict, judge
+from winddown.domain.case import Case
+from winddown.domain.errors import Refused
+from winddown.domain.finding import Finding, Status
+from winddown.domain.inventory import Collection, Inventory, Medium
+from winddown.stages.deployment import ACTOR, Deployment
+
+SENSITIVE = frozenset(kind.id for kind in KINDS if kind.sensitive)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was read of one collection: nothing unread passes silently."""
+
+    collection: str
+    records: int
+    cells: int
+    unread: str  # "" when every cell was read, else why not
+
+
+def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
+    """Classify every collection of the inventory; record findings and the coverage ledger."""
+    case = deployment.case(case_id)
+    inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+    findings: list[Finding] = []
+    coverage: list[Coverage] = []
+    for collection in inventory.collections:
+        found, covered = _classify_collection(deployment, case, collection)
+        findings += found
+        coverage.append(covered)
+    coverage += [
+        Coverage(blocker.subject, 0, 0, f"{blocker.code}: {blocker.explanation}")
+        for blocker in inventory.blockers
+        if inventory.collection_named(blocker.subject) is None
+    ]
+    deployment.control.put(case_id, "findings", "findings", tuple(findings), type_=tuple[Finding, ...])
+    digest = deployment.control.put(case_id, "coverage", "coverage", tuple(coverage), type_=tuple[Coverage, ...])
+    body = {
+        "coverage_digest": digest,
+        "cells": sum(found.cells for found in coverage),
+        "fields": len(findings),
+        "personal_fields": sum(finding.is_personal for finding in findings),
+        "unread_collections": sum(bool(found.unread) for found in coverage),
+    }
+    deployment.ledger.append(case_id, "classified", body, actor=ACTOR)
+    return tuple(findings)
+
+
+def _classify_collection(deployment: Deployment, case: Case, collection: Collection) -> tuple[list[Finding], Coverage]:
+    ref = str(collection.ref)
+    if collection.medium is Medium.OBJECTS:
+        return [], Coverage(
+            ref, collection.record_count, 0, f"opaque: {collection.record_count} objects are not read as cells"
+        )
+    names = list(collection.field_names())
+    profiler = Profiler(names)
+    store = deployment.systems(case).store(collection.ref.store)
+    records = 0
+    try:
+        for batch in store.read(collection):
+            records += batch.num_rows
+            profiler.feed(batch.select(names))
+    except Refused as error:
+        return [], Coverage(ref, records, 0, error.message)
+    profiles = profiler.profiles()
+    findings = []
+    for field in collection.fields:
+        profile = profiles[field.name]
+        verdict = judge(
+            profile, header=field.name, comment=field.comment, siblings=[name for name in names if name != field.name]
+        )
+        findings.append(_answered(case, _finding(collection, field.name, profile, verdict)))
+    return findings, Coverage(ref, records, records * len(names), "")
+
+
+def _finding(collection: Collection, field: str, profile: object, verdict: ColumnVerdict) -> Finding:
+    return Finding(
+        collection=collection.ref,
+        field=field,
+        status=Status(verdict.status),
+        kind=verdict.kind,
+        sensitive=verdict.kind in SENSITIVE,
+        cells=profile.cells,  # type: ignore[attr-defined]
+        nulls=profile.nulls,  # type: ignore[attr-defined]
+        matches=_counts(profile.matches),  # type: ignore[attr-defined]
+        embedded=_counts(profile.embedded),  # type: ignore[attr-defined]
+        reasons=tuple(verdict.reasons),
+        counter_evidence=tuple(verdict.counter_evidence),
+    )
+
+
+def _counts(counts: object) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(dict(counts).items()))  # type: ignore[call-overload]
+
+
+def _answered(case: Case, finding: Finding) -> Finding:
+    entry = case.entry(finding.collection)
+    answers: Sequence[tuple[str, str | None, str]] = entry.answers if entry is not None else ()
+    for field, kind, because in answers:
+        if field == finding.field:
+            assert entry is not None  # noqa: S101 - it has answers
+            return Finding(
+                collection=finding.collection,
+                field=field,
+                status=Status.STEWARD,
+                kind=kind,
+                sensitive=kind in SENSITIVE,
+                cells=finding.cells,
+                nulls=finding.nulls,
+                matches=finding.matches,
+                embedded=finding.embedded,
+                reasons=(f"{entry.steward} answered: {because}",),
+                counter_evidence=(f"the detectors said {finding.status}: {'; '.join(finding.reasons)}",),
+            )
+    return finding

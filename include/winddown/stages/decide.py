@@ -1,0 +1,80 @@
+"""Labels every record, then decides what becomes of each label."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta, timezone
+
+import polars as pl
+
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision
+from winddown.domain.disposition import Facts, decide
+from winddown.domain.finding import Finding
+from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.label import Label
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.subjects import SubjectIndex, build_index, label_records
+
+_CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One collection with the label of each of its records, and the decisions that follow."""
+
+    collection: Collection
+    records: pl.DataFrame
+    decisions: tuple[Decision, ...]
+
+    def __repr__(self) -> str:
+        return f"Labelled({self.collection.ref}, {self.records.height} records)"
+
+
+def today(deployment: Deployment) -> date:
+    """The date as of which decisions are made; the law's days are those of the deployment's clock in UTC+8."""
+    return deployment.clock.now().astimezone(_CHINA).date()
+
+
+def label_and_decide(
+    deployment: Deployment, case: Case, inventory: Inventory, findings: tuple[Finding, ...]
+) -> tuple[list[Labelled], SubjectIndex]:
+    """Partition every collection by label and decide each part.
+
+    Every record has one label and every label one decision, so decisions neither overlap nor leave gaps.
+    """
+    index = build_index(deployment, case, inventory)
+    as_of = today(deployment)
+    labelled = []
+    for collection in inventory.collections:
+        records = label_records(deployment, case, inventory, index, collection)
+        facts = Facts(
+            case=case,
+            collection=collection,
+            entry=case.entry(collection.ref),
+            findings=tuple(finding for finding in findings if finding.collection == collection.ref),
+            blockers=inventory.blockers_of(collection.ref),
+            pack=deployment.pack,
+            as_of=as_of,
+        )
+        counts = records.group_by("label").len().sort("label")
+        decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())
+        labelled.append(Labelled(collection, records, decisions))
+    return labelled, index
+
+
+def decide_case(deployment: Deployment, case_id: str) -> tuple[Decision, ...]:
+    """Decide the whole case on the first inventory, for people to read. Plans decide again on frozen stores."""
+    case = deployment.case(case_id)
+    inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+    findings: tuple[Finding, ...] = deployment.control.require(
+        case_id, "findings", "findings", type_=tuple[Finding, ...]
+    )
+    labelled, _ = label_and_decide(deployment, case, inventory, findings)
+    decisions = tuple(decision for found in labelled for decision in found.decisions)
+    decisions_digest = deployment.control.put(case_id, "decisions", "first", decisions, type_=tuple[Decision, ...])
+    totals: dict[str, int] = {}
+    for decision in decisions:
+        totals[decision.disposition] = totals.get(decision.disposition, 0) + decision.count
+    rules = sorted({reason.rule for decision in decisions for reason in decision.reasons if reason.citation})
+    body = {"records": totals, "rules": rules, "pack": deployment.pack.digest, "digest": decisions_digest}
+    deployment.ledger.append(case_id, "decided", body, actor=ACTOR)
+    return decisions

@@ -1,0 +1,66 @@
+"""What a stage may use: the deployment's control database, ledger, authority, stores, keys and clock.
+
+The composition root builds it; a stage takes it as its first argument and knows nothing of Airflow.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from winddown.archive.keys import CaseKeys
+from winddown.control.authority import Authority
+from winddown.control.ledger import Ledger
+from winddown.control.repository import Repository
+from winddown.domain.case import Case
+from winddown.domain.errors import Refused
+from winddown.domain.rule import RulePack
+from winddown.evidence.signing import Signer
+from winddown.ports import BackupDrill, Clock, Inspector, Store
+from winddown.settings import Settings
+
+ACTOR = "winddown"  # the ledger's name for what the program does by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """The stores of one case, each with its independent inspector and, for databases, a drill for its backups."""
+
+    stores: Mapping[str, Store]
+    inspectors: Mapping[str, Inspector]
+    drills: Mapping[str, BackupDrill]
+
+    def store(self, name: str) -> Store:
+        """Return a store by name; raises Refused when the case declares none of that name."""
+        if name not in self.stores:
+            raise Refused(f"store {name!r} is not declared in the case")
+        return self.stores[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything a stage may use."""
+
+    settings: Settings
+    clock: Clock
+    control: Repository
+    ledger: Ledger
+    authority: Authority
+    pack: RulePack
+    systems: Callable[[Case], Systems]
+    connection_exists: Callable[[str], bool]
+    keys: Callable[[str], CaseKeys]
+    signer: Callable[[], Signer]
+    code_version: str
+
+    def case(self, case_id: str) -> Case:
+        """The opened case; raises Refused when there is none."""
+        case: Case = self.control.require(case_id, "case", "case", type_=Case)
+        return case
+
+    def folder(self, case_id: str, *parts: str) -> Path:
+        """A folder of the case's workspace, created on first use, readable by its owner alone."""
+        folder = self.settings.workspace / case_id
+        for part in parts:
+            folder /= part
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder

@@ -1,0 +1,77 @@
+"""Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.canonical import digest
+from winddown.domain.case import Case
+from winddown.domain.errors import Refused, Transient
+from winddown.domain.inventory import Inventory
+from winddown.stages.deployment import ACTOR, Deployment
+
+
+def take_inventory(deployment: Deployment, case: Case) -> Inventory:
+    """Read the catalogue of every store; a store that is down or refuses us blocks all that it holds."""
+    systems = deployment.systems(case)
+    collections, blockers = [], []
+    for declaration in case.stores:
+        try:
+            found = systems.store(declaration.name).discover()
+        except Transient as error:
+            blockers.append(
+                _store_blocker("store-down", declaration.name, error.message, "start the store, then run again")
+            )
+        except Refused as error:
+            blockers.append(_store_blocker("credentials-refused", declaration.name, error.message, error.next_step))
+        else:
+            collections += found.collections
+            blockers += found.blockers
+    registered = {entry.collection for entry in case.register}
+    missing = registered - {collection.ref for collection in collections}
+    blocked_stores = {blocker.subject for blocker in blockers}
+    blockers += [
+        Blocker(
+            "missing-collection",
+            str(ref),
+            "it is in the register but not in the store",
+            "steward",
+            "correct the register, or find out where it went",
+        )
+        for ref in sorted(missing)
+        if ref.store not in blocked_stores
+    ]
+    return Inventory(tuple(sorted(collections, key=lambda found: found.ref)), tuple(sorted(blockers)))
+
+
+def discover(deployment: Deployment, case_id: str) -> Inventory:
+    """Take the case's inventory and record it."""
+    case = deployment.case(case_id)
+    inventory = take_inventory(deployment, case)
+    if not inventory.collections:
+        raise Refused(
+            f"case {case_id}: no collection was found in any store: "
+            + (
+                "; ".join(f"{found.subject}: {found.explanation}" for found in inventory.blockers)
+                or "the stores are empty"
+            ),
+            rule="zero is suspicious",
+            next_step="resolve the blockers, or check that the right stores are declared",
+        )
+    record_inventory(deployment, case_id, inventory, name="first")
+    return inventory
+
+
+def record_inventory(deployment: Deployment, case_id: str, inventory: Inventory, *, name: str) -> str:
+    """Store an inventory under a name and in the ledger; return its digest."""
+    inventory_digest = deployment.control.put(case_id, "inventory", name, inventory, type_=Inventory)
+    body = {
+        "name": name,
+        "digest": inventory_digest,
+        "collections": len(inventory.collections),
+        "records": sum(max(found.record_count, 0) for found in inventory.collections),
+        "blockers": [f"{found.code} {digest(found.subject)[:16]}" for found in inventory.blockers],
+    }
+    deployment.ledger.append(case_id, "snapshot_taken", body, actor=ACTOR)
+    return inventory_digest
+
+
+def _store_blocker(code: str, store: str, explanation: str, next_step: str) -> Blocker:
+    return Blocker(code, store, explanation, "database or storage administrator", next_step)

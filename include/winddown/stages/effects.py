@@ -1,0 +1,86 @@
+"""Performs one effect on one batch: locate, authorise with intent, act, read back by another path, close.
+
+This is the only place where a stage calls a store's effects. Killed anywhere in it and run again, it reaches the same
+end: ``locate`` tells what was done, the effect's deterministic id ties the repeat to the first intent.
+"""
+
+from winddown.control.authority import effect_of
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.errors import Refused, Residual
+from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.ports import Inspector, Store
+from winddown.stages.deployment import ACTOR, Deployment
+
+_ALREADY = {
+    Power.QUARANTINE: {Whereabouts.QUARANTINED},
+    Power.PURGE: {Whereabouts.GONE},
+    Power.RESTORE: {Whereabouts.LIVE},
+}
+
+
+def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, power: Power) -> Receipt:
+    """Quarantine, purge or restore one batch, exactly once however often it is called.
+
+    Raises Refused when it is not authorised, Residual when the read-back disagrees with the store.
+    """
+    systems = deployment.systems(deployment.case(plan.case))
+    store, inspector = systems.store(order.collection.store), systems.inspectors[order.collection.store]
+    effect = effect_of(plan, order, batch, power)
+    before = deployment.authority.state(effect)
+    where = store.locate(order, batch)
+    if before == "done" and where in _ALREADY[power]:
+        receipt = deployment.authority.receipt(effect)
+        assert receipt is not None  # noqa: S101 - a done effect has one
+        return receipt
+    _refuse_surprises(order, batch, power, where, before)
+    authorization = deployment.authority.authorize(effect, actor=ACTOR)
+    receipt = _act(store, authorization, order, batch, power)
+    left = _read_back(inspector, order, batch, power)
+    if left:
+        said = f"{left} records or traces contradict the store"
+        deployment.authority.close(effect, state="unknown", receipt=receipt, read_back=said, actor=ACTOR)
+        raise Residual(
+            f"{power} of {order.id} batch {batch.index}: {said}",
+            rule="independent read-back",
+            next_step="compare store and inspector; nothing further is authorised for this batch",
+        )
+    read_back = "by inspector: 0 contradictions"
+    deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
+    return receipt
+
+
+def _refuse_surprises(order: Order, batch: Batch, power: Power, where: Whereabouts, before: str | None) -> None:
+    """Half-done work is ours to finish only when we had intended it; anything else happened behind our back."""
+    expected = {
+        Power.QUARANTINE: {Whereabouts.LIVE},
+        Power.PURGE: {Whereabouts.QUARANTINED},
+        Power.RESTORE: {Whereabouts.QUARANTINED, Whereabouts.MIXED, Whereabouts.LIVE},
+    }[power]
+    if where in expected or (before is not None and where in {*_ALREADY[power], Whereabouts.MIXED}):
+        return
+    if power is Power.PURGE and where is Whereabouts.LIVE:
+        raise Refused(f"order {order.id} batch {batch.index} is live", rule="quarantine before purge")
+    raise Residual(
+        f"order {order.id} batch {batch.index} is {where} before its {power}, and nobody here intended that",
+        next_step="find out who changed the collection after it was frozen",
+    )
+
+
+def _act(store: Store, authorization: Authorization, order: Order, batch: Batch, power: Power) -> Receipt:
+    if power is Power.QUARANTINE:
+        return store.quarantine(authorization, order, batch)
+    if power is Power.PURGE:
+        return store.purge(authorization, order, batch)
+    return store.restore(authorization, order, batch)
+
+
+def _read_back(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
+    """Contradictions that another path finds."""
+    if power is Power.RESTORE:
+        # An emptied field may have been empty before, so only records can be counted back.
+        return 0 if order.act is Act.MINIMISE else batch.records - inspector.remaining(order, batch)
+    if power is Power.QUARANTINE:
+        return inspector.remaining(order, batch)
+    return inspector.remaining(order, batch) + inspector.leftovers(order, batch)

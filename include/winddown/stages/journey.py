@@ -1,0 +1,239 @@
+"""The case's way through its stages, one function a stage, each with its progress recorded and a sentence returned.
+
+Both ways of running a case, Airflow's tasks and the plain runner, call these and nothing below them. A stage before the
+first wave is skipped when it is done already; what happens inside a wave decides for itself what is left to do.
+Sentences carry counts and names of collections, never personal data.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from winddown.domain.authorization import Power
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Act, Wave
+from winddown.stages import certify as certifying
+from winddown.stages import check as checking
+from winddown.stages import classify as classifying
+from winddown.stages import decide as deciding
+from winddown.stages import discover as discovering
+from winddown.stages import freeze as freezing
+from winddown.stages import plan as planning
+from winddown.stages import quarantine as quarantining
+from winddown.stages import report as reporting
+from winddown.stages import sanitise as sanitising
+from winddown.stages import seal as sealing
+from winddown.stages import verify as verifying
+from winddown.stages.deployment import Deployment
+
+CASE = "case"  # the wave under which stages of the whole case are recorded
+
+
+@dataclass(slots=True)
+class _Said:
+    message: str = ""
+
+
+@contextmanager
+def recorded(deployment: Deployment, case_id: str, wave: str, stage: str) -> Iterator[_Said]:
+    """Record a stage as running, then as done with what it said; a failure stays recorded as running."""
+    deployment.control.set_progress(case_id, wave, stage, state="running", message="")
+    said = _Said()
+    yield said
+    deployment.control.set_progress(case_id, wave, stage, state="done", message=said.message)
+
+
+# -- before the first wave -------------------------------------------------------------------------------------------
+
+
+def prepare(deployment: Deployment, case_id: str, stage: str) -> str:
+    """Run one of the stages ``PREPARATION`` once; a repeat returns what it said then."""
+    for found in deployment.control.progress(case_id):
+        if (found.wave, found.stage, found.state) == (CASE, stage, "done"):
+            return found.message
+    with recorded(deployment, case_id, CASE, stage) as said:
+        said.message = _PREPARATION[stage](deployment, case_id)
+    return said.message
+
+
+def _discover(deployment: Deployment, case_id: str) -> str:
+    inventory = discovering.discover(deployment, case_id)
+    records = sum(max(found.record_count, 0) for found in inventory.collections)
+    blocked = "".join(f"; blocker {found.code} on {found.subject}" for found in inventory.blockers)
+    return f"{len(inventory.collections)} collections, {records:,} records{blocked}"
+
+
+def _classify(deployment: Deployment, case_id: str) -> str:
+    findings = classifying.classify(deployment, case_id)
+    personal = [finding for finding in findings if finding.is_personal]
+    cells = sum(finding.cells for finding in findings)
+    kinds = sorted({finding.kind for finding in personal if finding.kind})
+    return f"{cells:,} cells read, {len(personal)} of {len(findings)} fields personal: {', '.join(kinds)}"
+
+
+def _decide(deployment: Deployment, case_id: str) -> str:
+    decisions = deciding.decide_case(deployment, case_id)
+    totals: dict[str, int] = {}
+    for decision in decisions:
+        totals[decision.disposition] = totals.get(decision.disposition, 0) + decision.count
+    rules = {reason.rule for decision in decisions for reason in decision.reasons if reason.citation}
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(totals.items())) + f"; {len(rules)} rules cited"
+
+
+def _check(deployment: Deployment, case_id: str) -> str:
+    checks = checking.check(deployment, case_id)
+    backups = [f"backup of {found.store} restored: {found.expectations} expectations met" for found in checks.backups]
+    transfers = [f"transfer {found.transfer}: {found.rule or 'no path'}" for found in checks.transfers]
+    blocked = [f"blocker {found.code} on {found.subject}" for found in checks.blockers]
+    waiting = [found.rule for found in checks.clocks if not found.satisfied]
+    clocks = f"{len(checks.clocks)} clocks checked" + (f", not due: {', '.join(waiting)}" if waiting else "")
+    return "; ".join([*backups, *transfers, clocks, *blocked])
+
+
+def _freeze(deployment: Deployment, case_id: str) -> str:
+    return "; ".join(freezing.freeze(deployment, case_id))
+
+
+_PREPARATION: dict[str, Callable[[Deployment, str], str]] = {
+    "discover": _discover,
+    "classify": _classify,
+    "decide": _decide,
+    "check": _check,
+    "freeze": _freeze,
+}
+PREPARATION = tuple(_PREPARATION)
+
+
+# -- a wave ----------------------------------------------------------------------------------------------------------
+
+
+def plan_wave(deployment: Deployment, case_id: str) -> str | None:
+    """Make or find the plan of the wave that is due; None when no wave is left. Waves without work are passed over."""
+    for wave in Wave:
+        if deployment.control.plans(case_id, wave=wave, state="certified") or _is_empty(deployment, case_id, wave):
+            continue
+        with recorded(deployment, case_id, wave, "plan") as said:
+            plan = planning.make_plan(deployment, case_id, wave)
+            if plan is None:
+                said.message = "nothing to do"
+                continue
+            records = sum(order.selection.count for order in plan.orders)
+            acts = ", ".join(f"{sum(o.act is act for o in plan.orders)} {act}" for act in Act)
+            said.message = (
+                f"{plan.id}: {len(plan.orders)} orders ({acts}) on {records:,} records, digest {plan.digest[:12]}"
+            )
+        return plan.id
+    return None
+
+
+def _is_empty(deployment: Deployment, case_id: str, wave: Wave) -> bool:
+    return any(
+        (found.wave, found.stage, found.state, found.message) == (wave, "plan", "done", "nothing to do")
+        for found in deployment.control.progress(case_id)
+    )
+
+
+def missing_approvals(deployment: Deployment, plan_id: str) -> str:
+    """What is missing for the plan to be carried out, in words; "" when nothing is."""
+    plan = deployment.control.plan(plan_id)
+    given = [row for row in deployment.control.approvals(plan_id) if row["plan_digest"] == plan.digest]
+    people = {row["person"] for row in given}
+    roles = set(plan.approver_roles) - {row["role"] for row in given}
+    if len(people) >= plan.approvals_needed and not roles:
+        return ""
+    return f"{len(people)} of {plan.approvals_needed} approvals" + (
+        f", missing {', '.join(sorted(roles))}" if roles else ""
+    )
+
+
+def approve(deployment: Deployment, plan_id: str) -> str:
+    """Record that the plan is approved; raises Refused while it is not."""
+    missing = missing_approvals(deployment, plan_id)
+    if missing:
+        raise Refused(f"plan {plan_id} is not approved: {missing}", rule="two approvals of the digest")
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "approve") as said:
+        people = [row["person"] for row in deployment.control.approvals(plan_id)]
+        said.message = f"approved by {' and '.join(people)}"
+    return said.message
+
+
+def seal(deployment: Deployment, plan_id: str) -> str:
+    """Seal the archives of a plan."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "seal") as said:
+        archives = sealing.seal(deployment, plan_id)
+        records = sum(archive.records for archive in archives)
+        said.message = f"{records:,} records sealed in {len(archives)} archives" if archives else "nothing to seal"
+    return said.message
+
+
+def hand_over(deployment: Deployment, plan_id: str) -> str:
+    """Record that the custodian has everything; raises Refused while a receipt is missing."""
+    waiting = sealing.unacknowledged(deployment, plan_id)
+    if waiting:
+        raise Refused(f"the custodian's receipt is missing for {', '.join(waiting)}", rule="acknowledged hand-over")
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "hand_over") as said:
+        count = len(deployment.control.acknowledgements(plan_id))
+        said.message = f"{count} archives acknowledged by the custodian" if count else "nothing to hand over"
+    return said.message
+
+
+def carry_out(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], power: Power) -> str:
+    """Quarantine or purge one unit of work."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, f"{power} {order_ids[0]}") as said:
+        done = quarantining.run_unit(deployment, plan_id, order_ids, power)
+        names = ", ".join(dict.fromkeys(str(plan.order(order_id).collection) for order_id in order_ids))
+        said.message = f"{done.records:,} records in {done.batches} batches: {names}"
+    return said.message
+
+
+def grace_ends_at(deployment: Deployment, plan_id: str) -> datetime:
+    """When the last quarantined batch of a plan may be purged."""
+    plan = deployment.control.plan(plan_id)
+    quarantined = [effect for effect in deployment.control.effects(plan_id) if effect.power == Power.QUARANTINE]
+    last = max(datetime.fromisoformat(effect.changed_at) for effect in quarantined)
+    return last + timedelta(seconds=plan.grace_seconds)
+
+
+def sanitise(deployment: Deployment, plan_id: str) -> str:
+    """Sanitise the stores of a plan."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "sanitise") as said:
+        receipts = sanitising.sanitise(deployment, plan_id)
+        said.message = "; ".join(f"{found.target}: {found.records} collections" for found in receipts)
+    return said.message
+
+
+def verify(deployment: Deployment, plan_id: str) -> str:
+    """Inspect the stores of a plan."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "verify") as said:
+        checks = verifying.verify(deployment, plan_id)
+        said.message = "; ".join(
+            f"{c.store}: {c.remaining} live, {c.leftovers} left over, {c.found} of {c.probes} values in {c.bytes_read:,} bytes"
+            for c in checks
+        )
+    return said.message
+
+
+def certify(deployment: Deployment, plan_id: str) -> str:
+    """Certify a plan."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "certify") as said:
+        issued = certifying.certify(deployment, plan_id)
+        said.message = f"{issued.certificate_id} {issued.digest[:12]}"
+    return said.message
+
+
+def report(deployment: Deployment, case_id: str) -> str:
+    """Write the evidence of everything certified so far."""
+    with recorded(deployment, case_id, CASE, "report") as said:
+        written = reporting.report(deployment, case_id)
+        said.message = (
+            f"{len(written.certificates)} certificates, bundle {written.bundle.name} {written.bundle_sha256[:12]}"
+        )
+    return said.message

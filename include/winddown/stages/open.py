@@ -1,0 +1,94 @@
+"""Opens a case, or continues it: triggering the same case again is the normal way to go on."""
+
+import pyarrow as pa
+
+from winddown.domain.batch import keys_digest
+from winddown.domain.canonical import digest
+from winddown.domain.case import Case
+from winddown.domain.errors import Refused
+from winddown.domain.hold import LegalHold, holds_digest
+from winddown.stages.case_file import CaseFile, DeclaredHold
+from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import write_manifest
+
+
+def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str) -> str:
+    """Store a validated case and its holds; return the case's id.
+
+    The same case again changes nothing. A changed case supersedes plans that nothing was done under; while a plan has
+    effects that are neither certified nor restored, a change is refused.
+    """
+    case = case_file.case
+    _refuse_unknown_connections(deployment, case)
+    before = deployment.control.get(case.id, "case", "case", type_=Case)
+    holds = tuple(_hold(deployment, case, found) for found in case_file.holds)
+    changed = before is not None and (
+        before != case or holds_digest(deployment.control.holds(case.id)) != holds_digest(holds)
+    )
+    if changed:
+        _refuse_open_effects(deployment, case)
+    if before is not None and not changed:
+        return case.id
+    case_digest = deployment.control.put(case.id, "case", "case", case, type_=Case)
+    deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
+    body = {"digest": case_digest, "uscc": case.company.uscc, "requested_by": requested_by, "changed": changed}
+    deployment.ledger.append(case.id, "case_opened", body, actor=requested_by)
+    for hold, found in zip(holds, case_file.holds, strict=True):
+        _write_subjects(deployment, case.id, hold, found)
+        deployment.control.put_hold(case.id, hold)
+        deployment.ledger.append(
+            case.id,
+            "hold_placed",
+            {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count},
+            actor=hold.steward,
+        )
+    for plan_id in deployment.control.plans(case.id, state="open"):
+        deployment.control.set_plan_state(plan_id, "superseded")
+    deployment.control.reset_progress(case.id)
+    return case.id
+
+
+def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
+    unknown = [
+        f"stores.{index}.connection: {store.connection!r} is unknown"
+        for index, store in enumerate(case.stores)
+        if not deployment.connection_exists(store.connection)
+    ]
+    if unknown:
+        raise Refused(
+            "; ".join(unknown), rule="strict case validation", next_step="create the connection, or correct it"
+        )
+
+
+def _refuse_open_effects(deployment: Deployment, case: Case) -> None:
+    for plan_id in deployment.control.plans(case.id, state="open"):
+        if any(effect.state != "restored" for effect in deployment.control.effects(plan_id)):
+            raise Refused(
+                f"case {case.id} changed while plan {plan_id} is being carried out",
+                rule="scope change needs a new approval",
+                next_step=f"finish the plan, or restore it with: python -m winddown restore {case.id}",
+            )
+
+
+def _hold(deployment: Deployment, case: Case, found: DeclaredHold) -> LegalHold:
+    subjects = _subject_table(found)
+    return LegalHold(
+        id=found.id,
+        matter=found.matter,
+        ground=found.ground,
+        steward=found.steward,
+        placed_on=found.placed_on,
+        review_on=found.review_on,
+        subjects_manifest=f"hold-{found.id}",
+        # A plain digest of a few customer numbers could be guessed; a keyed one cannot.
+        subjects_digest=deployment.keys(case.id).pseudonym(digest(keys_digest(subjects))),
+        subject_count=subjects.num_rows,
+    )
+
+
+def _write_subjects(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold) -> None:
+    write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
+
+
+def _subject_table(found: DeclaredHold) -> pa.Table:
+    return pa.table({"subject": pa.array(sorted(set(found.subjects)), type=pa.string())})

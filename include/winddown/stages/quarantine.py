@@ -1,0 +1,79 @@
+"""Quarantine, restore and purge of whole orders: which units of work there are, and in which order they run."""
+
+from dataclasses import dataclass
+
+from winddown.domain.authorization import Power
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Act, Order, Plan
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.effects import perform
+from winddown.stages.manifests import batches
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a unit of work did."""
+
+    batches: int
+    records: int
+
+
+def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """Split a plan's destructive orders into units that may run side by side.
+
+    Tables of one store depend on each other through foreign keys, so they are one unit, in the order of their levels;
+    each collection of objects is a unit of its own. Ids only, so that a unit may travel in an XCom.
+    """
+    tables: dict[str, list[Order]] = {}
+    alone: list[tuple[str, ...]] = []
+    for order in sorted(plan.orders, key=lambda found: (found.level, found.id)):
+        if order.act is Act.SEAL:
+            continue
+        if order.method in {"move_rows", "move_fields"}:
+            tables.setdefault(order.collection.store, []).append(order)
+        else:
+            alone.append((str(order.id),))
+    return (*(tuple(str(order.id) for order in orders) for orders in tables.values()), *alone)
+
+
+def run_unit(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], power: Power) -> Done:
+    """Quarantine or purge the orders of a unit, batch by batch."""
+    if power not in {Power.QUARANTINE, Power.PURGE}:
+        raise Refused(f"{power} is not run by unit")
+    plan = deployment.control.plan(plan_id)
+    done_batches = records = 0
+    for order_id in order_ids:
+        order = plan.order(order_id)
+        for batch in batches(deployment, plan.case, order):
+            records += perform(deployment, plan, order, batch, power).records
+            done_batches += 1
+    return Done(done_batches, records)
+
+
+def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
+    """Bring back everything that is in quarantine under the case's open plans, parents before children.
+
+    Needs no approvals, because undo must not wait, but a person of the case and an entry in the ledger. What was
+    purged is gone and is not touched.
+    """
+    case = deployment.case(case_id)
+    if case.person(requested_by) is None:
+        raise Refused(f"{requested_by} is not among the people of case {case_id}", rule="restoring needs a role")
+    done_batches = records = 0
+    for plan_id in deployment.control.plans(case_id, state="open"):
+        plan = deployment.control.plan(plan_id)
+        states = {
+            (found.order_id, found.batch, found.power): found.state for found in deployment.control.effects(plan_id)
+        }
+        for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
+            for batch in batches(deployment, case_id, order) if order.act is not Act.SEAL else ():
+                quarantined = states.get((order.id, batch.index, Power.QUARANTINE))
+                if quarantined in {None, "restored"} or (order.id, batch.index, Power.PURGE) in states:
+                    continue
+                records += perform(deployment, plan, order, batch, Power.RESTORE).records
+                done_batches += 1
+        deployment.control.set_plan_state(plan_id, "superseded")
+    deployment.ledger.append(
+        case_id, "restored", {"batches": done_batches, "records": records, "requested_by": requested_by}, actor=ACTOR
+    )
+    return Done(done_batches, records)

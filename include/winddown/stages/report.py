@@ -1,0 +1,154 @@
+"""Writes what outlives the case: certificates for reading, the disposition schedule, and the auditor's bundle."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import TypeAdapter
+
+from winddown.domain.canonical import canonical
+from winddown.domain.rule import Rule, RulePack
+from winddown.evidence.bundle import write_bundle
+from winddown.evidence.checkpoint import Checkpoint
+from winddown.evidence.entry import LedgerEntry
+from winddown.evidence.merkle import root
+from winddown.stages.certify import certificate_bytes, totals
+from winddown.stages.deployment import Deployment
+
+_WORDS = {
+    "destroyed": "已销毁 destroyed",
+    "minimised": "已最小化 minimised",
+    "handed over": "已移交 handed over",
+    "store_only": "仅存储 storage only",
+    "held": "法律保全 held",
+    "blocked": "待决定 blocked",
+    "erase": "后续批次 due in a later wave",
+}
+_WAVES = {
+    "at_once": "立即（儿童信息）· at once: children",
+    "after_claims": "债权申报期后 · after the creditors' window",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where the evidence lies."""
+
+    bundle: Path
+    bundle_sha256: str
+    key: Path
+    certificates: tuple[Path, ...]
+    schedule: Path
+
+
+def report(deployment: Deployment, case_id: str) -> Report:
+    """Write certificates, schedule and bundle of everything certified so far; each call writes them anew."""
+    folder = deployment.folder(case_id, "evidence")
+    deployment.ledger.append(case_id, "report_issued", {"entries": deployment.ledger.size(case_id)}, actor="winddown")
+    documents = _certificates(deployment, case_id)
+    plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]
+    entries = deployment.ledger.entries(case_id)
+    signer = deployment.signer()
+    files: dict[str, bytes] = {
+        "ledger.jsonl": b"".join(raw + b"\n" for raw in entries),
+        "checkpoint.txt": Checkpoint(
+            f"winddown/{case_id}", len(entries), root([LedgerEntry.parse(raw).leaf for raw in entries])
+        ).sign(signer),
+        "schedule.xlsx": _schedule(documents),
+        f"rules/{deployment.pack.id}.json": _pack(deployment.pack),
+    }
+    files |= {f"plans/{plan.id}.json": canonical(plan.document()) for plan in plans}
+    paths = []
+    for document in documents:
+        name = document["id"]
+        files[f"certificates/{name}.json"] = certificate_bytes(deployment, case_id, name)
+        files[f"certificates/{name}.html"] = _html(document).encode()
+        for suffix in ("json", "html"):
+            (folder / f"{name}.{suffix}").write_bytes(files[f"certificates/{name}.{suffix}"])
+        paths.append(folder / f"{name}.html")
+    schedule = folder / "schedule.xlsx"
+    schedule.write_bytes(files["schedule.xlsx"])
+    key = folder / "winddown.pub"
+    key.write_text(signer.verifying_key.line + "\n")
+    bundle = folder / f"{case_id}-bundle.zip"
+    bundle_sha256 = write_bundle(bundle, files=files, signer=signer)
+    return Report(bundle, bundle_sha256, key, tuple(paths), schedule)
+
+
+def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
+    """Totals over all certificates of a case, and what remains by the last one."""
+    documents = _certificates(deployment, case_id)
+    done = {"destroyed": 0, "minimised": 0, "handed over": 0}
+    for document in documents:
+        for name, number in totals(document).items():
+            if name in done:
+                done[name] += number
+    remaining = documents[-1]["remaining"] + documents[-1]["residual_until"] if documents else []
+    return {"done": done, "remaining": remaining, "certificates": [document["id"] for document in documents]}
+
+
+def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
+    order = {f"certificate-{plan_id}": n for n, plan_id in enumerate(deployment.control.plans(case_id))}
+    names = sorted(deployment.control.names(case_id, "certificate"), key=lambda name: order.get(name, 0))
+    return [
+        deployment.control.require(case_id, "certificate", name, type_=dict[str, Any])
+        for name in names
+        if name in order and deployment.control.plan_state(name.removeprefix("certificate-")) == "certified"
+    ]
+
+
+def _pack(pack: RulePack) -> bytes:
+    rules = {name: TypeAdapter(Rule).dump_python(rule, mode="json") for name, rule in pack.rules.items()}
+    return canonical({"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules})
+
+
+def _html(document: dict[str, Any]) -> str:
+    environment = Environment(
+        loader=PackageLoader("winddown.stages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    template = environment.get_template("certificate.html")
+    return template.render(c=document, totals=totals(document), words=_WORDS, waves=_WAVES)
+
+
+def _schedule(documents: list[dict[str, Any]]) -> bytes:
+    """The disposition schedule (ISO 15489): what was done, and what remains with its end date."""
+    done = [
+        {
+            "wave": document["wave"],
+            "collection": order["collection"],
+            "act": order["act"],
+            "records": order["records"],
+            "fields": ", ".join(order["fields"]),
+            "rules": ", ".join(order["rules"]),
+            "method": order["method"],
+            "keep until": order.get("archive", {}).get("keep_until", ""),
+            "acknowledged by": order.get("acknowledged_by") or "",
+        }
+        for document in documents
+        for order in document["orders"]
+    ]
+    remaining = [
+        {
+            "collection": row["collection"],
+            "label": row.get("label", ""),
+            "records": row.get("records"),
+            "disposition": row.get("disposition", "residual"),
+            "until": row["until"] or "open",
+            "reasons": "; ".join(row.get("reasons", [row.get("what", "")])),
+        }
+        for row in (documents[-1]["remaining"] + documents[-1]["residual_until"] if documents else [])
+    ]
+    sink = io.BytesIO()
+    with pd.ExcelWriter(sink, engine="openpyxl") as book:
+        for name, rows in (("done", done), ("remaining", remaining)):
+            frame = pd.DataFrame(rows)
+            frame.to_excel(book, sheet_name=name, index=False)
+            sheet = book.sheets[name]
+            sheet.freeze_panes = "A2"
+            for column in sheet.columns:
+                longest = max(len(str(cell.value or "")) for cell in column)
+                sheet.column_dimensions[column[0].column_letter].width = min(60, longest + 2)
+    return sink.getvalue()

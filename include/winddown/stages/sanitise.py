@@ -1,0 +1,36 @@
+"""Clears what purged records leave behind in the stores' own files, once everything of the plan is purged."""
+
+from winddown.control.authority import Effect
+from winddown.domain.authorization import Power
+from winddown.domain.plan import Act
+from winddown.domain.receipt import Receipt
+from winddown.ports import SupportsSanitise, ability
+from winddown.stages.deployment import ACTOR, Deployment
+
+
+def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
+    """Sanitise every store that the plan destroyed something in; a store without the ability is left as it is."""
+    plan = deployment.control.plan(plan_id)
+    case = deployment.case(plan.case)
+    receipts = []
+    for declaration in case.stores:
+        touched = {
+            order.collection
+            for order in plan.orders
+            if order.collection.store == declaration.name and order.act is not Act.SEAL
+        }
+        store = ability(deployment.systems(case).store(declaration.name), SupportsSanitise)
+        if store is None or not touched:
+            continue
+        effect = Effect(case.id, plan.id, f"sanitise {declaration.name}", Power.SANITISE, declaration.name, 0, "", 0)
+        receipt = deployment.authority.receipt(effect)
+        if receipt is None:
+            authorization = deployment.authority.authorize(effect, actor=ACTOR)
+            receipt = store.sanitise(authorization, sorted(touched))
+            deployment.authority.close(
+                effect, state="done", receipt=receipt, read_back="searched by verify", actor=ACTOR
+            )
+            body = {"plan_id": plan.id, "store": declaration.name, "details": dict(receipt.details)}
+            deployment.ledger.append(case.id, "sanitised", body, actor=ACTOR)
+        receipts.append(receipt)
+    return tuple(receipts)

@@ -1,0 +1,114 @@
+"""Seals what the law keeps into archives that only the custodian can open, and waits for the custodian's receipt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from winddown.archive.custody import seal_for_custodian
+from winddown.control.authority import effect_of
+from winddown.domain.authorization import Power
+from winddown.domain.batch import Batch
+from winddown.domain.case import Case
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.receipt import Receipt
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.manifests import batches
+
+
+@dataclass(frozen=True, slots=True)
+class SealedArchive:
+    """One archive as the control database knows it; the content digest never leaves it but to be compared."""
+
+    order_id: str
+    file: str
+    archive_sha256: str
+    content_sha256: str
+    records: int
+    until: str
+
+
+def seal(deployment: Deployment, plan_id: str) -> tuple[SealedArchive, ...]:
+    """Seal every seal order of a plan; an archive that was sealed already is not written again."""
+    plan = deployment.control.plan(plan_id)
+    return tuple(_seal_order(deployment, plan, order) for order in plan.orders if order.act is Act.SEAL)
+
+
+def unacknowledged(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
+    """Seal orders for which the custodian's receipt is missing."""
+    plan = deployment.control.plan(plan_id)
+    have = {row["order_id"] for row in deployment.control.acknowledgements(plan_id)}
+    return tuple(order.id for order in plan.orders if order.act is Act.SEAL and order.id not in have)
+
+
+def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchive:
+    name = f"{plan.id}/{order.id}"
+    known = deployment.control.get(plan.case, "archive", name, type_=SealedArchive)
+    all_batches = batches(deployment, plan.case, order)
+    if known is not None and all(
+        deployment.authority.state(effect_of(plan, order, batch, Power.SEAL)) == "done" for batch in all_batches
+    ):
+        return known
+    case = deployment.case(plan.case)
+    inventory: Inventory = deployment.control.require(plan.case, "inventory", plan.wave, type_=Inventory)
+    collection = inventory.collection(order.collection)
+    assert collection is not None  # noqa: S101 - the plan was made from this inventory
+    for batch in all_batches:
+        authorization = deployment.authority.authorize(effect_of(plan, order, batch, Power.SEAL), actor=ACTOR)
+        deployment.authority.redeem(authorization)  # nothing in a store changes, but each sealing is spent like an act
+    sealed = _write(deployment, case, order, collection, all_batches)
+    deployment.control.put(plan.case, "archive", name, sealed, type_=SealedArchive)
+    for batch in all_batches:
+        receipt = Receipt("seal", order.id, batch.index, batch.records, (("archive", sealed.archive_sha256),))
+        deployment.authority.close(
+            effect_of(plan, order, batch, Power.SEAL),
+            state="done",
+            receipt=receipt,
+            read_back="record count of the archive equals the order's",
+            actor=ACTOR,
+        )
+    return sealed
+
+
+def _write(
+    deployment: Deployment, case: Case, order: Order, collection: Collection, all_batches: tuple[Batch, ...]
+) -> SealedArchive:
+    store = deployment.systems(case).store(order.collection.store)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for batch in all_batches:
+            found = 0
+            for part in store.fetch(collection, batch, fields=order.fields):
+                found += part.num_rows
+                yield part
+            if found != batch.records:
+                raise _changed(order, batch, found)
+
+    path = deployment.folder(case.id, "archives") / f"{order.id}.custody"
+    description = {
+        "case": case.id,
+        "company": case.company.uscc,
+        "collection": str(order.collection),
+        "order": order.id,
+        "fields": list(order.fields),
+        "keep_until": order.until,
+    }
+    # Written under a name of its own while nothing of the source was touched: a killed attempt is simply replaced.
+    receipt = seal_for_custodian(
+        rows(), path, public_key_pem=case.custodian.public_key_pem.encode(), description=description, replace=True
+    )
+    if receipt.record_count != order.selection.count:
+        raise _changed(order, all_batches[-1], receipt.record_count)
+    return SealedArchive(
+        order.id, path.name, receipt.archive_sha256, receipt.content_sha256, receipt.record_count, order.until
+    )
+
+
+def _changed(order: Order, batch: Batch, found: int) -> Refused:
+    return Refused(
+        f"order {order.id} batch {batch.index}: {found} records found, {batch.records} planned",
+        rule="an archive holds what was approved",
+        next_step="check that the store is frozen, then plan again",
+    )

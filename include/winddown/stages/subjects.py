@@ -1,0 +1,171 @@
+"""Follows persons through the stores: who is a customer, under 14, overseas or held, and whose record is whose.
+
+The index holds the customers' keys in memory, as text, for the time of one stage. It is written nowhere.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from winddown.domain.case import Case, RegisterEntry, SubjectLink
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import Collection, CollectionRef, Inventory
+from winddown.domain.label import RecordClass
+from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import read_manifest
+
+ADULT_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
+_WHOLE_CATEGORIES = ("company_own", "backup")
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectIndex:
+    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans)."""
+
+    table: pl.DataFrame
+    holds_in_force: bool
+
+    def __repr__(self) -> str:
+        return f"SubjectIndex({self.table.height} subjects)"
+
+
+def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> SubjectIndex:
+    """Read the customer list; raises Refused when it cannot be read, because then nobody's record can be told."""
+    subjects = case.subjects
+    collection = inventory.collection(subjects.collection)
+    if collection is None:
+        raise Refused(
+            f"the list of customers {subjects.collection} cannot be read, so no record can be tied to a person",
+            rule="deny by default",
+            next_step="resolve the blockers of its store: "
+            + "; ".join(f"{found.subject} {found.code}" for found in inventory.blockers_of(subjects.collection)),
+        )
+    wanted = [subjects.key, subjects.born_on, subjects.country]
+    frame = _read(deployment, case, collection, wanted).select(
+        pl.col(subjects.key).alias("subject"),
+        _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
+        (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
+    )
+    holds = deployment.control.holds(case.id)
+    held = [
+        subject
+        for hold in holds
+        for subject in read_manifest(deployment, case.id, hold.subjects_manifest).column("subject").to_pylist()
+    ]
+    return SubjectIndex(
+        frame.with_columns(pl.col("subject").is_in(pl.Series(held, dtype=pl.String).implode()).alias("held")),
+        bool(holds),
+    )
+
+
+def label_records(
+    deployment: Deployment, case: Case, inventory: Inventory, index: SubjectIndex, collection: Collection
+) -> pl.DataFrame:
+    """Give every record of a collection its label; columns: the locators, ``subject`` and ``label``.
+
+    A collection that carries one label throughout has the column ``label`` alone.
+
+    The classes are tried in the order of ``RecordClass``; every record gets exactly one.
+    """
+    entry = case.entry(collection.ref)
+    whole = entry is None or entry.category in _WHOLE_CATEGORIES
+    if entry is None or whole or entry.subject is None:
+        # One label for all: nothing of it will be selected record by record, so nothing is read.
+        label = _untied_label(whole=whole, index=index)
+        return pl.DataFrame({"label": [label] * max(collection.record_count, 0)}, schema={"label": pl.String})
+    locators = list(deployment.systems(case).store(collection.ref.store).locators(collection))
+    dated_by, link = entry.dated_by, entry.subject
+    fields = [name for name in dict.fromkeys((link.field, dated_by)) if name]
+    records = _read(deployment, case, collection, fields, locators=locators)
+    subject = _subject_column(deployment, case, inventory, records, link)
+    joined = records.with_columns(subject.alias("subject")).join(
+        index.table, on="subject", how="left", maintain_order="left"
+    )
+    year = _fiscal_year(case, dated_by)
+    suffix = pl.lit("") if year is None else pl.concat_str(pl.lit("/"), year.cast(pl.String))
+    undated = pl.lit(False) if year is None else year.is_null()
+    return joined.select(
+        *locators,
+        "subject",
+        pl.when(pl.col("held").fill_null(value=False))
+        .then(pl.lit(RecordClass.HELD.value))
+        .when(pl.col("held").is_null())
+        .then(pl.lit(RecordClass.UNKNOWN.value))
+        .when(undated)
+        .then(pl.lit(RecordClass.UNDATED.value))
+        .when(pl.col("minor"))
+        .then(pl.concat_str(pl.lit(RecordClass.MINOR.value), suffix))
+        .otherwise(pl.concat_str(pl.lit(RecordClass.CUSTOMER.value), suffix))
+        .alias("label"),
+    )
+
+
+def _untied_label(*, whole: bool, index: SubjectIndex) -> str:
+    if whole:
+        return RecordClass.WHOLE.value
+    return RecordClass.HELD_WHOLE.value if index.holds_in_force else RecordClass.UNTIED.value
+
+
+def _subject_column(
+    deployment: Deployment, case: Case, inventory: Inventory, records: pl.DataFrame, link: SubjectLink
+) -> pl.Series:
+    if link.pattern:
+        return records.get_column("winddown_object").str.extract(link.pattern, 1)
+    own = records.get_column(link.field)
+    if link.via is None:
+        return own
+    through = _map_through(deployment, case, inventory, link.via, link.target)
+    return own.to_frame("own").join(through, on="own", how="left", maintain_order="left").get_column("subject")
+
+
+def _map_through(
+    deployment: Deployment, case: Case, inventory: Inventory, via: CollectionRef, target: str
+) -> pl.DataFrame:
+    """Columns own (the target field of the other collection) and subject (its subject)."""
+    other = inventory.collection(via)
+    entry: RegisterEntry | None = case.entry(via)
+    if other is None or entry is None or entry.subject is None or not entry.subject.field:
+        raise Refused(f"records cannot be tied to persons through {via}: it is missing or not tied to persons itself")
+    table = _read(deployment, case, other, [target, entry.subject.field])
+    return table.select(pl.col(target).alias("own"), pl.col(entry.subject.field).alias("subject")).unique("own")
+
+
+def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
+    """Under 14 on the day the service stopped; an unknown date of birth is not taken for a child's."""
+    stopped = case.timeline.on("service_stopped")
+    if stopped is None:
+        return pl.lit(value=False)
+    return (born_on.str.to_date(strict=False) > _same_day(stopped, stopped.year - ADULT_AGE)).fill_null(value=False)
+
+
+def _same_day(day: date, year: int) -> date:
+    try:
+        return day.replace(year=year)
+    except ValueError:  # 29 February has no namesake in most years; the birthday is then reached on 1 March
+        return date(year, 3, 1)
+
+
+def _fiscal_year(case: Case, dated_by: str) -> pl.Expr | None:
+    if not dated_by:
+        return None
+    day = pl.col(dated_by).str.slice(0, 10).str.to_date(strict=False)
+    end_month, end_day = case.profile.fiscal_year_end
+    later = (day.dt.month().cast(pl.Int32) * 100 + day.dt.day().cast(pl.Int32)) > end_month * 100 + end_day
+    return day.dt.year() + later.cast(pl.Int32)
+
+
+def _read(
+    deployment: Deployment,
+    case: Case,
+    collection: Collection,
+    fields: list[str],
+    *,
+    locators: list[str] | None = None,
+) -> pl.DataFrame:
+    wanted = [*(locators or []), *(name for name in fields if name not in (locators or []))]
+    store = deployment.systems(case).store(collection.ref.store)
+    frames = [pl.from_arrow(batch).select(wanted) for batch in store.read(collection, fields=fields)]  # type: ignore[union-attr]
+    if frames:
+        return pl.concat(frames)
+    return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))

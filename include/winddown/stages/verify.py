@@ -1,0 +1,95 @@
+"""Looks for what should be gone, by other paths: queries, listings, raw bytes. States how far each claim reaches."""
+
+from dataclasses import dataclass
+
+from winddown.domain.errors import Residual
+from winddown.domain.plan import Act
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.manifests import batches, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCheck:
+    """What the inspection of one store found.
+
+    Attributes:
+        remaining: records that are still live.
+        leftovers: traces in quarantine, old versions, markers.
+        probes: values searched for in raw bytes; found: how many were; reached: whether the bytes could be reached.
+        claim: the strongest thing that may be said of this store.
+    """
+
+    store: str
+    batches: int
+    remaining: int
+    leftovers: int
+    probes: int
+    found: int
+    reached: bool
+    bytes_read: int
+    medium: str
+    claim: str
+
+
+def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
+    """Inspect every store that the plan touched; raises Residual when anything is still there."""
+    plan = deployment.control.plan(plan_id)
+    case = deployment.case(plan.case)
+    inspectors = deployment.systems(case).inspectors
+    probes = [
+        value.encode() for value in read_manifest(deployment, case.id, f"probes-{plan.id}").column("value").to_pylist()
+    ]
+    checks = []
+    for declaration in case.stores:
+        orders = [o for o in plan.orders if o.collection.store == declaration.name and o.act is not Act.SEAL]
+        if not orders:
+            continue
+        inspector = inspectors[declaration.name]
+        remaining = leftovers = count = 0
+        for order in orders:
+            for batch in batches(deployment, case.id, order):
+                remaining += inspector.remaining(order, batch)
+                leftovers += inspector.leftovers(order, batch)
+                count += 1
+        search = inspector.search_bytes(probes)
+        checks.append(
+            StoreCheck(
+                store=declaration.name,
+                batches=count,
+                remaining=remaining,
+                leftovers=leftovers,
+                probes=search.probes,
+                found=search.found,
+                reached=search.reached,
+                bytes_read=search.bytes_read,
+                medium=search.medium,
+                claim=_claim(reached=search.reached),
+            )
+        )
+    deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
+    body = {
+        "plan_id": plan.id,
+        "stores": [
+            {"store": c.store, "remaining": c.remaining, "leftovers": c.leftovers, "probes": c.probes, "found": c.found}
+            for c in checks
+        ],
+    }
+    deployment.ledger.append(case.id, "residual_checked", body, actor=ACTOR)
+    bad = [check for check in checks if check.remaining or check.leftovers or check.found]
+    if bad:
+        raise Residual(
+            "; ".join(
+                f"{c.store}: {c.remaining} live, {c.leftovers} leftovers, {c.found} of {c.probes} probes in bytes"
+                for c in bad
+            ),
+            rule="residual check",
+            next_step="sanitise again, or find the copy; no certificate is issued until it is clean",
+        )
+    return tuple(checks)
+
+
+def _claim(*, reached: bool) -> str:
+    """From weak to strong: logically deleted, absent from live files and logs; media are never claimed here."""
+    if reached:
+        return "logically deleted; sampled values absent from live files, logs and statistics; NIST outcome: clear"
+    return "logically deleted; raw bytes could not be reached, so nothing is claimed about them"

@@ -1,0 +1,91 @@
+"""Apache Parquet: columns in row groups, magic ``PAR1`` at both ends (https://parquet.apache.org/docs/file-format/).
+
+A removed value must leave no copy in dictionary pages, statistics or page indexes. Arrow's ``filter`` keeps unused
+dictionary values, so dictionary columns are decoded before they are written again. Kept: schema, key-value metadata,
+codec and row-group size of each row group, sorting columns, INT96 timestamps. Not kept: exact page boundaries,
+encryption; an encrypted file fails to open and becomes a blocker.
+"""
+
+import io
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from winddown.stores.objects.formats.text import as_text
+
+ID = "parquet"
+_MAGIC = b"PAR1"
+
+
+def recognise(head: bytes, tail: bytes) -> bool:
+    """Parquet's magic at both ends."""
+    return head.startswith(_MAGIC) and tail.endswith(_MAGIC)
+
+
+def read(content: bytes) -> Iterator[pa.RecordBatch]:
+    """Yield all rows, one batch a row group or smaller."""
+    source = pq.ParquetFile(io.BytesIO(content))
+    for batch in source.iter_batches():
+        yield as_text(batch)
+
+
+def without(content: bytes, rows: frozenset[int]) -> bytes:
+    """Rewrite the file without these rows; row groups that lose all rows disappear."""
+    source = pq.ParquetFile(io.BytesIO(content))
+    footer = source.metadata
+    schema = source.schema_arrow
+    target = io.BytesIO()
+    first = footer.row_group(0) if footer.num_row_groups else None
+    codecs = {
+        footer.schema.column(index).path: first.column(index).compression.lower()
+        for index in range(footer.num_columns)
+        if first is not None
+    }
+    with pq.ParquetWriter(
+        target,
+        schema,
+        compression={path: codec if codec != "uncompressed" else "none" for path, codec in codecs.items()} or "snappy",
+        use_dictionary=_dictionary_columns(footer),
+        use_deprecated_int96_timestamps=_has_int96(footer),
+        version=_version(footer),
+        sorting_columns=first.sorting_columns or None if first is not None else None,
+    ) as writer:
+        start = 0
+        for group in range(footer.num_row_groups):
+            table = source.read_row_group(group)
+            keep = pa.array([start + row not in rows for row in range(table.num_rows)], type=pa.bool_())
+            start += table.num_rows
+            kept = _rebuilt(table.filter(keep))
+            if kept.num_rows:
+                writer.write_table(kept, row_group_size=kept.num_rows)
+    return target.getvalue()
+
+
+def _rebuilt(table: pa.Table) -> pa.Table:
+    """Encode each dictionary column anew from its values, so that no removed value stays in a dictionary."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table.column(index).cast(field.type.value_type)
+            table = table.set_column(index, field, pc.dictionary_encode(plain).cast(field.type))
+    return table
+
+
+def _dictionary_columns(footer: pq.FileMetaData) -> list[str]:
+    if not footer.num_row_groups:
+        return []
+    group = footer.row_group(0)
+    return [
+        footer.schema.column(index).path
+        for index in range(footer.num_columns)
+        if group.column(index).has_dictionary_page
+    ]
+
+
+def _has_int96(footer: pq.FileMetaData) -> bool:
+    return any(footer.schema.column(index).physical_type == "INT96" for index in range(footer.num_columns))
+
+
+def _version(footer: pq.FileMetaData) -> str:
+    return "1.0" if footer.format_version == "1.0" else "2.6"

@@ -1,0 +1,493 @@
+"""S3-compatible object storage as a store; the bucket must keep versions.
+
+Quarantine of whole objects is a delete marker; of rows inside an object, a new version without them. The planned
+versions, named one by one in the approved manifest, stay until purge, which deletes exactly those. A writer that comes
+in between wins: the order is refused and planned again, never overwritten.
+
+Collections are folders: all objects with the same dirname and format. Memory: one object at a time.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+from botocore.exceptions import ClientError
+
+from winddown.domain.authorization import Authorization
+from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
+from winddown.domain.canonical import digest
+from winddown.domain.errors import Refused, Residual
+from winddown.domain.inventory import Collection, CollectionRef, Field, Medium
+from winddown.domain.plan import Act, Method, Order
+from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.ports import Discovery
+from winddown.stores.objects import formats
+from winddown.stores.objects.faults import translated
+from winddown.stores.objects.versions import Version, histories
+
+OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
+_HEAD = 65_536
+_DELETE_LIMIT = 1_000
+_POLICY_ID = "winddown-freeze"
+
+Unlock = Callable[[Authorization], Any]
+
+
+class S3Store:
+    """One bucket.
+
+    Args:
+        reader: client with the reading credential.
+        unlock: exchanges an authorization for a client with the credential of its power; spends it.
+    """
+
+    methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER})
+
+    def __init__(self, name: str, *, bucket: str, reader: Any, unlock: Unlock) -> None:
+        self.name = name
+        self._bucket = bucket
+        self._reader = reader
+        self._unlock = unlock
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def discover(self) -> Discovery:
+        """List all folders; formats are found by content, and what is not understood becomes a blocker."""
+        with translated(self.name, "listing"):
+            status = self._reader.get_bucket_versioning(Bucket=self._bucket).get("Status")
+            grouped = histories(self._reader, self._bucket, "")
+            live = [history[0] for history in grouped.values() if not history[0].is_marker]
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                found = list(pool.map(self._format, live))
+        blockers: list[Blocker] = []
+        if status != "Enabled":
+            blockers.append(_unversioned(self.name))
+        folders: dict[str, dict[str, list[Version]]] = {}
+        for version, format_id in zip(live, found, strict=True):
+            folder = version.key.rpartition("/")[0]
+            if format_id is None:
+                blockers.append(_unreadable(CollectionRef(self.name, folder or "."), version))
+            else:
+                folders.setdefault(folder, {}).setdefault(format_id, []).append(version)
+        collections = []
+        for folder, by_format in sorted(folders.items()):
+            for format_id, versions in sorted(by_format.items()):
+                suffix = "" if len(by_format) == 1 else f"#{format_id}"
+                ref = CollectionRef(self.name, (folder or ".") + suffix)
+                try:
+                    collections.append(self._collection(ref, format_id, versions, grouped))
+                except (ValueError, pa.ArrowException, Refused):
+                    blockers.append(_broken(ref, format_id))
+        return Discovery(tuple(collections), tuple(blockers))
+
+    def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
+        """Object, version and row number name a record exactly, whatever its fields hold."""
+        return (OBJECT, VERSION, ROW)
+
+    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows of all objects, or one row an opaque object; values as text."""
+        for version in self._members(collection):
+            if collection.medium is Medium.OBJECTS:
+                yield _located(version, 0, pa.RecordBatch.from_pylist([{}]), 1, [])
+                continue
+            start = 0
+            for batch in formats.BY_ID[collection.format].read(self._content(version)):
+                wanted = list(collection.field_names() if fields is None else fields)
+                yield _located(version, start, batch, batch.num_rows, wanted)
+                start += batch.num_rows
+
+    def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield ``fields`` of the rows that the batch names, from the planned versions."""
+        for key in batch.keys.to_pylist():
+            version = Version(key["object"], key["version"], "", 0, is_latest=True, is_marker=False)
+            rows = set(key["rows"])
+            start = 0
+            for found in formats.BY_ID[collection.format].read(self._content(version)):
+                mask = pa.array([start + row in rows for row in range(found.num_rows)])
+                yield _select(found, list(fields)).filter(mask)
+                start += found.num_rows
+
+    def content(self, collection: Collection) -> Iterator[bytes]:
+        """Yield the newest object's content by name, in pieces of a mebibyte."""
+        newest = self._members(collection)[-1]
+        with translated(self.name, "reading an object"):
+            body = self._reader.get_object(Bucket=self._bucket, Key=newest.key, VersionId=newest.version_id)["Body"]
+            yield from body.iter_chunks(1 << 20)
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """One key an object: its planned version, every version that it has now, and the row numbers."""
+        rows: dict[str, list[int]] = {}
+        latest: dict[str, str] = {}
+        for record in located.select([OBJECT, VERSION, ROW]).to_pylist():
+            rows.setdefault(record[OBJECT], []).append(record[ROW])
+            latest[record[OBJECT]] = record[VERSION]
+        with translated(self.name, "listing versions"):
+            grouped = histories(self._reader, self._bucket, _prefix(collection.ref), set(rows))
+        keys: list[dict[str, Any]] = []
+        batch = filled = 0
+        for name in sorted(rows):
+            if filled >= size:
+                batch, filled = batch + 1, 0
+            opaque = collection.medium is Medium.OBJECTS
+            keys.append(
+                {
+                    "object": name,
+                    "version": latest[name],
+                    "versions": sorted(version.version_id for version in grouped.get(name, [])),
+                    "batch": batch,
+                }
+                | ({} if opaque else {"rows": sorted(rows[name])})
+            )
+            filled += 1 if opaque else len(rows[name])
+        schema = [("object", pa.string()), ("version", pa.string()), ("versions", pa.list_(pa.string()))]
+        schema += [] if collection.medium is Medium.OBJECTS else [("rows", pa.list_(pa.int64()))]
+        return pa.Table.from_pylist(keys, schema=pa.schema([*schema, ("batch", pa.int32())]))
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """Whole objects get a delete marker; rows are removed by a rewrite; fields inside files are not minimised."""
+        if act is Act.MINIMISE:
+            return Blocker(
+                "cannot-minimise",
+                str(collection.ref),
+                "fields inside objects cannot be emptied in place yet",
+                "data engineer",
+                "seal what is needed and erase the rows, or rewrite the file by hand",
+            )
+        return Method.DELETE_MARKER if whole or collection.medium is Medium.OBJECTS else Method.REWRITE_OBJECT
+
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Compare each object's history with the planned versions."""
+        with translated(self.name, f"locating {order.id}"):
+            places = {
+                self._place(self._reader, order, key, history)
+                for key, history in self._each(self._reader, order, batch)
+            }
+        return places.pop() if len(places) == 1 else Whereabouts.MIXED
+
+    # -- effects -------------------------------------------------------------------------------------------------
+
+    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Hide each object behind a delete marker, or put a version without the rows on top."""
+        client = self._unlock(authorization)
+        with translated(self.name, f"quarantine of {order.id}"):
+            pending = []
+            for key, history in self._each(client, order, batch):
+                place = self._place(client, order, key, history)
+                if place is Whereabouts.QUARANTINED:
+                    continue
+                if place is not Whereabouts.LIVE:
+                    raise Refused(
+                        f"order {order.id} batch {batch.index}: an object changed after the plan was made",
+                        rule="a writer wins",
+                        next_step="plan the wave again",
+                    )
+                pending.append(key)
+            if order.method is Method.DELETE_MARKER:
+                self._delete(client, [{"Key": key["object"]} for key in pending])
+            else:
+                for key in pending:
+                    self._rewrite(client, order, key)
+        return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
+
+    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Remove our marker or our version, so that the planned version is the latest again."""
+        client = self._unlock(authorization)
+        with translated(self.name, f"restore of {order.id}"):
+            for key, history in self._each(client, order, batch):
+                place = self._place(client, order, key, history)
+                if place is Whereabouts.QUARANTINED:
+                    self._delete(client, [{"Key": key["object"], "VersionId": history[0].version_id}])
+                elif place is not Whereabouts.LIVE:
+                    raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
+        return Receipt("restore", order.id, batch.index, batch.records)
+
+    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Delete every planned version and our marker, then list again until nothing of them is left."""
+        client = self._unlock(authorization)
+        deleted = 0
+        with translated(self.name, f"purge of {order.id}"):
+            doomed: list[dict[str, str]] = []
+            for key, history in self._each(client, order, batch):
+                place = self._place(client, order, key, history)
+                if place is Whereabouts.LIVE:
+                    raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine first")
+                doomed += _doomed(order, key, history)
+            deleted = self._delete(client, doomed)
+            for key, history in self._each(client, order, batch):
+                if _doomed(order, key, history):
+                    raise Residual(
+                        f"order {order.id} batch {batch.index}: versions are still listed after their deletion"
+                    )
+        return Receipt("purge", order.id, batch.index, batch.records, (("versions_deleted", str(deleted)),))
+
+    # -- abilities -----------------------------------------------------------------------------------------------
+
+    def freeze(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:  # noqa: ARG002
+        """Deny writes to the whole bucket by policy for everybody but winddown's users; remembers the old policy."""
+        client = self._unlock(authorization)
+        with translated(self.name, "freezing"):
+            policy = _policy(client, self._bucket)
+            statements = [found for found in policy.get("Statement", []) if found.get("Sid") != _POLICY_ID]
+            frozen = {"Version": "2012-10-17", "Statement": [*statements, _deny(self._bucket)]}
+            client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(frozen))
+        before = json.dumps({"Version": "2012-10-17", "Statement": statements} if statements else {})
+        return Receipt("freeze", self.name, 0, 1, (("policy", before),))
+
+    def thaw(self, authorization: Authorization, receipt: Receipt) -> Receipt:
+        """Put the old policy back."""
+        client = self._unlock(authorization)
+        before = dict(receipt.details)["policy"]
+        with translated(self.name, "thawing"):
+            if before == "{}":
+                client.delete_bucket_policy(Bucket=self._bucket)
+            else:
+                client.put_bucket_policy(Bucket=self._bucket, Policy=before)
+        return Receipt("thaw", self.name, 0, 1)
+
+    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
+        client = self._unlock(authorization)
+        aborted = 0
+        with translated(self.name, "aborting uploads"):
+            for ref in collections:
+                for page in client.get_paginator("list_multipart_uploads").paginate(
+                    Bucket=self._bucket, Prefix=_prefix(ref)
+                ):
+                    for upload in page.get("Uploads", ()):
+                        client.abort_multipart_upload(
+                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        aborted += 1
+        details = (
+            ("multipart_uploads_aborted", str(aborted)),
+            ("not_reached", "the service's disks, replicas, inventory and access logs"),
+        )
+        return Receipt("sanitise", self.name, 0, len(collections), details)
+
+    # -- pieces --------------------------------------------------------------------------------------------------
+
+    def _format(self, version: Version) -> str | None:
+        if version.size == 0:
+            return None
+        head = self._range(version, 0, min(_HEAD, version.size) - 1)
+        tail = head if version.size <= _HEAD else self._range(version, version.size - 8, version.size - 1)
+        return formats.recognise(head, tail)
+
+    def _range(self, version: Version, first: int, last: int) -> bytes:
+        answer = self._reader.get_object(
+            Bucket=self._bucket, Key=version.key, VersionId=version.version_id, Range=f"bytes={first}-{last}"
+        )
+        return bytes(answer["Body"].read())
+
+    def _content(self, version: Version) -> bytes:
+        with translated(self.name, "reading an object"):
+            answer = self._reader.get_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
+            return bytes(answer["Body"].read())
+
+    def _collection(
+        self, ref: CollectionRef, format_id: str, versions: list[Version], grouped: dict[str, list[Version]]
+    ) -> Collection:
+        fields: dict[str, None] = {}
+        count = 0
+        if format_id == formats.OPAQUE:
+            count = len(versions)
+        else:
+            for version in versions:
+                for batch in formats.BY_ID[format_id].read(self._content(version)):
+                    count += batch.num_rows
+                    fields |= dict.fromkeys(batch.schema.names)
+        names = {version.key for version in versions}
+        history = sorted([found.key, found.version_id, found.etag] for key in names for found in grouped[key])
+        return Collection(
+            ref=ref,
+            medium=Medium.OBJECTS if format_id == formats.OPAQUE else Medium.ROW_FILES,
+            format=format_id,
+            key=(),
+            fields=tuple(Field(name, "text", nullable=True) for name in fields),
+            foreign_keys=(),
+            record_count=count,
+            byte_count=sum(version.size for version in versions),
+            version_count=len(history),
+            fingerprint=digest(history),
+        )
+
+    def _members(self, collection: Collection) -> list[Version]:
+        with translated(self.name, "listing"):
+            grouped = histories(self._reader, self._bucket, _prefix(collection.ref))
+            live = [history[0] for key, history in sorted(grouped.items()) if not history[0].is_marker]
+            own = [version for version in live if version.key.rpartition("/")[0] == _folder(collection.ref)]
+            if "#" not in collection.ref.name:
+                return own
+            return [version for version in own if self._format(version) == collection.format]
+
+    def _each(self, client: Any, order: Order, batch: Batch) -> list[tuple[dict[str, Any], list[Version]]]:
+        keys = batch.keys.to_pylist()
+        grouped = histories(client, self._bucket, _prefix(order.collection), {key["object"] for key in keys})
+        return [(key, grouped.get(key["object"], [])) for key in keys]
+
+    def _place(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> Whereabouts:
+        planned = set(key["versions"])
+        left = {version.version_id for version in history} & planned
+        if not history:
+            return Whereabouts.GONE
+        latest = history[0]
+        if latest.version_id == key["version"]:
+            return Whereabouts.LIVE if left == planned else Whereabouts.MIXED
+        if order.method is Method.DELETE_MARKER:
+            ours = latest.is_marker
+        else:
+            ours = not latest.is_marker and self._is_ours(client, order, latest)
+        if not ours:
+            return Whereabouts.MIXED
+        if left == planned:
+            return Whereabouts.QUARANTINED
+        # A lone marker of ours is the last step of a purge; a rewritten object stays as the survivors' home.
+        return Whereabouts.GONE if not left and order.method is Method.REWRITE_OBJECT else Whereabouts.MIXED
+
+    def _is_ours(self, client: Any, order: Order, version: Version) -> bool:
+        head = client.head_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
+        return bool(head["Metadata"].get("winddown-order") == order.id)
+
+    def _rewrite(self, client: Any, order: Order, key: dict[str, Any]) -> None:
+        name, version_id = key["object"], key["version"]
+        answer = client.get_object(Bucket=self._bucket, Key=name, VersionId=version_id)
+        found = formats.recognise_content(content := bytes(answer["Body"].read()))
+        survivors = formats.BY_ID[found].without(content, frozenset(key["rows"]))
+        tags = client.get_object_tagging(Bucket=self._bucket, Key=name, VersionId=version_id).get("TagSet", [])
+        kept = {
+            header: answer[header]
+            for header in (
+                "ContentType",
+                "ContentEncoding",
+                "ContentDisposition",
+                "ContentLanguage",
+                "CacheControl",
+                "StorageClass",
+            )
+            if answer.get(header)
+        }
+        client.put_object(
+            Bucket=self._bucket,
+            Key=name,
+            Body=survivors,
+            Metadata={**answer.get("Metadata", {}), "winddown-order": order.id, "winddown-source": version_id},
+            **kept,
+            **({"Tagging": "&".join(f"{tag['Key']}={tag['Value']}" for tag in tags)} if tags else {}),
+        )
+        below = histories(client, self._bucket, name, {name})[name]
+        if len(below) > 1 and not any(version.version_id == version_id for version in below):
+            raise Residual(f"order {order.id}: the planned version vanished while its object was rewritten")
+
+    def _delete(self, client: Any, objects: list[dict[str, str]]) -> int:
+        """Delete by thousands; an answer of 200 may still carry errors for single keys, so they are read."""
+        for start in range(0, len(objects), _DELETE_LIMIT):
+            part = objects[start : start + _DELETE_LIMIT]
+            answer = client.delete_objects(Bucket=self._bucket, Delete={"Objects": part, "Quiet": True})
+            errors = answer.get("Errors", [])
+            if errors:
+                codes = sorted({error.get("Code", "unknown") for error in errors})
+                raise Residual(
+                    f"store {self.name} did not delete {len(errors)} of {len(part)} versions ({', '.join(codes)})",
+                    next_step="look for object locks, legal holds or missing rights",
+                )
+        return len(objects)
+
+
+def _doomed(order: Order, key: dict[str, Any], history: list[Version]) -> list[dict[str, str]]:
+    """Every planned version that is left, and for whole objects every marker above them."""
+    planned = set(key["versions"])
+    return [
+        {"Key": version.key, "VersionId": version.version_id}
+        for version in history
+        if version.version_id in planned or (version.is_marker and order.method is Method.DELETE_MARKER)
+    ]
+
+
+def _located(version: Version, start: int, batch: pa.RecordBatch, count: int, fields: list[str]) -> pa.RecordBatch:
+    found = _select(batch, fields)
+    arrays = [
+        pa.array([version.key] * count),
+        pa.array([version.version_id] * count),
+        pa.array(range(start, start + count), type=pa.int64()),
+        *(found.column(name) for name in fields),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=[OBJECT, VERSION, ROW, *fields])
+
+
+def _select(batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
+    """Take fields by name; one that this file does not have is null."""
+    names = set(batch.schema.names)
+    columns = [batch.column(name) if name in names else pa.nulls(batch.num_rows, type=pa.string()) for name in fields]
+    return pa.RecordBatch.from_arrays(columns, names=fields)
+
+
+def _folder(ref: CollectionRef) -> str:
+    folder = ref.name.partition("#")[0]
+    return "" if folder == "." else folder
+
+
+def _prefix(ref: CollectionRef) -> str:
+    folder = _folder(ref)
+    return f"{folder}/" if folder else ""
+
+
+def _policy(client: Any, bucket: str) -> dict[str, Any]:
+    try:
+        policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
+            return {}
+        raise
+    return policy
+
+
+def _deny(bucket: str) -> dict[str, Any]:
+    return {
+        "Sid": _POLICY_ID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}},
+    }
+
+
+def _unversioned(store: str) -> Blocker:
+    return Blocker(
+        "unversioned-bucket",
+        store,
+        "the bucket does not keep versions, so nothing in it can be quarantined reversibly",
+        "storage administrator",
+        "switch versioning on",
+    )
+
+
+def _unreadable(ref: CollectionRef, version: Version) -> Blocker:
+    if version.size == 0:
+        return Blocker(
+            "zero-byte-object",
+            str(ref),
+            "an object of zero bytes stands where data was expected",
+            "data engineer",
+            "find out whether an upload failed, then replace or remove it",
+        )
+    return Blocker(
+        "unknown-format",
+        str(ref),
+        "an object's content is of no known format, so nobody can say what it holds",
+        "steward",
+        "convert it, or move it to a folder that is registered as opaque",
+    )
+
+
+def _broken(ref: CollectionRef, format_id: str) -> Blocker:
+    return Blocker(
+        "unreadable-file",
+        str(ref),
+        f"an object looks like {format_id} but cannot be read to its end",
+        "data engineer",
+        "repair or replace the file",
+    )

@@ -1,0 +1,127 @@
+"""One small, realistic case that the tests bundle, bend and verify."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from winddown.domain.canonical import canonical, digest
+from winddown.evidence.bundle import bundle_bytes
+from winddown.evidence.checkpoint import Checkpoint
+from winddown.evidence.entry import LedgerEntry
+from winddown.evidence.merkle import leaf_hash, root
+from winddown.evidence.signing import Signer
+
+START = datetime(2026, 11, 23, 10, tzinfo=UTC)
+GRACE = 3600
+
+
+@dataclass
+class Case:
+    """Steps by label, in order. ``plan:p1`` and ``certificate:k1`` in a body stand for that document's digest."""
+
+    signer: Signer
+    plans: dict[str, dict[str, Any]] = field(default_factory=dict)
+    certificates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def step(self, label: str, after: int, kind: str, **body: Any) -> None:
+        self.steps[label] = {"after": after, "type": kind, "body": body}
+
+    def effect(  # noqa: PLR0917 - the steps of a case read as the rows of a table
+        self, label: str, after: int, kind: str, act: str, order: str, batch: str, records: int
+    ) -> None:
+        body = {"effect": f"{act}-{order}-{batch}", "plan_id": "p1", "order_id": order, "act": act, "batch": batch}
+        if kind == "intent":
+            self.step(label, after, kind, **body, batch_digest=f"d-{batch}", records=records, nonce=f"n-{label}")
+        else:
+            self.step(label, after, kind, **body, records=records, read_back={"rows": 0})
+
+    def entries(self) -> list[bytes]:
+        digests = {f"plan:{one}": digest(plan) for one, plan in self.plans.items()}
+        digests |= {f"certificate:{one}": digest(document) for one, document in self.certificates.items()}
+        lines = []
+        for seq, step in enumerate(self.steps.values()):
+            body = {
+                key: digests.get(item, item) if isinstance(item, str) else item for key, item in step["body"].items()
+            }
+            at = START + timedelta(seconds=step["after"])
+            lines.append(LedgerEntry(seq, at, case="c1", type=step["type"], actor="svc", body=body).raw)
+        return lines
+
+    def checkpoint(self, lines: list[bytes], *, origin: str = "winddown.example/ledger") -> bytes:
+        return Checkpoint(origin, len(lines), root([leaf_hash(line) for line in lines])).sign(self.signer)
+
+    def files(self, lines: list[bytes] | None = None) -> dict[str, bytes]:
+        lines = self.entries() if lines is None else lines
+        files = {"ledger.jsonl": b"".join(line + b"\n" for line in lines), "checkpoint.txt": self.checkpoint(lines)}
+        files |= {f"plans/{one}.json": canonical(plan) for one, plan in self.plans.items()}
+        for one, document in self.certificates.items():
+            files[f"certificates/{one}.json"] = canonical(self.signer.sign(document))
+            files[f"certificates/{one}.html"] = b"<!doctype html><title>certificate</title>"
+        return {**files, "schedule.xlsx": bytes(range(256)), "rules/pipl.json": b'{"rule":"PIPL 47"}'}
+
+    def bundle(self) -> bytes:
+        return bundle_bytes(self.files(), signer=self.signer)
+
+    def copy(self) -> "Case":
+        return Case(self.signer, *copy.deepcopy((self.plans, self.certificates, self.steps)))
+
+
+def realistic(signer: Signer) -> Case:
+    case = Case(signer)
+    orders: list[dict[str, Any]] = [
+        {"id": "o1", "act": "hand_over", "record_count_max": 5, "requires": []},
+        {"id": "o2", "act": "erase", "record_count_max": 10, "requires": ["o1"], "note": "合同期满"},
+        {"id": "o3", "act": "erase", "record_count_max": 4, "requires": []},
+    ]
+    plan = {"id": "p1", "case": "c1", "wave": 1, "approvals_needed": 2, "grace_seconds": GRACE, "orders": orders}
+    case.plans["p1"] = {**plan, "rule_pack": "a" * 64}
+    rows = [{"id": "o2", "purged": 9}, {"id": "o3", "purged": 4}]
+    case.certificates["k1"] = {"id": "k1", "case": "c1", "plan_id": "p1", "orders": rows, "remains": "backups to 2027"}
+    case.step("opened", 0, "case_opened", company="u-1")
+    freeze = {"effect": "freeze-1", "plan_id": "", "order_id": "", "act": "freeze", "batch": "all"}
+    case.step("freeze", 1, "intent", **freeze, batch_digest="", records=0, nonce="n-f")
+    case.step("frozen", 2, "done", **freeze, records=0, read_back={"writable": False})
+    case.step("plan", 10, "plan_made", plan_id="p1", wave=1, digest="plan:p1")
+    approval = {"plan_id": "p1", "plan_digest": "plan:p1", "door": "api"}
+    case.step("yes1", 20, "approval_given", **approval, person="u-7", role="liquidator")
+    case.step("yes2", 30, "approval_given", **approval, person="u-8", role="pi_officer")
+    case.effect("seal", 31, "intent", "seal", "o1", "b1", 5)
+    case.effect("sealed", 32, "done", "seal", "o1", "b1", 5)
+    acknowledged = {"plan_id": "p1", "order_id": "o1", "archive_digest": "e" * 64, "person": "u-9"}
+    case.step("received", 40, "handover_acknowledged", **acknowledged)
+    for start, order, batch, records in ((50, "o2", "b1", 6), (52, "o2", "b2", 3), (54, "o3", "b1", 4)):
+        case.effect(f"q-{order}{batch}", start, "intent", "quarantine", order, batch, records)
+        case.effect(f"Q-{order}{batch}", start + 1, "done", "quarantine", order, batch, records)
+    case.effect("p-o2b1", 60 + GRACE, "intent", "purge", "o2", "b1", 6)
+    case.effect("P-o2b1", 61 + GRACE, "done", "purge", "o2", "b1", 6)
+    # A kill between act and record: closed as unknown, then the same effect again.
+    case.effect("p-o2b2", 62 + GRACE, "intent", "purge", "o2", "b2", 3)
+    case.effect("U-o2b2", 63 + GRACE, "unknown", "purge", "o2", "b2", 0)
+    case.effect("p-o2b2-again", 64 + GRACE, "intent", "purge", "o2", "b2", 3)
+    case.effect("P-o2b2", 65 + GRACE, "done", "purge", "o2", "b2", 3)
+    case.effect("p-o3b1", 66 + GRACE, "intent", "purge", "o3", "b1", 4)
+    case.effect("P-o3b1", 67 + GRACE, "done", "purge", "o3", "b1", 4)
+    case.step("residual", 70 + GRACE, "residual_checked", found=0)
+    case.step("certificate", 80 + GRACE, "certificate_issued", certificate_id="k1", digest="certificate:k1")
+    return case
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return Signer.create(tmp_path / "signing.pem", name="example.cn/winddown")
+
+
+@pytest.fixture
+def case(signer: Signer) -> Case:
+    return realistic(signer)
+
+
+@pytest.fixture
+def new_case() -> Callable[[Signer], Case]:
+    return realistic

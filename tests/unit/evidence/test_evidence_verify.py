@@ -1,0 +1,365 @@
+import base64
+import hashlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from winddown.domain.canonical import canonical
+from winddown.evidence import verify
+from winddown.evidence.bundle import MANIFEST_TYPE, bundle_bytes
+from winddown.evidence.signing import Signer
+
+GRACE = 3600
+
+
+def reasons(case: Any, data: bytes | None = None) -> str:
+    report = verify.verify(case.bundle() if data is None else data, case.signer.verifying_key.line)
+    return "\n".join(report.reasons)
+
+
+def test_the_honest_bundle_verifies(case: Any) -> None:
+    report = verify.verify(case.bundle(), case.signer.verifying_key.line)
+    assert report.reasons == []
+    assert report.notes == []
+    assert len(report.checks) == 8
+
+
+def test_every_changed_byte_is_refused(case: Any) -> None:
+    data, line = case.bundle(), case.signer.verifying_key.line
+    draw = random.Random(1)  # noqa: S311 - how a byte changes, not a secret
+    for place in range(len(data)):
+        changed = bytes([data[place] ^ draw.randrange(1, 256)])
+        assert verify.verify(data[:place] + changed + data[place + 1 :], line).reasons
+
+
+def test_every_changed_byte_of_a_member_is_refused_when_the_archive_is_made_anew(case: Any) -> None:
+    members, line = verify.read_archive(case.bundle()), case.signer.verifying_key.line
+    draw = random.Random(2)  # noqa: S311
+    for name, content in members.items():
+        for place in draw.sample(range(len(content)), min(40, len(content))):
+            changed = content[:place] + bytes([content[place] ^ draw.randrange(1, 256)]) + content[place + 1 :]
+            assert verify.verify(verify.rebuild({**members, name: changed}), line).reasons
+
+
+def test_more_or_less_than_the_archive_is_refused(case: Any) -> None:
+    data = case.bundle()
+    members = verify.read_archive(data)
+    for forged in (b"", data[:-1], data + b"\0", b"\0" + data, data + data, data[: len(data) // 2], data[:30]):
+        assert "archive" in reasons(case, forged)
+    assert "added or left out" in reasons(case, verify.rebuild({**members, "zzz.txt": b""}))
+    for name in members:
+        rest = {one: content for one, content in members.items() if one != name}
+        assert "manifest.json" in reasons(case, verify.rebuild(rest))
+
+
+def test_the_wrong_key_is_refused(case: Any, new_case: Callable[[Signer], Any]) -> None:
+    impostor = Signer(case.signer.name, Ed25519PrivateKey.generate())
+    assert "another key" in reasons(case, new_case(impostor).bundle())
+    files = case.files()
+    parts = new_case(impostor).files()
+    for name, word in (("checkpoint.txt", "not signed exactly once"), ("certificates/k1.json", "another key")):
+        mixed = bundle_bytes({**files, name: parts[name]}, signer=case.signer)
+        assert word in reasons(case, mixed)
+
+
+def set_body(label: str, **changes: Any) -> Callable[[Any], None]:
+    return lambda case: case.steps[label]["body"].update(changes)
+
+
+def set_time(label: str, after: int) -> Callable[[Any], None]:
+    return lambda case: case.steps[label].update(after=after)
+
+
+def drop(*labels: str) -> Callable[[Any], None]:
+    def bend(case: Any) -> None:
+        for label in labels:
+            del case.steps[label]
+
+    return bend
+
+
+def move_before(label: str, other: str) -> Callable[[Any], None]:
+    """Move a step, taking the time of the one that it now precedes."""
+
+    def bend(case: Any) -> None:
+        step = case.steps.pop(label)
+        step["after"] = case.steps[other]["after"]
+        case.steps = {
+            key: item
+            for one, kept in case.steps.items()
+            for key, item in ([(label, step), (one, kept)] if one == other else [(one, kept)])
+        }
+
+    return bend
+
+
+def intend(label: str, act: str, batch: str) -> Callable[[Any], None]:
+    return lambda case: case.effect(label, 9 * GRACE, "intent", act, "o3", batch, 1)
+
+
+def both(*bends: Callable[[Any], None]) -> Callable[[Any], None]:
+    def bend_all(case: Any) -> None:
+        for bend in bends:
+            bend(case)
+
+    return bend_all
+
+
+def certificate(row: int, **changes: Any) -> Callable[[Any], None]:
+    return lambda case: case.certificates["k1"]["orders"][row].update(changes)
+
+
+def plan(**changes: Any) -> Callable[[Any], None]:
+    return lambda case: case.plans["p1"].update(changes)
+
+
+def order(place: int, **changes: Any) -> Callable[[Any], None]:
+    return lambda case: case.plans["p1"]["orders"][place].update(changes)
+
+
+def second_certificate(case: Any) -> None:
+    case.certificates["k2"] = {**case.certificates["k1"], "id": "k2"}
+
+
+FORGERIES: dict[str, tuple[Callable[[Any], None], str]] = {
+    "one approver twice": (set_body("yes2", person="u-7"), "1 distinct persons approved before this intent, 2 needed"),
+    "approval of another digest": (set_body("yes2", plan_digest="0" * 64), "approval of another digest than plan p1"),
+    "approval after the first effect": (move_before("yes2", "sealed"), "1 distinct persons approved"),
+    "approval before the plan": (move_before("yes1", "plan"), "plan p1 was not made before"),
+    "an approval left out": (drop("yes1"), "1 distinct persons approved"),
+    "no approvals asked for": (plan(approvals_needed=0), "asks for no approvals"),
+    "approvals asked for as text": (plan(approvals_needed="0"), "approvals_needed is missing or not int"),
+    "purge without quarantine": (drop("q-o3b1", "Q-o3b1"), "purge of order o3 batch b1 without an earlier quarantine"),
+    "quarantine never done": (drop("Q-o3b1"), "purge of order o3 batch b1 without an earlier quarantine"),
+    "quarantine of another batch": (
+        both(set_body("q-o3b1", batch="b9"), set_body("Q-o3b1", batch="b9")),
+        "purge of order o3 batch b1 without an earlier quarantine",
+    ),
+    "another count quarantined": (
+        both(set_body("Q-o3b1", records=3)),
+        "purge of order o3 batch b1: another record count than was quarantined",
+    ),
+    "another batch digest": (set_body("p-o3b1", batch_digest="x"), "another batch digest than was quarantined"),
+    "purge before grace": (set_time("p-o2b1", 50 + GRACE), "purge of order o2 batch b1 before the grace period"),
+    "purge before a longer grace": (plan(grace_seconds=GRACE + 60), "before the grace period of 3660 s"),
+    "restored before purge": (
+        both(intend("r", "restore", "b1"), move_before("r", "p-o2b1")),
+        "purge of order o3 batch b1 without an earlier quarantine",
+    ),
+    "restored after purge": (intend("r", "restore", "b1"), "o3 batch b1 after its purge"),
+    "more intended than approved": (
+        both(set_body("q-o3b1", records=5), set_body("Q-o3b1", records=5)),
+        "quarantine of order o3 batch b1: 5 records, record_count_max is 4",
+    ),
+    "more in sum than approved": (order(1, record_count_max=8), "9 records purged, record_count_max is 8"),
+    "more done than intended": (set_body("sealed", records=6), "6 records, 5 were intended"),
+    "a purge left out": (drop("p-o3b1", "P-o3b1"), "order o3 says 4 purged, the ledger says 0"),
+    "a purge left open": (drop("P-o3b1"), "purge of order o3 batch b1 is open (intent)"),
+    "a purge left unknown": (drop("p-o2b2-again", "P-o2b2"), "purge of order o2 batch b2 is open (unknown)"),
+    "done without intent": (drop("p-o3b1"), "effect purge-o3-b1 was never intended"),
+    "done of another order": (set_body("P-o3b1", order_id="o2"), "effect purge-o3-b1 was intended differently"),
+    "retry of another batch": (set_body("p-o2b2-again", batch="b1"), "effect purge-o2-b2 was another one before"),
+    "an authorisation used twice": (set_body("p-o3b1", nonce="n-p-o2b1"), "the nonce of its authorisation was used"),
+    "purge of what is only sealed": (order(2, act="seal"), "the order only keeps"),
+    "purge under an unknown order": (set_body("p-o3b1", order_id="o9"), "order o9 is not in plan p1"),
+    "purge after the certificate": (
+        intend("q", "quarantine", "b7"),
+        "after the certificate of plan",
+    ),
+    "certificate count up": (certificate(1, purged=5), "order o3 says 5 purged, the ledger says 4"),
+    "certificate count down": (certificate(0, purged=8), "order o2 says 8 purged, the ledger says 9"),
+    "certificate silent on an order": (lambda case: case.certificates["k1"]["orders"].pop(), "order o3 says 0 purged"),
+    "certificate of an unknown order": (certificate(1, id="o9"), "an order appears twice or is not in its plan"),
+    "certificate of one order twice": (certificate(1, id="o2"), "an order appears twice or is not in its plan"),
+    "certificate count as a boolean": (certificate(1, purged=True), "purged is not a count"),
+    "certificate of another digest": (
+        set_body("certificate", digest="0" * 64),
+        "certificate k1 in the bundle has another",
+    ),
+    "certificate never recorded": (second_certificate, "certificate k2: no certificate_issued entry"),
+    "certificate left out": (lambda case: case.certificates.clear(), "certificate k1 is not in the bundle"),
+    "certificate under another name": (
+        lambda case: case.certificates["k1"].update(id="k9"),
+        "certificate k1 states another id or case",
+    ),
+    "grace for ever": (plan(grace_seconds=2**53 - 1), "before the grace period of 9007199254740991 s"),
+    "requires without acknowledgement": (drop("received"), "order o2 requires order o1, whose hand-over is not"),
+    "acknowledgement of another order": (set_body("received", order_id="o3"), "order o2 requires order o1"),
+    "acknowledgement too late": (move_before("received", "p-o2b1"), "order o2 requires order o1"),
+    "requires what is not there": (order(1, requires=["o9"]), "requires an order that is not in the plan"),
+    "plan swapped": (set_body("plan", digest="0" * 64), "plan p1 in the bundle has another digest"),
+    "plan of another wave": (plan(wave=2), "plan p1 states another id, case or wave"),
+    "plan of another case": (plan(case="c2"), "plan p1 states another id, case or wave"),
+    "plan left out": (lambda case: case.plans.clear(), "plan p1 is not in the bundle"),
+    "plan never recorded": (
+        lambda case: case.plans.update(p2={**case.plans["p1"], "id": "p2"}),
+        "plan p2: no plan_made entry",
+    ),
+    "an order twice": (order(2, id="o2"), "plan p1: an order appears twice"),
+    "back in time": (set_time("residual", 1), "earlier than the entry before it"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_signed_with_the_right_key_is_refused_by_its_name(case: Any, name: str) -> None:
+    bend, reason = FORGERIES[name]
+    bend(case)
+    assert reason in reasons(case)
+
+
+def test_a_purge_at_the_very_end_of_grace_is_in_time(case: Any) -> None:
+    set_time("p-o2b1", 51 + GRACE)(case)
+    assert reasons(case) == ""
+
+
+def test_a_swapped_plan_file_is_refused(case: Any) -> None:
+    files = case.files()
+    order(1, record_count_max=1000)(case)
+    swapped = case.files()["plans/p1.json"]
+    assert "plan p1 in the bundle has another digest" in reasons(
+        case, bundle_bytes({**files, "plans/p1.json": swapped}, signer=case.signer)
+    )
+
+
+def test_missing_reordered_and_doubled_entries_are_refused(case: Any) -> None:
+    lines = case.entries()
+    for bent in (
+        lines[:4] + lines[5:],
+        [*lines[:4], lines[5], lines[4], *lines[6:]],
+        [*lines[:4], *lines[3:]],
+        lines[1:],
+    ):
+        assert "missing or reordered" in reasons(case, bundle_bytes(case.files(bent), signer=case.signer))
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new", "word"),
+    [
+        (4, b'"person":"u-7"', b'"person":""', "person is blank"),
+        (4, b'"case":"c1"', b'"case":"c2"', "plan p1 belongs to another case"),
+        (6, b'"act":"seal"', b'"act":"drop"', "there is no such act"),
+        (0, b'"type":"case_opened"', b'"type":"case_opened_"', "there is no such entry type"),
+        (0, b'"company":"u-1"', b'"company":"' + b"u" * 65_500 + b'"', "more than 65535 bytes"),
+    ],
+)
+def test_entries_that_our_writer_would_refuse_are_refused(
+    case: Any, number: int, old: bytes, new: bytes, word: str
+) -> None:
+    lines = case.entries()
+    assert old in lines[number]
+    lines[number] = lines[number].replace(old, new)
+    assert word in reasons(case, bundle_bytes(case.files(lines), signer=case.signer))
+
+
+def seal(case: Any, members: dict[str, bytes], **changes: Any) -> bytes:
+    """Make an archive with any members and a signed manifest of them."""
+    rows = [
+        {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        for name, data in sorted(members.items())
+    ]
+    document = {"type": MANIFEST_TYPE, "members": rows, **changes}
+    return verify.rebuild({**members, "manifest.json": canonical(case.signer.sign(document))})
+
+
+def test_a_manifest_is_nothing_else_and_plans_are_documents(case: Any) -> None:
+    assert reasons(case, seal(case, case.files())) == ""
+    assert "not a bundle's manifest" in reasons(case, seal(case, case.files(), type="another"))
+    assert "plans/p1.html: not a plan" in reasons(case, seal(case, {**case.files(), "plans/p1.html": b""}))
+
+
+@pytest.mark.parametrize("label", ["plan", "certificate"])
+def test_nothing_is_made_or_issued_twice(case: Any, label: str) -> None:
+    case.steps["again"] = {**case.steps[label], "after": 9 * GRACE}
+    assert "was made before" in reasons(case) or "was issued before" in reasons(case)
+
+
+def test_a_damaged_key_line_verifies_nothing(case: Any) -> None:
+    line = case.signer.verifying_key.line
+    name, data = line.split("+", 3)[1], base64.b64decode(line.split("+", 3)[3])
+    for wrong in (data[:1] + data[:31] + data[32:], data + b"\0", b"\x02" + data[1:]):
+        keyhash = hashlib.sha256(name.encode() + b"\n" + wrong).hexdigest()[:8]
+        odd = f"winddown+{name}+{keyhash}+{base64.b64encode(wrong).decode()}"
+        assert verify.verify(case.bundle(), odd).reasons[0].startswith(("key: not an Ed25519 key", "manifest.json"))
+    keyhash = line.split("+")[2]
+    assert verify.verify(case.bundle(), line.replace(keyhash, "00000000")).reasons == ["key: its hash does not fit"]
+
+
+def test_an_earlier_checkpoint_of_another_or_a_longer_log_is_refused(case: Any) -> None:
+    lines, line = case.entries(), case.signer.verifying_key.line
+    for note in (case.checkpoint(lines, origin="other"), case.checkpoint([*lines, b"x"]), case.checkpoint([])):
+        assert verify.verify(case.bundle(), line, [note]).reasons == [
+            "earlier checkpoint: of another log, empty or longer"
+        ]
+
+
+def test_a_checkpoint_over_other_entries_is_refused(case: Any) -> None:
+    files = case.files()
+    files["checkpoint.txt"] = case.checkpoint(case.entries()[:-1])
+    assert "not over exactly these entries" in reasons(case, bundle_bytes(files, signer=case.signer))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("ledger.jsonl", b"", "missing, empty or cut off"),
+        ("ledger.jsonl", b"\n", "not strict JSON"),
+        ("checkpoint.txt", b"", "not a signed note"),
+        ("plans/p1.json", b'{"id":"p1","id":"p1"}', "a key appears twice"),
+        ("plans/p1.json", b"[]", "not a JSON object"),
+        ("certificates/k1.json", b"{}", "not an envelope"),
+        ("certificates/k9.html", b"", "no signed document beside it"),
+    ],
+)
+def test_signed_rubbish_is_refused_and_never_crashes(case: Any, name: str, content: bytes, word: str) -> None:
+    assert word in reasons(case, bundle_bytes({**case.files(), name: content}, signer=case.signer))
+
+
+def test_wrong_types_anywhere_are_refused_and_never_crash(case: Any) -> None:
+    wrongs: list[Any] = [None, [], {}, -1, True, [1], [None], [{}], [{"id": []}], [{"id": "o1", "requires": [{}]}]]
+    for document in (case.plans["p1"], case.certificates["k1"]):
+        for key in [*document]:
+            kept = document[key]
+            for wrong in wrongs:
+                document[key] = wrong
+                found = reasons(case)
+                assert found or key in {"remains", "rule_pack"}
+            document[key] = kept
+
+
+def test_a_shrunken_batch_is_quarantined_again_and_verifies(case: Any) -> None:
+    # A hold arrives in grace: the batch is restored, then quarantined without the held record, and grace starts anew.
+    case.effect("r", 100, "intent", "restore", "o3", "b1", 4)
+    case.effect("R", 101, "done", "restore", "o3", "b1", 4)
+    case.effect("q", 102, "intent", "quarantine", "o3", "b1", 3)
+    case.effect("Q", 103, "done", "quarantine", "o3", "b1", 3)
+    for label in ("r", "R", "q", "Q"):
+        after = case.steps[label]["after"]
+        move_before(label, "p-o2b1")(case)
+        case.steps[label]["after"] = after
+    set_body("p-o3b1", records=3)(case)
+    set_body("P-o3b1", records=3)(case)
+    certificate(1, purged=3)(case)
+    assert "o3 batch b1 before the grace period" in reasons(case)
+    for label in ("p-o3b1", "P-o3b1", "residual", "certificate"):
+        case.steps[label]["after"] += 100
+    assert reasons(case) == ""
+
+
+def test_an_open_effect_without_a_certificate_is_named_and_passes(case: Any) -> None:
+    drop("P-o3b1", "certificate")(case)
+    case.certificates.clear()
+    report = verify.verify(case.bundle(), case.signer.verifying_key.line)
+    assert report.reasons == []
+    assert report.notes == ["purge of order o3 batch b1 is open (intent)"]
+
+
+def test_history_rewritten_by_the_holder_of_the_key_is_refused_with_an_earlier_checkpoint(case: Any) -> None:
+    line = case.signer.verifying_key.line
+    earlier = case.checkpoint(case.entries()[:9])
+    assert any("first 9 entries" in check for check in verify.verify(case.bundle(), line, [earlier]).checks)
+    set_body("yes1", person="u-99")(case)
+    assert verify.verify(case.bundle(), line).reasons == []
+    assert "rewritten" in verify.verify(case.bundle(), line, [earlier]).reasons[0]

@@ -1,0 +1,158 @@
+"""The loader refuses, by name, what it does not fully understand."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from winddown.domain.errors import Refused
+from winddown.rules import loader
+from winddown.rules.loader import load_pack, rule_schema
+
+CN = Path(loader.__file__).parent / "cn"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "cn").mkdir()
+    for path in CN.glob("*.yaml"):
+        shutil.copy(path, tmp_path / "cn")
+    return tmp_path
+
+
+def change(root: Path, rule_id: str, **fields: Any) -> None:
+    """Set fields of one rule in its file; a dotted name reaches into a mapping, None for `...` removes."""
+    for path in (root / "cn").glob("*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for rule in content.get("rules", []):
+            if rule["id"] == rule_id:
+                for name, value in fields.items():
+                    *outer, last = name.split("__")
+                    target = rule[outer[0]] if outer else rule
+                    if value is ...:
+                        del target[last]
+                    else:
+                        target[last] = value
+                path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"colour": "red"}, "field colour"),
+        ({"basis__paragraph": "2"}, "field basis.paragraph"),
+        ({"kind": "must_erase"}, "field kind"),
+        ({"basis__authority_level": "rumour"}, "field basis.authority_level"),
+        ({"verification__status": "sure"}, "field verification.status"),
+        ({"verification": ...}, "field verification"),
+        ({"basis__article": 47}, "field basis.article"),
+        ({"basis__effective_from": "2021-13-01"}, "field basis.effective_from"),
+        ({"priority": 0}, "field priority"),
+        ({"priority": "20"}, "field priority"),
+        ({"period": "30 years"}, "30 years"),
+        ({"basis__quote": ...}, "quotes the words"),
+        ({"data_category": ["personal_informaton"]}, "field data_category"),
+        ({"applies_to": ["nobody"]}, "field applies_to"),
+        ({"needs": ["shoe_size"]}, "field needs"),
+        ({"verification__source": "XX"}, "field verification.source"),
+        ({"start_event": "service_stoped"}, "service_stoped"),
+        ({"requires_events": ["guardian_told"]}, "guardian_told"),
+        ({"bound": "at_most"}, "end_event, bound and period"),
+        ({"any_of": [[{"fact": "moon"}]]}, "field any_of"),
+        ({"any_of": [[{"fact": "persons_other", "below": 1, "at_least": 1}]]}, "exactly one"),
+    ],
+)
+def test_mistakes_name_file_rule_and_field(root: Path, fields: dict[str, Any], named: str) -> None:
+    change(root, "DEL-PIPL-47-2", **fields)
+    with pytest.raises(Refused) as caught:
+        load_pack("cn", root)
+    assert "deletion.yaml: rule DEL-PIPL-47-2" in caught.value.message
+    assert named in caught.value.message
+
+
+def test_a_rule_id_stands_once_over_all_files(root: Path) -> None:
+    shutil.copy(root / "cn/handover.yaml", root / "cn/more.yml")
+    with pytest.raises(Refused, match=r"more\.yml: rule HO-PIPL-22: field id"):
+        load_pack("cn", root)
+
+
+def test_a_key_stands_once_in_a_mapping(root: Path) -> None:
+    path = root / "cn/deletion.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("    period: P0D\n", "    period: P0D\n    period: P9D\n"))
+    with pytest.raises(Refused, match=r"deletion\.yaml: line \d+: key period is written twice"):
+        load_pack("cn", root)
+
+
+@pytest.mark.parametrize("text", ["rules: {}", "rulez: []", "[]", "", "rules: [\n", "rules: [7]", "rules: []\nmore: 1"])
+def test_a_file_of_another_shape_is_refused_by_name(root: Path, text: str) -> None:
+    (root / "cn/odd.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(Refused, match=r"odd\.yaml"):
+        load_pack("cn", root)
+
+
+def test_a_yaml_tag_builds_nothing(root: Path) -> None:
+    (root / "cn/odd.yaml").write_text("rules: !!python/object/apply:os.getcwd []", encoding="utf-8")
+    with pytest.raises(Refused, match=r"odd\.yaml: no readable YAML"):
+        load_pack("cn", root)
+
+
+@pytest.mark.parametrize("pack_id", ["", "..", "../rules/cn", "xx", "CN"])
+def test_unknown_packs_are_refused(pack_id: str) -> None:
+    with pytest.raises(Refused, match="no rule pack"):
+        load_pack(pack_id)
+
+
+def test_an_empty_pack_is_refused(root: Path) -> None:
+    for path in (root / "cn").glob("*.yaml"):
+        if path.name != "pack.yaml":
+            path.unlink()
+    with pytest.raises(Refused, match="has no rules"):
+        load_pack("cn", root)
+
+
+def test_digest_ignores_files_order_and_comments(root: Path) -> None:
+    before = load_pack("cn", root).digest
+    rules = []
+    for path in sorted((root / "cn").glob("*.yaml")):
+        if path.name != "pack.yaml":
+            rules += yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
+            path.unlink()
+    merged = yaml.safe_dump({"rules": rules[::-1]}, allow_unicode=True, sort_keys=True)
+    (root / "cn/all.yaml").write_text("# another comment\n" + merged, encoding="utf-8")
+    assert load_pack("cn", root).digest == before == load_pack("cn").digest
+
+
+def test_digest_changes_with_any_word(root: Path) -> None:
+    before = load_pack("cn", root).digest
+    change(root, "RET-TAX-10Y", period="P11Y")
+    after_rule = load_pack("cn", root).digest
+    pack = root / "cn/pack.yaml"
+    pack.write_text(pack.read_text(encoding="utf-8").replace("2026.11.1", "2026.11.2"), encoding="utf-8")
+    assert len({before, after_rule, load_pack("cn", root).digest}) == 3
+
+
+def test_a_superseded_rule_stays_in_the_pack_and_out_of_force(root: Path) -> None:
+    change(root, "XB-EX-5-4", basis__effective_to="2026-06-30")
+    pack = load_pack("cn", root)
+    assert pack.rule("XB-EX-5-4").in_force(date(2026, 6, 30))
+    assert not pack.rule("XB-EX-5-4").in_force(date(2026, 7, 1))
+    assert "XB-EX-5-4" not in {rule.id for rule in pack.in_force(date(2026, 7, 1))}
+
+
+def test_a_rule_that_was_not_read_keeps_and_does_not_destroy(root: Path) -> None:
+    change(root, "DEL-CHILD-23", verification__status="verified_secondary")
+    change(root, "RET-TAX-10Y", verification__status="from_memory_unverified")
+    pack = load_pack("cn", root)
+    assert not pack.rule("DEL-CHILD-23").may_destroy
+    assert not pack.rule("RET-TAX-10Y").may_keep
+    assert pack.rule("RET-ACC-VOUCHER-30Y").may_keep
+
+
+def test_schema_is_json_and_knows_every_required_field() -> None:
+    schema = json.loads(json.dumps(rule_schema()))
+    assert schema["additionalProperties"] is False
+    assert {"id", "kind", "basis", "verification", "reviewed_on", "start_event", "period"} <= set(schema["required"])
