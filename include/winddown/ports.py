@@ -89,14 +89,21 @@ class Store(Protocol):
 
 @runtime_checkable
 class SupportsFreeze(Protocol):
-    """The store can stop writes by applications."""
+    """The store can stop writes by applications, reversibly.
 
-    def freeze(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Revoke writes from application roles; the receipt's details hold what ``thaw`` needs."""
+    What will be taken is remembered first, outside the store, and only then taken: killed in between, nothing is lost.
+    """
+
+    def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """Return what ``freeze`` would take now, joined with what an earlier freeze took. Reads only."""
         ...
 
-    def thaw(self, authorization: Authorization, receipt: Receipt) -> Receipt:
-        """Give back exactly what ``freeze`` took."""
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Take writes away; ``records`` is 0 when the store turned out not to be able to."""
+        ...
+
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Give back exactly what was remembered."""
         ...
 
 

@@ -178,7 +178,13 @@ def _case() -> dict[str, Any]:
 def _register() -> list[dict[str, Any]]:
     """Return the register of purposes: what each collection is for and how its records are tied to persons."""
     customer = {"subject": {"field": "customer_id"}}
-    serials = {"fields": {"member_no": {"kind": "none", "because": "member numbers are serial numbers"}}}
+    answers = {
+        "fields": {
+            "member_no": {"kind": "none", "because": "member numbers are serial numbers"},
+            "document_no": {"kind": "travel_document", "because": "passport numbers of customers from abroad"},
+        }
+    }
+    serials = {"fields": {"address_id": {"kind": "none", "because": "a serial number, no address"}}}
     orders = {
         **customer,
         "dated_by": "ordered_at",
@@ -205,8 +211,8 @@ def _register() -> list[dict[str, Any]]:
     scans = {"subject": {"pattern": r"^id-scans/(?P<subject>[0-9]+)\.jpg$"}}
     backup = {"backup": {"of": "shop_db", "taken_on": BACKUP_TAKEN_ON, "expires_on": BACKUP_EXPIRES_ON}}
     entries: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-        ("shop_db:shop.customers", "customer_profile", "membership", {**customer, **serials}),
-        ("shop_db:shop.addresses", "customer_contact", "delivery", customer),
+        ("shop_db:shop.customers", "customer_profile", "membership", {**customer, **answers}),
+        ("shop_db:shop.addresses", "customer_contact", "delivery", {**customer, **serials}),
         ("shop_db:shop.consents", "customer_profile", "record of consent", customer),
         ("shop_db:shop.orders", "accounting_vouchers", "sale", orders),
         ("shop_db:finance.payments", "accounting_vouchers", "collection of payment", payments),

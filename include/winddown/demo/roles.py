@@ -30,7 +30,7 @@ GRANTS = (
     f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMAS} TO shop_report, winddown_reader",
     "GRANT shop_owner TO winddown_marker WITH INHERIT TRUE",
     "GRANT shop_owner, winddown_marker, pg_checkpoint TO winddown_purger WITH INHERIT TRUE",
-    "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO winddown_purger",
+    "GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_ls_waldir() TO winddown_purger",
     "GRANT pg_read_all_data, pg_read_all_settings TO winddown_inspector WITH INHERIT TRUE",
     "ALTER ROLE winddown_scratch CREATEDB",
     "ALTER DATABASE shop OWNER TO winddown_purger",

@@ -1,7 +1,7 @@
 """Calendar dates inside numbers, checked for a whole block at once.
 
-Years 1880 to 2049 count as dates of people and their records: a wider window only lets more order numbers through, and a
-window that follows the wall clock would let the same column be judged differently tomorrow.
+Years 1880 to 2049 count as dates of people and their records: a wider window only lets more order numbers through,
+and a window that follows the wall clock would let the same column be judged differently tomorrow.
 """
 
 import calendar

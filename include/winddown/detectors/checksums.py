@@ -1,7 +1,8 @@
 """Check digits over blocks: every function takes an ``(n, L)`` byte matrix and returns one value per row.
 
-The letters and digits are turned into numbers through 256-entry tables, so that a whole column costs a few passes over
-memory. Nothing here looks at format: a byte outside of the table's alphabet counts as zero, and the kind has to refuse it.
+The letters and digits are turned into numbers through 256-entry tables, so that a whole column costs a few passes
+over memory. Nothing here looks at format: a byte outside of the table's alphabet counts as zero, and the kind has to
+refuse it.
 """
 
 from collections.abc import Callable, Sequence

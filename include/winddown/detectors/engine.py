@@ -1,8 +1,9 @@
 """The engine: reads every cell of a stream of record batches and counts what it recognises.
 
-Every Arrow type ends in one of three ways. Text, and what can be written as text (integers, whole decimals and floats), is
-recognised cell by cell. Types that cannot hold an identifier (booleans, times, fractions) are counted as read. Everything else
-is counted as unread together with the reason, and blocks whoever relies on the profile: nothing unread passes silently.
+Every Arrow type ends in one of three ways. Text, and what can be written as text (integers, whole decimals and
+floats), is recognised cell by cell. Types that cannot hold an identifier (booleans, times, fractions) are counted as
+read. Everything else is counted as unread together with the reason, and blocks whoever relies on the profile: nothing
+unread passes silently.
 """
 
 from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ class Profiler:
         else:
             self._read_plain(tally, present)
 
-    def _read_members(self, tally: Tally, present: pa.StructArray) -> None:
+    def _read_members(self, tally: Tally, present: Any) -> None:
         for member, array in zip(present.type, present.flatten(), strict=True):
             name = f"{tally.field}.{member.name}"
             if name in self._fields:
@@ -103,7 +104,7 @@ class Profiler:
             tally.members[name] = None
             self._read(name, array)
 
-    def _read_dictionary(self, tally: Tally, present: pa.DictionaryArray) -> None:
+    def _read_dictionary(self, tally: Tally, present: Any) -> None:
         # Only values that a cell points to are cells: a leftover entry of a dictionary is for the residual search.
         if pa.types.is_string(present.type.value_type) or pa.types.is_large_string(present.type.value_type):
             codes = present.indices.to_numpy(zero_copy_only=False)
@@ -136,9 +137,7 @@ class Profiler:
         else:
             self._read_text(tally, present, None)
 
-    def _read_text(
-        self, tally: Tally, present: "pa.Array[Any]", weights: npt.NDArray[np.int64] | None
-    ) -> None:
+    def _read_text(self, tally: Tally, present: "pa.Array[Any]", weights: npt.NDArray[np.int64] | None) -> None:
         text = present.cast(pa.large_string())
         tally.sketch.add(pl.from_arrow(text))
         tally.add(recognise(text, self._kinds), weights)
@@ -177,10 +176,10 @@ class Profiler:
 
 def _without_elements(array: "pa.Array[Any]") -> int:
     lengths = pc.list_value_length(array)
-    return int(pc.sum(pc.equal(pc.fill_null(lengths, 0), 0)).as_py() or 0)
+    return int(np.count_nonzero(pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False) == 0))
 
 
-def _read_dates(tally: Tally, present: "pa.Array[Any]") -> None:
+def _read_dates(tally: Tally, present: Any) -> None:
     tally.sketch.add(pl.from_arrow(present))
     years = pc.year(present).to_numpy(zero_copy_only=False)
     plausible = (years >= FIRST_YEAR) & (years <= LAST_YEAR)

@@ -1,9 +1,9 @@
 """Folding: the same characters in every width, for one text and for a whole column.
 
-``fold`` is Unicode NFKC, then stripped of ASCII white space. ``fold_column`` gives the same for a column, without paying
-for it where nothing needs it: full-width forms (U+FF01 to U+FF5E) and the ideographic space, which stand in every Chinese
-sentence, are rewritten by numpy in place of the three bytes they take; the few cells with other compatibility characters go
-through NFKC. Zero-width characters are left alone, as NFKC leaves them.
+``fold`` is Unicode NFKC, then stripped of ASCII white space. ``fold_column`` gives the same for a column, without
+paying for it where nothing needs it: full-width forms (U+FF01 to U+FF5E) and the ideographic space, which stand in
+every Chinese sentence, are rewritten by numpy in place of the three bytes they take; the few cells with other
+compatibility characters go through NFKC. Zero-width characters are left alone, as NFKC leaves them.
 """
 
 import unicodedata
@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 BLANK = " \t\n\v\f\r"
 
-# Only these ranges hold characters that NFKC changes or attaches to their neighbour; Han, Hangul and emoji are not among
-# them, nor are the composing vowels of Indic scripts, which cannot touch a digit, a Latin letter or a Han character.
+# Only these ranges hold characters that NFKC changes or attaches to their neighbour. Han, Hangul and emoji are not
+# among them, nor the composing vowels of Indic scripts, which cannot touch a digit, a Latin letter or a Han character.
 _RANGES = (
     (0xA0, 0x3400),
     (0xA640, 0xAC00),
@@ -44,12 +44,12 @@ def _slot(lead: npt.NDArray[np.int64], second: npt.NDArray[np.int64], third: npt
     # Sequences of two and three bytes have a slot per character, those of four share one among 64 characters.
     two = (lead << 6) | (second & 63)
     more = ((lead - 0xDC) << 12) | ((second & 63) << 6) | (third & 63)
-    return np.where(lead < _THREE, two, more)
+    return np.asarray(np.where(lead < _THREE, two, more))
 
 
 @cache
-def _changing() -> npt.NDArray[np.bool_]:
-    table = np.zeros(_SLOTS, np.bool_)
+def _changed() -> npt.NDArray[np.int64]:
+    # The first three bytes of every character that NFKC changes, one row each.
     changed = [
         chr(code)
         for first, end in _RANGES
@@ -57,17 +57,21 @@ def _changing() -> npt.NDArray[np.bool_]:
         if code != _IDEOGRAPHIC_SPACE
         and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
     ]
-    encoded = np.array([list((character.encode() + b"\0")[:3]) for character in changed], np.int64)
-    table[_slot(encoded[:, 0], encoded[:, 1], encoded[:, 2])] = True
+    return np.array([list((character.encode() + b"\0")[:3]) for character in changed], np.int64)
+
+
+@cache
+def _changing() -> npt.NDArray[np.bool_]:
+    table: npt.NDArray[np.bool_] = np.zeros(_SLOTS, np.bool_)
+    table[_slot(*_changed().T)] = True
     return table
 
 
 @cache
 def _changing_pairs() -> npt.NDArray[np.bool_]:
-    pairs = np.arange(65536)
-    lead, second = np.maximum(pairs >> 8, 0xC0), pairs & 255
-    any_third = [_changing()[np.minimum(_slot(lead, second, np.full(65536, third)), _SLOTS - 1)] for third in range(64)]
-    return np.logical_or.reduce(any_third) & (pairs >> 8 >= 0xC2) & (pairs >> 8 < 0xF5)  # noqa: PLR2004
+    table: npt.NDArray[np.bool_] = np.zeros(65536, np.bool_)
+    table[_changed()[:, 0] << 8 | _changed()[:, 1]] = True
+    return table
 
 
 def fold(text: str) -> str:
@@ -79,28 +83,25 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip(BLANK)
 
 
-def buffers(column: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def buffers(column: "pa.Array[Any]") -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Return the UTF-8 bytes and the ``n + 1`` offsets of a column without nulls, offsets starting at 0, no copy."""
     _, offset_buffer, value_buffer = column.buffers()
     if len(column) == 0 or offset_buffer is None:
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    offsets = np.frombuffer(offset_buffer, np.int64)[column.offset : column.offset + len(column) + 1]
-    data = np.zeros(0, np.uint8) if value_buffer is None else np.frombuffer(value_buffer, np.uint8)
+    offsets = np.frombuffer(memoryview(offset_buffer), np.int64)[column.offset : column.offset + len(column) + 1]
+    data = np.zeros(0, np.uint8) if value_buffer is None else np.frombuffer(memoryview(value_buffer), np.uint8)
     first = int(offsets[0])
     data = data[first : int(offsets[-1])]
     return data, offsets if first == 0 else offsets - first
 
 
-def column_of(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.LargeStringArray:
+def column_of(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> "pa.Array[Any]":
     """Return the column that bytes and offsets describe. The bytes must be UTF-8 from cell to cell."""
-    return pa.LargeStringArray.from_buffers(
-        len(offsets) - 1,
-        pa.py_buffer(np.ascontiguousarray(offsets)),
-        pa.py_buffer(np.ascontiguousarray(data)),
-    )
+    contents = [None, pa.py_buffer(np.ascontiguousarray(offsets).data), pa.py_buffer(np.ascontiguousarray(data).data)]
+    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, contents)
 
 
-def fold_column(column: pa.LargeStringArray) -> pa.LargeStringArray:
+def fold_column(column: "pa.Array[Any]") -> "pa.Array[Any]":
     """Return a column without nulls with every cell folded as ``fold`` folds it."""
     data, offsets = buffers(column)
     if len(data) and data.max() >= 0x80:  # noqa: PLR2004 - beyond ASCII
@@ -110,7 +111,7 @@ def fold_column(column: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def _rare(
-    column: pa.LargeStringArray, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
+    column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     # Lead bytes E4 to E9 are Han characters, most of a Chinese text, and never change.
     leads = np.flatnonzero((data >= 0xC2) & ((data < 0xE4) | (data > 0xE9)))  # noqa: PLR2004
@@ -154,9 +155,7 @@ def _full_width(
     return folded[keep], offsets - 2 * np.searchsorted(lead, offsets, side="left")
 
 
-def _trimmed(
-    column: pa.LargeStringArray, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
-) -> pa.LargeStringArray:
+def _trimmed(column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> "pa.Array[Any]":
     filled = offsets[1:] > offsets[:-1]
     edges = np.concatenate([data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]])
     if len(edges) and edges.min() <= ord(" "):

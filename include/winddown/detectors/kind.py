@@ -1,11 +1,11 @@
-"""What a recogniser declares about itself, so that the engine asks it only about cells that can match.
+r"""What a recogniser declares about itself, so that the engine asks it only about cells that can match.
 
 A kind is recognised in one of two ways, or both:
 
-* ``check`` gets a block, an ``(n, L)`` array of upper-cased UTF-8 bytes, one row per value of one byte length ``L`` out of
-  ``lengths``, and returns two boolean vectors: *shaped* (everything but the check digit fits) and *valid*;
-* ``pattern`` is a regular expression for the whole cell, ``finder`` one for a place inside longer text. Both are written
-  in the dialect that Python's ``re`` and Rust's ``regex`` share: no ``\\b``, no ``\\d``, explicit edges.
+* ``check`` gets a block, an ``(n, L)`` array of upper-cased UTF-8 bytes, one row per value of one byte length ``L``
+  out of ``lengths``, and returns two boolean vectors: *shaped* (everything but the check digit fits) and *valid*;
+* ``pattern`` is a regular expression for the whole cell, ``finder`` one for a place inside longer text. Both are
+  written in the dialect that Python's ``re`` and Rust's ``regex`` share: no ``\b``, no ``\d``, explicit edges.
 
 ``chance`` is the share of *shaped* values that pass although they are something else: 1/11 for a MOD 11-2 digit.
 ``lookalike`` is the same for the worst known family of impostors. It is 1.0 where values alone can never decide.
@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 Check = Callable[[Block], tuple[Bools, Bools]]
 
 DIGIT, UPPER, LOWER, AT, STAR, DOT, OTHER, HIGH = (1 << bit for bit in range(8))
-"""Character classes of a UTF-8 byte: ``0-9``, ``A-Z``, ``a-z``, ``@``, ``*``, ``.`` and ``:``, other ASCII, the rest."""
+"""Classes of a UTF-8 byte: ``0-9``, ``A-Z``, ``a-z``, ``@``, ``*``, ``.`` and ``:``, other ASCII, the rest."""
 LETTER = UPPER | LOWER
 ALNUM = DIGIT | LETTER
 
@@ -41,7 +41,11 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of data and how to see it. Lengths are bytes of the folded, trimmed and, with ``joins``, compacted value."""
+    """One kind of data and how to see it.
+
+    Lengths are bytes of the folded, trimmed and, with ``joins``, compacted value.
+    Raises ``Refused`` for a declaration that contradicts itself.
+    """
 
     id: str
     title_zh: str

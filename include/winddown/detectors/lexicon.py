@@ -1,7 +1,7 @@
 """What a header says: the words of Chinese, pinyin and English under which columns of each kind go.
 
-The head of a header stands at its end, in English as in Chinese: ``order_phone`` is a phone, ``phone_status`` a status. The
-longest word wins, so that ``ip_address`` is no postal address.
+The head of a header stands at its end, in English as in Chinese: ``order_phone`` is a phone, ``phone_status`` a
+status. The longest word wins, so that ``ip_address`` is no postal address.
 """
 
 import re
@@ -20,16 +20,20 @@ FAMILIES: tuple[frozenset[str], ...] = (
 )
 """Kinds that one header may stand for: a column of phones holds mobiles and landlines."""
 
-OTHER_THINGS = (
-    "status state type flag count qty quantity amount price fee total rate version ver serial serial_no serial_number sn sku order_no "
-    "order_id order_number batch_no batch lot tracking_no trace_id code seq sequence index verified valid enabled length "
-    "created updated created_at updated_at create_time update_time pay_time paid_at order_date pay_date created_on time "
-    "at on firmware build product item goods city province brand category file table column device_no level score reason"
-).split()
-OTHER_THINGS_ZH = (
-    "状态 类型 类别 标志 标识 数量 金额 价格 费用 合计 费率 版本 版本号 序列号 流水号 订单号 单号 批次 批号 编号 编码 代号 时间 下单日期 创建日期 "
-    "更新日期 支付日期 商品 产品 品名 城市 省份 品牌 设备号 等级 评分 原因"
-).split()
+OTHER_THINGS = re.split(
+    " ",
+    "status state type flag count qty quantity amount price fee total rate version ver serial serial_no "
+    "serial_number sn sku order_no order_id order_number batch_no batch lot tracking_no trace_id code seq "
+    "sequence index verified valid enabled length created updated created_at updated_at create_time "
+    "update_time pay_time paid_at order_date pay_date created_on time at on firmware build product item "
+    "goods city province brand category file table column device_no level score reason",
+)
+OTHER_THINGS_ZH = re.split(
+    " ",
+    "状态 类型 类别 标志 标识 数量 金额 价格 费用 合计 费率 版本 版本号 序列号 流水号 "
+    "订单号 单号 批次 批号 编号 编码 代号 时间 下单日期 创建日期 更新日期 支付日期 商品 产品 "
+    "品名 城市 省份 品牌 设备号 等级 评分 原因",
+)
 _BARE = frozenset({"name", "名字", "address", "地址"})  # words that take their sense from what stands before them
 
 

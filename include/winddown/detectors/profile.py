@@ -1,7 +1,8 @@
 """What is known of a column once every cell was read: counts, never a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,9 +13,10 @@ class ColumnProfile:
     or empty list counts as one null, so that nothing disappears. A struct has a profile per member (``owner.phone``, in
     ``members``), and its own profile then counts rows only.
 
-    The mappings are keyed by kind id and hold no zeros. ``matches``: the whole cell is a valid value; ``embedded``: a longer cell
-    contains one; ``shaped`` and ``embedded_shaped``: the cells that fitted in everything but the check digits, or on which the pattern was
-    tried, the base that chance applies to; ``typical``: the matching cells that are also typical of genuine values.
+    The mappings are keyed by kind id and hold no zeros. ``matches``: the whole cell is a valid value; ``embedded``: a
+    longer cell contains one; ``shaped`` and ``embedded_shaped``: the cells that fitted in everything but the check
+    digits, or on which the pattern was tried, the base that chance applies to; ``typical``: the matching cells that
+    are also typical of genuine values.
     """
 
     field: str
@@ -27,11 +29,11 @@ class ColumnProfile:
     distinct: int = 0
     distinct_is_exact: bool = True
     sequential: int = 0  # integers that exceed the one before them by one
-    matches: Mapping[str, int] = field(default_factory=dict)
-    embedded: Mapping[str, int] = field(default_factory=dict)
-    shaped: Mapping[str, int] = field(default_factory=dict)
-    embedded_shaped: Mapping[str, int] = field(default_factory=dict)
-    typical: Mapping[str, int] = field(default_factory=dict)
+    matches: Mapping[str, int] = default(default_factory=dict)
+    embedded: Mapping[str, int] = default(default_factory=dict)
+    shaped: Mapping[str, int] = default(default_factory=dict)
+    embedded_shaped: Mapping[str, int] = default(default_factory=dict)
+    typical: Mapping[str, int] = default(default_factory=dict)
     members: tuple[str, ...] = ()
 
     @property

@@ -1,14 +1,15 @@
 """Recognition of every cell of one text column, columnar.
 
-The order of work keeps the cost down: one pass gives each cell its length and character classes; kinds of fixed length are
-then checked as byte matrices, kinds of free form by Rust regular expressions on the cells that can match; cells that hold
-more than one word are read word by word at the end. ``holds`` and ``found_inside`` say the same for one text, slowly: they
-define what the columnar code must count.
+The order of work keeps the cost down: one pass gives each cell its length and character classes; kinds of fixed
+length are then checked as byte matrices, kinds of free form by Rust regular expressions on the cells that can match;
+cells that hold more than one word are read word by word at the end. ``holds`` and ``found_inside`` say the same for
+one text, slowly: they define what the columnar code must count.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,7 +52,7 @@ class Recognition:
         flags[cells] = True
 
 
-def recognise(column: pa.LargeStringArray, kinds: Sequence[Kind]) -> Recognition:
+def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
     """Read every cell of a column.
 
     Args:
@@ -99,17 +100,17 @@ def _check(found: Recognition, segments: Segments, kinds: Sequence[Kind], *, ins
             found.mark(found.typical, kind, segments.cells(chosen[valid][typical]))
 
 
-def _check_compacted(found: Recognition, column: pa.LargeStringArray, cells: Segments, kinds: Sequence[Kind]) -> None:
+def _check_compacted(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
     grouped = ((cells.classes & ~np.uint8(ALNUM | OTHER)) == 0) & ((cells.classes & OTHER) != 0)
     chosen = np.flatnonzero(grouped & ((cells.classes & DIGIT) != 0) & (cells.lengths <= LONGEST_JOINED))
     if not len(chosen) or not kinds:
         return
-    data, offsets = compacted(*buffers(column.take(pa.array(chosen))))
+    data, offsets = compacted(*buffers(column.take(chosen)))
     classes = classes_of(CLASS[data], offsets)
     _check(found, Segments(data, offsets[:-1], np.diff(offsets), classes, chosen), kinds, inside=False)
 
 
-def _match(found: Recognition, kind: Kind, column: pa.LargeStringArray, cells: Segments) -> None:
+def _match(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
     assert kind.pattern is not None  # noqa: S101 - the caller chose kinds with a pattern
     needs = kind.needs | kind.pattern_needs
     fits = ((cells.classes & needs) == needs) & ((cells.classes & ~np.uint8(kind.classes)) == 0)
@@ -125,7 +126,7 @@ def _match(found: Recognition, kind: Kind, column: pa.LargeStringArray, cells: S
         found.mark(found.typical, kind, chosen[typical])
 
 
-def _find(found: Recognition, kind: Kind, column: pa.LargeStringArray, cells: Segments) -> None:
+def _find(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
     fits = (cells.classes & kind.finder_needs) == kind.finder_needs
     fits &= cells.lengths > kind.min_length
     if kind.id in found.whole:
@@ -139,11 +140,11 @@ def _find(found: Recognition, kind: Kind, column: pa.LargeStringArray, cells: Se
     found.mark(found.inside, kind, places)
 
 
-def _take(column: pa.LargeStringArray, chosen: Rows) -> pl.Series:
-    return pl.from_arrow(column if len(chosen) == len(column) else column.take(pa.array(chosen)))
+def _take(column: "pa.Array[Any]", chosen: Rows) -> pl.Series:
+    return pl.from_arrow(column if len(chosen) == len(column) else column.take(chosen))
 
 
-def _read_words(found: Recognition, column: pa.LargeStringArray, cells: Segments, kinds: Sequence[Kind]) -> None:
+def _read_words(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
     if not kinds:
         return
     wanted = np.zeros(LONGEST_JOINED + 2, np.bool_)
@@ -155,7 +156,7 @@ def _read_words(found: Recognition, column: pa.LargeStringArray, cells: Segments
     chosen = np.flatnonzero(several)
     if not len(chosen):
         return
-    data, offsets = buffers(column if len(chosen) == len(column) else column.take(pa.array(chosen)))
+    data, offsets = buffers(column if len(chosen) == len(column) else column.take(chosen))
     for segments in words(data, offsets, wanted, chosen):
         _check(found, segments, kinds, inside=True)
 

@@ -1,6 +1,7 @@
 """Province codes of the Chinese administrative division codes.
 
-Source: GB/T 2260 first two digits; 81 to 83 are the residence permits of residents of Hong Kong, Macao and Taiwan (2018).
+Source: GB/T 2260 first two digits; 81 to 83 are the residence permits of residents of Hong Kong, Macao and Taiwan
+(2018).
 """
 
 import numpy as np

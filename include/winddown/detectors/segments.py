@@ -1,7 +1,7 @@
 """Segments: stretches of a column's bytes, and what they consist of.
 
-A segment is a whole cell or one word inside it. Segments of one length become a byte matrix, and a kind's check runs over
-that. Nothing here copies a value anywhere but into such a matrix, which dies with the call.
+A segment is a whole cell or one word inside it. Segments of one length become a byte matrix, and a kind's check runs
+over that. Nothing here copies a value anywhere but into such a matrix, which dies with the call.
 """
 
 from collections.abc import Iterator, Sequence
@@ -75,9 +75,9 @@ def compacted(data: Bytes, offsets: Rows) -> tuple[Bytes, Rows]:
 def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Segments]:
     """Yield the words of cells, then the numbers that are written in groups.
 
-    A word is a maximal run of ``[0-9A-Za-z]``; it never crosses a cell. A grouped number is a run in which single spaces,
-    dashes or opening parentheses stand between digits (after a parenthesis also a letter, as in ``A123456(A)``); its
-    segments come without the separators.
+    A word is a maximal run of ``[0-9A-Za-z]``; it never crosses a cell. A grouped number is a run in which single
+    spaces, dashes or opening parentheses stand between digits (after a parenthesis also a letter, as in
+    ``A123456(A)``); its segments come without the separators.
 
     Args:
         data: the bytes of the cells.

@@ -1,8 +1,9 @@
 """How many different values a column holds, without keeping one.
 
-A k-minimum-values sketch (Bar-Yossef et al. 2002): of 64-bit hashes the smallest 4,096 different ones are kept. Below that number
-the count is exact, beyond it the standard error is 1.6%. The hashes are seeded and live only as long as the profiler; the
-profile that leaves it holds the number alone, because a hash of a phone number can be turned back by trying all phones.
+A k-minimum-values sketch (Bar-Yossef et al. 2002): of 64-bit hashes the smallest 4,096 different ones are kept. Below
+that number the count is exact, beyond it the standard error is 1.6%. The hashes are seeded and live only as long as
+the profiler; the profile that leaves it holds the number alone, because a hash of a phone number can be turned back
+by trying all phones.
 """
 
 import numpy as np
@@ -42,6 +43,6 @@ class DistinctSketch:
 
 
 def _few_smallest(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    # A partial order is cheaper than sorting a batch of which few hashes stay, unless repetitions leave too few of them.
+    # A partial order is cheaper than sorting a batch of which few hashes stay, unless repetitions leave too few.
     few = np.unique(np.partition(hashes, 2 * KEPT)[: 2 * KEPT])
     return few if len(few) >= KEPT else np.unique(hashes)

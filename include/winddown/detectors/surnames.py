@@ -1,12 +1,11 @@
 """Chinese surnames, written in simplified characters.
 
-Source: the Hundred Family Surnames (百家姓), ordered by the counts of the Ministry of Public Security's yearly name report
-where it gives them. Surnames that are at the same time everyday first characters of other words (such as 时, 都, 能) are
-left out on purpose: they are borne by fewer than one person in 10,000 and begin thousands of ordinary words.
+Source: the Hundred Family Surnames (百家姓), the most frequent of today first. Rare surnames are missing, and many that
+are here also begin ordinary words (高, 白, 成): a surname is a hint, and only a column's counts make evidence of it.
 """
 
 COMMON = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高"
-"""The twenty most frequent; half of the population bears one of them."""
+"""The twenty most frequent; about half of the population bears one of them."""
 
 SINGLE = COMMON + (
     "郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江"

@@ -1,7 +1,7 @@
 """The verdict on a column: what it holds, how sure that is, and why.
 
-``judge`` is a pure function of counts, header, comment and neighbours. Reasons and counter-evidence are sentences with counts
-and rates; they never hold a value. A verdict is no decision: what becomes of a column follows from rules.
+``judge`` is a pure function of counts, header, comment and neighbours. Reasons and counter-evidence are sentences
+with counts and rates; they never hold a value. A verdict is no decision: what becomes of a column follows from rules.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,9 @@ _WORTH_SAYING = 0.01  # of the cells; below it, matches that chance explains are
 class ColumnVerdict:
     """What one column holds.
 
-    ``kind`` is the kind that the column is of, or the gravest that it contains, and None when nothing is known. ``contains``
-    lists every kind that is confirmed or ambiguous, so that a remark with a phone and an identity number loses neither.
+    ``kind`` is the kind that the column is of, or the gravest that it contains, and None when nothing is known.
+    ``contains`` lists every kind that is confirmed or ambiguous, so that a remark with a phone and an identity number
+    loses neither.
     """
 
     field: str
@@ -61,18 +62,16 @@ def judge(
     ]
     if not found:
         status = Status.AMBIGUOUS if profile.unread else Status.NONE
-        reasons = (
-            () if profile.unread else (f"{profile.filled} filled cells were read and none speaks for a known kind.",)
-        )
-        return _verdict(profile, None, status, reasons, counter)
+        silent = f"{profile.filled} filled cells were read and none speaks for a known kind."
+        return _verdict(profile, None, status, (silent,), counter)
     first, others = found[0], found[1:]
-    status, reasons = first.status, list(first.reasons)
+    status, because = first.status, list(first.reasons)
     counter = first.counter + counter
     for other in others:
         if other.status is Status.HEADER_ONLY and first.status is Status.CONFIRMED:
             counter.append(f"The header names {other.kind.title_en}, of which there is none.")
         elif other.status is not Status.HEADER_ONLY:
-            reasons.append(f"Also {other.status}: {other.kind.title_en}, in {other.hits} cells.")
+            because.append(f"Also {other.status}: {other.kind.title_en}, in {other.hits} cells.")
     rival = next((each for each in others if _rivals(first, each)), None)
     if rival is not None:
         status = Status.AMBIGUOUS
@@ -80,7 +79,7 @@ def judge(
     if status is Status.CONFIRMED and hint.kinds and first.kind.id not in hint.family and first.rate >= HALF:
         counter.append(f"The header's word '{hint.word}' names another kind.")
     contains = tuple(each.kind.id for each in found if each.status is not Status.HEADER_ONLY)
-    return _verdict(profile, first.kind.id, status, reasons, counter, contains)
+    return _verdict(profile, first.kind.id, status, because, counter, contains=contains)
 
 
 def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, bool, float, int]:
@@ -119,6 +118,7 @@ def _verdict(
     status: Status,
     reasons: Sequence[str],
     counter: Sequence[str],
+    *,
     contains: tuple[str, ...] = (),
 ) -> ColumnVerdict:
     unread: tuple[str, ...] = ()

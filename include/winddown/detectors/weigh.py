@@ -1,9 +1,9 @@
 """Evidence for one kind in one column, weighed against chance.
 
-A match rate means nothing by itself: one in ten snowflake ids passes Luhn, two thirds of the serials of a device look like
-mobile numbers. So the question is always how probable the count would be, had the values been impostors. The bound is
-Chernoff's, ``exp(-n * KL(k/n || p))``, which never overstates the case; and as equal values are one piece of evidence,
-``n`` is at most the number of different values.
+A match rate means nothing by itself: one in ten snowflake ids passes Luhn, two thirds of the serials of a device look
+like mobile numbers. So the question is always how probable the count would be, had the values been impostors. The
+bound is Chernoff's, ``exp(-n * KL(k/n || p))``, which never overstates the case; and as equal values are one piece of
+evidence, ``n`` is at most the number of different values.
 """
 
 import math
@@ -20,6 +20,7 @@ AGREEING = 0.8  # of the values that have the shape of a number with a check dig
 NEARLY_ALL = 0.9
 FEW_VALUES = 20
 A_FEW_PLACES = 3
+VEILS = frozenset({"masked", "hashed"})  # forms that other kinds are stored in
 COMPANY = 2  # siblings that name personal information
 
 
@@ -122,7 +123,8 @@ class _Case:
             )
         if kind.typical_share and not self.is_typical:
             evidence.counter.append(
-                f"Only {self.typical_share:.1%} of them {kind.typical_means}; of genuine ones at least {kind.typical_share:.0%} do."
+                f"Only {self.typical_share:.1%} of them {kind.typical_means}; "
+                f"of genuine ones at least {kind.typical_share:.0%} do."
             )
         if evidence.named:
             facts.append(f"The header's word '{self.hint.word}' says so too.")
@@ -149,7 +151,10 @@ class _Case:
     def by_pattern(self) -> None:
         kind, rate, named = self.kind, self.evidence.rate, self.evidence.named
         proven = self.bound(kind.worst) < IMPROBABLE and self.is_typical
-        if named:
+        if kind.id in VEILS and self.hint.kinds and rate >= HALF:
+            self.settle(Status.CONFIRMED)
+            self.evidence.reasons.append(f"The header's word '{self.hint.word}' says what lies behind.")
+        elif named:
             enough = self.explained() >= HALF and self.share >= HALF and (self.is_typical or self.tries < FEW_VALUES)
             self.settle(Status.CONFIRMED if enough or (proven and rate < SOME) else Status.AMBIGUOUS)
         elif proven and not self.hint.other and (rate >= MOST or rate < SOME):
@@ -170,13 +175,14 @@ class _Case:
         rate, named = self.evidence.rate, self.evidence.named
         differing = self.profile.distinct >= FEW_VALUES
         threshold = HALF if named or self.company else MOST
+        fair = MOST if self.hint.other else SOME
         if rate >= threshold and self.is_typical and (differing or named) and not self.hint.other:
             self.settle(Status.CONFIRMED)
             if self.company and not named:
                 self.evidence.reasons.append("Columns beside it name personal information.")
         elif rate >= MOST and not differing and not named:
             self.settle(Status.NONE, counter=f"Only {self.profile.distinct} different values occur: a list of words.")
-        elif named or (rate >= SOME and self.is_typical):
+        elif named or (rate >= fair and self.is_typical and differing):
             self.settle(
                 Status.AMBIGUOUS, counter=f"{rate:.0%} of the cells fit, which is not enough for a column of them."
             )
@@ -202,5 +208,5 @@ class _Case:
     def explained(self) -> float:
         """Return the share of cells that are of the header's family, masked or hashed."""
         matches = self.profile.matches
-        kinds = self.hint.family | {"masked", "hashed"}
+        kinds = self.hint.family | VEILS
         return min(1.0, sum(matches.get(kind, 0) for kind in kinds) / self.profile.filled)

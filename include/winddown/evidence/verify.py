@@ -351,10 +351,14 @@ class Story:
         self.nonces.add(nonce)
         if act in {"freeze", "restore"} and not body["plan_id"]:
             return  # A freeze, and its undoing, may come before there is a plan.
-        plan_id, order_id = place = self.of_order(entry, body)
-        plan, order, key = self.plans[plan_id], self.orders[place], (*place, body["batch"])
+        plan_id = self.of_plan(entry, body)
+        plan = self.plans[plan_id]
         given, needed = len(self.approvers[plan_id]), plan["approvals_needed"]
         need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
+        if act == "sanitise":
+            return  # It clears a whole store's leftovers, so it names the store in place of an order.
+        _, order_id = place = self.of_order(entry, body)
+        order, key = self.orders[place], (*place, body["batch"])
         for other in order["requires"]:
             there = (plan_id, other) in self.acknowledged
             need(there, f"order {order_id} requires order {other}, whose hand-over is not acknowledged")

@@ -182,7 +182,7 @@ class CaseModel(_Strict):
     timeline: tuple[_Event, ...]
     accepted_dates: tuple[_AcceptedDate, ...] = ()
     subjects: _Subjects
-    register: tuple[_Register, ...]  # type: ignore[assignment]
+    declared: Annotated[tuple[_Register, ...], Field(alias="register")]  # BaseModel has a `register` of its own
     holds: tuple[_Hold, ...] = ()
     transfers: tuple[_Transfer, ...] = ()
 
@@ -256,7 +256,7 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("people", [person.id for person in model.people]),
         *_duplicates("approvers", list(model.approvers)),
         *_duplicates("stores", [store.name for store in model.stores]),
-        *_duplicates("register", [entry.collection for entry in model.register]),
+        *_duplicates("register", [entry.collection for entry in model.declared]),
         *_duplicates("timeline", [event.event for event in model.timeline]),
         *_people_problems(model),
         *_date_problems(model),
@@ -275,7 +275,7 @@ def _people_problems(model: CaseModel) -> list[str]:
     present = {roles.get(name) for name in model.approvers}
     problems += [f"approvers: nobody with role {role} is among them" for role in APPROVER_ROLES if role not in present]
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
-    named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.register)]
+    named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"holds.{i}.steward", hold.steward) for i, hold in enumerate(model.holds)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
     problems += [f"{field}: {name} is not in people" for field, name in named if name not in roles]
@@ -302,7 +302,7 @@ def _date_problems(model: CaseModel) -> list[str]:
     for index, hold in enumerate(model.holds):
         if hold.review_on <= hold.placed_on:
             problems.append(f"holds.{index}.review_on: {hold.review_on} is not after placed_on {hold.placed_on}")
-    for index, entry in enumerate(model.register):
+    for index, entry in enumerate(model.declared):
         if entry.backup is not None and entry.backup.expires_on <= entry.backup.taken_on:
             problems.append(f"register.{index}.backup.expires_on: it is not after taken_on")
     return problems
@@ -311,17 +311,17 @@ def _date_problems(model: CaseModel) -> list[str]:
 def _reference_problems(model: CaseModel) -> list[str]:
     stores = {store.name for store in model.stores}
     named = [("subjects.collection", model.subjects.collection)]
-    named += [(f"register.{i}.collection", entry.collection) for i, entry in enumerate(model.register)]
+    named += [(f"register.{i}.collection", entry.collection) for i, entry in enumerate(model.declared)]
     named += [(f"transfers.{i}.collection", found.collection) for i, found in enumerate(model.transfers)]
     problems = [
         f"{field}: store {ref.partition(':')[0]!r} is not declared"
         for field, ref in named
         if ref.partition(":")[0] not in stores
     ]
-    registered = {entry.collection for entry in model.register}
+    registered = {entry.collection for entry in model.declared}
     if model.subjects.collection not in registered:
         problems.append(f"subjects.collection: {model.subjects.collection} is not in the register")
-    for index, entry in enumerate(model.register):
+    for index, entry in enumerate(model.declared):
         link = entry.subject
         if link is not None and bool(link.field) == bool(link.pattern):
             problems.append(f"register.{index}.subject: give either field or pattern")
@@ -389,7 +389,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.subjects.born_on,
             model.subjects.country,
         ),
-        register=tuple(_entry(found) for found in model.register),
+        register=tuple(_entry(found) for found in model.declared),
         transfers=tuple(
             domain.Transfer(
                 found.id,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from winddown.detectors.engine import Profiler
-from winddown.detectors.kinds import KINDS
+from winddown.detectors.kinds import ALL
 from winddown.detectors.verdict import ColumnVerdict, judge
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
@@ -12,7 +12,7 @@ from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, Inventory, Medium
 from winddown.stages.deployment import ACTOR, Deployment
 
-SENSITIVE = frozenset(kind.id for kind in KINDS if kind.sensitive)
+SENSITIVE = frozenset(kind.id for kind in ALL if kind.sensitive)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ This is the only place where a stage calls a store's effects. Killed anywhere in
 end: ``locate`` tells what was done, the effect's deterministic id ties the repeat to the first intent.
 """
 
-from winddown.control.authority import effect_of
+from dataclasses import replace
+
+from winddown.control.authority import Effect, effect_of
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
@@ -29,6 +31,9 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     store, inspector = systems.store(order.collection.store), systems.inspectors[order.collection.store]
     effect = effect_of(plan, order, batch, power)
     before = deployment.authority.state(effect)
+    finished = _finished(deployment, effect)
+    if finished is not None:
+        return finished
     where = store.locate(order, batch)
     if before == "done" and where in _ALREADY[power]:
         receipt = deployment.authority.receipt(effect)
@@ -49,6 +54,18 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     read_back = "by inspector: 0 contradictions"
     deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
     return receipt
+
+
+def _finished(deployment: Deployment, effect: Effect) -> Receipt | None:
+    """The receipt of an effect that needs no second look: a purge that was read back, or what it had quarantined.
+
+    Once a purge has begun, its batch is not quarantined again, whatever the store looks like.
+    """
+    if effect.power is Power.PURGE:
+        return deployment.authority.receipt(effect)
+    if effect.power is Power.QUARANTINE and deployment.authority.state(replace(effect, power=Power.PURGE)) is not None:
+        return deployment.authority.receipt(effect)
+    return None
 
 
 def _refuse_surprises(order: Order, batch: Batch, power: Power, where: Whereabouts, before: str | None) -> None:

@@ -12,7 +12,7 @@ from winddown.stages.deployment import ACTOR, Deployment
 def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Freeze every store that can be frozen; return a sentence a store. Repeating it freezes what was thawed.
 
-    The receipts, which ``thaw`` needs, are kept in the control database.
+    What is taken is remembered in the control database first, for ``thaw``.
     """
     case = deployment.case(case_id)
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
@@ -23,12 +23,17 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         if store is None or not collections:
             sentences.append(f"{declaration.name}: cannot be frozen; a change after the plan is an objection")
             continue
-        effect = _effect(case, declaration.name)
+        earlier = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt)
+        remembered = store.remember_writers(collections, earlier)
+        deployment.control.put(case_id, "freeze", declaration.name, remembered, type_=Receipt)
+        effect = _effect(case, declaration.name, len(collections))
         authorization = deployment.authority.authorize(effect, actor=ACTOR)
-        receipt = store.freeze(authorization, collections)
-        deployment.control.put(case_id, "freeze", declaration.name, receipt, type_=Receipt)
+        receipt = store.freeze(authorization, remembered)
         deployment.authority.close(effect, state="done", receipt=receipt, read_back="policy read back", actor=ACTOR)
-        sentences.append(f"{declaration.name}: writes revoked on {len(collections)} collections")
+        if receipt.records:
+            sentences.append(f"{declaration.name}: writes revoked on {len(collections)} collections")
+        else:
+            sentences.append(f"{declaration.name}: not frozen, the service cannot tell winddown from other writers")
     deployment.ledger.append(case_id, "frozen", {"stores": [found.name for found in case.stores]}, actor=ACTOR)
     return tuple(sentences)
 
@@ -50,5 +55,5 @@ def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     return tuple(thawed)
 
 
-def _effect(case: Case, store: str) -> Effect:
-    return Effect(case.id, "", f"freeze {store}", Power.FREEZE, store, 0, "", 0)
+def _effect(case: Case, store: str, collections: int) -> Effect:
+    return Effect(case.id, "", f"freeze {store}", Power.FREEZE, store, 0, "", collections)

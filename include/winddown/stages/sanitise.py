@@ -22,7 +22,8 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         store = ability(deployment.systems(case).store(declaration.name), SupportsSanitise)
         if store is None or not touched:
             continue
-        effect = Effect(case.id, plan.id, f"sanitise {declaration.name}", Power.SANITISE, declaration.name, 0, "", 0)
+        name = f"sanitise {declaration.name}"
+        effect = Effect(case.id, plan.id, name, Power.SANITISE, declaration.name, 0, "", len(touched))
         receipt = deployment.authority.receipt(effect)
         if receipt is None:
             authorization = deployment.authority.authorize(effect, actor=ACTOR)

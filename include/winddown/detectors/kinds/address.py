@@ -1,12 +1,15 @@
 """Postal address in Chinese (地址).
 
-From large to small: an administrative division (省, 市, 区, 县 …), a street, village or estate, and a number (号, 栋, 单元, 室 …);
-or three levels of divisions down to a village without a number.
+From large to small: an administrative division (省, 市, 区, 县 …), a street, village or estate, and a number (号, 栋,
+单元, 室 …); or three levels of divisions down to a village without a number.
 
-Source: GB/T 23705-2009 on the levels of address elements. Does not look places up, does not recognise addresses in Latin letters.
+Source: GB/T 23705-2009 on the levels of address elements. Does not look places up, does not recognise addresses in
+Latin letters.
 
->>> is_valid("浙江省杭州市西湖区文三路138号"), is_valid("朝阳区建国路88号院3号楼1201室"), is_valid("湖南省浏阳市大瑶镇新河村")
-(True, True, True)
+>>> is_valid("浙江省杭州市西湖区文三路138号"), is_valid("朝阳区建国路88号院3号楼1201室")
+(True, True)
+>>> is_valid("湖南省浏阳市大瑶镇新河村")
+True
 >>> is_valid("浙江省杭州市"), is_valid("请于3号前付清"), is_valid("上海市分公司")
 (False, False, False)
 """

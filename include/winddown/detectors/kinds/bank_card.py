@@ -1,10 +1,10 @@
 """Bank and credit card number (银行卡号), 16 to 19 digits, often in groups of four.
 
-Issuer prefix and a check digit by Luhn. The prefixes: 62 and 81 UnionPay; 9558 and 9559 of older Chinese cards; 60 of older
-Chinese cards and Discover, 65 Discover; 4 Visa; 51 to 55 and 2221 to 2720 Mastercard; 3528 to 3589 JCB.
+Issuer prefix and a check digit by Luhn. The prefixes: 62 and 81 UnionPay; 9558 and 9559 of older Chinese cards; 60 of
+older Chinese cards and Discover, 65 Discover; 4 Visa; 51 to 55 and 2221 to 2720 Mastercard; 3528 to 3589 JCB.
 
-Source: ISO/IEC 7812-1; UnionPay BIN rules. Does not know cards of 13 to 15 digits nor Maestro, and does not ask the issuer.
-Random digits pass Luhn 1 time in 10.
+Source: ISO/IEC 7812-1; UnionPay BIN rules. Does not know cards of 13 to 15 digits nor Maestro, and does not ask the
+issuer. Random digits pass Luhn 1 time in 10.
 
 >>> is_valid("6222 0212 3456 7890 128"), is_valid("4111-1111-1111-1111")
 (True, True)

@@ -3,7 +3,8 @@
 ``YYYYMMDD``; ``YYYY-MM-DD`` with dash, slash or dot; ``YYYY年M月D日``; or a timestamp. A date does not
 say what happened on it: only a header can, and the years, for orders are young and people are not.
 
-Source: ISO 8601-1; GB/T 7408.1. Years of two digits and days without leading zeros (but for the Chinese form) are not recognised.
+Source: ISO 8601-1; GB/T 7408.1. Years of two digits and days without leading zeros (but for the Chinese form) are not
+recognised.
 
 >>> is_valid("1985-03-21"), is_valid("19850321"), is_valid("1985年3月21日"), is_valid("1985-03-21 00:00:00")
 (True, True, True, True)

@@ -1,7 +1,7 @@
 """Business registration number (工商注册号) of before 2015, 15 digits.
 
-``RRRRRR SSSSSSSS C``: division code of the registrar (100000 for the national one), serial, and a check digit by ISO 7064
-MOD 11,10.
+``RRRRRR SSSSSSSS C``: division code of the registrar (100000 for the national one), serial, and a check digit by ISO
+7064 MOD 11,10.
 
 Source: GS 15-2006 of the former State Administration for Industry and Commerce. A company's, not a person's.
 

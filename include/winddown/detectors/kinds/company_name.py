@@ -1,9 +1,11 @@
 """Name of a Chinese company or institution (单位名称).
 
-Four Han characters or more that end in a word for a legal form or an institution, as the rules on enterprise names demand.
+Four Han characters or more that end in a word for a legal form or an institution, as the rules on enterprise names
+demand.
 
-Source: Provisions on the Administration of Enterprise Name Registration (2020), articles 6 to 10. A customer list of companies
-is a trade secret rather than personal information; sole traders' names are both. Does not see company names inside text.
+Source: Provisions on the Administration of Enterprise Name Registration (2020), articles 6 to 10. A customer list of
+companies is a trade secret rather than personal information; sole traders' names are both. Does not see company names
+inside text.
 
 >>> is_valid("杭州某某科技有限公司"), is_valid("北京某某(集团)股份有限公司"), is_valid("第一人民医院")
 (True, True, True)
@@ -46,7 +48,9 @@ KIND = Kind(
     chance=0.01,
     lookalike=0.3,
     pattern=(
-        "[0-9A-Za-z一-鿿()·&. -]{2,}(?:公司|集团|工厂|事务所|合作社|商行|经营部|门市部|工作室|个体户|银行|学校|大学|医院|研究院|合伙企业|[(]有限合伙[)])"
+        "[0-9A-Za-z一-鿿()·&. -]{2,}"
+        "(?:公司|集团|工厂|事务所|合作社|商行|经营部|门市部|工作室|个体户"
+        "|银行|学校|大学|医院|研究院|合伙企业|[(]有限合伙[)])"
     ),
 )
 

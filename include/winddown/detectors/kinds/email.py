@@ -1,10 +1,10 @@
 """E-mail address (电子邮箱).
 
-A local part of letters, digits and ``._%+-``, an ``@``, and a domain whose last label has two letters or more. Quoted local
-parts and addresses in other scripts, which RFC 6532 allows and nobody uses in China, are not recognised.
+A local part of letters, digits and ``._%+-``, an ``@``, and a domain whose last label has two letters or more. Quoted
+local parts and addresses in other scripts, which RFC 6532 allows and nobody uses in China, are not recognised.
 
-Source: RFC 5321, RFC 5322 section 3.4.1, narrowed to what mail providers hand out. Han characters may stand directly beside
-an address in text.
+Source: RFC 5321, RFC 5322 section 3.4.1, narrowed to what mail providers hand out. Han characters may stand directly
+beside an address in text.
 
 >>> is_valid("zhang.san@example.com"), is_valid("zhangsan＠qq．com")
 (True, True)

@@ -1,10 +1,10 @@
 """Foreigner's permanent residence number (外国人永久居留身份证号码) in the form used since December 2023, 18 digits.
 
-``9 PP NNN YYYYMMDD SSS C``: the digit 9, province of application, ISO 3166-1 numeric nationality, date of birth, serial, and
-a check character by ISO 7064 MOD 11-2 as on resident identity cards.
+``9 PP NNN YYYYMMDD SSS C``: the digit 9, province of application, ISO 3166-1 numeric nationality, date of birth,
+serial, and a check character by ISO 7064 MOD 11-2 as on resident identity cards.
 
-Source: National Immigration Administration, notice on the new permanent residence card, 2023. Does not recognise the older
-form of 15 characters.
+Source: National Immigration Administration, notice on the new permanent residence card, 2023. Does not recognise the
+older form of 15 characters.
 
 >>> is_valid("931840198001010017")
 True

@@ -1,9 +1,11 @@
 """Hashed value (散列值): 32, 40 or 64 hexadecimal digits, as MD5 and SM3, SHA-1 or SHA-256 print them.
 
-A class of its own: an unsalted hash of a phone number is recovered in seconds, so it stays personal information (PIPL 4 and 73:
-de-identified is not anonymised). Whether a hash was made from a person's data cannot be seen; header and siblings may say.
+A class of its own: an unsalted hash of a phone number is recovered in seconds, so it stays personal information (PIPL
+4 and 73: de-identified is not anonymised). Whether a hash was made from a person's data cannot be seen; header and
+siblings may say.
 
-Source: RFC 1321, FIPS 180-4, GB/T 32905-2016. Base64 and bcrypt forms are not recognised, UUIDs with dashes are no hashes.
+Source: RFC 1321, FIPS 180-4, GB/T 32905-2016. Base64 and bcrypt forms are not recognised, UUIDs with dashes are no
+hashes.
 
 >>> is_valid("5d41402abc4b2a76b9719d911017c592"), is_valid("5D41402ABC4B2A76B9719D911017C592")
 (True, True)

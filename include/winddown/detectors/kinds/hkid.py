@@ -1,7 +1,7 @@
 """Hong Kong identity card number (香港身份证号), written ``A123456(3)``.
 
-One or two letters, six digits, and a check character ``0-9`` or ``A`` for ten in parentheses, by a weighted sum modulo 11 in
-which a missing first letter counts 36.
+One or two letters, six digits, and a check character ``0-9`` or ``A`` for ten in parentheses, by a weighted sum
+modulo 11 in which a missing first letter counts 36.
 
 Source: Immigration Department of Hong Kong; Registration of Persons Ordinance, Cap. 177.
 

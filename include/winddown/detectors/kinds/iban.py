@@ -1,10 +1,10 @@
 """International bank account number (国际银行账号), 15 to 34 characters, often in groups of four.
 
-Country code, two check digits by ISO 7064 MOD 97-10 over the number with its first four characters moved to the end, and the
-account of a length that the country fixes.
+Country code, two check digits by ISO 7064 MOD 97-10 over the number with its first four characters moved to the end,
+and the account of a length that the country fixes.
 
-Source: ISO 13616-1; SWIFT IBAN registry (countries and lengths). Does not check a country's account structure. China has no
-IBAN: this finds customers' foreign accounts.
+Source: ISO 13616-1; SWIFT IBAN registry (countries and lengths). Does not check a country's account structure. China
+has no IBAN: this finds customers' foreign accounts.
 
 >>> is_valid("GB82 WEST 1234 5698 7654 32"), is_valid("de89370400440532013000")
 (True, True)
@@ -18,16 +18,29 @@ from winddown.detectors.checksums import all_digits, mod_97, narrowed
 from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
-_COUNTRIES = (
-    "NO15 BE16 DK18 FI18 FO18 GL18 NL18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 XK20 CH21 HR21 LI21 LV21 BG22 BH22 CR22 DE22 "
-    "GB22 GE22 IE22 ME22 RS22 AE23 GI23 IL23 IQ23 OM23 TL23 AD24 CZ24 ES24 MD24 PK24 RO24 SA24 SE24 SK24 TN24 VG24 PT25 ST25 "
-    "IS26 TR26 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28 BY28 CY28 DO28 GT28 HU28 LB28 PL28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 "
-    "MU30 MT31 SC31 LC32"
-).split()
-LENGTHS = {entry[:2]: int(entry[2:]) for entry in _COUNTRIES}
+_COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FO GL NL",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS",
+    23: "AE GI IL IQ OM TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "PT ST",
+    26: "IS TR",
+    27: "FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HU LB PL",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU",
+    31: "MT SC",
+    32: "LC",
+}
+LENGTHS = {code: length for length, codes in _COUNTRIES.items() for code in codes.split(" ")}
 _BY_LENGTH = {
-    length: np.array([ord(code[0]) << 8 | ord(code[1]) for code, own in LENGTHS.items() if own == length], np.uint16)
-    for length in set(LENGTHS.values())
+    length: np.array([ord(code[0]) << 8 | ord(code[1]) for code in codes.split(" ")], np.uint16)
+    for length, codes in _COUNTRIES.items()
 }
 
 

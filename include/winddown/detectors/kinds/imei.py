@@ -1,10 +1,10 @@
 """International mobile equipment identity (移动设备识别码), 15 digits.
 
-Type allocation code of eight digits, serial of six, check digit by Luhn. The first two digits name the body that allocated
-the code: 86 in China, 35 in Britain, 01 and 99 in America, and a few older ones.
+Type allocation code of eight digits, serial of six, check digit by Luhn. The first two digits name the body that
+allocated the code: 86 in China, 35 in Britain, 01 and 99 in America, and a few older ones.
 
-Source: 3GPP TS 23.003 annex B; GSMA TS.06. Does not recognise the forms without check digit (14 and 16 digits): nothing would
-set them apart from other numbers.
+Source: 3GPP TS 23.003 annex B; GSMA TS.06. Does not recognise the forms without check digit (14 and 16 digits):
+nothing would set them apart from other numbers.
 
 >>> is_valid("490154203237518"), is_valid("35-209900-176148-1")
 (True, True)

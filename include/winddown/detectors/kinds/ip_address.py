@@ -1,7 +1,7 @@
 """Internet protocol address (IP地址), version 4 or 6.
 
-Four numbers up to 255 between dots, or eight groups of hexadecimal digits between colons of which ``::`` may stand for a run of
-zeros. Four-part software versions have the same form as version 4; they seldom hold a number above 99.
+Four numbers up to 255 between dots, or eight groups of hexadecimal digits between colons of which ``::`` may stand
+for a run of zeros. Four-part software versions have the same form as version 4; they seldom hold a number above 99.
 
 Source: RFC 791; RFC 4291 section 2.2. Personal information when it belongs to a customer's connection (PIPL 4).
 

@@ -1,10 +1,10 @@
 """Landline number of mainland China (固定电话) with its area code, and the 400 and 800 service numbers.
 
-``0`` and an area code of two (1x, 2x) or three digits, then seven or eight digits not beginning with 0 or 1; ``+86`` may stand
-for the 0. Extensions after the number are not read.
+``0`` and an area code of two (1x, 2x) or three digits, then seven or eight digits not beginning with 0 or 1; ``+86``
+may stand for the 0. Extensions after the number are not read.
 
-Source: area codes of the numbering plan of 2017. Numbers without an area code are eight digits like any other and are not
-recognised. There is no check digit.
+Source: area codes of the numbering plan of 2017. Numbers without an area code are eight digits like any other and are
+not recognised. There is no check digit.
 
 >>> is_valid("010-62345678"), is_valid("(0571)87654321"), is_valid("+86 21 5888 1234"), is_valid("400-810-8888")
 (True, True, True, True)

@@ -1,12 +1,15 @@
-"""Masked value (脱敏值): something personal of which a part is overwritten, as in ``138****5678``, ``张*``, ``z***@qq.com``.
+"""Masked value (脱敏值): something personal of which a part is overwritten, as in ``138****5678`` or ``z***@qq.com``.
 
-At least one visible letter, digit or Han character and a run of asterisks; or a phone number whose middle is overwritten by ``x``.
-A class of its own: the value is personal information still (a small circle of people fits it), but no checksum can say which.
+At least one visible letter, digit or Han character and a run of asterisks; or a phone number whose middle is
+overwritten by ``x``. A class of its own: the value is personal information still (a small circle of people fits it),
+but no checksum can say which.
 
 Source: GB/T 37964-2019 annex on masking.
 
->>> is_valid("138****5678"), is_valid("张*"), is_valid("z***@qq.com"), is_valid("138xxxx5678"), is_valid("3301**********1234")
-(True, True, True, True, True)
+>>> is_valid("138****5678"), is_valid("张*"), is_valid("z***@qq.com"), is_valid("138xxxx5678")
+(True, True, True, True)
+>>> is_valid("3301**********1234")
+True
 >>> is_valid("****"), is_valid("2 * 3 = 6"), is_valid("13812345678")
 (False, False, False)
 """

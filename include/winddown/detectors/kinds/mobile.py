@@ -1,13 +1,15 @@
 """Mobile phone number of mainland China (手机号), 11 digits, with or without ``+86``, ``86`` or ``0086``.
 
-``1[3-9]`` and nine digits. New segments are allocated every few years, so an unallocated one is no reason to miss a phone;
-but of a genuine column nearly all values lie in segments allocated today, which serial numbers do not.
+``1[3-9]`` and nine digits. New segments are allocated every few years, so an unallocated one is no reason to miss a
+phone; but of a genuine column nearly all values lie in segments allocated today, which serial numbers do not.
 
-Source: Telecommunications Network Code Numbering Plan (2017) and later allotments by the MIIT. There is no check digit: 7% of random
-numbers of 11 digits and some 70% of serials beginning with 1 pass.
+Source: Telecommunications Network Code Numbering Plan (2017) and later allotments by the MIIT. There is no check
+digit: 7% of random numbers of 11 digits and some 70% of serials beginning with 1 pass.
 
->>> is_valid("13812345678"), is_valid("+86 138-1234-5678"), is_valid("１３８１２３４５６７８"), is_valid("008613812345678")
-(True, True, True, True)
+>>> is_valid("13812345678"), is_valid("+86 138-1234-5678"), is_valid("008613812345678")
+(True, True, True)
+>>> is_valid("１３８１２３４５６７８")
+True
 >>> is_valid("12812345678"), is_valid("1381234567"), is_valid("+85213812345678")
 (False, False, False)
 """

@@ -2,8 +2,8 @@
 
 Eight characters ``0-9A-Z`` and a check character by a weighted sum modulo 11: 0 to 9, or ``X`` for ten.
 
-Source: GB 11714-1997. It lives on as characters 9 to 17 of the unified social credit code. Looked for in whole cells only:
-nine letters and digits are too ordinary inside text.
+Source: GB 11714-1997. It lives on as characters 9 to 17 of the unified social credit code. Looked for in whole cells
+only: nine letters and digits are too ordinary inside text.
 
 >>> is_valid("60003734-1"), is_valid("600037341")
 (True, True)

@@ -1,12 +1,13 @@
 """Chinese personal name (姓名).
 
 Two or three Han characters of which the first is a surname, three or four beginning with a compound surname, or parts
-joined by a middle dot, as in transliterated names. A value alone proves little: 高级 begins with a surname too. A column of names
-shows itself by the share of values that fit, by how many of them differ, and by how many bear one of the twenty surnames that half
-of the population shares.
+joined by a middle dot, as in transliterated names. A value alone proves little: 高级 begins with a surname too. A
+column of names shows itself by the share of values that fit, by how many of them differ, and by how many bear one of
+the twenty surnames that half of the population shares.
 
-Source: the Hundred Family Surnames; name report of the Ministry of Public Security. Inside text only names after a word such as 姓名 or
-联系人, or before 先生 or 女士, are seen: nothing that works offline finds more than six in ten of the rest. Western names are not recognised.
+Source: the Hundred Family Surnames; name report of the Ministry of Public Security. Inside text only names after a
+word such as 姓名 or 联系人, or before 先生 or 女士, are seen: nothing that works offline finds more than six in ten
+of the rest. Western names are not recognised.
 
 >>> is_valid("王小明"), is_valid("欧阳娜娜"), is_valid("阿卜杜拉·买买提")
 (True, True, True)
@@ -98,7 +99,10 @@ KIND = Kind(
     lengths=frozenset({_TWO, _THREE, _FOUR}),
     check=_check,
     pattern=_DOTTED,
-    finder=rf"(?:姓名|联系人|收件人|收货人|户名|经办人|本人)[: ]*[{SINGLE}]{_HAN}{{1,2}}|[{SINGLE}]{_HAN}{{0,2}}(?:先生|女士|小姐)",
+    finder=(
+        rf"(?:姓名|联系人|收件人|收货人|户名|经办人|本人)[: ]*[{SINGLE}]{_HAN}{{1,2}}"
+        rf"|[{SINGLE}]{_HAN}{{0,2}}(?:先生|女士|小姐)"
+    ),
     finder_needs=HIGH,
     typical=_common,
     typical_share=0.25,

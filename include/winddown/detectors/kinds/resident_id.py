@@ -1,9 +1,9 @@
 """Resident identity number (公民身份号码) of the second generation, 18 characters.
 
-``RRRRRR YYYYMMDD SSS C``: division code of first registration, date of birth, serial (odd for men), and a check character
-``0-9`` or ``X`` by ISO 7064 MOD 11-2. Only the province is looked up: a county code has to have existed in the year of
-birth, and lists of today refuse half of the valid older numbers. Residence permits of residents of Hong Kong, Macao and
-Taiwan (81, 82, 83) have the same form.
+``RRRRRR YYYYMMDD SSS C``: division code of first registration, date of birth, serial (odd for men), and a check
+character ``0-9`` or ``X`` by ISO 7064 MOD 11-2. Only the province is looked up: a county code has to have existed in
+the year of birth, and lists of today refuse half of the valid older numbers. Residence permits of residents of Hong
+Kong, Macao and Taiwan (81, 82, 83) have the same form.
 
 Source: GB 11643-1999; measures on residence permits of 2018. Does not say whether the number was ever issued.
 

@@ -1,7 +1,7 @@
 """Resident identity number of the first generation (一代身份证号), 15 digits, without a check digit.
 
-``RRRRRR YYMMDD SSS``: division code, date of birth in the twentieth century, serial. Issued until 1999 and void since 2013,
-but common in archives, insurance files and old ledgers.
+``RRRRRR YYMMDD SSS``: division code, date of birth in the twentieth century, serial. Issued until 1999 and void since
+2013, but common in archives, insurance files and old ledgers.
 
 Source: GB 11643-1989. Having no check digit it is judged by the share of values that fit. Does not see numbers in text.
 

@@ -1,7 +1,7 @@
 """Taiwan identity card number (台湾身份证号) and resident certificate number, one letter and nine digits.
 
-The letter names the place of registration and stands for two digits, the next digit is 1 or 2 for citizens and 8 or 9 for
-foreign residents (``A`` to ``D`` on certificates of before 2021), and a weighted sum modulo 10 comes out at zero.
+The letter names the place of registration and stands for two digits, the next digit is 1 or 2 for citizens and 8 or 9
+for foreign residents (``A`` to ``D`` on certificates of before 2021), and a weighted sum modulo 10 comes out at zero.
 
 Source: Ministry of the Interior of Taiwan, rules on household registration numbers.
 

@@ -1,10 +1,11 @@
 """Passport or travel permit number (护照、通行证号), nine characters.
 
-Chinese passports: ``E``, ``G``, ``D``, ``S`` or ``P`` and eight digits, or ``E`` with a letter and seven digits. Permits for Hong Kong and Macao:
-``C`` in the same two forms; home-return permits of their residents: ``H`` or ``M`` and eight digits.
+Chinese passports: ``E``, ``G``, ``D``, ``S`` or ``P`` and eight digits, or ``E`` with a letter and seven digits.
+Permits for Hong Kong and Macao: ``C`` in the same two forms; home-return permits of their residents: ``H`` or ``M``
+and eight digits.
 
-Source: National Immigration Administration, descriptions of documents. Has no check digit in print, and article numbers look the
-same: values alone are never proof.
+Source: National Immigration Administration, descriptions of documents. Has no check digit in print, and article
+numbers look the same: values alone are never proof.
 
 >>> is_valid("E12345678"), is_valid("EA1234567"), is_valid("H12345678"), is_valid("Z12345678")
 (True, True, True, False)

@@ -1,8 +1,9 @@
 """Unified social credit code (统一社会信用代码), 18 characters.
 
-``A T RRRRRR OOOOOOOOO C``: registering authority, type of entity, division code, organisation code of nine characters, and a
-check character modulo 31 over the alphabet without I, O, S, V, Z. The organisation code has a check character of its own,
-which is not demanded, because some registrars broke it, but expected of nearly every value of a column.
+``A T RRRRRR OOOOOOOOO C``: registering authority, type of entity, division code, organisation code of nine
+characters, and a check character modulo 31 over the alphabet without I, O, S, V, Z. The organisation code has a check
+character of its own, which is not demanded, because some registrars broke it, but expected of nearly every value of a
+column.
 
 Source: GB 32100-2015. Identifies a company or a sole trader, so it is a business partner's rather than a person's.
 Random digits pass 1 time in 31.

@@ -1,10 +1,10 @@
 """Vehicle identification number (车辆识别代号), 17 characters without I, O and Q.
 
-Character 9 is a check character ``0-9`` or ``X`` for ten by a weighted sum modulo 11; it is compulsory in China and North
-America and free elsewhere, so imported cars may fail it.
+Character 9 is a check character ``0-9`` or ``X`` for ten by a weighted sum modulo 11; it is compulsory in China and
+North America and free elsewhere, so imported cars may fail it.
 
-Source: GB 16735-2019; ISO 3779; 49 CFR 565. Demands two letters at least: 17 digits are taken for an order number. Points
-to a person through the vehicle register.
+Source: GB 16735-2019; ISO 3779; 49 CFR 565. Demands two letters at least: 17 digits are taken for an order number.
+Points to a person through the vehicle register.
 
 >>> is_valid("1M8GDM9AXKP042788")
 True

@@ -1,4 +1,6 @@
-"""WeChat id (微信号): a letter, then 5 to 19 letters, digits, underscores or dashes; among them the
+"""WeChat id (微信号).
+
+A letter, then 5 to 19 letters, digits, underscores or dashes; among them the
 assigned ``wxid_`` ids. The platform's ``openid`` has 28 characters and begins with ``o``.
 
 Source: WeChat help centre on account ids. Most words of English have this form, so that only a header can tell.

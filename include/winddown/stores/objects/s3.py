@@ -32,6 +32,8 @@ OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
 _HEAD = 65_536
 _DELETE_LIMIT = 1_000
 _POLICY_ID = "winddown-freeze"
+_PROBE = "winddown-probe"
+_FORBIDDEN = 403
 
 Unlock = Callable[[Authorization], Any]
 
@@ -225,27 +227,40 @@ class S3Store:
 
     # -- abilities -----------------------------------------------------------------------------------------------
 
-    def freeze(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:  # noqa: ARG002
-        """Deny writes to the whole bucket by policy for everybody but winddown's users; remembers the old policy."""
-        client = self._unlock(authorization)
-        with translated(self.name, "freezing"):
-            policy = _policy(client, self._bucket)
-            statements = [found for found in policy.get("Statement", []) if found.get("Sid") != _POLICY_ID]
-            frozen = {"Version": "2012-10-17", "Statement": [*statements, _deny(self._bucket)]}
-            client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(frozen))
+    def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:  # noqa: ARG002
+        """The bucket's policy without our statement; an earlier freeze changes nothing about it."""
+        with translated(self.name, "reading the policy"):
+            policy = _policy(self._reader, self._bucket)
+        statements = [found for found in policy.get("Statement", []) if found.get("Sid") != _POLICY_ID]
         before = json.dumps({"Version": "2012-10-17", "Statement": statements} if statements else {})
         return Receipt("freeze", self.name, 0, 1, (("policy", before),))
 
-    def thaw(self, authorization: Authorization, receipt: Receipt) -> Receipt:
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Deny writes to the bucket by policy for everybody but users named ``winddown-…``.
+
+        A service that cannot tell users apart would lock us out with the rest, and then nothing could be restored: so
+        a probe is written afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
+        """
+        client = self._unlock(authorization)
+        before = dict(remembered.details)["policy"]
+        with translated(self.name, "freezing"):
+            frozen = {
+                "Version": "2012-10-17",
+                "Statement": [*json.loads(before).get("Statement", []), _deny(self._bucket)],
+            }
+            client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(frozen))
+            holds = self._can_write(client)
+            if not holds:
+                self._put_policy(client, before)
+                self._remove_probe(client)
+        return Receipt("freeze", self.name, 0, int(holds), remembered.details)
+
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Put the old policy back."""
         client = self._unlock(authorization)
-        before = dict(receipt.details)["policy"]
         with translated(self.name, "thawing"):
-            if before == "{}":
-                client.delete_bucket_policy(Bucket=self._bucket)
-            else:
-                client.put_bucket_policy(Bucket=self._bucket, Policy=before)
-        return Receipt("thaw", self.name, 0, 1)
+            self._put_policy(client, dict(remembered.details)["policy"])
+        return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
@@ -266,6 +281,29 @@ class S3Store:
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
+
+    def _put_policy(self, client: Any, policy: str) -> None:
+        if policy == "{}":
+            client.delete_bucket_policy(Bucket=self._bucket)
+        else:
+            client.put_bucket_policy(Bucket=self._bucket, Policy=policy)
+
+    def _can_write(self, client: Any) -> bool:
+        """Write and delete an empty object, the way quarantine and purge do; some services check only one of them."""
+        try:
+            version = client.put_object(Bucket=self._bucket, Key=_PROBE, Body=b"")["VersionId"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
+                return False
+            raise
+        answer = client.delete_objects(
+            Bucket=self._bucket, Delete={"Objects": [{"Key": _PROBE, "VersionId": version}], "Quiet": True}
+        )
+        return not answer.get("Errors")
+
+    def _remove_probe(self, client: Any) -> None:
+        history = histories(client, self._bucket, _PROBE, {_PROBE}).get(_PROBE, [])
+        self._delete(client, [{"Key": _PROBE, "VersionId": version.version_id} for version in history])
 
     # -- pieces --------------------------------------------------------------------------------------------------
 

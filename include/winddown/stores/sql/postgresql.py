@@ -156,42 +156,30 @@ class PostgresStore:
 
     # -- abilities -----------------------------------------------------------------------------------------------
 
-    def freeze(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Revoke writes from every role but the tables' owners; the details remember each grant.
+    def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """List every grant to write on these tables, but the owners' and our own."""
+        with translated(self.name, "reading grants"), self._reader.connect() as connection:
+            grants = {
+                (ref.name, role, privilege) for ref in collections for role, privilege in _writers(connection, ref)
+            }
+        grants |= set(_grants(earlier)) if earlier is not None else set()
+        return Receipt("freeze", self.name, 0, len(collections), (("grants", json.dumps(sorted(grants))),))
 
-        What was already revoked by an earlier, interrupted freeze is remembered in the database, so a repeat does not
-        forget it. Owners and superusers keep their rights: only the administrator can take those.
-        """
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Revoke the remembered grants. Owners and superusers keep theirs: only the administrator can take those."""
         engine = self._unlock(authorization)
         with translated(self.name, "freezing"), engine.begin() as connection:
-            _create_journal(connection)
-            for ref in collections:
-                for role, privilege in _writers(connection, ref):
-                    connection.execute(text(f"REVOKE {privilege} ON {quoted(ref.name)} FROM {quoted(role)}"))
-                    connection.execute(
-                        text(
-                            f"INSERT INTO {QUARANTINE_SCHEMA}.frozen_grant VALUES (:t, :r, :p) ON CONFLICT DO NOTHING"
-                        ),
-                        {"t": ref.name, "r": role, "p": privilege},
-                    )
-            rows = connection.execute(text(f"SELECT * FROM {QUARANTINE_SCHEMA}.frozen_grant ORDER BY 1, 2, 3")).all()
-        grants = [[row[0], row[1], row[2]] for row in rows]
-        return Receipt("freeze", self.name, 0, len(collections), (("grants", json.dumps(grants)),))
+            for table, role, privilege in _grants(remembered):
+                connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {quoted_name(role)}"))
+        return remembered
 
-    def thaw(self, authorization: Authorization, receipt: Receipt) -> Receipt:
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Grant again what the freeze revoked."""
         engine = self._unlock(authorization)
-        grants = json.loads(dict(receipt.details)["grants"])
         with translated(self.name, "thawing"), engine.begin() as connection:
-            for table, role, privilege in grants:
-                connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {quoted(role)}"))
-                connection.execute(
-                    text(
-                        f"DELETE FROM {QUARANTINE_SCHEMA}.frozen_grant WHERE tab = :t AND role = :r AND privilege = :p"
-                    ),
-                    {"t": table, "r": role, "p": privilege},
-                )
-        return Receipt("thaw", self.name, 0, len(grants))
+            for table, role, privilege in _grants(remembered):
+                connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {quoted_name(role)}"))
+        return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL.
@@ -204,6 +192,7 @@ class PostgresStore:
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             dropped = _drop_emptied(connection)
+            _drop_own_schema(connection)
             for ref in collections:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
@@ -380,6 +369,10 @@ def _empty(collection: Collection, field: str) -> str:
     return "NULL" if nullable else "''"
 
 
+def _grants(receipt: Receipt) -> list[tuple[str, str, str]]:
+    return [(table, role, privilege) for table, role, privilege in json.loads(dict(receipt.details)["grants"])]
+
+
 def _create_journal(connection: Connection) -> None:
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('winddown_quarantine'))"))
@@ -389,12 +382,6 @@ def _create_journal(connection: Connection) -> None:
         text(
             f"CREATE TABLE IF NOT EXISTS {_JOURNAL} (order_id text, batch int, state text NOT NULL, "
             "records int NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (order_id, batch))"
-        )
-    )
-    connection.execute(
-        text(
-            f"CREATE TABLE IF NOT EXISTS {QUARANTINE_SCHEMA}.frozen_grant "
-            "(tab text, role text, privilege text, PRIMARY KEY (tab, role, privilege))"
         )
     )
     connection.execute(text(f"GRANT SELECT ON {_JOURNAL} TO PUBLIC"))
@@ -447,8 +434,25 @@ def _drop_emptied(connection: Connection) -> int:
     return dropped
 
 
+def _drop_own_schema(connection: Connection) -> None:
+    """Leave nothing of our own behind: the journal is only needed while something is in quarantine."""
+    left = text(
+        "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
+        "AND relnamespace = to_regnamespace(:s)"
+    )
+    if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
+
+
 def _cycle_wal(connection: Connection) -> int:
-    segments = connection.execute(text("SELECT count(*) FROM pg_ls_waldir()")).scalar_one()
+    """Switch once for each segment on disk; where these may not be listed, for as many as the settings allow."""
+    may_list = connection.execute(text("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')")).scalar_one()
+    count = (
+        "SELECT count(*) FROM pg_ls_waldir()"
+        if may_list
+        else "SELECT pg_size_bytes(current_setting('max_wal_size')) / pg_size_bytes(current_setting('wal_segment_size'))"
+    )
+    segments = connection.execute(text(count)).scalar_one()
     for _ in range(segments + 2):
         connection.execute(text("SELECT pg_switch_wal()"))
         connection.execute(text("CHECKPOINT"))
