@@ -70,8 +70,7 @@ class Authority:
     def authorize(self, effect: Effect, *, actor: str) -> Authorization:
         """Check everything that could stand against an effect, write its intent, and mint the right to do it once.
 
-        Raises Refused with every objection when there is one. Restoring is checked against nothing but the plan's
-        existence: undo must not wait.
+        Raises Refused with every objection when there is one. Restoring is checked against nothing: undo must not wait.
         """
         now = self._clock.now()
         with self._engine.begin() as connection:
@@ -209,6 +208,9 @@ class Authority:
         if effect.power is Power.FREEZE:
             return []  # reversible, keeps everything, and must come before the snapshot that a plan rests on
         plan = load_plan(connection, effect.plan_id)
+        if plan.case != effect.case:
+            # Another case's switch and ledger would have been asked.
+            return [f"plan {plan.id} does not belong to case {effect.case}"]
         objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan)]
         if effect.power is Power.SANITISE:
             return objections + _unpurged_objections(connection, plan, effect.store)
@@ -247,6 +249,8 @@ def _batch_objections(order: Order, effect: Effect) -> list[str]:
     digests = order.selection.batch_digests
     if effect.batch >= len(digests) or digests[effect.batch] != effect.batch_digest:
         return [f"batch {effect.batch} of order {order.id} is not the approved one"]
+    if effect.store != order.collection.store:
+        return [f"order {order.id} is not about store {effect.store}"]
     wanted = {Power.SEAL} if order.act is Act.SEAL else {Power.QUARANTINE, Power.PURGE}
     return [] if effect.power in wanted else [f"order {order.id} is a {order.act}, not a {effect.power}"]
 

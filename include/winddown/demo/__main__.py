@@ -1,5 +1,6 @@
-"""The demonstration on the command line: ``python -m winddown.demo generate|stop|compare --dir FOLDER``.
+"""The demonstration on the command line: ``python -m winddown.demo run|up|generate|stop|compare --dir FOLDER``.
 
+``run`` is the whole story and stops what it started; ``up`` leaves company, stores and Airflow running.
 ``generate`` leaves its two servers running (their data are in ``FOLDER/servers``), ``stop`` ends them, which empties
 the S3 service, and ``compare`` ends with status 1 when a record came out wrong.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from winddown.demo.company import generate
 from winddown.demo.compare import compare, read_connections
 from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3
+from winddown.demo.story import Story, run, up
 from winddown.demo.tally import AFTER
 from winddown.domain.errors import Refused, WinddownError
 
@@ -42,10 +44,8 @@ def run_generate(directory: Path, *, customers: int, seed: int) -> int:
 
 
 def run_stop(directory: Path) -> int:
-    """Stop both servers."""
-    postgres, files = servers(directory)
-    files.stop()
-    postgres.stop()
+    """Stop the servers, and Airflow if it runs."""
+    Story(directory, customers=0, seed=0).stop()
     return 0
 
 
@@ -66,19 +66,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m winddown.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("generate", help="start servers and generate a company")
-    making.add_argument("--customers", type=int, default=200)
-    making.add_argument("--seed", type=int, default=1)
+    running = commands.add_parser("run", help="generate a company and wind it down through Airflow")
+    upping = commands.add_parser("up", help="start company, stores and Airflow, and leave them running")
+    for command in (making, running, upping):
+        command.add_argument("--customers", type=int, default=200)
+        command.add_argument("--seed", type=int, default=1)
     stopping = commands.add_parser("stop", help="stop the servers")
     comparing = commands.add_parser("compare", help="compare the stores with the truth")
     comparing.add_argument("--after", choices=AFTER, default="all")
-    for command in (making, stopping, comparing):
+    for command in (making, running, upping, stopping, comparing):
         command.add_argument("--dir", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "generate":
             return run_generate(chosen.dir, customers=chosen.customers, seed=chosen.seed)
+        if chosen.command in {"run", "up"}:
+            tell = run if chosen.command == "run" else up
+            return tell(chosen.dir.absolute(), customers=chosen.customers, seed=chosen.seed)
         if chosen.command == "stop":
-            return run_stop(chosen.dir)
+            return run_stop(chosen.dir.absolute())
         return run_compare(chosen.dir, after=chosen.after)
     except WinddownError as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from winddown.domain.errors import Refused
+
 
 class Power(StrEnum):
     """What an authorization allows. Each power has its own credential where the store can tell them apart."""
@@ -34,3 +36,16 @@ class Authorization:
     batch_digest: str
     nonce: str
     expires_at: datetime
+
+    def require(self, power: Power, *, store: str, target: str | None = None, batch_digest: str = "") -> None:
+        """Raise Refused when this is the right to do something else than what a store was asked to do.
+
+        That it is genuine, unspent and in time is checked where it is exchanged for a credential, not here.
+        """
+        wanted = (power, store, self.target if target is None else target, batch_digest)
+        if (self.power, self.store, self.target, self.batch_digest) != wanted:
+            raise Refused(
+                f"an authorization to {self.power} {self.target} of {self.store} does not cover the {power} of "
+                f"{target or store} that was asked for",
+                rule="one authorization, one act on one batch",
+            )

@@ -19,6 +19,7 @@ from winddown.domain.rule import NOT_STATED, Override, Rule, RuleKind, RulePack
 WHOLE_OBJECT = "*"  # needed_fields of a record that is kept as it is, undivided
 _COMPANY_OWN = "company_own"
 _BACKUP = "backup"
+_CHILD_RULE = "DEL-CHILD-23"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def decide(facts: Facts, label: Label, count: int) -> Decision:
         return _decision(facts, label, count, Disposition.BLOCKED, blocked)
     entry = facts.entry
     assert entry is not None  # noqa: S101 - an unregistered collection is undecidable
-    if entry.category == _BACKUP and entry.backup is not None:
+    if entry.category == _BACKUP:
         return _backup(facts, label, count, entry)
     keeping = _keeping_rules(facts, entry)
     if keeping:
@@ -77,6 +78,10 @@ def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
         )
     elif facts.entry.category == _COMPANY_OWN:
         reasons.append(_stop("company-own", "not customers' information; what becomes of it, a steward decides"))
+    elif facts.entry.category == _BACKUP and facts.entry.backup is None:
+        reasons.append(
+            _stop("undeclared-backup", "nobody said of what it is a backup and when it expires; a steward does")
+        )
     by_class = {
         RecordClass.UNTIED: ("untied-record", "no person can be named for it; a steward ties it or decides"),
         RecordClass.UNKNOWN: ("unknown-subject", "its subject is missing or is no known customer; a steward decides"),
@@ -165,7 +170,8 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
             _reason(facts.pack.rule("HO-PIPL-22"), f"handed to {facts.case.custodian.organisation} after notice")
         )
         reasons.append(_reason(facts.pack.rule("HO-NDSR-14"), "the recipient goes on protecting it"))
-    if label.record_class is RecordClass.MINOR:
+    at_once = _goes_at_once(facts, label)
+    if at_once:
         reasons.append(_child(facts, "a child's fields that the voucher does not need go at once"))
     return _decision(
         facts,
@@ -176,7 +182,7 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
         needed=needed,
         until=until,
         in_place=entry.custody == "in_place",
-        at_once=label.record_class is RecordClass.MINOR,
+        at_once=at_once,
     )
 
 
@@ -203,22 +209,30 @@ def _erase(facts: Facts, label: Label, count: int) -> Decision:
     if not is_scan and not personal_fields(facts.findings):
         nothing = _stop("no-personal-information", "no field is confirmed as personal information; a steward answers")
         return _decision(facts, label, count, Disposition.BLOCKED, (nothing,))
-    if not (rule.may_destroy and rule.in_force(facts.as_of)):
+    if not _destroys(rule, facts):
         unsure = _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
         return _decision(facts, label, count, Disposition.BLOCKED, (unsure,))
     what = (
         "a steward declared these objects" if is_scan else f"confirmed in {', '.join(personal_fields(facts.findings))}"
     )
     reasons = [_reason(rule, f"the service stopped on {stopped}; personal information {what}")]
-    if label.record_class is RecordClass.MINOR:
+    at_once = _goes_at_once(facts, label)
+    if at_once:
         reasons.append(_child(facts, "the person was under 14 when the service stopped, so it goes at once"))
-    return _decision(
-        facts, label, count, Disposition.ERASE, tuple(reasons), at_once=label.record_class is RecordClass.MINOR
-    )
+    return _decision(facts, label, count, Disposition.ERASE, tuple(reasons), at_once=at_once)
+
+
+def _destroys(rule: Rule, facts: Facts) -> bool:
+    return rule.may_destroy and rule.in_force(facts.as_of)
+
+
+def _goes_at_once(facts: Facts, label: Label) -> bool:
+    """Whether a child's record does not wait for the creditors: the rule that says so may destroy and is in force."""
+    return label.record_class is RecordClass.MINOR and _destroys(facts.pack.rule(_CHILD_RULE), facts)
 
 
 def _child(facts: Facts, says: str) -> Reason:
-    return _reason(facts.pack.rule("DEL-CHILD-23"), says)
+    return _reason(facts.pack.rule(_CHILD_RULE), says)
 
 
 def _reason(rule: Rule, says: str, *, prevails: bool = True) -> Reason:

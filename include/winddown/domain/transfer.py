@@ -6,6 +6,7 @@ Counts include the number itself, are per calendar year from 1 January, and coun
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from winddown.domain.rule import Rule, RuleKind, RulePack
 
@@ -26,9 +27,9 @@ class TransferPath:
     sentence: str
 
 
-def find_path(transfer_id: str, facts: Mapping[str, bool | int | str], pack: RulePack) -> TransferPath:
-    """Try the exemptions first (they prevail), then the paths, by priority."""
-    rules = sorted(pack.rules.values(), key=lambda rule: (rule.priority, rule.id))
+def find_path(transfer_id: str, facts: Mapping[str, bool | int | str], *, pack: RulePack, as_of: date) -> TransferPath:
+    """Try the exemptions in force first (they prevail), then the paths in force, by priority."""
+    rules = sorted(pack.in_force(as_of), key=lambda rule: (rule.priority, rule.id))
     for kind, needs_filing in ((RuleKind.TRANSFER_EXEMPTION, False), (RuleKind.TRANSFER_PATH, True)):
         for rule in rules:
             if rule.kind is kind and rule.conditions_hold(facts):

@@ -7,6 +7,7 @@ library where the store uses pyarrow.
 import gzip
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from winddown.domain.errors import Transient
 from winddown.domain.plan import Method, Order
 from winddown.inspection.raw_bytes import search_content
 from winddown.ports import ByteSearch
+
+_CSV_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]|"")*+")*+(?:\r\n|\r|\n|\Z)')
 
 
 class S3Inspector:
@@ -130,10 +133,13 @@ def _rows(content: bytes) -> Iterator[str]:
         for row in pl.read_parquet(io.BytesIO(content), use_pyarrow=False).iter_rows():
             yield json.dumps(row, default=str, ensure_ascii=False)
         return
-    raw = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    lines = [line for line in raw.decode("utf-8", "surrogateescape").split("\n") if line.strip()]
-    # A CSV file's header is no record; a JSON line is one.
-    yield from lines if lines and lines[0].startswith("{") else lines[1:]
+    if content.startswith(b"\x1f\x8b"):
+        lines = gzip.decompress(content).split(b"\n")
+        yield from (line.decode("utf-8", "surrogateescape") for line in lines if line.strip())
+        return
+    records = (found.group() for found in _CSV_RECORD.finditer(content))
+    # The header is no record; a value in quotes may hold line ends.
+    yield from [raw.strip(b"\r\n").decode("utf-8", "surrogateescape") for raw in records if raw.strip()][1:]
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,6 +29,9 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+:.+$")]
 
 APPROVER_ROLES = ("liquidation_group", "pi_officer")
+_DAY_OF_EVERY_YEAR = (
+    r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$"
+)
 
 # Each event may not lie before the ones that it follows.
 _ORDER = (
@@ -62,7 +65,7 @@ class _Profile(_Strict):
     sectors: tuple[Name, ...]
     critical_infrastructure: bool
     important_data: bool
-    fiscal_year_end: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+    fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
 
 
 class _Person(_Strict):
@@ -211,12 +214,26 @@ class CaseFile:
     holds: tuple[DeclaredHold, ...]
 
 
+class _KeysOnce(yaml.SafeLoader):
+    """YAML would silently take the last of two equal keys; a case file may not say one thing twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [str(self.construct_object(key, deep=True)) for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise Refused(f"case_file: line {node.start_mark.line + 1}: {', '.join(twice)} is written twice")
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_case_file(path: Path) -> CaseFile:
     """Read a YAML case file; relative names in it are relative to its folder."""
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        # The loader derives from SafeLoader, so no tag can construct an object.
+        raw = yaml.load(path.read_text("utf-8"), Loader=_KeysOnce)  # noqa: S506
     except OSError as error:
         raise Refused(f"case_file: {path.name} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise Refused(f"case_file: {path.name} is not UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -258,6 +275,9 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("stores", [store.name for store in model.stores]),
         *_duplicates("register", [entry.collection for entry in model.declared]),
         *_duplicates("timeline", [event.event for event in model.timeline]),
+        *_duplicates("holds", [hold.id for hold in model.holds]),
+        *_duplicates("transfers", [transfer.id for transfer in model.transfers]),
+        *_duplicates("accepted_dates", [accepted.rule for accepted in model.accepted_dates]),
         *_people_problems(model),
         *_date_problems(model),
         *_reference_problems(model),
@@ -432,7 +452,11 @@ def _entry(found: _Register) -> domain.RegisterEntry:
 
 
 def _hold(found: _Hold, index: int, folder: Path) -> DeclaredHold:
-    content = _file(folder, found.subjects, f"holds.{index}.subjects").decode("utf-8-sig")
+    raw = _file(folder, found.subjects, f"holds.{index}.subjects")
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(f"holds.{index}.subjects: {found.subjects} is not UTF-8") from None
     rows = [row for row in csv.reader(io.StringIO(content)) if row]
     subjects = tuple(row[0].strip() for row in rows[1:])
     if not subjects or not all(subjects):

@@ -139,7 +139,7 @@ def _check_transfers(
     for transfer in case.transfers:
         frame = index.table.filter("overseas") if transfer.where == "overseas" else index.table
         facts = _facts(case, transfer, findings, persons=frame.height)
-        path = find_path(transfer.id, facts, deployment.pack)
+        path = find_path(transfer.id, facts, pack=deployment.pack, as_of=today(deployment))
         paths.append(path)
         if path.needs_filing:
             blockers.append(

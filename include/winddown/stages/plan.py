@@ -1,6 +1,6 @@
 """Makes a wave's plan on frozen stores: snapshot again, decide again, select keys, choose methods, dry-run, digest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -200,7 +200,7 @@ def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ..
     drafts: list[_Draft] = []
     in_place = [decision for decision in vouchers if decision.in_place]
     if in_place:
-        fields = _unneeded(found.collection, own, in_place[0].needed_fields)
+        fields = _unneeded(case, found.collection, own, needed=in_place[0].needed_fields)
         drafts += (
             [_Draft(found, tuple(decision.label for decision in in_place), Act.MINIMISE, fields)] if fields else []
         )
@@ -229,15 +229,29 @@ def _at_once_drafts(
     if not is_anchor and not vouchers:
         return [_Draft(found, labels, Act.ERASE)]
     needed = vouchers[0].needed_fields if vouchers else ()
-    fields = _unneeded(found.collection, findings, needed)
+    fields = _unneeded(case, found.collection, findings, needed=needed)
     return [_Draft(found, labels, Act.MINIMISE, fields)] if fields else []
 
 
-def _unneeded(collection: Collection, findings: tuple[Finding, ...], needed: Sequence[str]) -> tuple[str, ...]:
+def _unneeded(
+    case: Case, collection: Collection, findings: tuple[Finding, ...], *, needed: Sequence[str]
+) -> tuple[str, ...]:
     """Personal fields that no duty needs; keys and links stay, because records are found by them."""
     links = {name for key in collection.foreign_keys for name in key.fields}
-    kept = {*needed, *collection.key, *links}
+    kept = {*needed, *collection.key, *links, *_declared_links(case, collection.ref)}
     return tuple(name for name in personal_fields(findings) if name not in kept)
+
+
+def _declared_links(case: Case, ref: CollectionRef) -> Iterator[str]:
+    """Fields that the case file ties records to persons by; a store's catalogue need not know them."""
+    entry = case.entry(ref)
+    if entry is not None and entry.subject is not None:
+        yield entry.subject.field
+    if ref == case.subjects.collection:
+        yield case.subjects.key
+    yield from (
+        found.subject.target for found in case.register if found.subject is not None and found.subject.via == ref
+    )
 
 
 def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, levels: Levels) -> Order | Blocker:

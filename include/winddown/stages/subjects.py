@@ -10,6 +10,7 @@ import polars as pl
 
 from winddown.domain.case import Case, RegisterEntry, SubjectLink
 from winddown.domain.errors import Refused
+from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, CollectionRef, Inventory
 from winddown.domain.label import RecordClass
 from winddown.stages.deployment import Deployment
@@ -47,16 +48,40 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
         _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
         (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
     )
+    _refuse_twins(case, frame)
     holds = deployment.control.holds(case.id)
-    held = [
-        subject
-        for hold in holds
-        for subject in read_manifest(deployment, case.id, hold.subjects_manifest).column("subject").to_pylist()
-    ]
+    known = set(frame.get_column("subject").to_list())
+    held: list[str] = []
+    for hold in holds:
+        persons = read_manifest(deployment, case.id, hold.subjects_manifest).column("subject").to_pylist()
+        _refuse_strangers(case, hold, len(set(persons) - known))
+        held += persons
     return SubjectIndex(
         frame.with_columns(pl.col("subject").is_in(pl.Series(held, dtype=pl.String).implode()).alias("held")),
         bool(holds),
     )
+
+
+def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
+    """Two customers under one key cannot be told apart: one's hold or childhood would become the other's."""
+    named = frame.get_column("subject").drop_nulls()
+    twins = named.len() - named.n_unique()
+    if twins:
+        raise Refused(
+            f"the list of customers {case.subjects.collection} repeats {twins} keys in {case.subjects.key}",
+            rule="one person, one key",
+            next_step="name the field that tells customers apart, or have the steward merge the records",
+        )
+
+
+def _refuse_strangers(case: Case, hold: LegalHold, count: int) -> None:
+    """A hold whose keys match nobody would silently protect nobody."""
+    if count:
+        raise Refused(
+            f"hold {hold.id}: {count} of {hold.subject_count} persons are not in {case.subjects.collection}",
+            rule="a hold outranks every rule",
+            next_step=f"{hold.steward} corrects the list of the hold's persons",
+        )
 
 
 def label_records(
@@ -128,7 +153,9 @@ def _map_through(
     if other is None or entry is None or entry.subject is None or not entry.subject.field:
         raise Refused(f"records cannot be tied to persons through {via}: it is missing or not tied to persons itself")
     table = _read(deployment, case, other, [target, entry.subject.field])
-    return table.select(pl.col(target).alias("own"), pl.col(entry.subject.field).alias("subject")).unique("own")
+    pairs = table.select(pl.col(target).alias("own"), pl.col(entry.subject.field).alias("subject")).unique()
+    # A target that leads to several persons leads to none that could be named.
+    return pairs.group_by("own").agg(pl.when(pl.len() == 1).then(pl.col("subject").first()).alias("subject"))
 
 
 def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
@@ -142,8 +169,8 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
 def _same_day(day: date, year: int) -> date:
     try:
         return day.replace(year=year)
-    except ValueError:  # 29 February has no namesake in most years; the birthday is then reached on 1 March
-        return date(year, 3, 1)
+    except ValueError:  # on 29 February, who was born on 1 March has not had the birthday yet
+        return date(year, 2, 28)
 
 
 def _fiscal_year(case: Case, dated_by: str) -> pl.Expr | None:

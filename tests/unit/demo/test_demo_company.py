@@ -217,16 +217,9 @@ def test_the_backup_restores_into_a_scratch_database(urls: dict[str, str], s3: S
         server.execute("CREATE DATABASE scratch TEMPLATE template0")
         try:
             target = scratch.removesuffix("postgres") + "scratch"
-            restore = [
-                postgres_bin_dir() / "pg_restore",
-                "--no-owner",
-                "--no-acl",
-                "--exit-on-error",
-                "-d",
-                target,
-                dump,
-            ]
-            subprocess.run(restore, check=True, capture_output=True)
+            tool = str(postgres_bin_dir() / "pg_restore")
+            options = ("--no-owner", "--no-acl", "--exit-on-error", "-d", target)
+            subprocess.run([tool, *options, str(dump)], check=True, capture_output=True)
             with psycopg.connect(target) as restored, psycopg.connect(urls["shop_db"]) as original:
                 for table in TABLES:
                     count = f"SELECT count(*) FROM {table.name}".encode()

@@ -236,7 +236,8 @@ def mixed_object(world: World, prefix: str) -> str:
     """A key whose rows are partly gone and partly kept."""
     kept = {line["object"] for line in world.lines(f"shop_files:{prefix}", "kept")}
     gone = {line["object"] for line in world.lines(f"shop_files:{prefix}", "gone")}
-    return min(kept & gone)
+    key: str = min(kept & gone)
+    return key
 
 
 @pytest.mark.parametrize("prefix", ["exports/customers", "exports/orders", "exports/chats"])

@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
-from winddown.domain.authorization import Authorization
+from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
@@ -173,7 +174,7 @@ class S3Store:
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Hide each object behind a delete marker, or put a version without the rows on top."""
-        client = self._unlock(authorization)
+        client = self._open(authorization, Power.QUARANTINE, order, batch)
         with translated(self.name, f"quarantine of {order.id}"):
             pending = []
             for key, history in self._each(client, order, batch):
@@ -181,43 +182,44 @@ class S3Store:
                 if place is Whereabouts.QUARANTINED:
                     continue
                 if place is not Whereabouts.LIVE:
-                    raise Refused(
-                        f"order {order.id} batch {batch.index}: an object changed after the plan was made",
-                        rule="a writer wins",
-                        next_step="plan the wave again",
-                    )
+                    raise _overtaken(order, batch)
                 pending.append(key)
             if order.method is Method.DELETE_MARKER:
                 self._delete(client, [{"Key": key["object"]} for key in pending])
             else:
                 for key in pending:
                     self._rewrite(client, order, key)
+            self._yield_to_writers(client, order, batch)
         return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Remove our marker or our version, so that the planned version is the latest again."""
-        client = self._unlock(authorization)
+        """Remove our markers or our versions, so that the planned version is the latest again.
+
+        Every object that still can be is restored, before Residual is raised for those that cannot.
+        """
+        client = self._open(authorization, Power.RESTORE, order, batch)
         with translated(self.name, f"restore of {order.id}"):
+            self._take_back(client, order, batch)
             for key, history in self._each(client, order, batch):
-                place = self._place(client, order, key, history)
-                if place is Whereabouts.QUARANTINED:
-                    self._delete(client, [{"Key": key["object"], "VersionId": history[0].version_id}])
-                elif place is not Whereabouts.LIVE:
+                if self._place(client, order, key, history) is not Whereabouts.LIVE:
                     raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
         return Receipt("restore", order.id, batch.index, batch.records)
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Delete every planned version and our marker, then list again until nothing of them is left."""
-        client = self._unlock(authorization)
-        deleted = 0
+        client = self._open(authorization, Power.PURGE, order, batch)
         with translated(self.name, f"purge of {order.id}"):
-            doomed: list[dict[str, str]] = []
+            doomed: list[Version] = []
             for key, history in self._each(client, order, batch):
                 place = self._place(client, order, key, history)
                 if place is Whereabouts.LIVE:
                     raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine first")
+                if self._foreign(client, order, key, history):
+                    raise _overtaken(order, batch)
                 doomed += _doomed(order, key, history)
-            deleted = self._delete(client, doomed)
+            # Markers go last: killed in between, no half-purged object shows again.
+            doomed.sort(key=lambda version: version.is_marker)
+            deleted = self._delete(client, [_named(version) for version in doomed])
             for key, history in self._each(client, order, batch):
                 if _doomed(order, key, history):
                     raise Residual(
@@ -231,8 +233,8 @@ class S3Store:
         """The bucket's policy without our statement; an earlier freeze changes nothing about it."""
         with translated(self.name, "reading the policy"):
             policy = _policy(self._reader, self._bucket)
-        statements = [found for found in policy.get("Statement", []) if found.get("Sid") != _POLICY_ID]
-        before = json.dumps({"Version": "2012-10-17", "Statement": statements} if statements else {})
+        statements = [found for found in _statements(policy) if found.get("Sid") != _POLICY_ID]
+        before = json.dumps({**policy, "Statement": statements} if statements else {})
         return Receipt("freeze", self.name, 0, 1, (("policy", before),))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
@@ -241,12 +243,15 @@ class S3Store:
         A service that cannot tell users apart would lock us out with the rest, and then nothing could be restored: so
         a probe is written afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
         """
+        authorization.require(Power.FREEZE, store=self.name)
         client = self._unlock(authorization)
         before = dict(remembered.details)["policy"]
         with translated(self.name, "freezing"):
+            policy = json.loads(before)
             frozen = {
                 "Version": "2012-10-17",
-                "Statement": [*json.loads(before).get("Statement", []), _deny(self._bucket)],
+                **policy,
+                "Statement": [*_statements(policy), _deny(self._bucket)],
             }
             client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(frozen))
             holds = self._can_write(client)
@@ -257,6 +262,7 @@ class S3Store:
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Put the old policy back."""
+        authorization.require(Power.RESTORE, store=self.name)
         client = self._unlock(authorization)
         with translated(self.name, "thawing"):
             self._put_policy(client, dict(remembered.details)["policy"])
@@ -264,6 +270,7 @@ class S3Store:
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
+        authorization.require(Power.SANITISE, store=self.name)
         client = self._unlock(authorization)
         aborted = 0
         with translated(self.name, "aborting uploads"):
@@ -371,21 +378,47 @@ class S3Store:
         left = {version.version_id for version in history} & planned
         if not history:
             return Whereabouts.GONE
-        latest = history[0]
-        if latest.version_id == key["version"]:
-            return Whereabouts.LIVE if left == planned else Whereabouts.MIXED
-        if order.method is Method.DELETE_MARKER:
-            ours = latest.is_marker
-        else:
-            ours = not latest.is_marker and self._is_ours(client, order, latest)
-        if not ours:
+        if self._foreign(client, order, key, history):
             return Whereabouts.MIXED
+        if history[0].version_id in planned:
+            is_live = left == planned and history[0].version_id == key["version"]
+            return Whereabouts.LIVE if is_live else Whereabouts.MIXED
         if left == planned:
             return Whereabouts.QUARANTINED
         # A lone marker of ours is the last step of a purge; a rewritten object stays as the survivors' home.
         return Whereabouts.GONE if not left and order.method is Method.REWRITE_OBJECT else Whereabouts.MIXED
 
+    def _foreign(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> list[Version]:
+        """Versions that neither the plan knows nor this order made: somebody wrote after the plan."""
+        unplanned = [version for version in history if version.version_id not in key["versions"]]
+        return [version for version in unplanned if not self._is_ours(client, order, version)]
+
+    def _yield_to_writers(self, client: Any, order: Order, batch: Batch) -> None:
+        """Look again after acting; when a writer came in between, take back what was put on top of its version."""
+        found = self._each(client, order, batch)
+        if any(self._foreign(client, order, key, history) for key, history in found):
+            self._take_back(client, order, batch)
+            raise _overtaken(order, batch)
+        if any(self._place(client, order, *each) is not Whereabouts.QUARANTINED for each in found):
+            raise Residual(f"order {order.id} batch {batch.index}: a planned version vanished during the quarantine")
+
+    def _take_back(self, client: Any, order: Order, batch: Batch) -> None:
+        """Delete what this order put on top of objects of which every planned version is still there."""
+        for key, history in self._each(client, order, batch):
+            planned = set(key["versions"])
+            if planned <= {version.version_id for version in history}:
+                unplanned = [version for version in history if version.version_id not in planned]
+                ours = [version for version in unplanned if self._is_ours(client, order, version)]
+                self._delete(client, [_named(version) for version in ours])
+
+    def _open(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Any:
+        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        return self._unlock(authorization)
+
     def _is_ours(self, client: Any, order: Order, version: Version) -> bool:
+        # A marker carries nothing that says who set it; writers are told by their versions.
+        if order.method is Method.DELETE_MARKER or version.is_marker:
+            return version.is_marker and order.method is Method.DELETE_MARKER
         head = client.head_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
         return bool(head["Metadata"].get("winddown-order") == order.id)
 
@@ -413,11 +446,8 @@ class S3Store:
             Body=survivors,
             Metadata={**answer.get("Metadata", {}), "winddown-order": order.id, "winddown-source": version_id},
             **kept,
-            **({"Tagging": "&".join(f"{tag['Key']}={tag['Value']}" for tag in tags)} if tags else {}),
+            **({"Tagging": urlencode([(tag["Key"], tag["Value"]) for tag in tags])} if tags else {}),
         )
-        below = histories(client, self._bucket, name, {name})[name]
-        if len(below) > 1 and not any(version.version_id == version_id for version in below):
-            raise Residual(f"order {order.id}: the planned version vanished while its object was rewritten")
 
     def _delete(self, client: Any, objects: list[dict[str, str]]) -> int:
         """Delete by thousands; an answer of 200 may still carry errors for single keys, so they are read."""
@@ -434,14 +464,26 @@ class S3Store:
         return len(objects)
 
 
-def _doomed(order: Order, key: dict[str, Any], history: list[Version]) -> list[dict[str, str]]:
+def _doomed(order: Order, key: dict[str, Any], history: list[Version]) -> list[Version]:
     """Every planned version that is left, and for whole objects every marker above them."""
     planned = set(key["versions"])
     return [
-        {"Key": version.key, "VersionId": version.version_id}
+        version
         for version in history
         if version.version_id in planned or (version.is_marker and order.method is Method.DELETE_MARKER)
     ]
+
+
+def _named(version: Version) -> dict[str, str]:
+    return {"Key": version.key, "VersionId": version.version_id}
+
+
+def _overtaken(order: Order, batch: Batch) -> Refused:
+    return Refused(
+        f"order {order.id} batch {batch.index}: an object changed after the plan was made",
+        rule="a writer wins",
+        next_step="plan the wave again",
+    )
 
 
 def _located(version: Version, start: int, batch: pa.RecordBatch, count: int, fields: list[str]) -> pa.RecordBatch:
@@ -480,6 +522,12 @@ def _policy(client: Any, bucket: str) -> dict[str, Any]:
             return {}
         raise
     return policy
+
+
+def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a policy; a single one may stand without a list."""
+    found = policy.get("Statement", [])
+    return [found] if isinstance(found, dict) else list(found)
 
 
 def _deny(bucket: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
-from winddown.domain.authorization import Authorization
+from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
@@ -76,7 +76,7 @@ class PostgresStore:
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live rows of a batch, as text, ordered by key."""
         table, join = quoted(collection.ref.name), _key_join(collection, "t")
-        order = ", ".join(f"t.{quoted(name)}" for name in collection.key)
+        order = ", ".join(f"t.{quoted_name(name)}" for name in collection.key)
         query = f"SELECT {_as_text(collection, fields, 't')} FROM {table} t JOIN {join} ORDER BY {order}"
         with translated(self.name, f"reading {collection.ref}"), self._reader.connect() as connection:
             rows = [tuple(row) for row in connection.execute(text(query), _key_values(collection, batch))]
@@ -104,9 +104,10 @@ class PostgresStore:
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Move the batch's rows or fields into the order's quarantine table."""
-        engine = self._unlock(authorization)
+        engine = self._open(authorization, Power.QUARANTINE, order, batch)
         with translated(self.name, f"quarantine of {order.id}"), engine.begin() as connection:
             collection = self._current(connection, order.collection)
+            _take_turns(connection, order, batch)
             _prepare(connection, collection, order)
             position = _Position(connection, collection, order, batch)
             if position.journalled() != "quarantined":
@@ -122,12 +123,16 @@ class PostgresStore:
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Put the rows or fields back; the foreign keys are checked as for any insert."""
-        engine = self._unlock(authorization)
+        engine = self._open(authorization, Power.RESTORE, order, batch)
         with translated(self.name, f"restore of {order.id}"), engine.begin() as connection:
             collection = self._current(connection, order.collection)
+            _take_turns(connection, order, batch)
             _prepare(connection, collection, order)
             position = _Position(connection, collection, order, batch)
-            if position.journalled() == "quarantined":
+            state = position.journalled()
+            if state == "purged":
+                raise Residual(f"order {order.id} batch {batch.index} was purged and cannot be restored")
+            if state == "quarantined":
                 restored = position.put_back()
                 if restored != batch.records:
                     raise Residual(f"order {order.id} batch {batch.index}: {restored} of {batch.records} were restored")
@@ -136,9 +141,10 @@ class PostgresStore:
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Delete the batch from the quarantine table. Refuses a batch that is not there."""
-        engine = self._unlock(authorization)
+        engine = self._open(authorization, Power.PURGE, order, batch)
         with translated(self.name, f"purge of {order.id}"), engine.begin() as connection:
             collection = self._current(connection, order.collection)
+            _take_turns(connection, order, batch)
             position = _Position(connection, collection, order, batch)
             state = position.journalled()
             if state == "quarantined":
@@ -157,28 +163,29 @@ class PostgresStore:
     # -- abilities -----------------------------------------------------------------------------------------------
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
-        """List every grant to write on these tables, but the owners' and our own."""
+        """List every grant to write on these tables or columns of them, but the owners' and our own."""
         with translated(self.name, "reading grants"), self._reader.connect() as connection:
-            grants = {
-                (ref.name, role, privilege) for ref in collections for role, privilege in _writers(connection, ref)
-            }
+            grants = {(ref.name, *grant) for ref in collections for grant in _writers(connection, ref)}
         grants |= set(_grants(earlier)) if earlier is not None else set()
         return Receipt("freeze", self.name, 0, len(collections), (("grants", json.dumps(sorted(grants))),))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Revoke the remembered grants. Owners and superusers keep theirs: only the administrator can take those."""
+        authorization.require(Power.FREEZE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "freezing"), engine.begin() as connection:
-            for table, role, privilege in _grants(remembered):
-                connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {quoted_name(role)}"))
+            for table, role, privilege, _ in _grants(remembered):
+                # Whatever the role passed on to others goes with it; those others were remembered by themselves.
+                connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
         return remembered
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Grant again what the freeze revoked."""
+        authorization.require(Power.RESTORE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "thawing"), engine.begin() as connection:
-            for table, role, privilege in _grants(remembered):
-                connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {quoted_name(role)}"))
+            for table, role, privilege, option in _grants(remembered):
+                connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
@@ -188,6 +195,7 @@ class PostgresStore:
         rewritten. Recycled WAL segments keep old bytes until they are overwritten, so the log is switched once for
         each segment on disk. Archived WAL, replicas, slots and file-system blocks are not reached.
         """
+        authorization.require(Power.SANITISE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
@@ -205,6 +213,10 @@ class PostgresStore:
             ("not_reached", "archived WAL, replicas, replication slots, blocks of the file system"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
+
+    def _open(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Engine:
+        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        return self._unlock(authorization)
 
     def _current(self, connection: Connection, ref: CollectionRef) -> Collection:
         return catalogue.describe(connection, ref)
@@ -256,7 +268,7 @@ class _Position:
     def set_aside(self) -> int:
         join = _key_join(self._collection, "t")
         if self._order.act is Act.ERASE:
-            condition = " AND ".join(f"t.{quoted(name)} = k.{quoted(name)}" for name in self._collection.key)
+            condition = self._key_match()
             names = _names(self._collection.field_names())
             query = (
                 f"WITH gone AS (DELETE FROM {self._table} t USING {_key_rows(self._collection)} WHERE {condition} "
@@ -269,21 +281,22 @@ class _Position:
             f"INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
             f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} FOR UPDATE OF t"
         )
-        emptied = ", ".join(f"{quoted(name)} = {_empty(self._collection, name)}" for name in self._order.fields)
+        emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
         self._run(f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} WHERE {self._key_match()}")
         return copied
 
     def put_back(self) -> int:
         if self._order.act is Act.ERASE:
-            names = _names(self._collection.field_names())
+            computed = self._computed()
+            names = _names([name for name in self._collection.field_names() if name not in computed])
             restored = self._run(
                 f"INSERT INTO {self._table} ({names}) OVERRIDING SYSTEM VALUE "
                 f"SELECT {names} FROM {self._aside} WHERE winddown_batch = :batch",
                 keys=False,
             )
         else:
-            values = ", ".join(f"{quoted(name)} = q.{quoted(name)}" for name in self._order.fields)
-            match = " AND ".join(f"t.{quoted(name)} = q.{quoted(name)}" for name in self._collection.key)
+            values = ", ".join(f"{quoted_name(name)} = q.{quoted_name(name)}" for name in self._stored_fields())
+            match = " AND ".join(f"t.{quoted_name(name)} = q.{quoted_name(name)}" for name in self._collection.key)
             restored = self._run(
                 f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}",
                 keys=False,
@@ -295,12 +308,24 @@ class _Position:
         return self._run(f"DELETE FROM {self._aside} WHERE winddown_batch = :batch", keys=False)
 
     def _key_match(self) -> str:
-        return " AND ".join(f"t.{quoted(name)} = k.{quoted(name)}" for name in self._collection.key)
+        return " AND ".join(f"t.{quoted_name(name)} = k.{quoted_name(name)}" for name in self._collection.key)
+
+    def _computed(self) -> frozenset[str]:
+        """Generated columns: the database computes them anew, and takes no value for them."""
+        query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
+        return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
+
+    def _stored_fields(self) -> tuple[str, ...]:
+        computed = self._computed()
+        return tuple(name for name in self._order.fields if name not in computed)
 
     def _live(self) -> int:
         query = f"SELECT count(*) FROM {self._table} t JOIN {_key_join(self._collection, 't')}"
         if self._order.act is Act.MINIMISE:
-            full = (f"t.{quoted(f)} IS DISTINCT FROM {_empty(self._collection, f)}" for f in self._order.fields)
+            full = (
+                f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}"
+                for name in self._stored_fields()
+            )
             query += f" WHERE {' OR '.join(full)}"
         return int(self._connection.execute(text(query), self._values).scalar_one())
 
@@ -331,9 +356,10 @@ def quoted_name(name: str) -> str:
 def _as_text(collection: Collection, fields: Sequence[str], alias: str = "") -> str:
     prefix = f"{alias}." if alias else ""
     known = {field.name: field.type for field in collection.fields}
+    # A key is written the way a cast from text reads it back.
     return ", ".join(
         f"encode({prefix}{quoted_name(name)}, 'base64')"
-        if known[name] == "bytea"
+        if known[name] == "bytea" and name not in collection.key
         else f"{prefix}{quoted_name(name)}::text"
         for name in fields
     )
@@ -369,13 +395,25 @@ def _empty(collection: Collection, field: str) -> str:
     return "NULL" if nullable else "''"
 
 
-def _grants(receipt: Receipt) -> list[tuple[str, str, str]]:
-    return [(table, role, privilege) for table, role, privilege in json.loads(dict(receipt.details)["grants"])]
+def _grants(receipt: Receipt) -> list[tuple[str, str, str, str]]:
+    """Table, role, privilege and grant option; the role PUBLIC, which is none, is written ``""``."""
+    found = json.loads(dict(receipt.details)["grants"])
+    return [(table, role, privilege, option) for table, role, privilege, option in found]
+
+
+def _grantee(role: str) -> str:
+    return quoted_name(role) if role else "PUBLIC"
+
+
+def _take_turns(connection: Connection, order: Order, batch: Batch) -> None:
+    """Let one worker at a time act on a batch; the next one sees in the journal what the first one did."""
+    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext(:order), :batch)"), {"order": order.id, "batch": batch.index}
+    )
 
 
 def _create_journal(connection: Connection) -> None:
-    # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('winddown_quarantine'))"))
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {QUARANTINE_SCHEMA}"))
     connection.execute(text(f"GRANT USAGE ON SCHEMA {QUARANTINE_SCHEMA} TO PUBLIC"))
     connection.execute(
@@ -389,11 +427,15 @@ def _create_journal(connection: Connection) -> None:
 
 def _prepare(connection: Connection, collection: Collection, order: Order) -> None:
     """Create the order's quarantine table, readable by nobody but its owner."""
-    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    name = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
+    there = text("SELECT to_regclass(:t)")
+    if connection.execute(there, {"t": name}).scalar() is not None:
+        return
+    # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('winddown_quarantine'))"))
     _create_journal(connection)
     fields = collection.field_names() if order.act is Act.ERASE else (*collection.key, *order.fields)
-    name = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
-    if connection.execute(text("SELECT to_regclass(:t)"), {"t": name}).scalar() is not None:
+    if connection.execute(there, {"t": name}).scalar() is not None:
         return
     connection.execute(
         text(
@@ -404,17 +446,28 @@ def _prepare(connection: Connection, collection: Collection, order: Order) -> No
     connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
 
 
-def _writers(connection: Connection, ref: CollectionRef) -> list[tuple[str, str]]:
+def _writers(connection: Connection, ref: CollectionRef) -> list[tuple[str, str, str]]:
+    """Role, privilege and grant option of every grant to write on a table or on columns of it."""
     rows = connection.execute(
         text(
-            "SELECT r.rolname, a.privilege_type FROM pg_class c "
-            "CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee "
-            "WHERE c.oid = to_regclass(:t) AND a.privilege_type = ANY(:w) AND a.grantee <> c.relowner "
-            "AND NOT r.rolname LIKE 'winddown\\_%' ORDER BY 1, 2"
+            "SELECT coalesce(r.rolname, '') AS role, a.privilege_type AS privilege, acl.field, a.is_grantable "
+            "FROM (SELECT relacl AS items, relowner, NULL AS field FROM pg_class WHERE oid = to_regclass(:t) "
+            "UNION ALL SELECT f.attacl, c.relowner, f.attname FROM pg_attribute f JOIN pg_class c "
+            "ON c.oid = f.attrelid WHERE c.oid = to_regclass(:t) AND f.attnum > 0) acl "
+            "CROSS JOIN LATERAL aclexplode(acl.items) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
+            "WHERE a.privilege_type = ANY(:w) AND a.grantee <> acl.relowner "
+            "AND coalesce(r.rolname, '') NOT LIKE 'winddown\\_%' ORDER BY 1, 2, 3"
         ),
         {"t": quoted(ref.name), "w": list(_WRITES)},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [
+        (
+            row.role,
+            row.privilege + (f" ({quoted_name(row.field)})" if row.field is not None else ""),
+            "WITH GRANT OPTION" if row.is_grantable else "",
+        )
+        for row in rows
+    ]
 
 
 def _drop_emptied(connection: Connection) -> int:
@@ -450,7 +503,8 @@ def _cycle_wal(connection: Connection) -> int:
     count = (
         "SELECT count(*) FROM pg_ls_waldir()"
         if may_list
-        else "SELECT pg_size_bytes(current_setting('max_wal_size')) / pg_size_bytes(current_setting('wal_segment_size'))"
+        else "SELECT pg_size_bytes(current_setting('max_wal_size')) "
+        "/ pg_size_bytes(current_setting('wal_segment_size'))"
     )
     segments = connection.execute(text(count)).scalar_one()
     for _ in range(segments + 2):

@@ -176,3 +176,5 @@ def _grant() -> None:
             else:
                 rights = "SELECT, INSERT, UPDATE, DELETE"
             op.execute(f'GRANT {rights} ON "{table}" TO {role}')
+        # Every start compares the schema's version with the program's; only the owner may change either.
+        op.execute(f"GRANT SELECT ON alembic_version TO {role}")

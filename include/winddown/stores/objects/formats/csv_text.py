@@ -5,7 +5,6 @@ a quote or a line end, so cutting bytes is safe in it.
 """
 
 import csv
-import io
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -27,11 +26,7 @@ def recognise(head: bytes, tail: bytes) -> bool:  # noqa: ARG001 - a text file h
 
 def read(content: bytes) -> Iterator[pa.RecordBatch]:
     """Yield all records as one batch; the first line names the fields; an empty value is null."""
-    encoding = _encoding(content) or "utf-8"
-    lines = [raw.decode(encoding) for raw in _records(content)]
-    delimiter = _delimiter(lines[0])
-    header, *rows = csv.reader(io.StringIO("".join(lines), newline=""), delimiter=delimiter)
-    header[0] = header[0].lstrip("\ufeff")
+    header, *rows = _rows(content, _records(content))
     if any(len(row) != len(header) for row in rows):
         raise Refused("a line has another number of fields than the header", rule="csv", next_step="repair the file")
     columns = [pa.array([row[i] or None for row in rows], type=pa.string()) for i in range(len(header))]
@@ -41,7 +36,25 @@ def read(content: bytes) -> Iterator[pa.RecordBatch]:
 def without(content: bytes, rows: frozenset[int]) -> bytes:
     """Drop these records; the header stays."""
     header, *records = _records(content)
+    _rows(content, [header, *records])
     return header + b"".join(raw for number, raw in enumerate(records) if number not in rows)
+
+
+def _rows(content: bytes, records: list[bytes]) -> list[list[str]]:
+    """Parse each record by itself; raises Refused where the parser sees other records than those that were cut.
+
+    A stray quote inside a value would otherwise number the records differently for reading and for removing.
+    """
+    encoding = _encoding(content) or "utf-8"
+    lines = [raw.decode(encoding) for raw in records]
+    lines[0] = lines[0].removeprefix("\ufeff")
+    try:
+        rows = list(csv.reader(lines, delimiter=_delimiter(lines[0])))
+    except csv.Error:
+        rows = []
+    if len(rows) != len(records):
+        raise Refused("quotes in the file do not pair up", rule="csv", next_step="repair the file")
+    return rows
 
 
 def _records(content: bytes) -> list[bytes]:

@@ -1,0 +1,68 @@
+"""Where a case stands: what it waits for, and whether it could go on now. Reads only the control database."""
+
+from dataclasses import dataclass
+
+from winddown.domain.authorization import Power
+from winddown.domain.plan import Act, Wave
+from winddown.stages.deployment import Deployment
+from winddown.stages.journey import PREPARATION, grace_ends_at, missing_approvals
+from winddown.stages.seal import unacknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a case waits for.
+
+    Attributes:
+        waits_for: ``approvals``, ``receipts``, ``grace``, ``nothing`` (it could go on) or ``finished``.
+        plan_id: the open plan, or "".
+        message: the same in words, for people.
+    """
+
+    case_id: str
+    waits_for: str
+    plan_id: str
+    message: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a new run would get further."""
+        return self.waits_for == "nothing"
+
+
+def standing(deployment: Deployment, case_id: str) -> Standing:
+    """Tell where a case stands."""
+    open_plans = deployment.control.plans(case_id, state="open")
+    if not open_plans:
+        return _between_waves(deployment, case_id)
+    plan_id = open_plans[-1]
+    missing = missing_approvals(deployment, plan_id)
+    if missing:
+        return Standing(case_id, "approvals", plan_id, missing)
+    sealed = {name.partition("/")[2] for name in deployment.control.names(case_id, "archive")}
+    waiting = [order for order in unacknowledged(deployment, plan_id) if order in sealed]
+    if waiting:
+        return Standing(case_id, "receipts", plan_id, f"the custodian's receipt for {len(waiting)} archives")
+    plan = deployment.control.plan(plan_id)
+    wanted = sum(len(order.selection.batch_digests) for order in plan.orders if order.act is not Act.SEAL)
+    quarantined = [effect for effect in deployment.control.effects(plan_id) if effect.power == Power.QUARANTINE]
+    if quarantined and len(quarantined) == wanted:
+        ends_at = grace_ends_at(deployment, plan_id)
+        if ends_at > deployment.clock.now():
+            return Standing(case_id, "grace", plan_id, f"grace ends at {ends_at.isoformat(timespec='seconds')}")
+    return Standing(case_id, "nothing", plan_id, "can go on")
+
+
+def _between_waves(deployment: Deployment, case_id: str) -> Standing:
+    done = {
+        (found.wave, found.stage): found.message
+        for found in deployment.control.progress(case_id)
+        if found.state == "done"
+    }
+    if not all(("case", stage) in done for stage in PREPARATION):
+        return Standing(case_id, "nothing", "", "preparation is not finished")
+    for wave in Wave:
+        certified = deployment.control.plans(case_id, wave=wave, state="certified")
+        if not certified and done.get((wave, "plan")) != "nothing to do":
+            return Standing(case_id, "nothing", "", f"wave {wave} can be planned once its clocks allow it")
+    return Standing(case_id, "finished", "", "every wave is certified")

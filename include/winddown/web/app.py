@@ -1,0 +1,132 @@
+"""The pages and the API inside the Airflow UI. Every route asks for an authenticated user of Airflow."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from winddown.bootstrap import deploy
+from winddown.control.door import Door
+from winddown.domain.errors import Refused
+from winddown.stages.deployment import Deployment
+from winddown.web.auth import current_person, require_same_origin
+from winddown.web.forms import ApprovalForm, ReceiptForm
+from winddown.web.views import case_view, cases_view, plan_view
+
+_EVIDENCE = {".html", ".json", ".xlsx", ".zip", ".pub"}
+
+
+class _NoConnections:
+    """The API server opens no store, so it needs none of their credentials."""
+
+    def find(self, name: str) -> None:
+        """Nothing is known here."""
+
+
+@cache
+def _deployment() -> Deployment:
+    return deploy(_NoConnections())
+
+
+def create_app(
+    deployment: Callable[[], Deployment] = _deployment, person: Callable[..., Any] = current_person
+) -> FastAPI:
+    """Build the app; ``person`` is the dependency that authenticates and returns the user's id."""
+    app = FastAPI(title="winddown", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(person)])
+    environment = Environment(loader=PackageLoader("winddown.web"), autoescape=True, undefined=StrictUndefined)
+    pages = Jinja2Templates(env=environment)
+    _add_errors(app)
+    _add_pages(app, pages, deployment, person)
+    _add_api(app, deployment, person)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(Refused)
+    async def refused(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Refused)  # noqa: S101 - registered for this class
+        body = {"refused": error.message, "rule": error.rule, "next_step": error.next_step}
+        return JSONResponse(body, status_code=409)
+
+
+def _add_pages(
+    app: FastAPI, pages: Jinja2Templates, deployment: Callable[[], Deployment], person: Callable[..., Any]
+) -> None:
+    who_asks = Annotated[str, Depends(person)]
+
+    @app.get("/", response_class=HTMLResponse)
+    def cases(request: Request) -> Any:
+        return pages.TemplateResponse(request, "cases.html", {"cases": cases_view(deployment())})
+
+    @app.get("/cases/{case_id}", response_class=HTMLResponse)
+    def case(request: Request, case_id: str) -> Any:
+        return pages.TemplateResponse(request, "case.html", {"case": case_view(deployment(), case_id)})
+
+    @app.get("/plans/{plan_id}", response_class=HTMLResponse)
+    def plan(request: Request, plan_id: str, who: who_asks) -> Any:
+        return pages.TemplateResponse(request, "plan.html", {"plan": plan_view(deployment(), plan_id, who)})
+
+    @app.post("/plans/{plan_id}/approve", dependencies=[Depends(require_same_origin)])
+    async def approve(request: Request, plan_id: str, who: who_asks) -> Any:
+        form = await request.form()
+        _approve(deployment(), plan_id, str(form.get("plan_digest", "")), who)
+        return RedirectResponse(f"../{plan_id}", status_code=303)
+
+    @app.get("/cases/{case_id}/evidence/{name}")
+    def evidence(case_id: str, name: str) -> Any:
+        current = deployment()
+        current.case(case_id)
+        folder = current.folder(case_id, "evidence")
+        path = (folder / name).resolve()
+        if path.parent != folder.resolve() or path.suffix not in _EVIDENCE or not path.is_file():
+            raise Refused("there is no evidence of that name")
+        return FileResponse(Path(path))
+
+
+def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callable[..., Any]) -> None:
+    who_asks = Annotated[str, Depends(person)]
+
+    @app.get("/api/cases")
+    def list_cases() -> Any:
+        return cases_view(deployment())
+
+    @app.get("/api/cases/{case_id}")
+    def read_case(case_id: str) -> Any:
+        return case_view(deployment(), case_id)
+
+    @app.get("/api/plans/{plan_id}")
+    def read_plan(plan_id: str, who: who_asks) -> Any:
+        return plan_view(deployment(), plan_id, who)
+
+    @app.post("/api/plans/{plan_id}/approvals", status_code=201, dependencies=[Depends(require_same_origin)])
+    def add_approval(plan_id: str, form: ApprovalForm, who: who_asks) -> Any:
+        return _approve(deployment(), plan_id, form.plan_digest, who)
+
+    @app.post("/api/plans/{plan_id}/receipts", status_code=201, dependencies=[Depends(require_same_origin)])
+    def add_receipt(plan_id: str, form: ReceiptForm, who: who_asks) -> Any:
+        current = deployment()
+        case = current.case(current.control.plan(plan_id).case)
+        _door(current).acknowledge(
+            case,
+            plan_id,
+            form.order_id,
+            archive_digest=form.archive_sha256,
+            content_digest=form.content_sha256,
+            person_id=who,
+        )
+        return {"plan_id": plan_id, "order_id": form.order_id, "person": who}
+
+
+def _approve(current: Deployment, plan_id: str, plan_digest: str, who: str) -> dict[str, str]:
+    case = current.case(current.control.plan(plan_id).case)
+    given = _door(current).approve(case, plan_id, plan_digest=plan_digest, person_id=who, door="api_session")
+    return {"plan_id": plan_id, "plan_digest": given.plan_digest, "person": given.person, "role": given.role}
+
+
+def _door(current: Deployment) -> Door:
+    return Door(current.control.engine, ledger=current.ledger, clock=current.clock)

@@ -1,0 +1,1 @@
+"""One behavioural suite for every store; an adapter's own module only builds a small collection on it."""

@@ -1,0 +1,83 @@
+"""Mints authorizations in a real control database, and exchanges them the way the composition root does."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, insert
+
+from winddown import bootstrap
+from winddown.connections import ConnectionParameters
+from winddown.control import tables
+from winddown.control.authority import LIFETIME, Authority
+from winddown.control.ledger import Ledger, stamp
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.case import StoreDeclaration
+from winddown.domain.plan import Order
+
+CASE = "contract"
+
+
+@dataclass(slots=True)
+class SteppingClock:
+    """The machine's clock, moved forward at will."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Connections of one store: its name, with a suffix for each credential."""
+
+    found: Mapping[str, ConnectionParameters] = field(repr=False)
+
+    def find(self, name: str) -> ConnectionParameters | None:
+        return self.found.get(name)
+
+
+class Desk:
+    """Stands in for ``Authority.authorize`` alone: spending is the real thing.
+
+    What ``authorize`` checks first (plan, approvals, receipts) is none of a store's business; the suite needs to ask
+    a store for what no plan would allow.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.clock = SteppingClock()
+        self.engine = engine
+        self.ledger = Ledger(engine, clock=self.clock)
+        self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
+
+    def mint(self, power: Power, order: Order, batch: Batch, *, store: str = "") -> Authorization:
+        return self.mint_for(power, store or order.collection.store, target=order.id, batch_digest=batch.digest)
+
+    def mint_for(self, power: Power, store: str, *, target: str = "", batch_digest: str = "") -> Authorization:
+        nonce, expires_at = secrets.token_hex(16), self.clock.now() + LIFETIME
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.authorization).values(
+                    nonce=nonce,
+                    case_id=CASE,
+                    power=power,
+                    store=store,
+                    target=target,
+                    batch_digest=batch_digest,
+                    expires_at=stamp(expires_at),
+                )
+            )
+        return Authorization(
+            power, case=CASE, store=store, target=target, batch_digest=batch_digest, nonce=nonce, expires_at=expires_at
+        )
+
+    def unlock(
+        self, store: str, connections: Mapping[str, ConnectionParameters], build: Callable[[ConnectionParameters], Any]
+    ) -> Callable[[Authorization], Any]:
+        """The composition root's exchange of an authorization for what ``build`` makes of its credential."""
+        declaration = StoreDeclaration(store, kind="", connection=store, region="")
+        return bootstrap._unlock(self.authority, Known(connections), declaration, build)

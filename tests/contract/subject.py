@@ -1,0 +1,131 @@
+"""What the suite needs to know about one collection on one store, besides the store's own interface."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Collection as Names
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from winddown.domain.authorization import Power
+from winddown.domain.batch import Batch
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method, Order, OrderId
+from winddown.domain.receipt import Receipt
+from winddown.domain.selection import Selection
+from winddown.ports import Inspector, Store
+from winddown.stages.manifests import split
+
+from .desk import Desk
+
+
+class Subject(ABC):
+    """One small collection, reached by the store, by the inspector, and by a third path of the test's own."""
+
+    store: Store
+    inspector: Inspector
+    desk: Desk
+    ref: CollectionRef
+    name_fields: tuple[str, ...] = ()
+    name_columns: tuple[str, ...] = ()
+    minimise_fields: tuple[str, ...] = ()
+    has_fields = True
+    marks_survive_restore = False
+    is_seen_after_purge = True
+
+    @abstractmethod
+    def content(self) -> dict[str, object]:
+        """Every value of every live record by its name, and whatever else must come back."""
+
+    @abstractmethod
+    def marks(self) -> dict[str, object]:
+        """What changes when a live record is written again, even with the same values."""
+
+    @abstractmethod
+    def located(self, batch: Batch) -> list[tuple[object, ...]]:
+        """The locators of a batch's records, as ``read`` yields them."""
+
+    @abstractmethod
+    def spoil(self, name: str) -> None:
+        """Delete the row, or overwrite the object that holds it, behind the store's back."""
+
+    @abstractmethod
+    def bring_back(self, name: str) -> None:
+        """Write the record again as it first was, behind the store's back."""
+
+    @property
+    def collection(self) -> Collection:
+        return next(found for found in self.store.discover().collections if found.ref == self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An order with its batches, and the names of each batch's records."""
+
+    subject: Subject
+    order: Order
+    batches: tuple[Batch, ...]
+    names: tuple[frozenset[str], ...]
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        return frozenset().union(*self.names)
+
+    def act(self, power: Power, index: int = 0) -> Receipt:
+        """Let the store do it, with a fresh authorization."""
+        batch = self.batches[index]
+        authorization = self.subject.desk.mint(power, self.order, batch)
+        effect = getattr(self.subject.store, power.value)
+        receipt: Receipt = effect(authorization, self.order, batch)
+        return receipt
+
+    def act_all(self, power: Power) -> None:
+        for index in range(len(self.batches)):
+            self.act(power, index)
+
+    def remaining(self, index: int = 0) -> int:
+        return self.subject.inspector.remaining(self.order, self.batches[index])
+
+    def leftovers(self, index: int = 0) -> int:
+        return self.subject.inspector.leftovers(self.order, self.batches[index])
+
+
+def read_all(subject: Subject) -> pa.Table:
+    return pa.Table.from_batches(list(subject.store.read(subject.collection, fields=subject.name_fields)))
+
+
+def names_of(subject: Subject, table: pa.Table) -> list[str]:
+    return ["|".join(row[name] or "" for name in subject.name_columns) for row in table.to_pylist()]
+
+
+def work(
+    subject: Subject, *, chosen: Names[str] | None = None, act: Act = Act.ERASE, size: int = 2, whole: bool = False
+) -> Work:
+    """Plan an act on the records of these names, by default on every second one."""
+    table, collection = read_all(subject), subject.collection
+    names = names_of(subject, table)
+    wanted = set(sorted(names)[::2] if chosen is None else chosen)
+    keys = subject.store.batch_keys(collection, table.filter(pa.array([name in wanted for name in names])), size=size)
+    locators = [tuple(row[column] for column in subject.store.locators(collection)) for row in table.to_pylist()]
+    by_locator = dict(zip(locators, names, strict=True))
+    batches = tuple(split(keys))
+    method = subject.store.method(collection, act, whole=whole)
+    assert isinstance(method, Method)
+    count = sum(batch.records for batch in batches)
+    order = Order(
+        id=OrderId(f"order-{secrets.token_hex(6)}"),
+        collection=subject.ref,
+        label="all",
+        act=act,
+        method=method,
+        selection=Selection("manifest", "0" * 64, count, tuple(batch.digest for batch in batches)),
+        level=0,
+        record_count_max=count,
+        fields=subject.minimise_fields if act is Act.MINIMISE else (),
+    )
+    return Work(
+        subject,
+        order,
+        batches,
+        tuple(frozenset(by_locator[found] for found in subject.located(batch)) for batch in batches),
+    )

@@ -1,0 +1,61 @@
+"""The digest of a batch's keys: bound to the keys and their order, not to Arrow's layout."""
+
+import itertools
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from winddown.domain.batch import Batch, keys_digest, record_count
+
+KEYS = pa.table({"id": ["3", "1", "2"], "part": ["a", "b", None]})
+
+
+@given(
+    ids=st.lists(st.text(max_size=5), min_size=1, max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=5),
+)
+def test_the_digest_does_not_depend_on_chunks_or_on_the_kind_of_string(ids: list[str], cuts: list[int]) -> None:
+    whole = pa.table({"id": pa.array(ids, pa.string())})
+    edges = sorted({0, len(ids), *(cut for cut in cuts if cut < len(ids))})
+    pieces = [ids[start:end] for start, end in itertools.pairwise(edges)]
+    chunked = pa.Table.from_arrays([pa.chunked_array([pa.array(piece, pa.string()) for piece in pieces])], ["id"])
+    large = pa.table({"id": pa.array(ids, pa.large_string())})
+    assert keys_digest(chunked) == keys_digest(large) == keys_digest(whole)
+
+
+def test_the_digest_of_many_keys_does_not_depend_on_where_reading_pauses() -> None:
+    ids = [str(number) for number in range(25_000)]
+    halves = pa.concat_tables([pa.table({"id": ids[:9_999]}), pa.table({"id": ids[9_999:]})])
+    assert halves.column("id").num_chunks == 2
+    assert keys_digest(halves) == keys_digest(pa.table({"id": ids}))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(KEYS.slice(0, 2), id="a key less"),
+        pytest.param(KEYS.take([1, 0, 2]), id="another order"),
+        pytest.param(KEYS.rename_columns(["id", "piece"]), id="another name"),
+        pytest.param(KEYS.set_column(1, "part", [["a", "b", ""]]), id="empty instead of null"),
+        pytest.param(KEYS.set_column(0, "id", [[3, 1, 2]]), id="numbers instead of text"),
+    ],
+)
+def test_another_set_of_keys_has_another_digest(other: pa.Table) -> None:
+    assert keys_digest(other) != keys_digest(KEYS)
+
+
+def test_the_order_of_columns_does_not_matter() -> None:
+    assert keys_digest(KEYS.select(["part", "id"])) == keys_digest(KEYS)
+
+
+def test_records_are_rows_of_tables_and_listed_rows_of_files() -> None:
+    assert record_count(KEYS) == 3
+    assert Batch(0, "", KEYS).records == 3
+    assert record_count(pa.table({"object": ["a", "b"], "rows": [[0, 5], [7]]})) == 3
+
+
+def test_a_batch_does_not_show_its_keys() -> None:
+    secret = "13812345678"
+    assert secret not in repr(Batch(0, "d" * 64, pa.table({"id": [secret]})))

@@ -1,0 +1,134 @@
+"""What holds for every decision, whatever the facts: hypothesis varies them, these sentences may not break."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.case import Case
+from winddown.domain.decision import Disposition
+from winddown.domain.disposition import Facts, decide
+from winddown.domain.finding import Status
+from winddown.domain.inventory import Medium
+from winddown.domain.label import Label, RecordClass
+from winddown.domain.rule import Period, Rule, RulePack, Verification, VerificationStatus
+from winddown.domain.timeline import Timeline
+
+MakeFacts = Callable[..., Facts]
+DAYS = st.dates(date(2020, 1, 1), date(2070, 1, 1))
+LABELS = st.builds(Label, st.sampled_from(RecordClass), st.none() | st.integers(2015, 2030))
+CATEGORIES = st.sampled_from([None, "customer_contact", "accounting_vouchers", "invoices", "company_own", "backup"])
+STATUSES = st.lists(st.sampled_from(Status), max_size=3).map(tuple)
+BLOCKER = Blocker("store-down", "shop", "it is down", "administrator", "start it")
+
+
+@st.composite
+def bent(draw: st.DrawFn, rule: Rule) -> Rule:
+    """The rule, or the same one unread, or in force at other times."""
+    begin = draw(st.just(rule.basis.effective_from) | DAYS)
+    end = draw(st.none() | DAYS)
+    status = draw(st.sampled_from(VerificationStatus))
+    basis = replace(rule.basis, effective_from=begin, effective_to=end)
+    return replace(rule, basis=basis, verification=Verification(status, "source", "ref"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_every_decision_keeps_the_promises_of_the_product(
+    make_facts: MakeFacts,
+    make_case: Callable[..., Case],
+    make_timeline: Callable[[dict[str, date]], Timeline],
+    pack: RulePack,
+    data: st.DataObject,
+) -> None:
+    changed = {
+        rule_id: data.draw(bent(pack.rule(rule_id)), label=rule_id)
+        for rule_id in ("DEL-PIPL-47-2", "DEL-CHILD-23", "RET-TAX-10Y")
+    }
+    bent_pack = replace(pack, rules=MappingProxyType({**pack.rules, **changed}))
+    stopped = data.draw(st.none() | DAYS, label="stopped")
+    case = make_case(timeline=make_timeline({} if stopped is None else {"service_stopped": stopped}))
+    if data.draw(st.booleans(), label="no accepted dates"):
+        case = replace(case, accepted_dates=())
+    as_of = data.draw(DAYS, label="as of")
+    category = data.draw(CATEGORIES, label="category")
+    label = data.draw(LABELS, label="label")
+    facts = make_facts(
+        category,
+        medium=data.draw(st.sampled_from(Medium)),
+        custody=data.draw(st.sampled_from(["", "sealed", "in_place"])),
+        elements=data.draw(st.sampled_from([(), (("order_no", "voucher_number"),)])),
+        backup_until=data.draw(st.none() | DAYS),
+        statuses=data.draw(STATUSES, label="statuses"),
+        blockers=data.draw(st.sampled_from([(), (BLOCKER,)])),
+        case=case,
+        pack=bent_pack,
+        as_of=as_of,
+    )
+
+    decision = decide(facts, label, 3)
+
+    assert decision.reasons
+    assert (decision.label, decision.count, decision.collection) == (str(label), 3, facts.collection.ref)
+    is_held = label.record_class in {RecordClass.HELD, RecordClass.HELD_WHOLE}
+    assert (decision.disposition is Disposition.HELD) == is_held  # a hold beats all, and nothing else holds
+    if decision.disposition is Disposition.ERASE:
+        assert label.record_class in {RecordClass.CUSTOMER, RecordClass.MINOR}
+        assert category not in {None, "company_own", "backup"}
+        assert not facts.blockers
+        assert not {Status.AMBIGUOUS, Status.HEADER_ONLY} & {found.status for found in facts.findings}
+        assert stopped is not None
+        assert stopped <= as_of
+        for reason in decision.reasons:
+            rule = bent_pack.rule(reason.rule)
+            assert reason.prevails
+            assert reason.citation == rule.basis.citation
+            assert rule.may_destroy
+            assert rule.verification.status is VerificationStatus.VERIFIED
+            assert rule.in_force(as_of)
+    if decision.disposition is Disposition.STORE_ONLY:
+        assert decision.needed_fields
+        assert decision.until is not None
+        assert decision.until >= as_of or category == "backup"
+    if decision.at_once:
+        assert label.record_class is RecordClass.MINOR
+        assert bent_pack.rule("DEL-CHILD-23").may_destroy
+        assert bent_pack.rule("DEL-CHILD-23").in_force(as_of)
+
+
+@settings(max_examples=60, deadline=None)
+@given(labels=st.lists(LABELS, max_size=40))
+def test_decisions_partition_the_records_without_gap_or_overlap(make_facts: MakeFacts, labels: list[Label]) -> None:
+    facts = make_facts("accounting_vouchers")
+    counts = {label: labels.count(label) for label in labels}
+    decisions = [decide(facts, label, count) for label, count in counts.items()]
+    assert sum(decision.count for decision in decisions) == len(labels)
+    assert len({decision.label for decision in decisions}) == len(decisions)
+    assert [Label.parse(decision.label) for decision in decisions] == list(counts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    periods=st.lists(st.builds(Period, st.integers(30, 60), st.integers(0, 11), st.integers(0, 30)), min_size=2),
+    year=st.integers(2020, 2026),
+)
+def test_the_longest_of_any_number_of_keeping_duties_wins(
+    make_facts: MakeFacts, pack: RulePack, periods: list[Period], year: int
+) -> None:
+    model = pack.rule("RET-ACC-VOUCHER-30Y")
+    duties = {
+        f"KEEP-{index}": replace(model, id=f"KEEP-{index}", period=period) for index, period in enumerate(periods)
+    }
+    many = replace(pack, rules=MappingProxyType({**pack.rules, **duties}))
+    decision = decide(make_facts("accounting_vouchers", pack=many), Label(RecordClass.CUSTOMER, year), 1)
+    start = date(year + 1, 1, 1)
+    last_days = {rule.id: rule.period.add_to(start) - timedelta(days=1) for rule in duties.values() if rule.period}
+    assert decision.disposition is Disposition.STORE_ONLY
+    assert decision.until == max(last_days.values())
+    winners = {reason.rule for reason in decision.reasons if reason.prevails and reason.rule in duties}
+    assert winners == {rule_id for rule_id, day in last_days.items() if day == decision.until}
+    assert duties.keys() <= {reason.rule for reason in decision.reasons}  # losers are recorded too

@@ -1,0 +1,143 @@
+"""Selections, orders and plans: what cannot be built, and that the digest covers everything that is approved."""
+
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef
+from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
+from winddown.domain.selection import Selection
+
+REF = CollectionRef("shop", "orders")
+SELECTION = Selection("p-1-001", "a" * 64, 5, ("b" * 64, "c" * 64))
+ORDER = Order(OrderId("p-1-001"), REF, "customer", Act.ERASE, Method.MOVE_ROWS, SELECTION, 0, 5)
+SEAL = replace(
+    ORDER, id=OrderId("p-1-000"), act=Act.SEAL, method=Method.CUSTODIAN_ARCHIVE, fields=("amount",), until="2055-12-31"
+)
+REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
+PLAN = Plan(
+    id="p-1",
+    case="c-1",
+    wave=Wave.AFTER_CLAIMS,
+    orders=(SEAL, ORDER),
+    inventory_digest="d" * 64,
+    decisions=(Decision(REF, "customer", 5, Disposition.ERASE, (REASON,)),),
+    fingerprints=(("shop:orders", "e" * 64),),
+    holds_digest="f" * 64,
+    preconditions=("DL-ECL-16: in time",),
+    rule_packs=(("cn 1", "0" * 64),),
+    code_version="1",
+    grace_seconds=60,
+    grace_reason="usual; accepted by chen",
+    approvals_needed=2,
+    approver_roles=("liquidation_group", "pi_officer"),
+)
+OTHER: dict[str, dict[str, Any]] = {
+    "plan": {
+        "id": "p-2",
+        "case": "c-2",
+        "wave": Wave.AT_ONCE,
+        "orders": (ORDER, SEAL),
+        "inventory_digest": "1" * 64,
+        "decisions": (),
+        "fingerprints": (("shop:orders", "1" * 64),),
+        "holds_digest": "1" * 64,
+        "preconditions": (),
+        "rule_packs": (("cn 1", "1" * 64),),
+        "code_version": "2",
+        "grace_seconds": 59,
+        "grace_reason": "hurry",
+        "approvals_needed": 1,
+        "approver_roles": ("liquidation_group",),
+    },
+    "order": {
+        "id": OrderId("p-1-002"),
+        "collection": CollectionRef("shop", "customers"),
+        "label": "minor",
+        "act": Act.MINIMISE,
+        "method": Method.MOVE_FIELDS,
+        "selection": replace(SELECTION, digest="1" * 64),
+        "level": 1,
+        "record_count_max": 6,
+        "fields": ("phone",),
+        "requires": (OrderId("p-1-000"),),
+        "until": "2030-01-01",
+    },
+    "selection": {"manifest": "m", "digest": "1" * 64, "count": 4, "batch_digests": ("b" * 64, "1" * 64)},
+    "decision": {
+        "collection": CollectionRef("shop", "customers"),
+        "label": "minor",
+        "count": 6,
+        "disposition": Disposition.BLOCKED,
+        "reasons": (replace(REASON, says="something else"),),
+        "needed_fields": ("amount",),
+        "until": date(2030, 1, 1),
+        "in_place": True,
+        "at_once": True,
+    },
+}
+
+
+@pytest.mark.parametrize(("count", "digests"), [(0, ("b" * 64,)), (-1, ("b" * 64,)), (1, ())])
+def test_an_empty_selection_is_suspicious_and_refused(count: int, digests: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="zero records"):
+        Selection("m", "a" * 64, count, digests)
+
+
+def test_an_order_selects_at_most_its_declared_maximum() -> None:
+    assert replace(ORDER, record_count_max=5).selection.count == 5
+    with pytest.raises(Refused, match="selects 5 records, its maximum is 4"):
+        replace(ORDER, record_count_max=4)
+
+
+@pytest.mark.parametrize(
+    ("act", "names"), [(Act.ERASE, ("phone",)), (Act.SEAL, ()), (Act.MINIMISE, ())]
+)  # fmt: skip
+def test_an_erase_takes_no_fields_and_every_other_act_needs_some(act: Act, names: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="an erase takes no fields"):
+        replace(ORDER, act=act, fields=names)
+
+
+def test_an_order_that_is_not_in_the_plan_is_refused() -> None:
+    assert PLAN.order("p-1-001") is ORDER
+    with pytest.raises(Refused, match=r"has no order 'p-1-009'"):
+        PLAN.order("p-1-009")
+
+
+def test_the_digest_is_the_same_for_the_same_plan_after_a_way_through_json() -> None:
+    read: Plan = TypeAdapter(Plan).validate_json(TypeAdapter(Plan).dump_json(PLAN))
+    assert read == PLAN
+    assert read.digest == PLAN.digest
+    assert len(PLAN.digest) == 64
+
+
+@pytest.mark.parametrize("name", [found.name for found in fields(Plan)])
+def test_the_digest_changes_with_every_field_of_the_plan(name: str) -> None:
+    assert replace(PLAN, **{name: OTHER["plan"][name]}).digest != PLAN.digest
+
+
+@pytest.mark.parametrize("name", [found.name for found in fields(Order)])
+def test_the_digest_changes_with_every_field_of_an_order(name: str) -> None:
+    changed = {name: OTHER["order"][name]}
+    if name == "act":
+        changed["fields"] = ("phone",)
+    base = SEAL if name == "fields" else ORDER
+    with_base = replace(PLAN, orders=(base,))
+    assert replace(PLAN, orders=(replace(base, **changed),)).digest != with_base.digest
+
+
+@pytest.mark.parametrize("name", [found.name for found in fields(Selection)])
+def test_the_digest_changes_with_every_field_of_a_selection(name: str) -> None:
+    selection = replace(SELECTION, **{name: OTHER["selection"][name]})
+    assert replace(PLAN, orders=(SEAL, replace(ORDER, selection=selection))).digest != PLAN.digest
+
+
+@pytest.mark.parametrize("name", [found.name for found in fields(Decision)])
+def test_the_digest_changes_with_every_field_of_a_decision(name: str) -> None:
+    decision = replace(PLAN.decisions[0], **{name: OTHER["decision"][name]})
+    assert replace(PLAN, decisions=(decision,)).digest != PLAN.digest
