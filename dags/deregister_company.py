@@ -1,6 +1,7 @@
 """Wires the main job: one run carries one wave of one case; triggering the same case again continues it."""
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, task_group
@@ -38,7 +39,7 @@ def deregister_company() -> None:
     plan_id = tasks.plan(ready)
 
     @task_group
-    def people(plan_id: str) -> str:
+    def people(plan_id: str) -> Any:
         gate = PlanApproval(
             task_id="approve_plan",
             plan_id=plan_id,

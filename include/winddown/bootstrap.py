@@ -21,7 +21,7 @@ from winddown import __version__
 from winddown.archive.keys import CaseKeys
 from winddown.connections import ConnectionParameters, Connections, FileConnections
 from winddown.control.authority import Authority
-from winddown.control.engine import open_control, upgrade
+from winddown.control.engine import open_control, require_current, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.domain.authorization import Authorization, Power
@@ -58,7 +58,7 @@ class SystemClock:
 def deploy(
     connections: Connections | None = None, *, settings: Settings | None = None, clock: Clock | None = None
 ) -> Deployment:
-    """Build a deployment and bring its control database up to date.
+    """Build a deployment. An embedded control database is brought up to date; another one must be already.
 
     Without ``connections``, they are read from the file that the settings name; raises Refused when there is none.
     """
@@ -72,7 +72,10 @@ def deploy(
         connections = FileConnections(settings.connections)
     settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_control(settings.control_url)
-    upgrade(engine)
+    if settings.embedded:
+        upgrade(engine)
+    else:
+        require_current(engine)
     ledger = Ledger(engine, clock=clock)
     authority = Authority(engine, ledger=ledger, clock=clock)
     found = connections

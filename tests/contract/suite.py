@@ -56,9 +56,7 @@ class ReadingSuite:
         collection = subject.collection
         fields = collection.field_names()
         read = Counter(
-            tuple(row[name] for name in fields)
-            for batch in subject.store.read(collection)
-            for row in batch.to_pylist()
+            tuple(row[name] for name in fields) for batch in subject.store.read(collection) for row in batch.to_pylist()
         )
         planned = work(subject, chosen=names_of(subject, read_all(subject)), size=3)
         fetched = Counter(
@@ -87,7 +85,6 @@ class EffectSuite:
         planned, content, marks = work(subject), subject.content(), subject.marks()
         assert [where(planned, index) for index in range(len(planned.batches))] == [LIVE] * len(planned.batches)
         assert planned.remaining() == planned.batches[0].records
-        assert planned.leftovers(1) == planned.leftovers(1)
         receipt = planned.act(QUARANTINE)
         assert (receipt.power, receipt.target, receipt.batch) == ("quarantine", planned.order.id, 0)
         assert receipt.records == planned.batches[0].records

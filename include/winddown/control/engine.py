@@ -5,8 +5,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
+
+from winddown.domain.errors import Refused
 
 
 def open_control(url: str) -> Engine:
@@ -41,6 +45,18 @@ def migration_config(url: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+def require_current(engine: Engine) -> None:
+    """Raise Refused when the schema is not this program's; workers and the API server may not change it."""
+    head = ScriptDirectory.from_config(migration_config("sqlite://")).get_current_head()
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != head:
+        raise Refused(
+            f"the control database has schema {found or 'none'}, this program needs {head}",
+            next_step="run `python -m winddown migrate` with the owner's credential",
+        )
 
 
 def upgrade(engine: Engine) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -15,8 +15,6 @@ from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.domain.plan import Plan
 from winddown.ports import Clock
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ class Repository:
             _upsert(connection, tables.document, key, row)
         return str(row["digest"])
 
-    def get(self, case_id: str, kind: str, name: str, *, type_: type[Value] | Any) -> Value | None:
-        """Return a stored value, or None; raises Refused when its digest no longer matches its text."""
+    def get(self, case_id: str, kind: str, name: str, *, type_: Any) -> Any:
+        """Return a stored value as ``type_``, or None; raises Refused when its digest no longer matches its text."""
         table = tables.document
         with self.engine.begin() as connection:
             row = connection.execute(
@@ -74,12 +72,11 @@ class Repository:
         body = json.loads(row.body)
         if digest(body) != row.digest:
             raise Refused(f"document {kind}/{name} of case {case_id} was changed in the database", rule="digest")
-        value: Value = TypeAdapter(type_).validate_python(body)
-        return value
+        return TypeAdapter(type_).validate_python(body)
 
-    def require(self, case_id: str, kind: str, name: str, *, type_: type[Value] | Any) -> Value:
+    def require(self, case_id: str, kind: str, name: str, *, type_: Any) -> Any:
         """Like ``get``; raises Refused when there is none."""
-        value: Value | None = self.get(case_id, kind, name, type_=type_)
+        value = self.get(case_id, kind, name, type_=type_)
         if value is None:
             raise Refused(f"case {case_id} has no {kind} {name!r} yet", next_step="run the earlier stages first")
         return value

@@ -24,7 +24,7 @@ def record_count(keys: pa.Table) -> int:
     """
     if "rows" in keys.column_names:
         return sum(len(rows) for rows in keys.column("rows").to_pylist())
-    return keys.num_rows
+    return int(keys.num_rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import rfc8785
 
 def canonical(document: Any) -> bytes:
     """Return the canonical bytes of a JSON document (dict, list, str, int, bool, None; floats are refused upstream)."""
-    return rfc8785.dumps(document)
+    return bytes(rfc8785.dumps(document))
 
 
 def digest(document: Any) -> str:

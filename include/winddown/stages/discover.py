@@ -4,14 +4,15 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused, Transient
-from winddown.domain.inventory import Inventory
+from winddown.domain.inventory import Collection, Inventory
 from winddown.stages.deployment import ACTOR, Deployment
 
 
 def take_inventory(deployment: Deployment, case: Case) -> Inventory:
     """Read the catalogue of every store; a store that is down or refuses us blocks all that it holds."""
     systems = deployment.systems(case)
-    collections, blockers = [], []
+    collections: list[Collection] = []
+    blockers: list[Blocker] = []
     for declaration in case.stores:
         try:
             found = systems.store(declaration.name).discover()

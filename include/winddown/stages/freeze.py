@@ -41,7 +41,7 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
 def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Give writes back as they were, after everything in quarantine was restored."""
     case = deployment.case(case_id)
-    thawed = []
+    thawed: list[str] = []
     for declaration in case.stores:
         receipt = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt)
         store = ability(deployment.systems(case).store(declaration.name), SupportsFreeze)

@@ -45,7 +45,7 @@ def unacknowledged(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
 
 def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchive:
     name = f"{plan.id}/{order.id}"
-    known = deployment.control.get(plan.case, "archive", name, type_=SealedArchive)
+    known: SealedArchive | None = deployment.control.get(plan.case, "archive", name, type_=SealedArchive)
     all_batches = batches(deployment, plan.case, order)
     if known is not None and all(
         deployment.authority.state(effect_of(plan, order, batch, Power.SEAL)) == "done" for batch in all_batches

@@ -192,7 +192,7 @@ def _read(
 ) -> pl.DataFrame:
     wanted = [*(locators or []), *(name for name in fields if name not in (locators or []))]
     store = deployment.systems(case).store(collection.ref.store)
-    frames = [pl.from_arrow(batch).select(wanted) for batch in store.read(collection, fields=fields)]  # type: ignore[union-attr]
+    frames = [pl.from_arrow(batch).select(wanted) for batch in store.read(collection, fields=fields)]
     if frames:
         return pl.concat(frames)
     return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))

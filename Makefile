@@ -1,0 +1,63 @@
+# Everything a newcomer needs: `make demo`, `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := var/demo
+CUSTOMERS ?= 20000
+SEED ?= 7
+export PYTHONPATH := include
+export GX_ANALYTICS_ENABLED := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo up down test check format lock bench clean
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+# The environment is complete when both lock files were installed from their hashes.
+$(VENV)/runtime: requirements.txt
+	@echo "creating the environment from the hash-locked requirements.txt (a minute or two, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	@echo "$(CURDIR)/include" > $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/winddown.pth
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime requirements-dev.txt
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/runtime ## wind down a generated company through a real Airflow, and stop everything again
+	@$(BIN)/python -m winddown.demo run --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED)
+
+up: $(VENV)/runtime ## start the demo company and the Airflow UI, and leave them running
+	@$(BIN)/python -m winddown.demo up --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED)
+
+down: $(VENV)/runtime ## stop what `make up` started
+	@$(BIN)/python -m winddown.demo stop --dir $(DEMO)
+
+test: $(VENV)/development ## run every test; what cannot run here is named with its reason at the end
+	@$(BIN)/pytest -q --durations=10 $(PYTEST)
+
+check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+	$(BIN)/python docs/generate.py --check
+	$(MAKE) --no-print-directory lock
+	git diff --exit-code -- requirements.txt requirements-dev.txt
+
+format: $(VENV)/development ## format the code
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in into the lock files
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+bench: $(VENV)/development ## how fast cells are classified
+	$(BIN)/python bench/bench_classify.py
+
+clean: ## remove environment, demo and caches
+	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,125 @@
+"""The command line for the engineer: ``python -m winddown run|continue|status|restore|thaw|stop|resume|migrate``.
+
+Approvals have no command here: they enter by the authenticated API alone.
+
+run CASE_FILE --by PERSON     open a case, or continue it, and carry it on as far as it may go now
+continue CASE                 carry an open case on
+status CASE                   say what it waits for
+restore CASE --by PERSON      bring everything in quarantine back; the open plan is superseded
+thaw CASE --by PERSON         give applications their writes back
+stop CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
+resume CASE --by PERSON       turn the kill switch off
+migrate                       bring the control database's schema up to date
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from winddown.bootstrap import deploy
+from winddown.control.engine import open_control, upgrade
+from winddown.domain.errors import Refused, WinddownError
+from winddown.runner import Halt, run
+from winddown.settings import load
+from winddown.stages.case_file import read_case_file
+from winddown.stages.deployment import Deployment
+from winddown.stages.freeze import thaw
+from winddown.stages.open import open_case
+from winddown.stages.quarantine import restore
+from winddown.stages.standing import standing
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 2 refused or failed, 3 waiting for somebody or for a clock."""
+    parser = argparse.ArgumentParser(
+        prog="python -m winddown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run")
+    running.add_argument("case_file", type=Path)
+    running.add_argument("--by", required=True)
+    commands.add_parser("migrate")
+    for name in ("continue", "status", "restore", "thaw", "stop", "resume"):
+        command = commands.add_parser(name)
+        command.add_argument("case")
+        if name not in {"continue", "status"}:
+            command.add_argument("--by", required=True)
+        if name == "stop":
+            command.add_argument("--reason", required=True)
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "migrate":
+            upgrade(open_control(load().control_url))
+            return 0
+        return _COMMANDS[chosen.command](deploy(), chosen)
+    except WinddownError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    case_id = open_case(deployment, read_case_file(chosen.case_file), requested_by=chosen.by)
+    return _say(run(deployment, case_id))
+
+
+def _continue(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    return _say(run(deployment, deployment.case(chosen.case).id))
+
+
+def _status(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    found = standing(deployment, deployment.case(chosen.case).id)
+    print(f"{found.case_id} waits for {found.waits_for}: {found.message} {found.plan_id}".rstrip())
+    return 0
+
+
+def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    done = restore(deployment, chosen.case, requested_by=chosen.by)
+    print(f"{done.records} records in {done.batches} batches were restored; make a new plan to go on")
+    return 0
+
+
+def _thaw(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    _require_person(deployment, chosen)
+    print(f"thawed: {', '.join(thaw(deployment, chosen.case)) or 'nothing was frozen'}")
+    return 0
+
+
+def _stop(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    _require_person(deployment, chosen)
+    deployment.control.stop(chosen.case, by=chosen.by, reason=chosen.reason)
+    deployment.ledger.append(chosen.case, "stopped", {"stopped": True, "reason": chosen.reason}, actor=chosen.by)
+    print(f"{chosen.case} is stopped: nothing but restoring is authorised")
+    return 0
+
+
+def _resume(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    _require_person(deployment, chosen)
+    deployment.control.resume(chosen.case)
+    deployment.ledger.append(chosen.case, "stopped", {"stopped": False, "reason": ""}, actor=chosen.by)
+    print(f"{chosen.case} goes on")
+    return 0
+
+
+def _require_person(deployment: Deployment, chosen: argparse.Namespace) -> None:
+    if deployment.case(chosen.case).person(chosen.by) is None:
+        raise Refused(f"{chosen.by} is not among the people of case {chosen.case}")
+
+
+def _say(halt: Halt) -> int:
+    print(f"{halt.reason}: {halt.message} {halt.plan_id}".rstrip())
+    return 0 if halt.reason == "finished" else 3
+
+
+_COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
+    "run": _run,
+    "continue": _continue,
+    "status": _status,
+    "restore": _restore,
+    "thaw": _thaw,
+    "stop": _stop,
+    "resume": _resume,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

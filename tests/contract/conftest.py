@@ -1,0 +1,47 @@
+"""Servers, started once a session, and the desk that mints authorizations.
+
+``WINDDOWN_TEST_POSTGRES_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_URL`` (``http://access:secret@host:port``) name
+other servers to run the same suite against.
+"""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from winddown.control.engine import open_control, upgrade
+from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
+
+from .desk import Desk
+from .postgresql_subject import Database, create_database
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    engine = open_control(f"sqlite:///{tmp_path_factory.mktemp('control') / 'control.sqlite'}")
+    upgrade(engine)
+    return Desk(engine)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL")
+    server = None if url else EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data")
+    found = create_database(url or (server.start() if server else ""))
+    yield found
+    found.admin.close()
+    if server is not None:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Address]:
+    url = os.environ.get("WINDDOWN_TEST_S3_URL")
+    if url:
+        parts = urlsplit(url)
+        yield S3Address(f"{parts.scheme}://{parts.hostname}:{parts.port}", parts.username or "", parts.password or "")
+        return
+    server = EmbeddedS3(tmp_path_factory.mktemp("s3"))
+    yield server.start()
+    server.stop()

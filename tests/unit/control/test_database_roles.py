@@ -1,0 +1,111 @@
+"""On PostgreSQL the roles' grants keep the door: a worker reads approvals and cannot write them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.exc import ProgrammingError
+
+from winddown.control import tables
+from winddown.control.authority import Authority, Effect
+from winddown.control.door import Door
+from winddown.control.ledger import Ledger
+from winddown.control.repository import Repository
+from winddown.domain.authorization import Power
+from winddown.domain.case import Case
+from winddown.domain.plan import Plan
+
+EngineOf = Callable[[str], Engine]
+WORKER, API = "winddown_worker", "winddown_api"
+APPROVAL = {
+    "plan_id": "p-1", "person": "chen", "plan_digest": "0" * 64, "role": "pi_officer", "door": "api_session",
+    "approved_at": "2026-11-23T00:00:00.000000Z",
+}  # fmt: skip
+ACKNOWLEDGEMENT = {
+    "plan_id": "p-1", "order_id": "o-seal", "archive_digest": "1" * 64, "content_digest": "2" * 64, "person": "he",
+    "acknowledged_at": "2026-11-23T00:00:00.000000Z",
+}  # fmt: skip
+GUARDED = [
+    pytest.param(tables.approval, APPROVAL, id="approval"),
+    pytest.param(tables.acknowledgement, ACKNOWLEDGEMENT, id="acknowledgement"),
+]
+
+
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def run(engine: Engine, statement: Any) -> Any:
+    with engine.begin() as connection:
+        result = connection.execute(statement)
+        return result.all() if result.returns_rows else result.rowcount
+
+
+def assert_denied(engine: Engine, statement: Any) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied for table"):
+        run(engine, statement)
+
+
+@pytest.mark.parametrize(("table", "row"), GUARDED)
+def test_a_worker_reads_and_cannot_write_what_people_say(engine_of: EngineOf, table: Any, row: dict[str, str]) -> None:
+    worker = engine_of(WORKER)
+    assert_denied(worker, insert(table).values(**row))
+    run(engine_of(API), insert(table).values(**row))
+    assert [tuple(found) for found in run(worker, select(table))] == [tuple(row[name] for name in table.c.keys())]
+    assert_denied(worker, update(table).values(person="wu"))
+    assert_denied(worker, delete(table))
+    assert len(run(worker, select(table))) == 1
+
+
+@pytest.mark.parametrize("role", [WORKER, API])
+def test_the_ledger_takes_entries_and_gives_none_back(engine_of: EngineOf, role: str) -> None:
+    engine = engine_of(role)
+    ledger = Ledger(engine, clock=RealClock())
+    assert [ledger.append("c-1", "decided", {}, actor=role) for _ in range(3)] == [0, 1, 2]
+    assert_denied(engine, update(tables.ledger_entry).values(body="{}"))
+    assert_denied(engine, delete(tables.ledger_entry))
+    assert len(ledger.entries("c-1")) == 3
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE approval", "TRUNCATE approval", "TRUNCATE ledger_entry",
+    "ALTER TABLE approval DISABLE TRIGGER ALL", "GRANT INSERT ON approval TO winddown_worker",
+    "CREATE TABLE approval2 (id int)"])  # fmt: skip
+@pytest.mark.parametrize("role", [WORKER, API])
+def test_neither_role_changes_the_schema(engine_of: EngineOf, role: str, statement: str) -> None:
+    engine = engine_of(role)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+    except ProgrammingError as error:
+        assert "must be owner" in str(error) or "permission denied" in str(error)  # noqa: PT017
+    else:
+        # PostgreSQL lets a grant of nothing pass with a warning; what matters is that nothing was granted.
+        assert statement.startswith("GRANT")
+    assert_denied(engine_of(WORKER), insert(tables.approval).values(**APPROVAL))
+
+
+def test_a_worker_carries_out_what_people_approved_through_the_api(
+    engine_of: EngineOf, case: Case, plan: Plan, deed: Callable[..., Effect]
+) -> None:
+    clock = RealClock()
+    worker, api = engine_of(WORKER), engine_of(API)
+    Repository(worker, clock=clock).add_plan(plan, requested_by="operator")
+    door = Door(api, ledger=Ledger(api, clock=clock), clock=clock)
+    for person in ("chen", "wu"):
+        door.approve(case, plan.id, plan_digest=plan.digest, person_id=person, door="api_session")
+    authority = Authority(worker, ledger=Ledger(worker, clock=clock), clock=clock)
+    authority.redeem(authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown"))
+    assert Ledger(worker, clock=clock).size("c-1") == 3
+
+
+def test_a_worker_that_acts_as_the_door_is_stopped_by_the_database(engine_of: EngineOf, case: Case, plan: Plan) -> None:
+    clock = RealClock()
+    worker = engine_of(WORKER)
+    Repository(worker, clock=clock).add_plan(plan, requested_by="operator")
+    door = Door(worker, ledger=Ledger(worker, clock=clock), clock=clock)
+    with pytest.raises(ProgrammingError, match="permission denied for table approval"):
+        door.approve(case, plan.id, plan_digest=plan.digest, person_id="chen", door="api_session")
+    assert Ledger(worker, clock=clock).size("c-1") == 0

@@ -1,0 +1,141 @@
+"""The ledger under many writers: contiguous, in commit order, and what was rolled back was never there."""
+
+import json
+import multiprocessing
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, select
+
+from winddown.control.engine import open_control
+from winddown.control.ledger import Ledger, stamp
+from winddown.control.tables import ledger_entry, ledger_head
+from winddown.domain.errors import Refused, Residual
+from winddown.evidence.entry import LedgerEntry
+from winddown.evidence.merkle import Frontier, leaf_hash, root
+
+WRITERS = 8
+APPENDS = 125  # each writer, so 1,000 together
+
+
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ChangedMindError(Exception):
+    pass
+
+
+def write(engine: Engine, writer: int, appends: int) -> None:
+    """Append, and after every fourth append write one more that is rolled back."""
+    ledger = Ledger(engine, clock=RealClock())
+    for number in range(appends):
+        body = {"writer": writer, "number": number}
+        ledger.append("c-1", "classified", body, actor="winddown")
+        if number % 4 == 0:
+            try:
+                with engine.begin() as connection:
+                    ledger.append_within(connection, "c-1", "decided", body, actor="winddown")
+                    raise ChangedMindError
+            except ChangedMindError:
+                pass
+
+
+def write_elsewhere(url: str, writer: int, appends: int) -> None:
+    engine = open_control(url)
+    write(engine, writer, appends)
+    engine.dispose()
+
+
+def assert_sound(engine: Engine, *, writers: int, appends: int) -> None:
+    lines = Ledger(engine, clock=RealClock()).entries("c-1")
+    entries = [LedgerEntry.parse(line) for line in lines]
+    assert [entry.seq for entry in entries] == list(range(writers * appends))
+    assert {entry.type for entry in entries} == {"classified"}  # nothing that was rolled back
+    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+    for writer in range(writers):
+        own = [entry.body["number"] for entry in entries if entry.body["writer"] == writer]
+        assert own == list(range(appends))
+    with engine.begin() as connection:
+        head = connection.execute(select(ledger_head)).one()
+        stored = connection.execute(select(ledger_entry.c.leaf_hash).order_by(ledger_entry.c.seq)).scalars().all()
+    leaves = [leaf_hash(line) for line in lines]
+    assert stored == [leaf.hex() for leaf in leaves]
+    assert head.size == writers * appends
+    assert Frontier.from_hex(head.size, json.loads(head.frontier)).root() == root(leaves)
+
+
+def test_a_thousand_appends_by_eight_threads_with_rollbacks_in_between(engine: Engine) -> None:
+    failures: list[BaseException] = []
+
+    def run(writer: int) -> None:
+        try:
+            write(engine, writer, APPENDS)
+        except BaseException as error:  # noqa: BLE001 - whatever a thread dies of is the result
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(writer,)) for writer in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert_sound(engine, writers=WRITERS, appends=APPENDS)
+
+
+def test_appends_by_several_processes(url: str, engine: Engine) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=write_elsewhere, args=(url, writer, 20)) for writer in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert_sound(engine, writers=3, appends=20)
+
+
+def test_cases_have_ledgers_of_their_own(ledger: Ledger) -> None:
+    assert [ledger.append(case, "decided", {}, actor="a") for case in ("c-1", "c-2", "c-1")] == [0, 0, 1]
+    assert (ledger.size("c-1"), ledger.size("c-2"), ledger.size("c-3")) == (2, 1, 0)
+    assert ledger.entries("c-3") == []
+
+
+def test_the_times_of_a_ledger_never_step_back(ledger: Ledger, pass_time: Callable[[timedelta], None]) -> None:
+    ledger.append("c-1", "decided", {}, actor="a")
+    pass_time(timedelta(hours=-2))
+    ledger.append("c-1", "decided", {}, actor="a")
+    pass_time(timedelta(hours=3))
+    ledger.append("c-1", "decided", {}, actor="a")
+    first, second, third = (LedgerEntry.parse(line).at for line in ledger.entries("c-1"))
+    assert (second - first, third - first) == (timedelta(0), timedelta(hours=1))
+
+
+def test_a_missing_entry_is_found_when_the_ledger_is_read(engine: Engine, ledger: Ledger) -> None:
+    for number in range(3):
+        ledger.append("c-1", "decided", {"number": number}, actor="a")
+    with engine.begin() as connection:
+        connection.execute(delete(ledger_entry).where(ledger_entry.c.seq == 1))
+    with pytest.raises(Residual, match="no entry 1"):
+        ledger.entries("c-1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("gossip", {}), ("intent", {"effect": "e"}), ("approval_given", {"person": "chen"})]
+)
+def test_an_entry_that_the_verifier_could_not_read_is_not_written(
+    ledger: Ledger, kind: str, body: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused):
+        ledger.append("c-1", kind, body, actor="a")
+    assert ledger.size("c-1") == 0
+
+
+def test_a_stamp_sorts_as_text_the_way_times_do() -> None:
+    moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=10**power) for power in range(12)]
+    assert sorted(map(stamp, moments)) == [stamp(moment) for moment in moments]
+    assert Counter(len(stamp(moment)) for moment in moments) == {27: 12}
