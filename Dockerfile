@@ -22,6 +22,7 @@ RUN python -m pip install --require-hashes --no-deps --requirement /tmp/requirem
 
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/entrypoint
 COPY --chmod=0755 docker/secret_url.py /usr/local/bin/secret-url
+COPY --chmod=0755 docker/connections_file.py /usr/local/bin/connections-file
 COPY include /opt/winddown/include
 COPY dags /opt/winddown/dags
 COPY plugins /opt/winddown/plugins

@@ -27,6 +27,9 @@ from winddown.orchestration.waits import GraceWait
         "case": Param(
             None, type=["null", "object"], title="Case 案件", description="the case itself, instead of a file"
         ),
+        "again": Param(
+            False, type="boolean", description="discover, classify, decide and check anew: a blocker is resolved"
+        ),
         "case_id": Param(
             None, type=["null", "string"], title="Case id", description="continue a case that is open already"
         ),

@@ -3,7 +3,7 @@
 Approvals have no command here: they enter by the authenticated API alone.
 
 run CASE_FILE --by PERSON     open a case, or continue it, and carry it on as far as it may go now
-continue CASE                 carry an open case on
+continue CASE [--again]       carry an open case on; --again reads and decides anew, after a blocker was resolved
 status CASE                   say what it waits for
 restore CASE --by PERSON      bring everything in quarantine back; the open plan is superseded
 thaw CASE --by PERSON         give applications their writes back
@@ -25,7 +25,7 @@ from winddown.settings import load
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
-from winddown.stages.open import open_case
+from winddown.stages.open import open_case, start_again
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
 
@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("case")
         if name not in {"continue", "status"}:
             command.add_argument("--by", required=True)
+        if name == "continue":
+            command.add_argument("--again", action="store_true")
         if name == "stop":
             command.add_argument("--reason", required=True)
     chosen = parser.parse_args(arguments)
@@ -64,6 +66,8 @@ def _run(deployment: Deployment, chosen: argparse.Namespace) -> int:
 
 
 def _continue(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    if chosen.again:
+        start_again(deployment, chosen.case)
     return _say(run(deployment, deployment.case(chosen.case).id))
 
 

@@ -14,7 +14,10 @@ from winddown.stages.seal import unacknowledged
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Why the runner stopped: ``approvals``, ``receipts``, ``grace`` or ``finished``, under which plan, in words."""
+    """Why the runner stopped, under which plan, in words.
+
+    ``reason`` is ``approvals``, ``receipts``, ``grace``, ``clocks`` or ``finished``.
+    """
 
     reason: str
     plan_id: str
@@ -25,11 +28,14 @@ def run(deployment: Deployment, case_id: str) -> Halt:
     """Carry the case on until somebody must act, a clock must run, or it is finished."""
     for stage in journey.PREPARATION:
         journey.prepare(deployment, case_id, stage)
-    while (plan_id := journey.plan_wave(deployment, case_id)) is not None:
+    while not (waiting := journey.waiting_clocks(deployment, case_id)):
+        plan_id = journey.plan_wave(deployment, case_id)
+        if plan_id is None:
+            return Halt("finished", "", journey.report(deployment, case_id))
         halt = _run_wave(deployment, plan_id)
         if halt is not None:
             return halt
-    return Halt("finished", "", journey.report(deployment, case_id))
+    return Halt("clocks", "", waiting)
 
 
 def _run_wave(deployment: Deployment, plan_id: str) -> Halt | None:

@@ -90,8 +90,9 @@ class Work:
         return self.subject.inspector.leftovers(self.order, self.batches[index])
 
 
-def read_all(subject: Subject) -> pa.Table:
-    return pa.Table.from_batches(list(subject.store.read(subject.collection, fields=subject.name_fields)))
+def read_all(subject: Subject, collection: Collection | None = None) -> pa.Table:
+    found = collection or subject.collection
+    return pa.Table.from_batches(list(subject.store.read(found, fields=subject.name_fields)))
 
 
 def names_of(subject: Subject, table: pa.Table) -> list[str]:
@@ -102,7 +103,8 @@ def work(
     subject: Subject, *, chosen: Names[str] | None = None, act: Act = Act.ERASE, size: int = 2, whole: bool = False
 ) -> Work:
     """Plan an act on the records of these names, by default on every second one."""
-    table, collection = read_all(subject), subject.collection
+    collection = subject.collection
+    table = read_all(subject, collection)
     names = names_of(subject, table)
     wanted = set(sorted(names)[::2] if chosen is None else chosen)
     keys = subject.store.batch_keys(collection, table.filter(pa.array([name in wanted for name in names])), size=size)

@@ -104,11 +104,16 @@ class EmbeddedPostgres:
         Raises:
             Transient: the server is still up after a minute.
         """
-        if not self.is_running():
-            return
-        done = self._run("pg_ctl", "-D", self.data_dir, "-m", "fast", "-w", "-t", READY_SECONDS, "stop")
-        if done.returncode != 0 and self.is_running():
-            raise Transient("the embedded PostgreSQL did not stop", next_step=f"read {self.data_dir / 'server.log'}")
+        # pg_ctl's own waiting compares clock times, so a clock that is set meanwhile would end it too early or never.
+        deadline = time.monotonic() + READY_SECONDS
+        if self.is_running():
+            self._run("pg_ctl", "-D", self.data_dir, "-m", "fast", "-W", "stop")
+        while self.is_running():
+            if time.monotonic() > deadline:
+                raise Transient(
+                    "the embedded PostgreSQL did not stop", next_step=f"read {self.data_dir / 'server.log'}"
+                )
+            time.sleep(0.05)
 
     def admin_url(self) -> str:
         """Return the superuser's URL of database ``postgres``; the server need not be running."""

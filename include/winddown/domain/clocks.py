@@ -51,12 +51,11 @@ def _clock(rule: Rule, timeline: Timeline, as_of: date) -> ClockResult:
         return ClockResult(rule.id, rule.basis.citation, False, False, f"{missing} has not happened by {as_of}")
     assert rule.period is not None  # noqa: S101 - a rule with an end event has a period, by its own check
     limit = rule.period.add_to(start)
+    clock = f"{rule.start_event} {start} + {rule.period}"
     if rule.bound is Bound.AT_LEAST:
-        sentence = f"{end_event} {end} is {'not before' if end >= limit else 'before'} {rule.start_event} {start} + {rule.period}"
+        sentence = f"{end_event} {end} is {'not before' if end >= limit else 'before'} {clock}"
         return ClockResult(rule.id, rule.basis.citation, end >= limit, False, sentence)
-    sentence = (
-        f"{end_event} {end} is {'within' if end <= limit else 'later than'} {rule.start_event} {start} + {rule.period}"
-    )
+    sentence = f"{end_event} {end} is {'within' if end <= limit else 'later than'} {clock}"
     return ClockResult(rule.id, rule.basis.citation, True, end > limit, sentence)
 
 

@@ -2,14 +2,36 @@
 
 Values are searched as UTF-8, UTF-16-LE and GB18030. What is compressed inside a file (TOAST, compressed pages) is not
 unpacked; markers are short values, which engines do not compress by themselves.
+
+All values are looked for in one pass (Aho-Corasick, by Polars). It works on text, so bytes are mapped one to one to the
+first 256 code points, values as well; windows overlap by the longest value, so that none is missed at a border.
 """
 
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import polars as pl
+
 from winddown.ports import ByteSearch
+
+_WINDOW = 4 << 20
+
+
+class Patterns:
+    """The bytes under which some values may be stored."""
+
+    def __init__(self, probes: Sequence[bytes]) -> None:
+        self._probe_of = {variant.decode("latin-1"): probe for probe in probes for variant in encodings(probe)}
+        self._texts = list(self._probe_of)
+        self.overlap = max((len(text) for text in self._texts), default=1) - 1
+
+    def found_in(self, content: bytes) -> set[bytes]:
+        """The values that occur in a piece of bytes."""
+        if not self._texts or not content:
+            return set()
+        hits = pl.Series([content.decode("latin-1")]).str.extract_many(self._texts, overlapping=True)
+        return {self._probe_of[text] for text in hits.item(0).to_list()}
 
 
 def encodings(value: bytes) -> tuple[bytes, ...]:
@@ -22,21 +44,22 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
     """Search every file below a folder; ``reached`` is False when the folder cannot be listed and read to its end."""
     if not os.access(folder, os.R_OK | os.X_OK):
         return ByteSearch(reached=False, medium=medium, bytes_read=0, probes=len(probes), found=0)
+    patterns = Patterns(probes)
     found: set[bytes] = set()
     where: set[str] = set()
     read = 0
     reached = True
     for path in _files(folder):
         try:
-            content = _search(path, [probe for probe in probes if probe not in found])
+            size, hits = _search(path, patterns)
         except PermissionError:
             reached = False
             continue
         except FileNotFoundError:
             continue  # a file that vanished between listing and reading holds nothing any more
-        read += content[0]
-        if content[1]:
-            found |= content[1]
+        read += size
+        if hits:
+            found |= hits
             where.add(str(path.relative_to(folder)))
     return ByteSearch(
         reached=reached,
@@ -48,11 +71,6 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
     )
 
 
-def search_content(content: bytes, probes: Sequence[bytes]) -> set[bytes]:
-    """The probes that occur in a piece of bytes, in any encoding."""
-    return {probe for probe in probes if any(variant in content for variant in encodings(probe))}
-
-
 def _files(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):
         for name in names:
@@ -61,9 +79,11 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _search(path: Path, probes: Sequence[bytes]) -> tuple[int, set[bytes]]:
-    size = path.stat().st_size
-    if size == 0 or not probes:
-        return size, set()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return size, {probe for probe in probes if any(view.find(variant) >= 0 for variant in encodings(probe))}
+def _search(path: Path, patterns: Patterns) -> tuple[int, set[bytes]]:
+    size, found, tail = 0, set[bytes](), b""
+    with path.open("rb") as file:
+        while window := file.read(_WINDOW):
+            size += len(window)
+            found |= patterns.found_in(tail + window)
+            tail = window[-patterns.overlap :] if patterns.overlap else b""
+    return size, found

@@ -7,6 +7,7 @@ library where the store uses pyarrow.
 import gzip
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
 from winddown.domain.plan import Method, Order
-from winddown.inspection.raw_bytes import search_content
+from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
 
 _CSV_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]|"")*+")*+(?:\r\n|\r|\n|\Z)')
@@ -45,8 +46,7 @@ class S3Inspector:
         a survivor that is missing or changed counts as a contradiction too.
         """
         seen = 0
-        for key in batch.keys.to_pylist():
-            history = self._history(key["object"])
+        for key, history in self._histories(batch):
             latest = history[0] if history else None
             if latest is None or latest["marker"]:
                 continue
@@ -60,14 +60,15 @@ class S3Inspector:
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count planned versions that are still listed, and markers above whole objects."""
         left = 0
-        for key in batch.keys.to_pylist():
+        for key, history in self._histories(batch):
             planned = set(key["versions"])
-            for found in self._history(key["object"]):
+            for found in history:
                 left += found["version"] in planned or (found["marker"] and order.method is Method.DELETE_MARKER)
         return left
 
     def search_bytes(self, probes: Sequence[bytes]) -> ByteSearch:
         """Search every version of every object: its raw bytes, unpacked gzip, and Parquet's values and dictionaries."""
+        patterns = Patterns(probes)
         found: set[bytes] = set()
         where: set[str] = set()
         read = 0
@@ -77,7 +78,7 @@ class S3Inspector:
             content = self._content(version["key"], version["version"])
             read += len(content)
             for piece in (content, *_unpacked(content)):
-                hits = search_content(piece, probes)
+                hits = patterns.found_in(piece)
                 if hits:
                     found |= hits
                     where.add(version["key"].rpartition("/")[0])
@@ -97,9 +98,16 @@ class S3Inspector:
         survivors = Counter(row for number, row in enumerate(before) if number not in doomed)
         return sum((after - survivors).values()) + sum((survivors - after).values())
 
-    def _history(self, key: str) -> list[dict[str, Any]]:
-        own = [found for found in self._versions(key) if found["key"] == key]
-        return sorted(own, key=lambda found: not found["latest"])
+    def _histories(self, batch: Batch) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Each key of the batch with its versions, the latest first, from one listing of what the keys share."""
+        keys = batch.keys.to_pylist()
+        found: dict[str, list[dict[str, Any]]] = {key["object"]: [] for key in keys}
+        prefix = os.path.commonprefix(list(found))  # noqa: RUF071 - the service compares characters too
+        for version in self._versions(prefix):
+            if version["key"] in found:
+                found[version["key"]].append(version)
+        for key in keys:
+            yield key, sorted(found[key["object"]], key=lambda version: not version["latest"])
 
     def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
         position: dict[str, str] = {}

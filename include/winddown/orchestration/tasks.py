@@ -14,6 +14,7 @@ from winddown.stages import journey
 from winddown.stages.case_file import parse_case, read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case as open_case_stage
+from winddown.stages.open import start_again
 from winddown.stages.quarantine import units
 from winddown.stages.standing import standing
 
@@ -22,7 +23,7 @@ PLAN = Asset(name="winddown_plan", uri="winddown://plan")
 CERTIFICATE = Asset(name="winddown_certificate", uri="winddown://certificate")
 
 PURGE_QUEUE = "purge"
-_CONF_KEYS = {"case_file", "case_folder", "case", "case_id"}
+_CONF_KEYS = {"case_file", "case_folder", "case", "case_id", "again"}
 
 
 def deployment() -> Deployment:
@@ -43,13 +44,17 @@ def open_case() -> str:
         raise Refused("give exactly one of case_file, case and case_id", rule="strict case validation")
     current = deployment()
     if "case_id" in given:
-        return current.case(conf["case_id"]).id
-    if "case_file" in given:
-        case_file = read_case_file(Path(conf["case_file"]))
+        case_id = current.case(conf["case_id"]).id
     else:
-        case_file = parse_case(conf["case"], Path(conf.get("case_folder") or "."))
-    requested_by = getattr(context["dag_run"], "triggering_user_name", None) or "scheduler"
-    return open_case_stage(current, case_file, requested_by=requested_by)
+        if "case_file" in given:
+            case_file = read_case_file(Path(conf["case_file"]))
+        else:
+            case_file = parse_case(conf["case"], Path(conf.get("case_folder") or "."))
+        requested_by = getattr(context["dag_run"], "triggering_user_name", None) or "scheduler"
+        case_id = open_case_stage(current, case_file, requested_by=requested_by)
+    if conf.get("again"):
+        start_again(current, case_id)
+    return case_id
 
 
 def _prepare(case_id: str, stage: str) -> str:
@@ -91,7 +96,11 @@ def freeze(case_id: str) -> str:
 @task(outlets=[PLAN])
 def plan(case_id: str) -> str:
     """Make or find the due wave's plan; skips the wave's tasks when no wave is left."""
-    plan_id = journey.plan_wave(deployment(), case_id)
+    current = deployment()
+    waiting = journey.waiting_clocks(current, case_id)
+    if waiting:
+        raise AirflowSkipException(f"the next wave is not due: {waiting}")
+    plan_id = journey.plan_wave(current, case_id)
     if plan_id is None:
         raise AirflowSkipException("no wave is left")
     return plan_id

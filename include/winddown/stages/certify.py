@@ -138,7 +138,7 @@ def _residuals(case: Case) -> list[dict[str, Any]]:
     return [
         {
             "collection": str(entry.collection),
-            "what": f"backup of {entry.backup.of} taken on {entry.backup.taken_on} still holds records that were erased",
+            "what": f"backup of {entry.backup.of}, taken on {entry.backup.taken_on}, still holds erased records",
             "until": entry.backup.expires_on.isoformat(),
         }
         for entry in case.register

@@ -108,6 +108,18 @@ PREPARATION = tuple(_PREPARATION)
 # -- a wave ----------------------------------------------------------------------------------------------------------
 
 
+def waiting_clocks(deployment: Deployment, case_id: str) -> str:
+    """What the next wave's legal clocks wait for, in words; "" when they wait for nothing or no wave is left."""
+    for wave in Wave:
+        if deployment.control.plans(case_id, wave=wave, state="open"):
+            return ""  # its clocks were checked when it was planned
+        if not deployment.control.plans(case_id, wave=wave, state="certified") and not _is_empty(
+            deployment, case_id, wave
+        ):
+            return "; ".join(planning.waiting_clocks(deployment, deployment.case(case_id), wave))
+    return ""
+
+
 def plan_wave(deployment: Deployment, case_id: str) -> str | None:
     """Make or find the plan of the wave that is due; None when no wave is left. Waves without work are passed over."""
     for wave in Wave:
@@ -174,6 +186,7 @@ def hand_over(deployment: Deployment, plan_id: str) -> str:
     waiting = sealing.unacknowledged(deployment, plan_id)
     if waiting:
         raise Refused(f"the custodian's receipt is missing for {', '.join(waiting)}", rule="acknowledged hand-over")
+    sealing.require_whole(deployment, plan_id)
     plan = deployment.control.plan(plan_id)
     with recorded(deployment, plan.case, plan.wave, "hand_over") as said:
         count = len(deployment.control.acknowledgements(plan_id))
@@ -214,7 +227,8 @@ def verify(deployment: Deployment, plan_id: str) -> str:
     with recorded(deployment, plan.case, plan.wave, "verify") as said:
         checks = verifying.verify(deployment, plan_id)
         said.message = "; ".join(
-            f"{c.store}: {c.remaining} live, {c.leftovers} left over, {c.found} of {c.probes} values in {c.bytes_read:,} bytes"
+            f"{c.store}: {c.remaining} live, {c.leftovers} left over, "
+            f"{c.found} of {c.probes} values in {c.bytes_read:,} bytes"
             for c in checks
         )
     return said.message

@@ -48,6 +48,18 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     return case.id
 
 
+def start_again(deployment: Deployment, case_id: str) -> None:
+    """Discover, classify, decide and check a case anew, e.g. after a blocker was resolved.
+
+    Open plans are superseded; refused while one has effects.
+    """
+    case = deployment.case(case_id)
+    _refuse_open_effects(deployment, case)
+    for plan_id in deployment.control.plans(case_id, state="open"):
+        deployment.control.set_plan_state(plan_id, "superseded")
+    deployment.control.reset_progress(case_id)
+
+
 def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
     unknown = [
         f"stores.{index}.connection: {store.connection!r} is unknown"
@@ -64,7 +76,7 @@ def _refuse_open_effects(deployment: Deployment, case: Case) -> None:
     for plan_id in deployment.control.plans(case.id, state="open"):
         if any(effect.state != "restored" for effect in deployment.control.effects(plan_id)):
             raise Refused(
-                f"case {case.id} changed while plan {plan_id} is being carried out",
+                f"case {case.id} cannot change while plan {plan_id} is being carried out",
                 rule="scope change needs a new approval",
                 next_step=f"finish the plan, or restore it with: python -m winddown restore {case.id}",
             )

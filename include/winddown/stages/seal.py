@@ -1,7 +1,9 @@
 """Seals what the law keeps into archives that only the custodian can open, and waits for the custodian's receipt."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -10,7 +12,7 @@ from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
 from winddown.domain.case import Case
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.plan import Act, Order, Plan
 from winddown.domain.receipt import Receipt
@@ -47,29 +49,54 @@ def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchi
     name = f"{plan.id}/{order.id}"
     known: SealedArchive | None = deployment.control.get(plan.case, "archive", name, type_=SealedArchive)
     all_batches = batches(deployment, plan.case, order)
-    if known is not None and all(
-        deployment.authority.state(effect_of(plan, order, batch, Power.SEAL)) == "done" for batch in all_batches
-    ):
+    effects = [effect_of(plan, order, batch, Power.SEAL) for batch in all_batches]
+    if known is not None and all(deployment.authority.state(effect) == "done" for effect in effects):
         return known
-    case = deployment.case(plan.case)
-    inventory: Inventory = deployment.control.require(plan.case, "inventory", plan.wave, type_=Inventory)
-    collection = inventory.collection(order.collection)
-    assert collection is not None  # noqa: S101 - the plan was made from this inventory
-    for batch in all_batches:
-        authorization = deployment.authority.authorize(effect_of(plan, order, batch, Power.SEAL), actor=ACTOR)
-        deployment.authority.redeem(authorization)  # nothing in a store changes, but each sealing is spent like an act
-    sealed = _write(deployment, case, order, collection, all_batches)
-    deployment.control.put(plan.case, "archive", name, sealed, type_=SealedArchive)
-    for batch in all_batches:
-        receipt = Receipt("seal", order.id, batch.index, batch.records, (("archive", sealed.archive_sha256),))
+    for effect in effects:
+        # Nothing in a store changes, but each sealing is authorised and spent like an act.
+        deployment.authority.redeem(deployment.authority.authorize(effect, actor=ACTOR))
+    if known is None:
+        case = deployment.case(plan.case)
+        inventory: Inventory = deployment.control.require(plan.case, "inventory", plan.wave, type_=Inventory)
+        collection = inventory.collection(order.collection)
+        assert collection is not None  # noqa: S101 - the plan was made from this inventory
+        known = _write(deployment, case, order, collection, all_batches)
+        deployment.control.put(plan.case, "archive", name, known, type_=SealedArchive)
+    # An archive that is recorded may be in the custodian's hands already; it is never written again.
+    for effect, batch in zip(effects, all_batches, strict=True):
+        receipt = Receipt("seal", order.id, batch.index, batch.records, (("archive", known.archive_sha256),))
         deployment.authority.close(
-            effect_of(plan, order, batch, Power.SEAL),
+            effect,
             state="done",
             receipt=receipt,
             read_back="record count of the archive equals the order's",
             actor=ACTOR,
         )
-    return sealed
+    return known
+
+
+def require_whole(deployment: Deployment, plan_id: str) -> None:
+    """Raise Residual when an acknowledged archive is no longer there byte for byte; its source must then stay."""
+    plan = deployment.control.plan(plan_id)
+    folder = deployment.folder(plan.case, "archives")
+    for order in plan.orders:
+        if order.act is not Act.SEAL:
+            continue
+        known: SealedArchive = deployment.control.require(
+            plan.case, "archive", f"{plan.id}/{order.id}", type_=SealedArchive
+        )
+        path = folder / known.file
+        if not path.is_file() or _sha256(path) != known.archive_sha256:
+            raise Residual(
+                f"archive {known.file} is missing or changed",
+                rule="archive digest",
+                next_step="bring back the custodian's copy; nothing of its source is destroyed until then",
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(

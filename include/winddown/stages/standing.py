@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from winddown.domain.authorization import Power
 from winddown.domain.plan import Act, Wave
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import PREPARATION, grace_ends_at, missing_approvals
+from winddown.stages.journey import PREPARATION, grace_ends_at, missing_approvals, waiting_clocks
 from winddown.stages.seal import unacknowledged
 
 
@@ -14,7 +14,7 @@ class Standing:
     """What a case waits for.
 
     Attributes:
-        waits_for: ``approvals``, ``receipts``, ``grace``, ``nothing`` (it could go on) or ``finished``.
+        waits_for: ``approvals``, ``receipts``, ``grace``, ``clocks``, ``nothing`` (it could go on) or ``finished``.
         plan_id: the open plan, or "".
         message: the same in words, for people.
     """
@@ -64,5 +64,8 @@ def _between_waves(deployment: Deployment, case_id: str) -> Standing:
     for wave in Wave:
         certified = deployment.control.plans(case_id, wave=wave, state="certified")
         if not certified and done.get((wave, "plan")) != "nothing to do":
-            return Standing(case_id, "nothing", "", f"wave {wave} can be planned once its clocks allow it")
+            waiting = waiting_clocks(deployment, case_id)
+            if waiting:
+                return Standing(case_id, "clocks", "", waiting)
+            return Standing(case_id, "nothing", "", f"wave {wave} can be planned")
     return Standing(case_id, "finished", "", "every wave is certified")

@@ -54,7 +54,7 @@ def test_a_worker_reads_and_cannot_write_what_people_say(engine_of: EngineOf, ta
     worker = engine_of(WORKER)
     assert_denied(worker, insert(table).values(**row))
     run(engine_of(API), insert(table).values(**row))
-    assert [tuple(found) for found in run(worker, select(table))] == [tuple(row[name] for name in table.c.keys())]
+    assert [tuple(found) for found in run(worker, select(table))] == [tuple(row[column.name] for column in table.c)]
     assert_denied(worker, update(table).values(person="wu"))
     assert_denied(worker, delete(table))
     assert len(run(worker, select(table))) == 1

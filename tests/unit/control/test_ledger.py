@@ -1,5 +1,6 @@
 """The ledger under many writers: contiguous, in commit order, and what was rolled back was never there."""
 
+import contextlib
 import json
 import multiprocessing
 import threading
@@ -38,12 +39,9 @@ def write(engine: Engine, writer: int, appends: int) -> None:
         body = {"writer": writer, "number": number}
         ledger.append("c-1", "classified", body, actor="winddown")
         if number % 4 == 0:
-            try:
-                with engine.begin() as connection:
-                    ledger.append_within(connection, "c-1", "decided", body, actor="winddown")
-                    raise ChangedMindError
-            except ChangedMindError:
-                pass
+            with contextlib.suppress(ChangedMindError), engine.begin() as connection:
+                ledger.append_within(connection, "c-1", "decided", body, actor="winddown")
+                raise ChangedMindError
 
 
 def write_elsewhere(url: str, writer: int, appends: int) -> None:

@@ -1,0 +1,223 @@
+"""Turns a wave's decisions into orders: which records, which act, which method, in which order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import pyarrow as pa
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision, Disposition
+from winddown.domain.disposition import WHOLE_OBJECT, personal_fields
+from winddown.domain.errors import Refused
+from winddown.domain.finding import Finding
+from winddown.domain.inventory import Collection, CollectionRef, Medium
+from winddown.domain.plan import Act, Method, Order, OrderId, Wave
+from winddown.stages.decide import Labelled
+from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import select
+
+BATCH_RECORDS = 5_000
+Levels = dict[CollectionRef, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An order before its keys are selected."""
+
+    found: Labelled
+    labels: tuple[str, ...]
+    act: Act
+    fields: tuple[str, ...] = ()
+    until: date | None = None
+    after_seal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The records of a draft that one method handles, and the seals that must be acknowledged first."""
+
+    draft: _Draft
+    records: pl.DataFrame
+    whole: bool
+    seals: tuple[OrderId, ...]
+
+
+def make_orders(
+    deployment: Deployment,
+    case: Case,
+    plan_id: str,
+    *,
+    wave: Wave,
+    labelled: Sequence[Labelled],
+    findings: tuple[Finding, ...],
+) -> tuple[tuple[Order, ...], list[Blocker]]:
+    """Return the orders of a wave, and a blocker for each collection that is due and cannot be done."""
+    drafts = [_drafts(case, wave, found, findings) for found in labelled]
+    return _orders(deployment, case, plan_id, drafts, _levels([found.collection for found in labelled]))
+
+
+def _orders(
+    deployment: Deployment, case: Case, plan_id: str, drafts: Sequence[tuple[_Draft, ...]], levels: Levels
+) -> tuple[tuple[Order, ...], list[Blocker]]:
+    """Turn each collection's chain of drafts into orders; a chain with a link that cannot be done is dropped whole."""
+    orders: list[Order] = []
+    blockers: list[Blocker] = []
+    for chain in drafts:
+        made: list[Order] = []
+        for draft, records, whole in (part for link in chain for part in _parts(link)):
+            order_id = OrderId(f"{plan_id}-{len(orders) + len(made) + 1:03d}")
+            seals = tuple(order.id for order in made if order.act is Act.SEAL) if draft.after_seal else ()
+            order = _order(deployment, case, order_id, _Part(draft, records, whole, seals), levels)
+            if isinstance(order, Blocker):
+                blockers.append(order)
+                made = []
+                break
+            made.append(order)
+        orders += made
+    return tuple(orders), blockers
+
+
+def _parts(draft: _Draft) -> list[tuple[_Draft, pl.DataFrame, bool]]:
+    """The records of a draft; of files, those that lose every row apart from those that keep some."""
+    records = draft.found.records
+    chosen = records.filter(pl.col("label").is_in(list(draft.labels)))
+    if draft.found.collection.medium is not Medium.ROW_FILES or draft.act is not Act.ERASE:
+        return [(draft, chosen, draft.found.collection.medium is Medium.OBJECTS)]
+    total = records.group_by("winddown_object").len("total")
+    counted = chosen.join(chosen.group_by("winddown_object").len("due"), on="winddown_object").join(
+        total, on="winddown_object"
+    )
+    whole = counted.filter(pl.col("due") == pl.col("total"))
+    partly = counted.filter(pl.col("due") < pl.col("total"))
+    return [(draft, part, is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
+
+
+def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ...]) -> tuple[_Draft, ...]:
+    """The chain of orders that a collection's decisions ask for in a wave."""
+    own = tuple(finding for finding in findings if finding.collection == found.collection.ref)
+    if wave is Wave.AT_ONCE:
+        due = [decision for decision in found.decisions if decision.at_once]
+        return tuple(_at_once_drafts(case, found, due, own))
+    keep = [
+        decision for decision in found.decisions if decision.disposition is Disposition.STORE_ONLY and decision.until
+    ]
+    erase = [decision.label for decision in found.decisions if decision.disposition is Disposition.ERASE]
+    vouchers = [decision for decision in keep if decision.needed_fields != (WHOLE_OBJECT,)]
+    drafts: list[_Draft] = []
+    in_place = [decision for decision in vouchers if decision.in_place]
+    if in_place:
+        fields = _unneeded(case, found.collection, own, needed=in_place[0].needed_fields)
+        drafts += (
+            [_Draft(found, tuple(decision.label for decision in in_place), Act.MINIMISE, fields)] if fields else []
+        )
+    by_year: dict[date, list[Decision]] = {}
+    for decision in vouchers:
+        if not decision.in_place and decision.until is not None:
+            by_year.setdefault(decision.until, []).append(decision)
+    for until, decisions in sorted(by_year.items()):
+        labels = tuple(decision.label for decision in decisions)
+        drafts.append(_Draft(found, labels, Act.SEAL, decisions[0].needed_fields, until=until))
+    sealed = tuple(decision.label for decisions in by_year.values() for decision in decisions)
+    if erase or sealed:
+        drafts.append(_Draft(found, (*erase, *sealed), Act.ERASE, after_seal=bool(sealed)))
+    return tuple(drafts)
+
+
+def _at_once_drafts(
+    case: Case, found: Labelled, due: Sequence[Decision], findings: tuple[Finding, ...]
+) -> list[_Draft]:
+    """Children's records: whole records go, but a row that vouchers still refer to, and vouchers, lose fields first."""
+    if not due:
+        return []
+    labels = tuple(decision.label for decision in due)
+    is_anchor = found.collection.ref == case.subjects.collection
+    vouchers = [decision for decision in due if decision.disposition is Disposition.STORE_ONLY]
+    if not is_anchor and not vouchers:
+        return [_Draft(found, labels, Act.ERASE)]
+    needed = vouchers[0].needed_fields if vouchers else ()
+    fields = _unneeded(case, found.collection, findings, needed=needed)
+    return [_Draft(found, labels, Act.MINIMISE, fields)] if fields else []
+
+
+def _unneeded(
+    case: Case, collection: Collection, findings: tuple[Finding, ...], *, needed: Sequence[str]
+) -> tuple[str, ...]:
+    """Personal fields that no duty needs; keys and links stay, because records are found by them."""
+    links = {name for key in collection.foreign_keys for name in key.fields}
+    kept = {*needed, *collection.key, *links, *_declared_links(case, collection.ref)}
+    return tuple(name for name in personal_fields(findings) if name not in kept)
+
+
+def _declared_links(case: Case, ref: CollectionRef) -> Iterator[str]:
+    """Fields that the case file ties records to persons by; a store's catalogue need not know them."""
+    entry = case.entry(ref)
+    if entry is not None and entry.subject is not None:
+        yield entry.subject.field
+    if ref == case.subjects.collection:
+        yield case.subjects.key
+    yield from (
+        found.subject.target for found in case.register if found.subject is not None and found.subject.via == ref
+    )
+
+
+def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, levels: Levels) -> Order | Blocker:
+    draft, collection = part.draft, part.draft.found.collection
+    store = deployment.systems(case).store(collection.ref.store)
+    method: Method | Blocker = Method.CUSTODIAN_ARCHIVE
+    if draft.act is not Act.SEAL:
+        method = store.method(collection, draft.act, whole=part.whole)
+    if isinstance(method, Blocker):
+        return method
+    located = part.records.select(store.locators(collection)).to_arrow()
+    keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
+    selection = select(deployment, case.id, order_id, keys)
+    return Order(
+        id=order_id,
+        collection=collection.ref,
+        label=", ".join(draft.labels),
+        act=draft.act,
+        method=method,
+        selection=selection,
+        level=levels.get(collection.ref, 0),
+        record_count_max=part.records.height,
+        fields=draft.fields,
+        requires=part.seals,
+        until=draft.until.isoformat() if draft.until else "",
+    )
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Polars hands out large strings; manifests use plain ones, so that digests do not depend on the reader."""
+    schema = pa.schema(
+        [
+            (
+                field.name,
+                pa.string()
+                if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
+                else field.type,
+            )
+            for field in table.schema
+        ]
+    )
+    return table.cast(schema)
+
+
+def _levels(collections: Sequence[Collection]) -> Levels:
+    """Children before parents: a table's level is above those of all tables that refer to it."""
+    parents = {found.ref: {key.target for key in found.foreign_keys} - {found.ref} for found in collections}
+    levels: Levels = dict.fromkeys(parents, 0)
+    for _ in range(len(levels)):
+        changed = False
+        for child, above in parents.items():
+            for parent in above & levels.keys():
+                if levels[parent] <= levels[child]:
+                    levels[parent], changed = levels[child] + 1, True
+        if not changed:
+            return levels
+    raise Refused(
+        "the foreign keys form a cycle, so no order of deletion is safe",
+        next_step="break the cycle, or declare the constraint deferrable and order the tables by hand",
+    )

@@ -1,0 +1,77 @@
+"""Before a plan is shown to anybody: rehearse it without effect, and keep probes for the search afterwards."""
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from winddown.domain.canonical import digest
+from winddown.domain.case import Case
+from winddown.domain.errors import Residual
+from winddown.domain.finding import Finding
+from winddown.domain.plan import Act, Plan
+from winddown.domain.receipt import Whereabouts
+from winddown.stages.decide import Labelled
+from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import batches, write_manifest
+
+_PROBES = 40
+_PROBE_KINDS = {"resident_id", "mobile", "email"}
+
+
+def dry_run(deployment: Deployment, case: Case, plan: Plan) -> None:
+    """Locate every batch: each must be live and whole now, or the plan would start with a surprise."""
+    systems = deployment.systems(case)
+    report: dict[str, int] = {}
+    for order in plan.orders:
+        for batch in batches(deployment, case.id, order):
+            if (
+                order.act is not Act.SEAL
+                and systems.store(order.collection.store).locate(order, batch) is not Whereabouts.LIVE
+            ):
+                raise Residual(
+                    f"dry run: order {order.id} batch {batch.index} is not live",
+                    next_step="check that the stores are frozen, then plan again",
+                )
+            report[order.id] = report.get(order.id, 0) + batch.records
+    deployment.control.put(case.id, "dry_run", plan.id, {"records": report, "digest": digest(report)})
+
+
+def write_probes(
+    deployment: Deployment, case: Case, plan: Plan, labelled: Sequence[Labelled], findings: tuple[Finding, ...]
+) -> None:
+    """Keep some values that must be gone afterwards, encrypted, for the search in raw bytes.
+
+    Taken from checksummed or unmistakable kinds of the customer list, of records that this wave erases or empties, and
+    of no record that stays.
+    """
+    anchor = next((found for found in labelled if found.collection.ref == case.subjects.collection), None)
+    due = {
+        label
+        for order in plan.orders
+        if order.collection == case.subjects.collection
+        for label in order.label.split(", ")
+    }
+    fields = [
+        finding.field
+        for finding in findings
+        if finding.collection == case.subjects.collection and finding.kind in _PROBE_KINDS
+    ]
+    values: set[str] = set()
+    if anchor is not None and due and fields:
+        store = deployment.systems(case).store(case.subjects.collection.store)
+        doomed = anchor.records.filter(pl.col("label").is_in(list(due))).get_column(case.subjects.key)
+        kept_values: set[str] = set()
+        candidates: dict[str, set[str]] = {}
+        keys = set(doomed.to_list())
+        for batch in store.read(anchor.collection, fields=fields):
+            for row in batch.to_pylist():
+                found = {row[name] for name in fields if row[name]}
+                if row[case.subjects.key] in keys:
+                    if len(candidates) < _PROBES:
+                        candidates[row[case.subjects.key]] = found
+                else:
+                    kept_values |= found
+        values = set().union(*candidates.values()) - kept_values if candidates else set()
+    table = pa.table({"value": pa.array(sorted(values), type=pa.string())})
+    write_manifest(deployment, case.id, f"probes-{plan.id}", table)

@@ -1,0 +1,292 @@
+"""A generated company on servers of its own, and what its people do; shared by the chaos and the integration tests.
+
+``company_case`` makes one company after the other on one pair of servers: the one before is dropped first.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg import conninfo
+
+from winddown.archive.content import content_digest
+from winddown.archive.custody import open_as_custodian
+from winddown.bootstrap import deploy
+from winddown.connections import FileConnections
+from winddown.control.door import Door
+from winddown.demo.bucket import BUCKET, connect
+from winddown.demo.company import DATABASE, generate
+from winddown.demo.compare import Comparison, compare, read_connections
+from winddown.demo.roles import grant
+from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, postgres_bin_dir
+from winddown.demo.truth import BACKUP_DIGESTS
+from winddown.domain.blocker import Blocker
+from winddown.domain.decision import Decision
+from winddown.domain.inventory import Inventory
+from winddown.runner import Halt, run
+from winddown.settings import Settings
+from winddown.stages.case_file import read_case_file
+from winddown.stages.check import Checks
+from winddown.stages.deployment import Deployment
+from winddown.stages.open import open_case
+from winddown.stages.seal import SealedArchive
+
+GRACE = 2  # seconds instead of the demonstration's 20, so that tests do not wait
+OWN_TABLES = """
+    SELECT schemaname || '.' || tablename FROM pg_tables
+    WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname NOT IN ('information_schema', 'winddown_quarantine')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The company's database server and its object service."""
+
+    postgres: EmbeddedPostgres
+    files: EmbeddedS3
+
+    def empty(self) -> None:
+        """Drop what the last company left."""
+        with psycopg.connect(self.postgres.admin_url(), autocommit=True) as server:
+            named = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
+            for (name,) in server.execute(named).fetchall():
+                server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+        reset = urllib.request.Request(f"{self.files.address().endpoint_url}/moto-api/reset", method="POST")
+        urllib.request.urlopen(reset, timeout=10).close()
+
+
+class CompanyCase:
+    """One company and its case, driven by the plain runner; every step begins with a deployment of its own."""
+
+    def __init__(self, directory: Path, servers: Servers) -> None:
+        self.directory = directory
+        self.servers = servers
+        self.workspace = directory / "winddown"
+        self.case_id = "huadong-2026"
+
+    # -- the case --------------------------------------------------------------------------------------------------
+
+    def deploy(self) -> Deployment:
+        settings = Settings(f"sqlite:///{self.workspace / 'control.sqlite'}", self.workspace, None, "")
+        return deploy(FileConnections(self.directory / "connections.json"), settings=settings)
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Rewrite the case file."""
+        path = self.directory / "case.yaml"
+        raw = yaml.safe_load(path.read_text("utf-8"))
+        change(raw)
+        path.write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
+
+    def edit_connection(self, name: str, change: Callable[[dict[str, str]], None]) -> None:
+        """Rewrite one connection."""
+        path = self.directory / "connections.json"
+        found = json.loads(path.read_text())
+        change(found[name])
+        path.write_text(json.dumps(found))
+
+    def open(self) -> str:
+        return open_case(self.deploy(), read_case_file(self.directory / "case.yaml"), requested_by="operator")
+
+    def run(self) -> Halt:
+        """Open or continue the case, and carry it on as far as it may go."""
+        current = self.deploy()
+        opened = open_case(current, read_case_file(self.directory / "case.yaml"), requested_by="operator")
+        return run(current, opened)
+
+    def act(self, halt: Halt) -> None:
+        """Do what the case waits for: approve, acknowledge, or wait for the end of grace."""
+        current = self.deploy()
+        case = current.case(self.case_id)
+        door = Door(current.control.engine, ledger=current.ledger, clock=current.clock)
+        if halt.reason == "approvals":
+            for person in case.approvers:
+                digest = current.control.plan(halt.plan_id).digest
+                door.approve(case, halt.plan_id, plan_digest=digest, person_id=person, door="api_session")
+        elif halt.reason == "receipts":
+            key = (self.directory / "custodian" / "custodian.key").read_bytes()
+            for name in current.control.names(self.case_id, "archive"):
+                if not name.startswith(f"{halt.plan_id}/"):
+                    continue
+                sealed = current.control.require(self.case_id, "archive", name, type_=SealedArchive)
+                path = current.folder(self.case_id, "archives") / sealed.file
+                _, table = open_as_custodian(path, private_key_pem=key)
+                door.acknowledge(
+                    case,
+                    halt.plan_id,
+                    sealed.order_id,
+                    archive_digest=sealed.archive_sha256,
+                    content_digest=content_digest(table.to_batches()),
+                    person_id=case.custodian.person,
+                )
+        elif halt.reason == "grace":
+            time.sleep(GRACE + 0.2)
+        else:
+            raise AssertionError(f"nobody can do anything about {halt.reason}: {halt.message}")
+
+    def run_until(self, reason: str, *, wave: str = "") -> Halt:
+        """Run and act until the case halts for this reason, under a plan of this wave if one is named."""
+        while True:
+            halt = self.run()
+            if halt.reason == reason and wave in halt.plan_id:
+                return halt
+            self.act(halt)
+
+    # -- what the product says -------------------------------------------------------------------------------------
+
+    def blockers(self) -> dict[tuple[str, str], Blocker]:
+        """All blockers of inventory, checks and planned waves, by code and subject."""
+        control = self.deploy().control
+        first: Inventory = control.require(self.case_id, "inventory", "first", type_=Inventory)
+        found = list(first.blockers)
+        checks = control.get(self.case_id, "checks", "before", type_=Checks)
+        found += checks.blockers if checks is not None else ()
+        for name in control.names(self.case_id, "blockers"):
+            found += control.require(self.case_id, "blockers", name, type_=tuple[Blocker, ...])
+        return {(blocker.code, blocker.subject): blocker for blocker in found}
+
+    def decisions(self, collection: str) -> list[Decision]:
+        """The first decisions about one collection."""
+        found: tuple[Decision, ...] = self.deploy().control.require(
+            self.case_id, "decisions", "first", type_=tuple[Decision, ...]
+        )
+        return [decision for decision in found if str(decision.collection) == collection]
+
+    def planned(self, halt: Halt) -> set[str]:
+        """Collections of which a plan destroys or empties anything."""
+        plan = self.deploy().control.plan(halt.plan_id)
+        return {str(order.collection) for order in plan.orders if order.act != "seal"}
+
+    # -- the stores, by plain drivers ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def database(self, name: str = DATABASE) -> Iterator[psycopg.Connection]:
+        """The superuser's session in the company's database."""
+        url = conninfo.make_conninfo(self.servers.postgres.admin_url(), dbname=name)
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as the shop's owner; new tables become readable as the old ones are."""
+        with self.database() as connection:
+            connection.execute(b"SET ROLE shop_owner")
+            for statement in statements:
+                connection.execute(statement.encode())
+            connection.execute(b"RESET ROLE")
+            grant(connection)
+
+    def number(self, query: str) -> int:
+        """The one number that a query returns."""
+        with self.database() as connection:
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    @contextlib.contextmanager
+    def bucket(self) -> Iterator[Any]:
+        """A client of the object service."""
+        with contextlib.closing(connect(self.servers.files.address())) as client:
+            yield client
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write one object."""
+        with self.bucket() as client:
+            client.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        """Read one object's current version."""
+        with self.bucket() as client:
+            return bytes(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys of the live objects under a prefix."""
+        with self.bucket() as client:
+            found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in found]
+
+    def state(self) -> dict[str, str]:
+        """A digest of every table and of every folder with all its versions: equal means untouched."""
+        found = {}
+        with self.database() as connection:
+            for (name,) in connection.execute(OWN_TABLES.encode()).fetchall():
+                query = f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t"
+                row = connection.execute(query.encode()).fetchone()
+                found[f"shop_db:{name}"] = str(row[0]) if row else ""
+        folders: dict[str, list[str]] = {}
+        with self.bucket() as client:
+            for page in client.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
+                for entry in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+                    line = f"{entry['Key']} {entry['VersionId']} {entry.get('ETag')} {entry['IsLatest']}"
+                    folders.setdefault(entry["Key"].rpartition("/")[0], []).append(line)
+        for folder, lines in folders.items():
+            found[f"shop_files:{folder}"] = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+        return found
+
+    def compare(self, *, after: str = "all") -> Comparison:
+        """Compare both stores with the truth."""
+        return compare(self.directory, read_connections(self.directory), after=after)
+
+    def back_up(self, database: str = DATABASE) -> None:
+        """Replace the backup by a dump of a database as it is now; the truth learns its digest."""
+        parameters = conninfo.conninfo_to_dict(self.servers.postgres.admin_url())
+        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+        environment = {**os.environ, **{names[key]: str(parameters[key]) for key in names}}
+        command = [str(postgres_bin_dir() / "pg_dump"), "--format=custom", database]
+        self.replace_backup(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
+
+    def replace_backup(self, content: bytes) -> None:
+        """Put other bytes in the backup's place, as its only version."""
+        path = self.directory / BACKUP_DIGESTS
+        (key,) = json.loads(path.read_text())
+        with self.bucket() as client:
+            versions = client.list_object_versions(Bucket=BUCKET, Prefix=key)["Versions"]
+            for version in versions:
+                client.delete_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"])
+            client.put_object(Bucket=BUCKET, Key=key, Body=content)
+        path.write_text(json.dumps({key: hashlib.sha256(content).hexdigest()}))
+
+
+@pytest.fixture(scope="session")
+def company_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    found = Servers(
+        EmbeddedPostgres(tmp_path_factory.mktemp("company-postgres") / "data"),
+        EmbeddedS3(tmp_path_factory.mktemp("company-s3")),
+    )
+    try:
+        found.postgres.start()
+        found.files.start()
+        yield found
+    finally:
+        found.files.stop()
+        found.postgres.stop()
+
+
+@pytest.fixture
+def company_case(company_servers: Servers, tmp_path: Path) -> Callable[..., CompanyCase]:
+    """Make a company with a case in a folder of this test; only the last one made has its stores."""
+
+    def make(*, customers: int = 60, seed: int = 7, name: str = "case") -> CompanyCase:
+        company_servers.empty()
+        directory = tmp_path / name
+        generate(
+            customers=customers,
+            seed=seed,
+            postgres_admin_url=company_servers.postgres.admin_url(),
+            s3=company_servers.files.address(),
+            directory=directory,
+        )
+        made = CompanyCase(directory, company_servers)
+        made.edit(lambda raw: raw["grace"].update(duration=f"PT{GRACE}S"))
+        return made
+
+    return make

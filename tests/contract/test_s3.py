@@ -1,0 +1,221 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from winddown.demo.bucket import connect
+from winddown.demo.servers import S3Address
+from winddown.domain.authorization import Power
+from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Refused, Residual, Transient
+from winddown.domain.plan import Act, Method
+from winddown.domain.receipt import Whereabouts
+from winddown.ports import SupportsContent, SupportsFreeze, SupportsSanitise, ability
+
+from .ability_suites import FreezeSuite, SanitiseSuite
+from .desk import Desk
+from .s3_services import Incomplete, Interrupted, Privileged
+from .s3_subject import FOLDER, BucketSubject, CsvFiles, JsonFiles, ParquetFiles, WholeObjects
+from .subject import Work, names_of, read_all, work
+from .suite import AuthorizationSuite, EffectSuite, ReadingSuite, StoreSuite
+
+QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
+
+
+@pytest.fixture(scope="session")
+def client(s3_address: S3Address) -> Iterator[Any]:
+    found = connect(s3_address)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator[BucketSubject]:
+    found: BucketSubject = request.param(client, desk)
+    yield found
+    found.bucket.remove()
+
+
+@pytest.mark.parametrize("subject", [ParquetFiles, CsvFiles, JsonFiles], indirect=True)
+class TestRowsInObjects(ReadingSuite, EffectSuite):
+    pass
+
+
+@pytest.mark.parametrize("subject", [ParquetFiles], indirect=True)
+class TestRowsInObjectsAreGuarded(AuthorizationSuite):
+    """One door for all formats, so one format stands for them."""
+
+
+@pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
+class TestWholeObjects(StoreSuite, SanitiseSuite):
+    pass
+
+
+@pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
+class TestFreeze(FreezeSuite):
+    @pytest.fixture(autouse=True)
+    def a_service_that_tells_users_apart(self, subject: BucketSubject) -> None:
+        subject.acting = Privileged(subject.acting)
+
+
+@pytest.mark.parametrize("subject", [WholeObjects, CsvFiles, ParquetFiles], indirect=True)
+class TestHistories:
+    """What only a service with versions can get wrong."""
+
+    def test_restore_leaves_exactly_the_history_that_was(self, subject: BucketSubject) -> None:
+        planned, history = work(subject), subject.bucket.history()
+        planned.act_all(QUARANTINE)
+        quarantined = subject.bucket.history()
+        assert {found[:3] for found in history} < {found[:3] for found in quarantined}
+        planned.act_all(QUARANTINE)
+        assert subject.bucket.history() == quarantined, "a repeat adds no version and no marker"
+        planned.act_all(RESTORE)
+        assert subject.bucket.history() == history
+
+    def test_only_objects_of_the_batch_get_a_new_version(self, subject: BucketSubject) -> None:
+        planned, latest = work(subject, size=1), subject.bucket.latest()
+        planned.act(QUARANTINE)
+        touched = {key["object"] for key in planned.batches[0].keys.to_pylist()}
+        assert {key for key, version in subject.bucket.latest().items() if latest[key] != version} == touched
+
+    def test_purge_deletes_every_earlier_version_and_nothing_of_others(self, subject: BucketSubject) -> None:
+        planned, history = work(subject), subject.bucket.history()
+        touched = {key["object"] for key in planned.batches[0].keys.to_pylist()}
+        planned.act(QUARANTINE)
+        planned.act(PURGE)
+        after = subject.bucket.history()
+        assert not {found[1] for found in history if found[0] in touched} & {found[1] for found in after}
+        assert {found for found in after if found[0] not in touched} == {
+            found for found in history if found[0] not in touched
+        }
+
+    def test_a_writer_that_comes_in_between_wins(self, subject: BucketSubject) -> None:
+        planned, history = work(subject), subject.bucket.history()
+        key = planned.batches[0].keys.to_pylist()[0]["object"]
+        changed = subject.original(key, without=min(planned.names[0]))
+        subject.acting = Interrupted(subject.acting, lambda: subject.bucket.put(key, changed))
+        with pytest.raises(Refused, match="changed after the plan"):
+            planned.act(QUARANTINE)
+        assert subject.bucket.live()[key] == changed
+        assert {found[:3] for found in history} < {found[:3] for found in subject.bucket.history()}
+        assert len(subject.bucket.history()) == len(history) + 1, "nothing of ours stays on top of the writer's"
+
+    def test_an_interrupted_purge_shows_nothing_again_and_can_be_finished(self, subject: BucketSubject) -> None:
+        planned, real = work(subject, size=1), subject.acting
+        planned.act(QUARANTINE)
+        live = subject.bucket.live()
+        subject.acting = Incomplete(real, deletes=1, says="nothing")
+        with pytest.raises(Transient):
+            planned.act(PURGE)
+        assert subject.bucket.live() == live
+        assert where(planned) is Whereabouts.MIXED
+        subject.acting = real
+        with pytest.raises(Residual):
+            planned.act(RESTORE)
+        assert subject.bucket.live() == live, "half-purged objects are not shown again"
+        planned.act(PURGE)
+        assert (where(planned), planned.remaining(), planned.leftovers()) == (Whereabouts.GONE, 0, 0)
+
+    @pytest.mark.parametrize("says", ["done", "error"])
+    def test_a_service_that_keeps_an_old_version_is_found_out(self, subject: BucketSubject, says: str) -> None:
+        planned = work(subject)
+        planned.act(QUARANTINE)
+        subject.acting = Incomplete(subject.acting, deletes=-1, says=says)
+        with pytest.raises(Residual):
+            planned.act(PURGE)
+        assert planned.leftovers() == 1
+        assert where(planned) is Whereabouts.MIXED
+
+
+@pytest.mark.parametrize("subject", [CsvFiles, JsonFiles, ParquetFiles], indirect=True)
+def test_a_file_that_loses_every_row_goes_whole(subject: BucketSubject) -> None:
+    names = [name for name in names_of(subject, read_all(subject)) if subject.key_of(name) == subject.keys()[0]]
+    planned, content = work(subject, chosen=names, whole=True), subject.content()
+    assert planned.order.method is Method.DELETE_MARKER
+    planned.act(QUARANTINE)
+    assert subject.keys()[0] not in subject.bucket.live()
+    assert (planned.remaining(), planned.batches[0].records) == (0, 5)
+    planned.act(RESTORE)
+    assert subject.content() == content
+    planned.act(QUARANTINE)
+    planned.act(PURGE)
+    assert where(planned) is Whereabouts.GONE
+    assert {key for key, *_ in subject.bucket.history()} == set(subject.keys()[1:])
+
+
+@pytest.mark.parametrize("subject", [CsvFiles], indirect=True)
+class TestDiscovery:
+    def test_what_is_not_understood_is_a_blocker(self, subject: BucketSubject) -> None:
+        subject.bucket.put("empty/a.csv", b"")
+        subject.bucket.put("strange/a.bin", b"\x00\x01\x02")
+        subject.bucket.put("broken/a.csv", b'id,name\n1,5" pipe\n2,x\n3,y\n')
+        subject.bucket.put("torn/a.parquet", b"PAR1" + b"x" * 100 + b"PAR1")
+        found = subject.store.discover()
+        assert {(blocker.code, blocker.subject.partition(":")[2]) for blocker in found.blockers} == {
+            ("zero-byte-object", "empty"),
+            ("unknown-format", "strange"),
+            ("unreadable-file", "broken"),
+            ("unreadable-file", "torn"),
+        }
+        assert [collection.ref for collection in found.collections] == [subject.ref]
+
+    def test_formats_in_one_folder_are_collections_of_their_own(self, subject: BucketSubject) -> None:
+        subject.bucket.put(f"{FOLDER}/scan", b"%PDF-1.7")
+        found = {collection.ref.name: collection for collection in subject.store.discover().collections}
+        assert {name: collection.record_count for name, collection in found.items()} == {
+            f"{FOLDER}#csv": 13,
+            f"{FOLDER}#opaque": 1,
+        }
+        read = [row for batch in subject.store.read(found[f"{FOLDER}#opaque"]) for row in batch.to_pylist()]
+        assert [row["winddown_object"] for row in read] == [f"{FOLDER}/scan"]
+
+    def test_a_bucket_without_versions_blocks_the_store(self, subject: BucketSubject) -> None:
+        subject.bucket.client.put_bucket_versioning(
+            Bucket=subject.bucket.name, VersioningConfiguration={"Status": "Suspended"}
+        )
+        assert [blocker.code for blocker in subject.store.discover().blockers] == ["unversioned-bucket"]
+
+    def test_fields_in_objects_are_not_minimised(self, subject: BucketSubject) -> None:
+        assert isinstance(subject.store.method(subject.collection, Act.MINIMISE, whole=False), Blocker)
+
+
+@pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
+class TestBucket:
+    def test_the_policy_comes_back_word_for_word(self, subject: BucketSubject) -> None:
+        statement = {"Sid": "theirs", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
+        before = {"Version": "2008-10-17", "Id": "shop", "Statement": [statement]}
+        subject.bucket.client.put_bucket_policy(Bucket=subject.bucket.name, Policy=json.dumps(before))
+        subject.acting = Privileged(subject.acting)
+        FreezeSuite().test_thaw_gives_back_exactly_what_freeze_took(subject)
+        assert subject.bucket.policy() == before
+
+    def test_a_service_that_would_lock_us_out_is_not_frozen(self, subject: BucketSubject) -> None:
+        store, history = ability(subject.store, SupportsFreeze), subject.bucket.history()
+        assert store is not None
+        remembered = store.remember_writers([subject.ref], None)
+        receipt = store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+        assert receipt.records == 0
+        assert subject.bucket.policy() is None
+        assert subject.bucket.history() == history, "no probe is left behind"
+
+    def test_content_is_the_newest_object_in_pieces(self, subject: BucketSubject) -> None:
+        store = ability(subject.store, SupportsContent)
+        assert store is not None
+        assert b"".join(store.content(subject.collection)) == subject.original(max(subject.keys()))
+
+    def test_sanitise_aborts_uploads_of_the_folder_alone(self, subject: BucketSubject) -> None:
+        client, bucket = subject.bucket.client, subject.bucket.name
+        for key in (f"{FOLDER}/half", "elsewhere/half"):
+            client.create_multipart_upload(Bucket=bucket, Key=key)
+        store = ability(subject.store, SupportsSanitise)
+        assert store is not None
+        receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+        assert dict(receipt.details)["multipart_uploads_aborted"] == "1"
+        left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+        assert [upload["Key"] for upload in left] == ["elsewhere/half"]
+        client.abort_multipart_upload(Bucket=bucket, Key=left[0]["Key"], UploadId=left[0]["UploadId"])
+
+
+def where(planned: Work) -> Whereabouts:
+    return planned.subject.store.locate(planned.order, planned.batches[0])
