@@ -12,6 +12,8 @@ folder="${1:-secrets}"
 umask 077
 mkdir -p "$folder"
 chmod 0700 "$folder"
+# The folder keeps itself out of the repository that it lies in.
+echo "*" >"$folder/.gitignore"
 
 for name in postgres_password airflow_database_password control_owner_password control_api_password \
     control_worker_password redis_password jwt_secret log_secret; do

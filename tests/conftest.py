@@ -5,15 +5,16 @@
 
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -62,8 +63,10 @@ class Servers:
             named = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
             for (name,) in server.execute(named).fetchall():
                 server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-        reset = urllib.request.Request(f"{self.files.address().endpoint_url}/moto-api/reset", method="POST")
-        urllib.request.urlopen(reset, timeout=10).close()
+        address = urlsplit(self.files.address().endpoint_url)
+        with contextlib.closing(http.client.HTTPConnection(address.netloc, timeout=10)) as service:
+            service.request("POST", "/moto-api/reset")
+            assert service.getresponse().status == http.HTTPStatus.OK
 
 
 class CompanyCase:

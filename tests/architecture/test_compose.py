@@ -110,7 +110,7 @@ def test_every_mounted_secret_is_declared_and_made_or_described(tmp_path: Path) 
     used = set().union(*(secrets_of(name) for name in SERVICES))
     assert used == set(COMPOSE["secrets"])
     subprocess.run(["sh", ROOT / "docker/make-secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
-    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").glob("[!.]*")}
     assert len(set(made.values())) == len(made)
     assert all(len(text.strip()) >= 44 for text in made.values())
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0

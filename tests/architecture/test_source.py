@@ -1,4 +1,4 @@
-"""What import-linter cannot say of the source: who reads the environment, how long modules are, what they are called."""
+"""What import-linter cannot say of the source: who reads the environment, how long and how named modules are."""
 
 import ast
 import subprocess

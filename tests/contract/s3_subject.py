@@ -127,7 +127,6 @@ class WholeObjects(BucketSubject):
     """Three documents, each a record; one's key is the start of another's."""
 
     name_columns = ("winddown_object",)
-    has_fields = False
 
     def keys(self) -> list[str]:
         return [f"{FOLDER}/{name}" for name in ("合同.pdf", "合同.pdf.2", "b.pdf", "c.pdf", "d.pdf")]
@@ -164,10 +163,9 @@ class File:
 
 
 class RowFiles(BucketSubject):
-    """Rows inside files; after the purge of rows, only raw bytes tell of a copy that comes back."""
+    """Rows inside files."""
 
     name_fields = name_columns = ("id",)
-    is_seen_after_purge = False
 
     def located(self, batch: Batch) -> list[tuple[object, ...]]:
         return [(key["object"], key["version"], row) for key in batch.keys.to_pylist() for row in key["rows"]]

@@ -29,9 +29,7 @@ class Subject(ABC):
     name_fields: tuple[str, ...] = ()
     name_columns: tuple[str, ...] = ()
     minimise_fields: tuple[str, ...] = ()
-    has_fields = True
     marks_survive_restore = False
-    is_seen_after_purge = True
 
     @abstractmethod
     def content(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ from winddown.stores.memory import MemoryStore, MemoryTable, Row
 
 from .ability_suites import FreezableSubject, FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
-from .suite import StoreSuite
+from .suite import FieldSuite, ReturnSuite, StoreSuite
 
 ROWS: list[Row] = [
     {"区": "华东", "no": "0", "name": "欧阳娜娜", "phone": None},
@@ -77,5 +77,5 @@ def subject(desk: Desk) -> MemorySubject:
     return MemorySubject(desk)
 
 
-class TestMemory(StoreSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestMemory(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
     pass

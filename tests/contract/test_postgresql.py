@@ -8,7 +8,7 @@ from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
 from .postgresql_subject import BYTES_KEY, COMPOSITE, Database, PostgresSubject
 from .subject import work
-from .suite import StoreSuite
+from .suite import FieldSuite, ReturnSuite, StoreSuite
 
 
 @pytest.fixture(params=[COMPOSITE, BYTES_KEY], ids=["composite_key", "bytes_key"])
@@ -18,7 +18,7 @@ def subject(request: pytest.FixtureRequest, database: Database, desk: Desk) -> I
     found.drop()
 
 
-class TestPostgres(StoreSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
     pass
 
 

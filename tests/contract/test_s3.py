@@ -18,7 +18,7 @@ from .desk import Desk
 from .s3_services import Incomplete, Interrupted, Privileged
 from .s3_subject import FOLDER, BucketSubject, CsvFiles, JsonFiles, ParquetFiles, WholeObjects
 from .subject import Work, names_of, read_all, work
-from .suite import AuthorizationSuite, EffectSuite, ReadingSuite, StoreSuite
+from .suite import AuthorizationSuite, EffectSuite, FieldSuite, ReadingSuite, ReturnSuite, StoreSuite
 
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
 
@@ -38,7 +38,7 @@ def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator
 
 
 @pytest.mark.parametrize("subject", [ParquetFiles, CsvFiles, JsonFiles], indirect=True)
-class TestRowsInObjects(ReadingSuite, EffectSuite):
+class TestRowsInObjects(ReadingSuite, FieldSuite, EffectSuite):
     pass
 
 
@@ -48,7 +48,7 @@ class TestRowsInObjectsAreGuarded(AuthorizationSuite):
 
 
 @pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
-class TestWholeObjects(StoreSuite, SanitiseSuite):
+class TestWholeObjects(StoreSuite, ReturnSuite, SanitiseSuite):
     pass
 
 

@@ -12,6 +12,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, RegisterEntry
 from winddown.domain.decision import Decision, Disposition, Reason
 from winddown.domain.finding import Finding, Status
+from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, Medium
 from winddown.domain.label import Label, RecordClass
 from winddown.domain.rule import NOT_STATED, Override, Rule, RuleKind, RulePack
@@ -33,6 +34,7 @@ class Facts:
     blockers: tuple[Blocker, ...]
     pack: RulePack
     as_of: date
+    holds: tuple[LegalHold, ...] = ()
 
 
 def decide(facts: Facts, label: Label, count: int) -> Decision:
@@ -60,10 +62,14 @@ def personal_fields(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 def _held(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
     rule = facts.pack.rule("HOLD-PRECEDENCE")
+    holds = ", ".join(f"{hold.id} ({hold.ground}, next review on {hold.review_on})" for hold in facts.holds)
+    suffix = f"; in force: {holds}" if holds else ""
     if label.record_class is RecordClass.HELD:
-        return (_reason(rule, "the record's person is under a legal hold; it stays with every field"),)
+        return (_reason(rule, f"the record's person is under a legal hold; it stays with every field{suffix}"),)
     if label.record_class is RecordClass.HELD_WHOLE:
-        return (_reason(rule, "the record cannot be tied to a person, so a hold in force covers all of these"),)
+        return (
+            _reason(rule, f"the record cannot be tied to a person, so a hold in force covers all of these{suffix}"),
+        )
     return None
 
 

@@ -43,6 +43,7 @@ def label_and_decide(
     """
     index = build_index(deployment, case, inventory)
     as_of = today(deployment)
+    holds = deployment.control.holds(case.id)
     labelled = []
     for collection in inventory.collections:
         records = label_records(deployment, case, inventory, index, collection)
@@ -54,6 +55,7 @@ def label_and_decide(
             blockers=inventory.blockers_of(collection.ref),
             pack=deployment.pack,
             as_of=as_of,
+            holds=holds,
         )
         counts = records.group_by("label").len().sort("label")
         decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())

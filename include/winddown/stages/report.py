@@ -45,8 +45,13 @@ class Report:
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
-    """Write certificates, schedule and bundle of everything certified so far; each call writes them anew."""
+    """Write certificates, schedule and bundle of everything certified so far; each call writes them anew.
+
+    What killed writers left half-written in the case's folders is removed.
+    """
     folder = deployment.folder(case_id, "evidence")
+    for path in deployment.folder(case_id).glob("*/.*"):
+        path.unlink(missing_ok=True)
     deployment.ledger.append(case_id, "report_issued", {"entries": deployment.ledger.size(case_id)}, actor="winddown")
     documents = _certificates(deployment, case_id)
     plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]

@@ -40,8 +40,8 @@ def standing(deployment: Deployment, case_id: str) -> Standing:
     if missing:
         return Standing(case_id, "approvals", plan_id, missing)
     sealed = {name.partition("/")[2] for name in deployment.control.names(case_id, "archive")}
-    waiting = [order for order in unacknowledged(deployment, plan_id) if order in sealed]
-    if waiting:
+    waiting = unacknowledged(deployment, plan_id)
+    if waiting and set(waiting) <= sealed:
         return Standing(case_id, "receipts", plan_id, f"the custodian's receipt for {len(waiting)} archives")
     plan = deployment.control.plan(plan_id)
     wanted = sum(len(order.selection.batch_digests) for order in plan.orders if order.act is not Act.SEAL)

@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from winddown.bootstrap import deploy
 from winddown.control.door import Door
-from winddown.domain.errors import Refused
 from winddown.stages.deployment import Deployment
+from winddown.web import words
 from winddown.web.auth import current_person, require_same_origin
+from winddown.web.cases import case_view, cases_view, known_case
+from winddown.web.errors import add_errors, not_found
+from winddown.web.evidence import evidence_file
 from winddown.web.forms import ApprovalForm, ReceiptForm
-from winddown.web.views import case_view, cases_view, plan_view
+from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
+from winddown.web.plans import known_plan, plan_view
 
-_EVIDENCE = {".html", ".json", ".xlsx", ".zip", ".pub"}
+_STYLE = Path(__file__).parent / "static" / "winddown.css"
 
 
 class _NoConnections:
@@ -38,20 +42,31 @@ def create_app(
 ) -> FastAPI:
     """Build the app; ``person`` is the dependency that authenticates and returns the user's id."""
     app = FastAPI(title="winddown", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(person)])
-    environment = Environment(loader=PackageLoader("winddown.web"), autoescape=True, undefined=StrictUndefined)
-    pages = Jinja2Templates(env=environment)
-    _add_errors(app)
+    pages = Jinja2Templates(env=_environment())
+    app.add_middleware(SecurityHeaders)
+    add_errors(app, pages, _root)
     _add_pages(app, pages, deployment, person)
     _add_api(app, deployment, person)
     return app
 
 
-def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(Refused)
-    async def refused(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Refused)  # noqa: S101 - registered for this class
-        body = {"refused": error.message, "rule": error.rule, "next_step": error.next_step}
-        return JSONResponse(body, status_code=409)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("winddown.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"word": words.word, "label_word": words.label_word, "duration": words.duration}
+    environment.filters |= {"count": words.count, "moment": words.moment, "utc": words.utc}
+    return environment
+
+
+def _root(request: Request) -> str:
+    """The relative way from a page to the application's root: links work under whatever prefix it is mounted."""
+    path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
+    return "../" * (path.count("/") - 1) or "./"
 
 
 def _add_pages(
@@ -59,17 +74,20 @@ def _add_pages(
 ) -> None:
     who_asks = Annotated[str, Depends(person)]
 
+    def page(request: Request, template: str, **values: Any) -> Any:
+        return pages.TemplateResponse(request, template, {"root": _root(request), **values})
+
     @app.get("/", response_class=HTMLResponse)
     def cases(request: Request) -> Any:
-        return pages.TemplateResponse(request, "cases.html", {"cases": cases_view(deployment())})
+        return page(request, "cases.html", cases=cases_view(deployment()))
 
     @app.get("/cases/{case_id}", response_class=HTMLResponse)
     def case(request: Request, case_id: str) -> Any:
-        return pages.TemplateResponse(request, "case.html", {"case": case_view(deployment(), case_id)})
+        return page(request, "case.html", case=case_view(deployment(), case_id))
 
     @app.get("/plans/{plan_id}", response_class=HTMLResponse)
     def plan(request: Request, plan_id: str, who: who_asks) -> Any:
-        return pages.TemplateResponse(request, "plan.html", {"plan": plan_view(deployment(), plan_id, who)})
+        return page(request, "plan.html", plan=plan_view(deployment(), plan_id, who))
 
     @app.post("/plans/{plan_id}/approve", dependencies=[Depends(require_same_origin)])
     async def approve(request: Request, plan_id: str, who: who_asks) -> Any:
@@ -80,12 +98,16 @@ def _add_pages(
     @app.get("/cases/{case_id}/evidence/{name}")
     def evidence(case_id: str, name: str) -> Any:
         current = deployment()
-        current.case(case_id)
-        folder = current.folder(case_id, "evidence")
-        path = (folder / name).resolve()
-        if path.parent != folder.resolve() or path.suffix not in _EVIDENCE or not path.is_file():
-            raise Refused("there is no evidence of that name")
-        return FileResponse(Path(path))
+        known_case(current, case_id)
+        path = evidence_file(current, case_id, name)
+        headers = {"Content-Security-Policy": DOCUMENT_POLICY} if path.suffix == ".html" else None
+        # A page is shown, everything else is saved.
+        shown = "inline" if path.suffix == ".html" else "attachment"
+        return FileResponse(path, filename=path.name, content_disposition_type=shown, headers=headers)
+
+    @app.get("/static/winddown.css")
+    def style() -> Any:
+        return FileResponse(_STYLE, media_type="text/css")
 
 
 def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callable[..., Any]) -> None:
@@ -110,9 +132,11 @@ def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callabl
     @app.post("/api/plans/{plan_id}/receipts", status_code=201, dependencies=[Depends(require_same_origin)])
     def add_receipt(plan_id: str, form: ReceiptForm, who: who_asks) -> Any:
         current = deployment()
-        case = current.case(current.control.plan(plan_id).case)
+        plan = known_plan(current, plan_id)
+        if form.order_id not in {order.id for order in plan.orders}:
+            raise not_found("order")
         _door(current).acknowledge(
-            case,
+            current.case(plan.case),
             plan_id,
             form.order_id,
             archive_digest=form.archive_sha256,
@@ -123,7 +147,7 @@ def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callabl
 
 
 def _approve(current: Deployment, plan_id: str, plan_digest: str, who: str) -> dict[str, str]:
-    case = current.case(current.control.plan(plan_id).case)
+    case = current.case(known_plan(current, plan_id).case)
     given = _door(current).approve(case, plan_id, plan_digest=plan_digest, person_id=who, door="api_session")
     return {"plan_id": plan_id, "plan_digest": given.plan_digest, "person": given.person, "role": given.role}
 

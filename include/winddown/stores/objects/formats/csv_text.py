@@ -49,7 +49,7 @@ def _rows(content: bytes, records: list[bytes]) -> list[list[str]]:
     lines = [raw.decode(encoding) for raw in records]
     lines[0] = lines[0].removeprefix("\ufeff")
     try:
-        rows = list(csv.reader(lines, delimiter=_delimiter(lines[0])))
+        rows = list(csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True))
     except csv.Error:
         rows = []
     if len(rows) != len(records):
@@ -64,7 +64,7 @@ def _records(content: bytes) -> list[bytes]:
     for line in content.splitlines(keepends=True):
         pending += line
         if pending.count(b'"') % 2 == 0:
-            if pending.strip() or not records:
+            if pending.strip(b"\r\n") or not records:
                 records.append(pending)
             else:
                 records[-1] += pending

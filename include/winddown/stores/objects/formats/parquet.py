@@ -1,7 +1,7 @@
 """Apache Parquet: columns in row groups, magic ``PAR1`` at both ends (https://parquet.apache.org/docs/file-format/).
 
 A removed value must leave no copy in dictionary pages, statistics or page indexes. Arrow's ``filter`` keeps unused
-dictionary values, so dictionary columns are decoded before they are written again. Kept: schema, key-value metadata,
+dictionary values, so dictionary columns, nested ones included, are encoded anew. Kept: schema, key-value metadata,
 codec and row-group size of each row group, sorting columns, INT96 timestamps. Not kept: exact page boundaries,
 encryption; an encrypted file fails to open and becomes a blocker.
 """
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.formats.text import as_text
 
 ID = "parquet"
@@ -27,8 +28,10 @@ def recognise(head: bytes, tail: bytes) -> bool:
 def read(content: bytes) -> Iterator[pa.RecordBatch]:
     """Yield all rows, one batch a row group or smaller."""
     source = pq.ParquetFile(io.BytesIO(content))
-    for batch in source.iter_batches():
-        yield as_text(batch)
+    # Group by group: Arrow cannot join the dictionaries of several groups inside nested columns.
+    for group in range(source.metadata.num_row_groups):
+        for batch in source.iter_batches(row_groups=[group]):
+            yield as_text(batch)
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:
@@ -51,6 +54,8 @@ def without(content: bytes, rows: frozenset[int]) -> bytes:
         use_deprecated_int96_timestamps=_has_int96(footer),
         version=_version(footer),
         sorting_columns=first.sorting_columns or None if first is not None else None,
+        store_decimal_as_integer=_has_integer_decimals(footer),
+        use_compliant_nested_type=not any(".list.item" in path for path in codecs),
     ) as writer:
         start = 0
         for group in range(footer.num_row_groups):
@@ -60,7 +65,23 @@ def without(content: bytes, rows: frozenset[int]) -> bytes:
             kept = _rebuilt(table.filter(keep))
             if kept.num_rows:
                 writer.write_table(kept, row_group_size=kept.num_rows)
+    _refuse_other_types(footer, pq.ParquetFile(target).metadata)
     return target.getvalue()
+
+
+def _refuse_other_types(before: pq.FileMetaData, after: pq.FileMetaData) -> None:
+    """Other readers than Arrow rely on the physical types; where Arrow would write others, nothing is written."""
+    if _leaves(before) != _leaves(after):
+        raise Refused(
+            "a Parquet file has types or names of nested fields that a rewrite would change",
+            rule="a rewrite keeps what stays",
+            next_step="have the file written anew by its producer, without the rows or in current types",
+        )
+
+
+def _leaves(footer: pq.FileMetaData) -> list[tuple[str, str, str]]:
+    columns = [footer.schema.column(index) for index in range(footer.num_columns)]
+    return [(column.path, column.physical_type, str(column.logical_type)) for column in columns]
 
 
 def _rebuilt(table: pa.Table) -> pa.Table:
@@ -69,7 +90,17 @@ def _rebuilt(table: pa.Table) -> pa.Table:
         if pa.types.is_dictionary(field.type):
             plain = table.column(index).cast(field.type.value_type)
             table = table.set_column(index, field, pc.dictionary_encode(plain).cast(field.type))
+        elif _has_dictionary(field.type):
+            # Inside nested columns Arrow cannot encode anew, so these go the slow way, value by value.
+            values = pa.array(table.column(index).to_pylist(), type=field.type)
+            table = table.set_column(index, field, values)
     return table
+
+
+def _has_dictionary(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return True
+    return any(_has_dictionary(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def _dictionary_columns(footer: pq.FileMetaData) -> list[str]:
@@ -85,6 +116,13 @@ def _dictionary_columns(footer: pq.FileMetaData) -> list[str]:
 
 def _has_int96(footer: pq.FileMetaData) -> bool:
     return any(footer.schema.column(index).physical_type == "INT96" for index in range(footer.num_columns))
+
+
+def _has_integer_decimals(footer: pq.FileMetaData) -> bool:
+    columns = [footer.schema.column(index) for index in range(footer.num_columns)]
+    return any(
+        column.logical_type.type == "DECIMAL" and column.physical_type in {"INT32", "INT64"} for column in columns
+    )
 
 
 def _version(footer: pq.FileMetaData) -> str:

@@ -1,0 +1,157 @@
+"""A case as its readers follow it: what waits for whom, what comes next, what cannot be undone, what is proven."""
+
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+
+from winddown.control import tables
+from winddown.domain.blocker import Blocker
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision
+from winddown.domain.inventory import Inventory
+from winddown.domain.plan import Plan, Wave
+from winddown.stages.check import Checks
+from winddown.stages.deployment import Deployment
+from winddown.stages.standing import Standing, standing
+from winddown.web.course import Border, course
+from winddown.web.errors import not_found
+from winddown.web.evidence import evidence_rows
+from winddown.web.fates import decision_row
+
+
+def cases_view(deployment: Deployment) -> list[dict[str, Any]]:
+    """One row a case."""
+    rows = []
+    for case_id in deployment.control.cases():
+        case, now = deployment.case(case_id), standing(deployment, case_id)
+        rows.append(_head(case, now) | {"waiting_people": _people(deployment, case, now)})
+    return rows
+
+
+def known_case(deployment: Deployment, case_id: str) -> Case:
+    """The case; 404 when there is none."""
+    if case_id not in deployment.control.cases():
+        raise not_found("case")
+    return deployment.case(case_id)
+
+
+def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
+    """Everything about a case that may be shown: counts, ids, reasons and dates, never personal data."""
+    case = known_case(deployment, case_id)
+    control = deployment.control
+    now = standing(deployment, case_id)
+    way = course(deployment, case_id, now)
+    checks: Checks | None = control.get(case_id, "checks", "before", type_=Checks)
+    plans = [control.plan(plan_id) for plan_id in control.plans(case_id)]
+    for wave in way["waves"]:
+        wave["border"] = _border(wave["border"])
+    return {
+        **_head(case, now),
+        "waiting_people": _people(deployment, case, now),
+        "stopped": _stopped(deployment, case_id),
+        "unfinished": _unfinished(way),
+        "course": way,
+        "stages": [asdict(found) for found in control.progress(case_id)],
+        "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
+        "decisions": [decision_row(found, deployment.pack) for found in _decisions(deployment, case_id, plans)],
+        "decided_under": plans[-1].id if plans else "",
+        "plans": [_plan(deployment, plan) for plan in plans],
+        "people": [{"id": person.id, "role": person.role} for person in case.people],
+        "timeline": [{"step": e.step, "event": e.event, "on": e.on.isoformat()} for e in case.timeline.events],
+        "clocks": [asdict(found) for found in checks.clocks] if checks else [],
+        "transfers": [asdict(found) for found in checks.transfers] if checks else [],
+        "backups": TypeAdapter(list[Any]).dump_python([asdict(b) for b in checks.backups]) if checks else [],
+        "backups_until": [
+            {"collection": str(entry.collection), "of": entry.backup.of, "until": entry.backup.expires_on.isoformat()}
+            for entry in case.register
+            if entry.backup is not None
+        ],
+        "holds": [
+            {"id": found.id, "matter": found.matter, "persons": found.subject_count, "review_on": str(found.review_on)}
+            for found in control.holds(case_id)
+        ],
+        "evidence": [row["name"] for row in (files := evidence_rows(deployment, case_id))],
+        "evidence_files": files,
+        "ledger_size": deployment.ledger.size(case_id),
+    }
+
+
+def _head(case: Case, now: Standing) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "company": case.company.name_zh,
+        "company_en": case.company.name_en,
+        "uscc": case.company.uscc,
+        "waits_for": now.waits_for,
+        "message": now.message,
+        "plan_id": now.plan_id,
+    }
+
+
+def _people(deployment: Deployment, case: Case, now: Standing) -> list[dict[str, str]]:
+    """Who must act for the case to go on; empty when a clock or the program does."""
+    waiting: tuple[str, ...] = ()
+    if now.waits_for == "approvals":
+        given = {row["person"] for row in deployment.control.approvals(now.plan_id)}
+        waiting = tuple(person for person in case.approvers if person not in given)
+    elif now.waits_for == "receipts":
+        waiting = (case.custodian.person,)
+    found = [case.person(person_id) for person_id in waiting]
+    return [{"id": person.id, "role": person.role} for person in found if person is not None]
+
+
+def _stopped(deployment: Deployment, case_id: str) -> dict[str, str] | None:
+    """The kill switch, when it is on."""
+    with deployment.control.engine.begin() as connection:
+        row = connection.execute(select(tables.switch).where(tables.switch.c.case_id == case_id)).one_or_none()
+    return None if row is None else {"by": row.stopped_by, "reason": row.reason, "at": row.stopped_at}
+
+
+def _unfinished(way: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps that began and did not finish: at work now, or failed. The same run or the next one takes them up again."""
+    steps = [("case", step) for step in [*way["preparation"], way["report"]]]
+    steps += [(wave["wave"], step) for wave in way["waves"] for step in wave["steps"]]
+    return [{"wave": wave, **step} for wave, step in steps if step["state"] == "running"]
+
+
+def _blockers(deployment: Deployment, case_id: str, checks: Checks | None) -> list[Blocker]:
+    """What is blocked by the newest look: the last plan's inventory and orders, or else the first inventory."""
+    control = deployment.control
+    found: dict[Blocker, None] = dict.fromkeys(checks.blockers if checks else ())
+    for name in (*reversed(Wave), "first"):
+        inventory: Inventory | None = control.get(case_id, "inventory", name, type_=Inventory)
+        if inventory is not None:
+            found |= dict.fromkeys(inventory.blockers)
+            break
+    for wave in Wave:
+        of_wave: tuple[Blocker, ...] | None = control.get(case_id, "blockers", wave.value, type_=tuple[Blocker, ...])
+        found |= dict.fromkeys(of_wave or ())
+    return list(found)
+
+
+def _decisions(deployment: Deployment, case_id: str, plans: list[Plan]) -> tuple[Decision, ...]:
+    """The newest plan's decisions; before the first plan, those of the first look."""
+    if plans:
+        return plans[-1].decisions
+    first: tuple[Decision, ...] | None = deployment.control.get(
+        case_id, "decisions", "first", type_=tuple[Decision, ...]
+    )
+    return first or ()
+
+
+def _plan(deployment: Deployment, plan: Plan) -> dict[str, Any]:
+    return {
+        "id": plan.id,
+        "wave": plan.wave.value,
+        "state": deployment.control.plan_state(plan.id),
+        "orders": len(plan.orders),
+        "digest": plan.digest,
+        "approvals": len(deployment.control.approvals(plan.id)),
+        "approvals_needed": plan.approvals_needed,
+    }
+
+
+def _border(border: Border | None) -> dict[str, Any] | None:
+    return None if border is None else asdict(border) | {"is_crossed": border.is_crossed}

@@ -1,0 +1,104 @@
+"""What becomes of each collection under one plan, label by label: what happens, why, what stays and until when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.plan import Act, Order, Plan, Wave
+from winddown.domain.rule import RulePack
+
+GOES = ("erase", "seal")  # fates after which the record is no longer in its collection
+
+
+def fates(plan: Plan, pack: RulePack, blockers: Sequence[Blocker]) -> list[dict[str, Any]]:
+    """One row a collection, those that the plan touches first, each with its orders and its labels' fates."""
+    rows = []
+    for ref in dict.fromkeys([order.collection for order in plan.orders] + [d.collection for d in plan.decisions]):
+        orders = [order for order in plan.orders if order.collection == ref]
+        stopped = tuple(found for found in blockers if found.covers(str(ref)))
+        labels = [
+            decision_row(decision, pack) | {"fate": _fate(plan.wave, decision, orders, is_stopped=bool(stopped))}
+            for decision in plan.decisions
+            if decision.collection == ref
+        ]
+        rows.append(
+            {
+                "collection": str(ref),
+                "orders": [order_row(order) for order in orders],
+                "labels": labels,
+                "goes": sum(row["count"] for row in labels if row["fate"] in GOES),
+                "stays": sum(row["count"] for row in labels if row["fate"] not in GOES),
+                "blockers": [{"code": b.code, "explanation": b.explanation} for b in stopped],
+            }
+        )
+    return rows
+
+
+def totals(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Records by fate over all collections, in the order of finality."""
+    result = dict.fromkeys(("erase", "seal", "minimise", "later", "stopped", "store_only", "held", "blocked"), 0)
+    for row in rows:
+        for label in row["labels"]:
+            result[label["fate"]] += label["count"]
+    return {fate: number for fate, number in result.items() if number}
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    """An order as pages and API show it."""
+    return {
+        "id": order.id,
+        "collection": str(order.collection),
+        "act": order.act.value,
+        "method": order.method.value,
+        "records": order.selection.count,
+        "record_count_max": order.record_count_max,
+        "batches": len(order.selection.batch_digests),
+        "manifest_digest": order.selection.digest,
+        "labels": order.label.split(", "),
+        "fields": list(order.fields),
+        "requires": list(order.requires),
+        "until": order.until,
+    }
+
+
+def decision_row(decision: Decision, pack: RulePack) -> dict[str, Any]:
+    """A decision with its reasons, each with its rule's title where the pack still has it."""
+    return {
+        "collection": str(decision.collection),
+        "label": decision.label,
+        "count": decision.count,
+        "disposition": decision.disposition.value,
+        "until": decision.until.isoformat() if decision.until else None,
+        "needed_fields": list(decision.needed_fields),
+        "in_place": decision.in_place,
+        "at_once": decision.at_once,
+        "reasons": [_reason_row(reason, pack) for reason in decision.reasons],
+    }
+
+
+def _reason_row(reason: Reason, pack: RulePack) -> dict[str, Any]:
+    rule = pack.rules.get(reason.rule)
+    return {
+        "rule": reason.rule,
+        "citation": reason.citation,
+        "says": reason.says,
+        "prevails": reason.prevails,
+        "title_zh": rule.title_zh if rule else "",
+        "title_en": rule.title_en if rule else "",
+        "quote": rule.basis.quote if rule else "",
+        "verification": rule.verification.status.value if rule else "",
+    }
+
+
+def _fate(wave: Wave, decision: Decision, orders: Sequence[Order], *, is_stopped: bool) -> str:
+    acts = {order.act for order in orders if decision.label in order.label.split(", ")}
+    if Act.ERASE in acts:
+        return "seal" if Act.SEAL in acts else "erase"
+    if Act.MINIMISE in acts:
+        return "minimise"
+    if decision.disposition is not Disposition.ERASE:
+        return decision.disposition.value
+    if is_stopped:
+        return "stopped"
+    return "later" if wave is Wave.AT_ONCE else "stopped"

@@ -1,0 +1,188 @@
+"""Kills the runner twenty times, anywhere in a case, and asks for the same end as without a kill.
+
+The grace period is shortened to two seconds in the case file, as for every company of these tests.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from winddown.runner import Halt
+from winddown.stages.standing import standing
+
+if TYPE_CHECKING:
+    from tests.conftest import CompanyCase
+
+KILLS = 20
+SEED = 20261123
+DELAY_MAX = 0.15  # seconds between the ledger's size and the kill: it hits within a stage, not always after an entry
+POLL = 0.002
+WAITING = 3  # the runner's exit status when somebody must act
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+
+
+class Runner:
+    """The command line as a process of its own, again and again, with its ledger watched from outside."""
+
+    def __init__(self, company: "CompanyCase") -> None:
+        self._company = company
+        self._log = company.directory / "runner.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the next process."""
+        environment = {
+            **os.environ,
+            "WINDDOWN_WORKSPACE": str(self._company.workspace),
+            "WINDDOWN_CONNECTIONS": str(self._company.directory / "connections.json"),
+            "GX_ANALYTICS_ENABLED": "false",
+        }
+        case_file = self._company.directory / "case.yaml"
+        command = [sys.executable, "-m", "winddown", "run", str(case_file), "--by", "operator"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def status(self) -> int | None:
+        """The exit status, or None while it lives."""
+        assert self._process is not None
+        return self._process.poll()
+
+    def kill(self) -> bool:
+        """Send SIGKILL; whether it hit a live process."""
+        assert self._process is not None
+        self._process.kill()
+        return self._process.wait(timeout=30) == -signal.SIGKILL
+
+    def last_words(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
+
+
+def ledger_size(company: "CompanyCase") -> int:
+    """Entries so far, read from the file while others write it; 0 before there is a ledger."""
+    path = company.workspace / "control.sqlite"
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(_reading(path)) as control:
+        return int(control.execute("SELECT coalesce(sum(size), 0) FROM ledger_head").fetchone()[0])
+    return 0
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+
+
+def outcome(company: "CompanyCase") -> Counter[tuple[str, str, str, int]]:
+    """Wave, collection, act and records of every order in the certificates."""
+    evidence = company.workspace / company.case_id / "evidence"
+    documents = [json.loads(path.read_text())["document"] for path in evidence.glob("certificate-*.json")]
+    return Counter(
+        (document["wave"], order["collection"], order["act"], order["records"])
+        for document in documents
+        for order in document["orders"]
+    )
+
+
+def halted(company: "CompanyCase") -> Halt:
+    """What the case waits for, as the parent sees it."""
+    found = standing(company.deploy(), company.case_id)
+    return Halt(found.waits_for, found.plan_id, found.message)
+
+
+def sizes(undisturbed: int) -> Iterator[int]:
+    """Ledger sizes to kill at: distinct and spread over the whole run.
+
+    Each kill leaves an intent that is written again, so the ledger of the killed run grows by about one entry a kill.
+    """
+    # A fifth of the draws is spare, for kills that come too late and must be drawn again.
+    drawn = sorted(Random(SEED).sample(range(1, undisturbed - 1), KILLS + KILLS // 5))  # noqa: S311 - must repeat
+    yield from (size + number for number, size in enumerate(drawn))
+
+
+def test_a_runner_killed_twenty_times_ends_as_if_never_killed(
+    company_case: "Callable[..., CompanyCase]", record_property: Callable[[str, object], None]
+) -> None:
+    calm = company_case(customers=200, name="calm")
+    calm.run_until("finished")
+    assert calm.compare().is_clean
+    expected, entries = outcome(calm), ledger_size(calm)
+
+    company = company_case(customers=200, name="killed")
+    runner, delays, targets = Runner(company), Random(SEED + 1), sizes(entries)  # noqa: S311 - must repeat
+    hit_at: list[int] = []
+    children_compared = False
+    target: int | None = next(targets)
+    runner.start()
+    started_at = 0
+    while True:
+        status = runner.status()
+        if status is not None:
+            assert status in {0, WAITING}, runner.last_words()
+            if status == 0:
+                break
+            halt = halted(company)
+            if halt.reason == "approvals" and halt.plan_id.endswith("after-claims"):
+                assert company.compare(after="children").is_clean
+                children_compared = True
+            company.act(halt)
+        else:
+            size = ledger_size(company)
+            # A process that finds its size reached already must get somewhere first: its start alone is no kill point.
+            if target is None or len(hit_at) == KILLS or size < max(target, started_at + 1):
+                time.sleep(POLL)
+                continue
+            time.sleep(delays.uniform(0, DELAY_MAX))
+            if runner.kill():
+                hit_at.append(ledger_size(company))
+            target = next(targets, None)
+            leave_half_written(company)
+        started_at = ledger_size(company)
+        runner.start()
+
+    record_property("killed_at_ledger_sizes", hit_at)
+    record_property("undisturbed_ledger_size", entries)
+    assert len(hit_at) == KILLS
+    assert children_compared
+    assert company.compare().is_clean, company.compare().examples
+    assert outcome(company) == expected
+    assert_evidence(company)
+    assert_tidy(company)
+
+
+def leave_half_written(company: "CompanyCase") -> None:
+    """Leave what a kill in the middle of a write leaves: that moment is too short to be hit by chance."""
+    for folder in ("manifests", "archives", "keys", "evidence"):
+        (company.workspace / company.case_id / folder).mkdir(parents=True, exist_ok=True)
+        (company.workspace / company.case_id / folder / ".unfinished.part").write_bytes(b"half")
+
+
+def assert_evidence(company: "CompanyCase") -> None:
+    """The bundle verifies with the stand-alone verifier, and the ledger has no gap."""
+    evidence = company.workspace / company.case_id / "evidence"
+    bundle = evidence / f"{company.case_id}-bundle.zip"
+    command = [sys.executable, "-m", "winddown.evidence.verify", str(bundle), "--key", str(evidence / "winddown.pub")]
+    verified = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout
+    with contextlib.closing(_reading(company.workspace / "control.sqlite")) as control:
+        numbers = [row[0] for row in control.execute("SELECT seq FROM ledger_entry ORDER BY seq")]
+        unfinished = control.execute("SELECT count(*) FROM effect WHERE state <> 'done'").fetchone()[0]
+    assert numbers == list(range(len(numbers)))
+    assert unfinished == 0
+
+
+def assert_tidy(company: "CompanyCase") -> None:
+    """Nothing of ours lies about: no half-written file, no quarantine, no scratch database."""
+    assert [path.name for path in company.workspace.rglob(".*")] == []
+    assert company.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'winddown_quarantine'") == 0
+    assert company.number("SELECT count(*) FROM pg_database WHERE datname LIKE 'winddown%'") == 0
+    assert company.keys("winddown-") == []

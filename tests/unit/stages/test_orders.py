@@ -1,0 +1,203 @@
+"""Orders: children before parents, links survive minimising, units that may run side by side."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.errors import Refused
+from winddown.domain.finding import Finding, Status
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
+from winddown.domain.selection import Selection
+from winddown.stages.case_file import read_case_file
+from winddown.stages.decide import Labelled
+from winddown.stages.deployment import Deployment
+from winddown.stages.open import open_case
+from winddown.stages.orders import make_orders
+from winddown.stages.quarantine import units
+
+REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
+
+
+@pytest.fixture
+def case(deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]) -> Case:
+    open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
+    return deployment.case("demo-1")
+
+
+def labelled(collection: Collection, table: Any, disposition: Disposition, **more: Any) -> Labelled:
+    """All records of a collection under one label and one decision."""
+    keys = pl.DataFrame({name: table.column(name).to_pylist() for name in collection.key})
+    records = keys.with_columns(pl.lit("customer").alias("label"))
+    decision = Decision(collection.ref, "customer", records.height, disposition, (REASON,), **more)
+    return Labelled(collection, records, (decision,))
+
+
+def personal(collection: Collection) -> tuple[Finding, ...]:
+    """Every field of the collection confirmed as personal information."""
+    return tuple(
+        Finding(collection.ref, name, Status.CONFIRMED, "mobile", False, 1, 0, (), (), (), ())
+        for name in collection.field_names()
+    )
+
+
+# -- levels ----------------------------------------------------------------------------------------------------------
+
+
+def levels(deployment: Deployment, case: Case, shop: Any, **refers: list[str]) -> dict[str, int]:
+    """Tables and to which tables each refers → their levels in the orders that erase them."""
+    for name, targets in refers.items():
+        shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target) for target in targets])
+    found = [labelled(collection, table, Disposition.ERASE) for collection, table in shop.shelf.values()]
+    orders, blockers = make_orders(
+        deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=()
+    )  # fmt: skip
+    assert blockers == []
+    return {order.collection.name: order.level for order in orders}
+
+
+def test_a_chain_of_tables_goes_from_the_last_child_to_the_first_parent(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    found = levels(deployment, case, shop, a=[], b=["a"], c=["b"], d=["c"], e=["d"])
+    assert found == {"e": 0, "d": 1, "c": 2, "b": 3, "a": 4}
+
+
+def test_a_parent_waits_for_the_longest_of_its_chains(deployment: Deployment, case: Case, shop: Any) -> None:
+    found = levels(deployment, case, shop, customers=[], orders=["customers"], payments=["orders", "customers"])
+    assert found == {"payments": 0, "orders": 1, "customers": 2}
+
+
+def test_a_table_that_refers_to_itself_or_to_a_table_elsewhere_is_no_cycle(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    assert levels(deployment, case, shop, staff=["staff"], notes=["archive"]) == {"staff": 0, "notes": 0}
+
+
+@pytest.mark.parametrize(
+    "refers",
+    [{"a": ["b"], "b": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["b"], "d": []}],
+)
+def test_a_cycle_is_refused(deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]]) -> None:
+    with pytest.raises(Refused, match="the foreign keys form a cycle"):
+        levels(deployment, case, shop, **refers)
+
+
+# -- what minimising leaves ------------------------------------------------------------------------------------------
+
+
+def minimised(deployment: Deployment, case: Case, found: Labelled, *, wave: Wave) -> tuple[str, ...]:
+    """The fields that the wave's one order empties."""
+    ((order,), _) = make_orders(
+        deployment, case, "p", wave=wave, labelled=[found], findings=personal(found.collection)
+    )  # fmt: skip
+    assert order.act is Act.MINIMISE
+    return order.fields
+
+
+def test_a_voucher_kept_in_place_loses_every_personal_field_but_needed_ones_keys_and_links(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    columns = ("payment_no", "order_no", "account", "paid_on", "payer", "phone")
+    shop.put("payments", {name: ["1"] for name in columns}, key=("payment_no",), refers=[("account", "accounts")])
+    found = labelled(
+        *shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",), until=case.custodian.agreement_on,
+        in_place=True,
+    )  # fmt: skip
+    # payment_no is the key, account a foreign key, order_no the link that the register declares, paid_on is needed.
+    assert minimised(deployment, case, found, wave=Wave.AFTER_CLAIMS) == ("payer", "phone")
+
+
+def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("orders", {name: ["1"] for name in ("id", "order_no", "customer", "amount", "phone")}, key=("id",))
+    found = labelled(
+        *shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("amount",), until=case.custodian.agreement_on,
+        at_once=True,
+    )  # fmt: skip
+    # Payments are tied to persons through order_no, orders through customer.
+    assert minimised(deployment, case, found, wave=Wave.AT_ONCE) == ("phone",)
+
+
+def test_a_childs_row_in_the_list_of_customers_is_emptied_and_its_number_stays(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {name: ["1"] for name in ("row", "id", "born_on", "mobile")}, key=("row",))
+    found = labelled(*shop.shelf["customers"], Disposition.ERASE, at_once=True)
+    assert minimised(deployment, case, found, wave=Wave.AT_ONCE) == ("born_on", "mobile")
+
+
+def test_a_childs_contact_data_goes_whole_and_an_adults_waits(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("contacts", {"no": ["1"], "customer": ["C-1"], "phone": ["2"]}, key=("no",))
+    child = labelled(*shop.shelf["contacts"], Disposition.ERASE, at_once=True)
+    findings = personal(child.collection)
+    ((order,), _) = make_orders(deployment, case, "p", wave=Wave.AT_ONCE, labelled=[child], findings=findings)
+    assert (order.act, order.method, order.fields, order.selection.count) == (Act.ERASE, Method.MOVE_ROWS, (), 1)
+    adult = labelled(*shop.shelf["contacts"], Disposition.ERASE)
+    assert make_orders(deployment, case, "p", wave=Wave.AT_ONCE, labelled=[adult], findings=findings) == ((), [])
+
+
+@pytest.mark.parametrize("disposition", [Disposition.HELD, Disposition.BLOCKED])
+@pytest.mark.parametrize("wave", Wave)
+def test_what_is_held_or_blocked_gets_no_order(
+    deployment: Deployment, case: Case, shop: Any, disposition: Disposition, wave: Wave
+) -> None:
+    shop.put("contacts", {"no": ["1"], "customer": ["C-1"]}, key=("no",))
+    found = labelled(*shop.shelf["contacts"], disposition)
+    orders, _ = make_orders(deployment, case, "p", wave=wave, labelled=[found], findings=personal(found.collection))
+    assert orders == ()
+
+
+def test_what_is_sealed_is_erased_only_after_the_custodians_receipt(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("orders", {"order_no": ["1", "2"], "customer": ["C-1", "C-2"], "amount": ["3", "4"]}, key=("order_no",))
+    found = labelled(
+        *shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("order_no", "amount"),
+        until=case.custodian.agreement_on,
+    )  # fmt: skip
+    (seal, erase), _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=())
+    assert (seal.act, seal.fields, seal.until) == (Act.SEAL, ("order_no", "amount"), "2026-10-01")
+    assert (erase.act, erase.requires) == (Act.ERASE, (seal.id,))
+    assert erase.selection.batch_digests == seal.selection.batch_digests
+    assert erase.record_count_max == erase.selection.count == 2
+
+
+# -- units -----------------------------------------------------------------------------------------------------------
+
+
+def order(name: str, store: str, level: int, method: Method, act: Act = Act.ERASE) -> Order:
+    fields = () if act is Act.ERASE else ("phone",)
+    ref, selection = CollectionRef(store, name), Selection(name, "a" * 64, 1, ("b" * 64,))
+    return Order(OrderId(name), ref, "customer", act, method, selection, level, 1, fields)
+
+
+def plan_of(*orders: Order) -> Plan:
+    return Plan("p", "demo-1", Wave.AFTER_CLAIMS, orders, "", (), (), "", (), (), "1", 60, "usual", 2, ())
+
+
+def test_the_tables_of_a_store_are_one_unit_in_the_order_of_their_levels() -> None:
+    plan = plan_of(
+        order("customers", "shop", 2, Method.MOVE_ROWS),
+        order("payments", "shop", 0, Method.MOVE_FIELDS, Act.MINIMISE),
+        order("orders", "shop", 1, Method.MOVE_ROWS),
+        order("contacts", "shop", 0, Method.MOVE_ROWS),
+        order("clients", "crm", 0, Method.MOVE_ROWS),
+    )
+    assert set(units(plan)) == {("contacts", "payments", "orders", "customers"), ("clients",)}
+
+
+def test_objects_are_units_of_their_own_and_seals_are_none() -> None:
+    plan = plan_of(
+        order("sealed", "shop", 0, Method.CUSTODIAN_ARCHIVE, Act.SEAL),
+        order("orders", "shop", 1, Method.MOVE_ROWS),
+        order("scans", "files", 0, Method.DELETE_MARKER),
+        order("exports", "files", 0, Method.REWRITE_OBJECT),
+    )
+    assert set(units(plan)) == {("orders",), ("scans",), ("exports",)}
+    assert units(replace(plan, orders=plan.orders[:1])) == ()
