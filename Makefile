@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 DEMO := var/demo
 CUSTOMERS ?= 20000
 SEED ?= 7
+# Servers that run already, in place of the embedded ones: a superuser's URL, and http://ACCESS:SECRET@host:port.
+POSTGRES_URL ?=
+S3_URL ?=
+DEMO_OPTIONS = --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED) --postgres-url '$(POSTGRES_URL)' --s3-url '$(S3_URL)'
 export PYTHONPATH := include
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -26,10 +30,10 @@ $(VENV)/development: $(VENV)/runtime requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/runtime ## wind down a generated company through a real Airflow, and stop everything again
-	@$(BIN)/python -m winddown.demo run --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED)
+	@$(BIN)/python -m winddown.demo run $(DEMO_OPTIONS)
 
 up: $(VENV)/runtime ## start the demo company and the Airflow UI, and leave them running
-	@$(BIN)/python -m winddown.demo up --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED)
+	@$(BIN)/python -m winddown.demo up $(DEMO_OPTIONS)
 
 down: $(VENV)/runtime ## stop what `make up` started
 	@$(BIN)/python -m winddown.demo stop --dir $(DEMO)

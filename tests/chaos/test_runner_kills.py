@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -55,10 +55,19 @@ class Runner:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
-    def status(self) -> int | None:
-        """The exit status, or None while it lives."""
+    def reaches(self, size: int) -> bool:
+        """Watch until the ledger has this size; False when the process ends before."""
         assert self._process is not None
-        return self._process.poll()
+        while ledger_size(self._company) < size:
+            if self._process.poll() is not None:
+                return False
+            time.sleep(POLL)
+        return True
+
+    def wait(self) -> int:
+        """The exit status of a process that is left alone."""
+        assert self._process is not None
+        return self._process.wait(timeout=120)
 
     def kill(self) -> bool:
         """Send SIGKILL; whether it hit a live process."""
@@ -99,58 +108,50 @@ def halted(company: "CompanyCase") -> Halt:
     return Halt(found.waits_for, found.plan_id, found.message)
 
 
-def sizes(undisturbed: int) -> Iterator[int]:
-    """Ledger sizes to kill at: distinct and spread over the whole run.
+def sizes(undisturbed: int) -> list[int]:
+    """Ledger sizes to kill at: distinct, random, one in each twentieth of the run.
 
     Each kill leaves an intent that is written again, so the ledger of the killed run grows by about one entry a kill.
     """
-    # A fifth of the draws is spare, for kills that come too late and must be drawn again.
-    drawn = sorted(Random(SEED).sample(range(1, undisturbed - 1), KILLS + KILLS // 5))  # noqa: S311 - must repeat
-    yield from (size + number for number, size in enumerate(drawn))
+    draw = Random(SEED)  # noqa: S311 - the same kills every time
+    last = undisturbed - 3  # later there is nothing left to interrupt
+    return [draw.randrange(1 + k * last // KILLS, 1 + (k + 1) * last // KILLS) + k for k in range(KILLS)]
 
 
-def test_a_runner_killed_twenty_times_ends_as_if_never_killed(
-    company_case: "Callable[..., CompanyCase]", record_property: Callable[[str, object], None]
-) -> None:
+def test_a_runner_killed_twenty_times_ends_as_if_never_killed(company_case: "Callable[..., CompanyCase]") -> None:
     calm = company_case(customers=200, name="calm")
     calm.run_until("finished")
     assert calm.compare().is_clean
     expected, entries = outcome(calm), ledger_size(calm)
 
     company = company_case(customers=200, name="killed")
-    runner, delays, targets = Runner(company), Random(SEED + 1), sizes(entries)  # noqa: S311 - must repeat
+    runner, delays = Runner(company), Random(SEED + 1)  # noqa: S311 - the same delays every time
+    targets = sizes(entries)
     hit_at: list[int] = []
     children_compared = False
-    target: int | None = next(targets)
-    runner.start()
-    started_at = 0
     while True:
-        status = runner.status()
-        if status is not None:
-            assert status in {0, WAITING}, runner.last_words()
-            if status == 0:
-                break
-            halt = halted(company)
-            if halt.reason == "approvals" and halt.plan_id.endswith("after-claims"):
-                assert company.compare(after="children").is_clean
-                children_compared = True
-            company.act(halt)
-        else:
-            size = ledger_size(company)
-            # A process that finds its size reached already must get somewhere first: its start alone is no kill point.
-            if target is None or len(hit_at) == KILLS or size < max(target, started_at + 1):
-                time.sleep(POLL)
-                continue
+        before = ledger_size(company)
+        runner.start()
+        # A process that finds its size reached already must get somewhere first: its start alone is no kill point.
+        if targets and runner.reaches(max(targets[0], before + 1)):
             time.sleep(delays.uniform(0, DELAY_MAX))
             if runner.kill():
                 hit_at.append(ledger_size(company))
-            target = next(targets, None)
-            leave_half_written(company)
-        started_at = ledger_size(company)
-        runner.start()
+                targets.pop(0)
+                leave_half_written(company)
+                continue
+        # It ended by itself, so the next kill waits for the next process.
+        status = runner.wait()
+        assert status in {0, WAITING}, runner.last_words()
+        if status == 0:
+            break
+        halt = halted(company)
+        if halt.reason == "approvals" and halt.plan_id.endswith("after-claims"):
+            assert company.compare(after="children").is_clean
+            children_compared = True
+        company.act(halt)
 
-    record_property("killed_at_ledger_sizes", hit_at)
-    record_property("undisturbed_ledger_size", entries)
+    (company.directory / "kills.json").write_text(json.dumps({"undisturbed": entries, "killed_at": hit_at}))
     assert len(hit_at) == KILLS
     assert children_compared
     assert company.compare().is_clean, company.compare().examples

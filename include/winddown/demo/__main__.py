@@ -74,6 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     stopping = commands.add_parser("stop", help="stop the servers")
     comparing = commands.add_parser("compare", help="compare the stores with the truth")
     comparing.add_argument("--after", choices=AFTER, default="all")
+    for command in (running, upping):
+        command.add_argument("--postgres-url", default="", help="superuser's URL of a running server, 15 or newer")
+        command.add_argument("--s3-url", default="", help="http://ACCESS:SECRET@host:port of a running service")
     for command in (making, running, upping, stopping, comparing):
         command.add_argument("--dir", type=Path, required=True)
     chosen = parser.parse_args(arguments)
@@ -81,8 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "generate":
             return run_generate(chosen.dir, customers=chosen.customers, seed=chosen.seed)
         if chosen.command in {"run", "up"}:
-            tell = run if chosen.command == "run" else up
-            return tell(chosen.dir.absolute(), customers=chosen.customers, seed=chosen.seed)
+            story = Story(
+                chosen.dir.absolute(),
+                customers=chosen.customers,
+                seed=chosen.seed,
+                postgres_url=chosen.postgres_url,
+                s3_url=chosen.s3_url,
+            )
+            return (run if chosen.command == "run" else up)(story)
         if chosen.command == "stop":
             return run_stop(chosen.dir.absolute())
         return run_compare(chosen.dir, after=chosen.after)

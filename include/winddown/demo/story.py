@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from winddown.archive.custody import open_as_custodian
 from winddown.demo.airflow import OPERATOR, AirflowAddress, AirflowClient, EmbeddedAirflow
 from winddown.demo.company import generate
 from winddown.demo.compare import compare, read_connections
-from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3
+from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
 from winddown.domain.errors import Refused, WinddownError
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -31,11 +32,22 @@ DEADLINE_SECONDS = 900
 class Story:
     """One demonstration in one folder, which it empties first."""
 
-    def __init__(self, directory: Path, *, customers: int, seed: int, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        customers: int,
+        seed: int,
+        say: Callable[[str], None] = print,
+        postgres_url: str = "",
+        s3_url: str = "",
+    ) -> None:
         self.directory = directory
         self._customers = customers
         self._seed = seed
         self._say = say
+        self._postgres_url = postgres_url
+        self._s3_url = s3_url
         self._started = time.monotonic()
         self._address: AirflowAddress | None = None
         self._case: dict[str, Any] = {}
@@ -47,12 +59,14 @@ class Story:
         """Start the servers, generate the company, start Airflow."""
         self._clear()
         postgres, files = self._servers()
-        self._tell("servers", "PostgreSQL from a wheel and a demonstration S3 server (it enforces no credentials)")
+        database = "a PostgreSQL that runs already" if self._postgres_url else "PostgreSQL from a wheel"
+        objects = "an S3 service that runs already" if self._s3_url else "a demonstration S3 (it enforces nothing)"
+        self._tell("servers", f"{database} and {objects}")
         company = generate(
             customers=self._customers,
             seed=self._seed,
-            postgres_admin_url=postgres.start(),
-            s3=files.start(),
+            postgres_admin_url=self._postgres_url or postgres.start(),
+            s3=s3_address(self._s3_url) if self._s3_url else files.start(),
             directory=self.directory,
         )
         self._tell("company", f"{self._customers:,} customers, {company.records:,} records in two stores")
@@ -239,9 +253,17 @@ def _remaining(rows: list[dict[str, Any]]) -> dict[str, int]:
     return totals
 
 
-def run(directory: Path, *, customers: int, seed: int) -> int:
+def s3_address(url: str) -> S3Address:
+    """Read ``http://ACCESS:SECRET@host:port``; raises Refused on anything else."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not (parts.hostname and parts.username and parts.password):
+        raise Refused("the S3 URL is not of the form http://ACCESS:SECRET@host:port")
+    host = parts.hostname + (f":{parts.port}" if parts.port else "")
+    return S3Address(f"{parts.scheme}://{host}", parts.username, parts.password)
+
+
+def run(story: Story) -> int:
     """The whole demonstration; everything that it started is stopped at the end, whatever happens."""
-    story = Story(directory, customers=customers, seed=seed)
     try:
         story.start()
         story.trigger()
@@ -251,9 +273,8 @@ def run(directory: Path, *, customers: int, seed: int) -> int:
         story.stop()
 
 
-def up(directory: Path, *, customers: int, seed: int) -> int:
+def up(story: Story) -> int:
     """Start everything and leave it running; print where to log in."""
-    story = Story(directory, customers=customers, seed=seed)
     try:
         address = story.start()
     except BaseException:
@@ -262,6 +283,6 @@ def up(directory: Path, *, customers: int, seed: int) -> int:
     print(f"\nAirflow     {address.url}\ncases       {address.url}/winddown/")
     for person, password in address.passwords.items():
         print(f"login       {person:<18} {password}")
-    print(f"trigger     deregister_company with case_file = {directory / 'case.yaml'}")
+    print(f"trigger     deregister_company with case_file = {story.directory / 'case.yaml'}")
     print("stop with   make down")
     return 0

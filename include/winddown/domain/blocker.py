@@ -24,5 +24,8 @@ class Blocker:
     next_step: str
 
     def covers(self, subject: str) -> bool:
-        """Whether the blocker stops ``subject``: the same one, or something inside it."""
-        return subject == self.subject or subject.startswith((self.subject + ":", self.subject + "."))
+        """Whether the blocker stops ``subject``: the same one, or something inside it.
+
+        Of a folder that holds several formats, each is a collection ``store:folder#format``.
+        """
+        return subject == self.subject or subject.startswith(tuple(self.subject + mark for mark in ":.#"))

@@ -142,7 +142,9 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
     for rule in rules:
         start = _start(facts, rule, label)
         if not rule.may_keep or rule.overrides_deletion is Override.NO:
-            open_questions.append(_stop(rule.id, "keeping is only arguable here; counsel's recorded opinion is needed"))
+            open_questions.append(
+                _stop(rule.id, "keeping is only arguable here; counsel must say, and the register must show it")
+            )
         elif start is None:
             open_questions.append(
                 _stop(rule.id, "the text names no start; a named officer accepts a date in the case file")
@@ -219,7 +221,9 @@ def _erase(facts: Facts, label: Label, count: int) -> Decision:
         unsure = _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
         return _decision(facts, label, count, Disposition.BLOCKED, (unsure,))
     what = (
-        "a steward declared these objects" if is_scan else f"confirmed in {', '.join(personal_fields(facts.findings))}"
+        "as a steward declared for these objects"
+        if is_scan
+        else f"confirmed in {', '.join(personal_fields(facts.findings))}"
     )
     reasons = [_reason(rule, f"the service stopped on {stopped}; personal information {what}")]
     at_once = _goes_at_once(facts, label)

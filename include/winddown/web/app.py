@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -90,9 +90,8 @@ def _add_pages(
         return page(request, "plan.html", plan=plan_view(deployment(), plan_id, who))
 
     @app.post("/plans/{plan_id}/approve", dependencies=[Depends(require_same_origin)])
-    async def approve(request: Request, plan_id: str, who: who_asks) -> Any:
-        form = await request.form()
-        _approve(deployment(), plan_id, str(form.get("plan_digest", "")), who)
+    def approve(plan_id: str, form: Annotated[ApprovalForm, Form()], who: who_asks) -> Any:
+        _approve(deployment(), plan_id, form.plan_digest, who)
         return RedirectResponse(f"../{plan_id}", status_code=303)
 
     @app.get("/cases/{case_id}/evidence/{name}")

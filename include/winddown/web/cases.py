@@ -42,6 +42,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
     case = known_case(deployment, case_id)
     control = deployment.control
     now = standing(deployment, case_id)
+    files = evidence_rows(deployment, case_id)
     way = course(deployment, case_id, now)
     checks: Checks | None = control.get(case_id, "checks", "before", type_=Checks)
     plans = [control.plan(plan_id) for plan_id in control.plans(case_id)]
@@ -72,7 +73,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
             {"id": found.id, "matter": found.matter, "persons": found.subject_count, "review_on": str(found.review_on)}
             for found in control.holds(case_id)
         ],
-        "evidence": [row["name"] for row in (files := evidence_rows(deployment, case_id))],
+        "evidence": [row["name"] for row in files],
         "evidence_files": files,
         "ledger_size": deployment.ledger.size(case_id),
     }
@@ -117,16 +118,17 @@ def _unfinished(way: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _blockers(deployment: Deployment, case_id: str, checks: Checks | None) -> list[Blocker]:
-    """What is blocked by the newest look: the last plan's inventory and orders, or else the first inventory."""
+    """What is blocked by the newest look: that of the last wave that was planned, or else the first one."""
     control = deployment.control
+    planned = [wave.value for wave in Wave if (wave, "plan") in {(p.wave, p.stage) for p in control.progress(case_id)}]
     found: dict[Blocker, None] = dict.fromkeys(checks.blockers if checks else ())
-    for name in (*reversed(Wave), "first"):
+    for name in (*reversed(planned), "first"):
         inventory: Inventory | None = control.get(case_id, "inventory", name, type_=Inventory)
         if inventory is not None:
             found |= dict.fromkeys(inventory.blockers)
             break
-    for wave in Wave:
-        of_wave: tuple[Blocker, ...] | None = control.get(case_id, "blockers", wave.value, type_=tuple[Blocker, ...])
+    for name in planned:
+        of_wave: tuple[Blocker, ...] | None = control.get(case_id, "blockers", name, type_=tuple[Blocker, ...])
         found |= dict.fromkeys(of_wave or ())
     return list(found)
 

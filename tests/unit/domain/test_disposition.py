@@ -263,7 +263,7 @@ def test_a_stewards_answer_is_as_good_as_a_confirmed_finding(make_facts: MakeFac
 def test_objects_without_fields_rest_on_the_stewards_declaration(make_facts: MakeFacts) -> None:
     decision = verdict(make_facts("identity_scan", medium=Medium.OBJECTS, statuses=()), "customer")
     assert decision.disposition is Disposition.ERASE
-    assert "a steward declared these objects" in decision.reasons[0].says
+    assert "as a steward declared for these objects" in decision.reasons[0].says
 
 
 @pytest.mark.parametrize(

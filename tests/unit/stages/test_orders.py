@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from winddown.domain.case import Case
@@ -31,8 +32,9 @@ def case(deployment: Deployment, write_case: Callable[[Any], Path], case_documen
     return deployment.case("demo-1")
 
 
-def labelled(collection: Collection, table: Any, disposition: Disposition, **more: Any) -> Labelled:
+def labelled(shelved: tuple[Collection, pa.Table], disposition: Disposition, **more: Any) -> Labelled:
     """All records of a collection under one label and one decision."""
+    collection, table = shelved
     keys = pl.DataFrame({name: table.column(name).to_pylist() for name in collection.key})
     records = keys.with_columns(pl.lit("customer").alias("label"))
     decision = Decision(collection.ref, "customer", records.height, disposition, (REASON,), **more)
@@ -54,7 +56,7 @@ def levels(deployment: Deployment, case: Case, shop: Any, **refers: list[str]) -
     """Tables and to which tables each refers → their levels in the orders that erase them."""
     for name, targets in refers.items():
         shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target) for target in targets])
-    found = [labelled(collection, table, Disposition.ERASE) for collection, table in shop.shelf.values()]
+    found = [labelled(shelved, Disposition.ERASE) for shelved in shop.shelf.values()]
     orders, blockers = make_orders(
         deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=()
     )  # fmt: skip
@@ -107,7 +109,7 @@ def test_a_voucher_kept_in_place_loses_every_personal_field_but_needed_ones_keys
     columns = ("payment_no", "order_no", "account", "paid_on", "payer", "phone")
     shop.put("payments", {name: ["1"] for name in columns}, key=("payment_no",), refers=[("account", "accounts")])
     found = labelled(
-        *shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",), until=case.custodian.agreement_on,
+        shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",), until=case.custodian.agreement_on,
         in_place=True,
     )  # fmt: skip
     # payment_no is the key, account a foreign key, order_no the link that the register declares, paid_on is needed.
@@ -117,7 +119,7 @@ def test_a_voucher_kept_in_place_loses_every_personal_field_but_needed_ones_keys
 def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deployment, case: Case, shop: Any) -> None:
     shop.put("orders", {name: ["1"] for name in ("id", "order_no", "customer", "amount", "phone")}, key=("id",))
     found = labelled(
-        *shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("amount",), until=case.custodian.agreement_on,
+        shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("amount",), until=case.custodian.agreement_on,
         at_once=True,
     )  # fmt: skip
     # Payments are tied to persons through order_no, orders through customer.
@@ -128,17 +130,17 @@ def test_a_childs_row_in_the_list_of_customers_is_emptied_and_its_number_stays(
     deployment: Deployment, case: Case, shop: Any
 ) -> None:
     shop.put("customers", {name: ["1"] for name in ("row", "id", "born_on", "mobile")}, key=("row",))
-    found = labelled(*shop.shelf["customers"], Disposition.ERASE, at_once=True)
+    found = labelled(shop.shelf["customers"], Disposition.ERASE, at_once=True)
     assert minimised(deployment, case, found, wave=Wave.AT_ONCE) == ("born_on", "mobile")
 
 
 def test_a_childs_contact_data_goes_whole_and_an_adults_waits(deployment: Deployment, case: Case, shop: Any) -> None:
     shop.put("contacts", {"no": ["1"], "customer": ["C-1"], "phone": ["2"]}, key=("no",))
-    child = labelled(*shop.shelf["contacts"], Disposition.ERASE, at_once=True)
+    child = labelled(shop.shelf["contacts"], Disposition.ERASE, at_once=True)
     findings = personal(child.collection)
     ((order,), _) = make_orders(deployment, case, "p", wave=Wave.AT_ONCE, labelled=[child], findings=findings)
     assert (order.act, order.method, order.fields, order.selection.count) == (Act.ERASE, Method.MOVE_ROWS, (), 1)
-    adult = labelled(*shop.shelf["contacts"], Disposition.ERASE)
+    adult = labelled(shop.shelf["contacts"], Disposition.ERASE)
     assert make_orders(deployment, case, "p", wave=Wave.AT_ONCE, labelled=[adult], findings=findings) == ((), [])
 
 
@@ -148,7 +150,7 @@ def test_what_is_held_or_blocked_gets_no_order(
     deployment: Deployment, case: Case, shop: Any, disposition: Disposition, wave: Wave
 ) -> None:
     shop.put("contacts", {"no": ["1"], "customer": ["C-1"]}, key=("no",))
-    found = labelled(*shop.shelf["contacts"], disposition)
+    found = labelled(shop.shelf["contacts"], disposition)
     orders, _ = make_orders(deployment, case, "p", wave=wave, labelled=[found], findings=personal(found.collection))
     assert orders == ()
 
@@ -158,7 +160,7 @@ def test_what_is_sealed_is_erased_only_after_the_custodians_receipt(
 ) -> None:
     shop.put("orders", {"order_no": ["1", "2"], "customer": ["C-1", "C-2"], "amount": ["3", "4"]}, key=("order_no",))
     found = labelled(
-        *shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("order_no", "amount"),
+        shop.shelf["orders"], Disposition.STORE_ONLY, needed_fields=("order_no", "amount"),
         until=case.custodian.agreement_on,
     )  # fmt: skip
     (seal, erase), _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=())

@@ -127,7 +127,7 @@ def test_the_fiscal_year_ends_when_the_profile_says(
     ],
 )
 def test_a_child_is_under_fourteen_on_the_day_of_the_stop(
-    deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], shop: Any,
+    deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], shop: Any, *,
     stopped: str, born: str | None, label: str,
 ) -> None:  # fmt: skip
     case_document["holds"] = []

@@ -71,8 +71,11 @@ class S3Store:
         folders: dict[str, dict[str, list[Version]]] = {}
         for version, format_id in zip(live, found, strict=True):
             folder = version.key.rpartition("/")[0]
+            ref = CollectionRef(self.name, folder or ".")
             if format_id is None:
-                blockers.append(_unreadable(CollectionRef(self.name, folder or "."), version))
+                blockers.append(_unreadable(ref, version))
+            elif format_id == formats.TORN:
+                blockers.append(_broken(ref, "a known format"))
             else:
                 folders.setdefault(folder, {}).setdefault(format_id, []).append(version)
         collections = []
@@ -565,7 +568,7 @@ def _unreadable(ref: CollectionRef, version: Version) -> Blocker:
         str(ref),
         "an object's content is of no known format, so nobody can say what it holds",
         "steward",
-        "convert it, or move it to a folder that is registered as opaque",
+        "convert it to a known format, or move it out of the folder",
     )
 
 

@@ -33,13 +33,17 @@ BY_ID = {found.ID: found for found in ROW_FORMATS}
 # Opaque formats hold personal data that is not read as rows: each object is one record.
 _OPAQUE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"%PDF-", b"PGDMP")
 OPAQUE = "opaque"
+TORN = "torn"  # begins like a format that is known by its end as well, and ends otherwise
+_TORN_MAGIC = b"PAR1"
 
 
 def recognise(head: bytes, tail: bytes) -> str | None:
-    """Return the id of the format, ``opaque``, or None when the content is unknown or empty."""
+    """Return the id of the format, ``opaque``, ``torn``, or None when the content is unknown or empty."""
     for found in ROW_FORMATS:
         if found.recognise(head, tail):
             return found.ID
+    if head.startswith(_TORN_MAGIC):
+        return TORN
     return OPAQUE if head.startswith(_OPAQUE_MAGIC) else None
 
 

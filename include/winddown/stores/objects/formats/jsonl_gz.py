@@ -30,7 +30,7 @@ def recognise(head: bytes, tail: bytes) -> bool:  # noqa: ARG001 - the end of a 
 
 def read(content: bytes) -> Iterator[pa.RecordBatch]:
     """Yield all lines as one batch; a missing member is null."""
-    documents = [orjson.loads(line) for line in gzip.decompress(content).split(b"\n") if line.strip()]
+    documents = [orjson.loads(line) for line in _unpacked(content).split(b"\n") if line.strip()]
     if any(not isinstance(document, dict) for document in documents):
         raise Refused("a line of the file is not a JSON object", rule="jsonl", next_step="repair the file")
     names = list(dict.fromkeys(name for document in documents for name in document))
@@ -42,7 +42,7 @@ def without(content: bytes, rows: frozenset[int]) -> bytes:
     """Drop these lines."""
     kept, record = [], 0
     # Cut at line feeds alone, as ``read`` does: a carriage return may stand between two members of an object.
-    for line in gzip.decompress(content).split(b"\n"):
+    for line in _unpacked(content).split(b"\n"):
         if not line.strip():
             kept.append(line)
             continue
@@ -50,6 +50,13 @@ def without(content: bytes, rows: frozenset[int]) -> bytes:
             kept.append(line)
         record += 1
     return gzip.compress(b"\n".join(kept), mtime=0)
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError, zlib.error):
+        raise Refused("a gzip file cannot be read to its end", rule="jsonl", next_step="repair the file") from None
 
 
 def _text(value: object) -> str | None:
