@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -97,6 +98,13 @@ class CompanyCase:
         found = json.loads(path.read_text())
         change(found[name])
         path.write_text(json.dumps(found))
+
+    def copy_connections(self, store: str, name: str) -> None:
+        """Give another store the connections of this one."""
+        path = self.directory / "connections.json"
+        found = json.loads(path.read_text())
+        copies = {key.replace(store, name): value for key, value in found.items() if key.startswith(store)}
+        path.write_text(json.dumps(found | copies))
 
     def open(self) -> str:
         return open_case(self.deploy(), read_case_file(self.directory / "case.yaml"), requested_by="operator")
@@ -260,18 +268,17 @@ class CompanyCase:
 
 
 @pytest.fixture(scope="session")
-def company_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    found = Servers(
-        EmbeddedPostgres(tmp_path_factory.mktemp("company-postgres") / "data"),
-        EmbeddedS3(tmp_path_factory.mktemp("company-s3")),
-    )
-    try:
-        found.postgres.start()
-        found.files.start()
-        yield found
-    finally:
-        found.files.stop()
-        found.postgres.stop()
+def company_servers() -> Iterator[Servers]:
+    # Another test run that starts meanwhile closes pytest's own folder to the user that the database server runs as.
+    with tempfile.TemporaryDirectory(prefix="winddown-servers-") as folder:
+        found = Servers(EmbeddedPostgres(Path(folder) / "postgres"), EmbeddedS3(Path(folder) / "s3"))
+        try:
+            found.postgres.start()
+            found.files.start()
+            yield found
+        finally:
+            found.files.stop()
+            found.postgres.stop()
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from winddown.domain.timeline import Timeline, TimelineEvent
 from winddown.rules.loader import load_pack
 
 GOLDEN = Path(__file__).parent / "decisions.json"
+PACK = load_pack("cn")
 UPDATE = "WINDDOWN_UPDATE_GOLDEN"
 VOUCHER = (("order_no", "voucher_number"), ("ordered_on", "voucher_date"), ("amount", "amount"))
 CASE = Case(
@@ -74,7 +75,7 @@ def facts(
         "entry": entry,
         "findings": (finding,) if status else (),
         "blockers": (),
-        "pack": load_pack("cn"),
+        "pack": PACK,
         "as_of": date(2026, 11, 23),
     }
     return Facts(**values | more)

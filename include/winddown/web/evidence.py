@@ -1,4 +1,4 @@
-"""The evidence of a case: which files there are, what each is for, and the way to one of them that leads nowhere else."""
+"""The evidence of a case: which files there are, what each is for, and a way to one of them that leads nowhere else."""
 
 from pathlib import Path
 from typing import Any

@@ -1,24 +1,16 @@
 """Headers of every answer: no script, no other site's frame, no copy in a cache.
 
-The pages carry no script at all, so none is allowed. A certificate is one file with its style inside; it is served in a
-sandbox of its own. The referrer stays within the site: with ``no-referrer`` a browser would send ``Origin: null`` with a
-form, and the check for the same origin would refuse the approver's own page.
+The pages carry no script at all, so none is allowed. A certificate is one file with its style inside; it is served in
+a sandbox of its own. The referrer stays within the site: with ``no-referrer`` a browser would send ``Origin: null``
+with a form, and the check for the same origin would refuse the approver's own page.
 """
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'self'",
-    )
-)
-DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'; sandbox"
+_EVERYWHERE = "base-uri 'none'; frame-ancestors 'self'"
+PAGE_POLICY = f"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; {_EVERYWHERE}"
+DOCUMENT_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; sandbox; {_EVERYWHERE}"
 
 HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,

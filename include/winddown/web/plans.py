@@ -110,7 +110,7 @@ def _clock(sentence: str, pack: RulePack) -> dict[str, str]:
 
 
 def _archives(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
-    """The sealed archives. The content digest is not shown: the custodian computes it alone, from the opened archive."""
+    """The sealed archives. The content digest is not shown: the custodian computes it from the opened archive."""
     waiting = set(unacknowledged(deployment, plan.id))
     rows = []
     for order in plan.orders:

@@ -20,6 +20,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.domain.plan import Act, Method
+from winddown.domain.rule import RulePack
 from winddown.evidence.signing import Signer
 from winddown.ports import Discovery, Store
 from winddown.rules.loader import load_pack
@@ -107,8 +108,15 @@ def control_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def pack() -> RulePack:
+    return load_pack("cn")
+
+
 @pytest.fixture
-def deployment(tmp_path: Path, control_template: Path, shop: ShelfStore, files: ShelfStore) -> Iterator[Deployment]:
+def deployment(
+    tmp_path: Path, control_template: Path, pack: RulePack, shop: ShelfStore, files: ShelfStore
+) -> Iterator[Deployment]:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     shutil.copy(control_template, workspace / "control.sqlite")
@@ -130,7 +138,7 @@ def deployment(tmp_path: Path, control_template: Path, shop: ShelfStore, files: 
         control=Repository(engine, clock=clock),
         ledger=ledger,
         authority=Authority(engine, ledger=ledger, clock=clock),
-        pack=load_pack("cn"),
+        pack=pack,
         systems=lambda _: Systems(stores, {}, {}),
         connection_exists=lambda name: name != "nowhere",
         keys=keys_of,

@@ -1,0 +1,305 @@
+"""Stores, tables, files and backups that are not as they should be: each stops itself, by name, and nothing else.
+
+Every test asks for the blocker with its resolver, shows that what it names was not touched, and mostly carries the
+case to its end, to see that the rest went on and that no record came out wrong.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from winddown.demo.bucket import BUCKET
+from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Refused
+from winddown.domain.finding import Finding
+from winddown.stages.open import start_again
+
+if TYPE_CHECKING:
+    from tests.conftest import CompanyCase
+
+Make = Callable[..., "CompanyCase"]
+STORE_ADMINISTRATOR = "database or storage administrator"
+CLOSED_PORT = 9  # discard; nothing listens there
+
+
+def register(collection: str, **rest: Any) -> Callable[[dict[str, Any]], None]:
+    """Add a collection of customers' records to the case file's register."""
+    entry = {"collection": collection, "category": "customer_service", "purpose": "notes", "steward": "li.steward"}
+    return lambda raw: raw["register"].append({**entry, "subject": {"field": "customer_id"}, **rest})
+
+
+def the_blocker(company: "CompanyCase", code: str, subject: str) -> Blocker:
+    """The one blocker of this code; it must name this subject."""
+    found = [blocker for blocker in company.blockers().values() if blocker.code == code]
+    assert [blocker.subject for blocker in found] == [subject]
+    return found[0]
+
+
+def assert_untouched(company: "CompanyCase", before: dict[str, str], *collections: str) -> None:
+    after = company.state()
+    assert {name: after.get(name) for name in collections} == {name: before[name] for name in collections}
+
+
+def assert_rest_is_done(company: "CompanyCase", *blocked: str) -> None:
+    """Against the truth: nothing destroyed or changed wrongly, and nothing left but in what was blocked."""
+    found = company.compare()
+    assert (found.wrongly_destroyed, found.wrongly_changed) == (0, 0), found.examples
+    left = {example.split(": ")[0] for example in found.examples}
+    assert left <= set(blocked), found.examples
+
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_case_without_stores_is_refused_by_the_field(company_case: Make) -> None:
+    company = company_case()
+    before = company.state()
+    company.edit(lambda raw: raw.update(stores=[]))
+    with pytest.raises(Refused, match=r"stores: .*at least 1"):
+        company.run()
+    assert company.state() == before
+    assert company.deploy().control.cases() == ()
+
+
+def test_empty_stores_are_suspicious(company_case: Make) -> None:
+    company = company_case()
+    tables = [name.removeprefix("shop_db:") for name in company.state() if name.startswith("shop_db:")]
+    company.execute(f"DROP TABLE {', '.join(tables)}")
+    with company.bucket() as client:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
+            for version in page["Versions"]:
+                client.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+    with pytest.raises(Refused, match=r"no collection was found in any store.*shop_db:shop.customers") as refused:
+        company.run()
+    assert refused.value.rule == "zero is suspicious"
+
+
+def _wrong_port(raw: dict[str, str]) -> None:
+    for name in ("url", "endpoint_url"):
+        if name in raw:
+            address, _, path = raw[name].rpartition(":")[2].partition("/")
+            raw[name] = raw[name].replace(f":{address}", f":{CLOSED_PORT}")
+            assert path or name == "endpoint_url"
+
+
+def _wrong_password(raw: dict[str, str]) -> None:
+    user, _, place = raw["url"].rpartition("@")
+    raw["url"] = f"{user}x@{place}"
+
+
+@pytest.mark.parametrize(
+    ("store", "spoil", "code", "stopped_too"),
+    [
+        ("shop_db", _wrong_port, "store-down", "shop_db:shop.customers cannot be read"),
+        ("shop_db", _wrong_password, "credentials-refused", "shop_db:shop.customers cannot be read"),
+        # The database is stopped as well, because its backup lies among the files and cannot be proven.
+        ("shop_files", _wrong_port, "store-down", "backup-not-proven"),
+    ],
+)
+def test_a_store_that_cannot_be_read_stops_the_case_until_it_can(
+    company_case: Make, store: str, spoil: Callable[[dict[str, str]], None], code: str, stopped_too: str
+) -> None:
+    company = company_case()
+    before, connections = company.state(), (company.directory / "connections.json").read_text()
+    company.edit_connection(store, spoil)
+    with pytest.raises(Refused, match=stopped_too):
+        company.run()
+    assert the_blocker(company, code, store).resolver == STORE_ADMINISTRATOR
+    assert company.state() == before
+    (company.directory / "connections.json").write_text(connections)
+    start_again(company.deploy(), company.case_id)
+    halt = company.run()
+    assert halt.reason == "approvals"
+    assert {"shop_db:shop.customers", "shop_files:exports/customers"} <= company.planned(halt)
+    assert (code, store) not in company.blockers()
+
+
+def test_a_bucket_that_does_not_exist_is_a_refused_credential(company_case: Make) -> None:
+    company = company_case()
+    before = company.state()
+    company.edit(lambda raw: raw["stores"][1].update(bucket="no-such-bucket"))
+    with pytest.raises(Refused, match="backup-not-proven"):
+        company.run()
+    assert the_blocker(company, "credentials-refused", "shop_files").resolver == STORE_ADMINISTRATOR
+    assert company.state() == before
+
+
+def test_a_third_store_that_is_down_stops_only_itself(company_case: Make) -> None:
+    company = company_case()
+    company.edit(lambda raw: raw["stores"].append({**raw["stores"][0], "name": "crm_db", "connection": "crm_db"}))
+    company.copy_connections("shop_db", "crm_db")
+    company.edit_connection("crm_db", _wrong_port)
+    company.run_until("finished")
+    assert the_blocker(company, "store-down", "crm_db").resolver == STORE_ADMINISTRATOR
+    assert_rest_is_done(company)
+
+
+def test_a_purging_credential_that_is_refused_leaves_everything_in_quarantine(company_case: Make) -> None:
+    company = company_case()
+    connections = (company.directory / "connections.json").read_text()
+    company.edit_connection("shop_db__purge", _wrong_password)
+    company.act(company.run_until("grace"))
+    with pytest.raises(Refused, match="store shop_db refused us while purge") as refused:
+        company.run()
+    assert refused.value.rule == "credentials"
+    (company.directory / "connections.json").write_text(connections)
+    company.run_until("finished")
+    assert_rest_is_done(company)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+NOTES = (
+    "CREATE TABLE shop.legacy_notes (customer_id bigint, mobile text)",
+    "INSERT INTO shop.legacy_notes SELECT customer_id, mobile FROM shop.customers",
+)
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_a_table_without_a_key_is_left_alone(company_case: Make, *, is_registered: bool) -> None:
+    company = company_case()
+    company.execute(*NOTES)
+    company.back_up()
+    if is_registered:
+        company.edit(register("shop_db:shop.legacy_notes"))
+    before = company.state()
+    company.run_until("finished")
+    assert the_blocker(company, "no-primary-key", "shop_db:shop.legacy_notes").resolver == "database administrator"
+    assert_untouched(company, before, "shop_db:shop.legacy_notes")
+    assert_rest_is_done(company, "shop_db:shop.legacy_notes")
+
+
+def test_an_unregistered_table_with_personal_data_is_left_alone(company_case: Make) -> None:
+    company = company_case()
+    company.execute(*NOTES, "ALTER TABLE shop.legacy_notes ADD COLUMN note_id bigserial PRIMARY KEY")
+    company.back_up()
+    before = company.state()
+    company.run_until("finished")
+    (decision,) = company.decisions("shop_db:shop.legacy_notes")
+    assert (decision.disposition, decision.reasons[0].rule) == ("blocked", "unregistered-collection")
+    assert "a steward registers its purpose" in decision.reasons[0].says
+    assert_untouched(company, before, "shop_db:shop.legacy_notes")
+    assert_rest_is_done(company, "shop_db:shop.legacy_notes")
+
+
+def test_a_trigger_stops_its_table_and_the_table_that_it_refers_to(company_case: Make) -> None:
+    company = company_case()
+    company.execute(
+        "CREATE FUNCTION shop.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER keep_all BEFORE DELETE ON shop.tickets FOR EACH ROW EXECUTE FUNCTION shop.keep()",
+    )
+    before = company.state()
+    company.run_until("finished")
+    found = the_blocker(company, "trigger", "shop_db:shop.tickets")
+    assert (found.resolver, "keep_all" in found.explanation) == ("database administrator", True)
+    assert the_blocker(company, "referenced-by-kept", "shop_db:shop.customers").resolver == "steward"
+    assert_untouched(company, before, "shop_db:shop.tickets")
+    assert_rest_is_done(company, "shop_db:shop.tickets", "shop_db:shop.customers")
+
+
+def test_a_cascade_stops_the_table_whose_rows_would_take_others_along(company_case: Make) -> None:
+    company = company_case()
+    company.execute(
+        "ALTER TABLE shop.addresses DROP CONSTRAINT addresses_customer_id_fkey",
+        "ALTER TABLE shop.addresses ADD FOREIGN KEY (customer_id) REFERENCES shop.customers ON DELETE CASCADE",
+    )
+    before = company.state()
+    company.run_until("finished")
+    assert the_blocker(company, "cascade", "shop_db:shop.customers").resolver == "database administrator"
+    assert_untouched(company, before, "shop_db:shop.customers")
+    assert_rest_is_done(company, "shop_db:shop.customers")
+
+
+def test_an_ambiguous_field_stops_its_table_until_the_steward_answers(company_case: Make) -> None:
+    company = company_case()
+    answers: dict[str, Any] = {}
+
+    def take_answers(raw: dict[str, Any]) -> None:
+        answers.update(raw["register"][0].pop("fields"))
+
+    company.edit(take_answers)
+    halt = company.run()
+    findings = company.deploy().control.require(company.case_id, "findings", "findings", type_=tuple[Finding, ...])
+    unsure = {f.field for f in findings if f.status in {"ambiguous", "header_only"}}
+    assert unsure == {"member_no", "document_no"}
+    rules = {reason.rule for decision in company.decisions("shop_db:shop.customers") for reason in decision.reasons}
+    assert "ambiguous-field" in rules
+    assert "shop_db:shop.customers" not in company.planned(halt)
+    company.edit(lambda raw: raw["register"][0].update(fields=answers))
+    assert "shop_db:shop.customers" in company.planned(company.run())
+    company.run_until("finished")
+    assert_rest_is_done(company)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "resolver", "folder", "name", "spoil"),
+    [
+        ("unknown-format", "steward", "exports/customers", "dump.bin", lambda _: b"\x00\x01\x02 no format"),
+        ("zero-byte-object", "data engineer", "exports/customers", "part-9999.parquet", lambda _: b""),
+        ("unreadable-file", "data engineer", "exports/customers", "part-9999.parquet", lambda good: good[:-40]),
+        ("unreadable-file", "data engineer", "exports/chats", "part-9999.jsonl.gz", lambda good: good[:-40]),
+        ("unreadable-file", "data engineer", "exports/orders", "9999.csv", lambda good: good + b'1,"2\n'),
+    ],
+)
+def test_a_file_that_cannot_be_read_stops_its_folder(  # noqa: PLR0917 - each is a column of the table above
+    company_case: Make, code: str, resolver: str, folder: str, name: str, spoil: Callable[[bytes], bytes]
+) -> None:
+    company = company_case()
+    company.put(f"{folder}/{name}", spoil(company.get(company.keys(f"{folder}/")[0])))
+    before = company.state()
+    company.run_until("finished")
+    assert the_blocker(company, code, f"shop_files:{folder}").resolver == resolver
+    assert_untouched(company, before, f"shop_files:{folder}")
+    assert_rest_is_done(company, f"shop_files:{folder}", "shop_files:exports")
+
+
+def test_a_bad_file_stops_every_format_of_its_folder(company_case: Make) -> None:
+    company = company_case()
+    company.put("exports/customers/more.csv", b"customer_id,mobile\n1,2\n")
+    company.put("exports/customers/empty.csv", b"")
+    for form in ("csv", "parquet"):
+        company.edit(register(f"shop_files:exports/customers#{form}"))
+    halt = company.run()
+    assert the_blocker(company, "zero-byte-object", "shop_files:exports/customers").resolver == "data engineer"
+    assert not {name for name in company.planned(halt) if name.startswith("shop_files:exports/customers")}
+    assert "shop_files:exports/chats" in company.planned(halt)
+
+
+# -- backups -----------------------------------------------------------------------------------------------------------
+
+
+def _torn(company: "CompanyCase") -> None:
+    (key,) = company.keys("backups/")
+    content = company.get(key)
+    company.replace_backup(content[: len(content) // 2])
+
+
+def _with_rows_missing(company: "CompanyCase") -> None:
+    with company.database("postgres") as server:
+        server.execute("CREATE DATABASE shop_older TEMPLATE shop")
+    with company.database("shop_older") as older:
+        older.execute("DELETE FROM shop.tickets WHERE ticket_id IN (SELECT ticket_id FROM shop.tickets LIMIT 3)")
+    company.back_up("shop_older")
+    with company.database("postgres") as server:
+        server.execute("DROP DATABASE shop_older")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "explanation"), [(_torn, "does not restore"), (_with_rows_missing, "differs: shop.tickets")]
+)
+def test_a_backup_that_is_not_proven_stops_its_database(
+    company_case: Make, spoil: Callable[["CompanyCase"], None], explanation: str
+) -> None:
+    company = company_case()
+    spoil(company)
+    before = company.state()
+    tables = [name for name in before if name.startswith("shop_db:")]
+    company.run_until("finished")
+    found = the_blocker(company, "backup-not-proven", "shop_db")
+    assert (found.resolver, explanation in found.explanation) == ("database administrator", True)
+    assert_untouched(company, before, *tables)
+    assert_rest_is_done(company, *tables)
