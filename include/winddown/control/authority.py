@@ -114,9 +114,14 @@ class Authority:
         )
 
     def redeem(self, authorization: Authorization) -> None:
-        """Spend an authorization; raises Refused when it is unknown, changed, expired or already spent."""
+        """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case stopped."""
         table = tables.authorization
         with self._engine.begin() as connection:
+            stopped = connection.execute(
+                select(tables.switch.c.case_id).where(tables.switch.c.case_id == authorization.case)
+            ).one_or_none()
+            if stopped is not None and authorization.power is not Power.RESTORE:
+                raise Refused(f"case {authorization.case} was stopped", rule="kill switch")
             spent = connection.execute(
                 update(table)
                 .where(

@@ -111,6 +111,9 @@ def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
 
 def _backup(facts: Facts, label: Label, count: int, entry: RegisterEntry) -> Decision:
     assert entry.backup is not None  # noqa: S101 - the caller asked
+    if entry.backup.expires_on < facts.as_of:
+        expired = _stop("expired-backup", f"it expired on {entry.backup.expires_on} and is still there; remove it")
+        return _decision(facts, label, count, Disposition.BLOCKED, (expired,))
     rule = facts.pack.rule("DEL-PIPL-47-HOLD")
     says = (
         f"single records cannot be removed from a backup of {entry.backup.of}; it is only stored "
@@ -137,22 +140,14 @@ def _keeping_rules(facts: Facts, entry: RegisterEntry) -> tuple[Rule, ...]:
 
 
 def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: tuple[Rule, ...]) -> Decision:
-    ends: list[tuple[date, Rule]] = []
-    open_questions: list[Reason] = []
-    for rule in rules:
-        start = _start(facts, rule, label)
-        if not rule.may_keep or rule.overrides_deletion is Override.NO:
-            open_questions.append(
-                _stop(rule.id, "keeping is only arguable here; counsel must say, and the register must show it")
-            )
-        elif start is None:
-            open_questions.append(
-                _stop(rule.id, "the text names no start; a named officer accepts a date in the case file")
-            )
-        elif rule.period is not None:
-            ends.append((rule.period.add_to(start) - timedelta(days=1), rule))
-    if open_questions:
-        return _decision(facts, label, count, Disposition.BLOCKED, tuple(open_questions))
+    questions = _open_questions(facts, label, rules)
+    if questions:
+        return _decision(facts, label, count, Disposition.BLOCKED, questions)
+    ends = [
+        (rule.period.add_to(start) - timedelta(days=1), rule)
+        for rule in rules
+        if rule.period is not None and (start := _start(facts, rule, label)) is not None
+    ]
     until = max(end for end, _ in ends)
     if until < facts.as_of:
         return _erase(facts, label, count)
@@ -170,9 +165,13 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
         )
         for end, rule in sorted(ends, key=lambda pair: pair[0], reverse=True)
     ]
+    duty = _deletion_duty(facts)
+    if not duty.citation:
+        return _decision(facts, label, count, Disposition.BLOCKED, (duty,))
     minimise = f"every personal field but {', '.join(needed)} is not needed for it"
     reasons.append(_reason(facts.pack.rule("DEL-PIPL-47-HOLD"), "until then only storage and protection are allowed"))
     reasons.append(_reason(facts.pack.rule("RET-PIPL-19"), minimise))
+    reasons.append(duty)
     if entry.custody != "in_place":
         reasons.append(
             _reason(facts.pack.rule("HO-PIPL-22"), f"handed to {facts.case.custodian.organisation} after notice")
@@ -194,6 +193,23 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
     )
 
 
+def _open_questions(facts: Facts, label: Label, rules: tuple[Rule, ...]) -> tuple[Reason, ...]:
+    """What a person has to answer before a keeping rule can be applied."""
+    questions = []
+    for rule in rules:
+        if not rule.may_keep or rule.overrides_deletion is Override.NO:
+            questions.append(
+                _stop(rule.id, "keeping is only arguable here; counsel must say, and the register must show it")
+            )
+        elif _start(facts, rule, label) is not None:
+            continue
+        elif rule.start_event == NOT_STATED and all(found.rule != rule.id for found in facts.case.accepted_dates):
+            questions.append(_stop(rule.id, "the text names no start; a named officer accepts a date in the case file"))
+        else:
+            questions.append(_stop("no-date-field", f"{rule.id} counts from a date that no registered field gives"))
+    return tuple(questions)
+
+
 def _start(facts: Facts, rule: Rule, label: Label) -> date | None:
     event = rule.start_event
     if event == NOT_STATED:
@@ -208,28 +224,33 @@ def _start(facts: Facts, rule: Rule, label: Label) -> date | None:
 
 
 def _erase(facts: Facts, label: Label, count: int) -> Decision:
+    duty = _deletion_duty(facts)
+    if not duty.citation:
+        return _decision(facts, label, count, Disposition.BLOCKED, (duty,))
+    reasons = [duty]
+    at_once = _goes_at_once(facts, label)
+    if at_once:
+        reasons.append(_child(facts, "the person was under 14 when the service stopped, so it goes at once"))
+    return _decision(facts, label, count, Disposition.ERASE, tuple(reasons), at_once=at_once)
+
+
+def _deletion_duty(facts: Facts) -> Reason:
+    """The cited duty to delete confirmed personal information; without a citation, why there is none yet."""
     rule = facts.pack.rule("DEL-PIPL-47-2")
     stopped = facts.case.timeline.on(rule.start_event)
     if stopped is None or stopped > facts.as_of:
-        waiting = _stop("service-running", f"the duty to delete starts with {rule.start_event}, which has not happened")
-        return _decision(facts, label, count, Disposition.BLOCKED, (waiting,))
+        return _stop("service-running", f"the duty to delete starts with {rule.start_event}, which has not happened")
     is_scan = facts.collection.medium is Medium.OBJECTS and facts.entry is not None
     if not is_scan and not personal_fields(facts.findings):
-        nothing = _stop("no-personal-information", "no field is confirmed as personal information; a steward answers")
-        return _decision(facts, label, count, Disposition.BLOCKED, (nothing,))
+        return _stop("no-personal-information", "no field is confirmed as personal information; a steward answers")
     if not _destroys(rule, facts):
-        unsure = _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
-        return _decision(facts, label, count, Disposition.BLOCKED, (unsure,))
+        return _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
     what = (
         "as a steward declared for these objects"
         if is_scan
         else f"confirmed in {', '.join(personal_fields(facts.findings))}"
     )
-    reasons = [_reason(rule, f"the service stopped on {stopped}; personal information {what}")]
-    at_once = _goes_at_once(facts, label)
-    if at_once:
-        reasons.append(_child(facts, "the person was under 14 when the service stopped, so it goes at once"))
-    return _decision(facts, label, count, Disposition.ERASE, tuple(reasons), at_once=at_once)
+    return _reason(rule, f"the service stopped on {stopped}; personal information {what}")
 
 
 def _destroys(rule: Rule, facts: Facts) -> bool:

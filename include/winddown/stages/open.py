@@ -1,12 +1,13 @@
 """Opens a case, or continues it: triggering the same case again is the normal way to go on."""
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from winddown.domain.batch import keys_digest
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.hold import LegalHold, holds_digest
+from winddown.domain.hold import LegalHold
 from winddown.stages.case_file import CaseFile, DeclaredHold
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import write_manifest
@@ -22,29 +23,26 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     _refuse_unknown_connections(deployment, case)
     before = deployment.control.get(case.id, "case", "case", type_=Case)
     holds = tuple(_hold(deployment, case, found) for found in case_file.holds)
-    changed = before is not None and (
-        before != case or holds_digest(deployment.control.holds(case.id)) != holds_digest(holds)
-    )
-    if changed:
-        _refuse_open_effects(deployment, case)
+    # A hold is released by a recorded act, never by leaving it out of a file: those in force and not named stay.
+    fresh = set(holds) - set(deployment.control.holds(case.id))
+    changed = before is not None and (before != case or bool(fresh))
     if before is not None and not changed:
         return case.id
-    case_digest = deployment.control.put(case.id, "case", "case", case, type_=Case)
-    deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
-    body = {"digest": case_digest, "uscc": case.company.uscc, "requested_by": requested_by, "changed": changed}
+    _refuse_open_effects(deployment, case)
+    body = {
+        "digest": digest(TypeAdapter(Case).dump_python(case, mode="json")),
+        "uscc": case.company.uscc,
+        "requested_by": requested_by,
+        "changed": changed,
+    }
     deployment.ledger.append(case.id, "case_opened", body, actor=requested_by)
     for hold, found in zip(holds, case_file.holds, strict=True):
-        _write_subjects(deployment, case.id, hold, found)
-        deployment.control.put_hold(case.id, hold)
-        deployment.ledger.append(
-            case.id,
-            "hold_placed",
-            {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count},
-            actor=hold.steward,
-        )
-    for plan_id in deployment.control.plans(case.id, state="open"):
-        deployment.control.set_plan_state(plan_id, "superseded")
-    deployment.control.reset_progress(case.id)
+        if hold in fresh:
+            _place(deployment, case.id, hold, found)
+    _supersede(deployment, case.id)
+    deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
+    # Last, because the stored case is what says that all of the above was done: killed before, everything repeats.
+    deployment.control.put(case.id, "case", "case", case, type_=Case)
     return case.id
 
 
@@ -53,11 +51,21 @@ def start_again(deployment: Deployment, case_id: str) -> None:
 
     Open plans are superseded; refused while one has effects.
     """
-    case = deployment.case(case_id)
-    _refuse_open_effects(deployment, case)
+    _refuse_open_effects(deployment, deployment.case(case_id))
+    _supersede(deployment, case_id)
+
+
+def _supersede(deployment: Deployment, case_id: str) -> None:
     for plan_id in deployment.control.plans(case_id, state="open"):
         deployment.control.set_plan_state(plan_id, "superseded")
     deployment.control.reset_progress(case_id)
+
+
+def _place(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold) -> None:
+    write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
+    body = {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count}
+    deployment.ledger.append(case_id, "hold_placed", body, actor=hold.steward)
+    deployment.control.put_hold(case_id, hold)
 
 
 def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
@@ -96,10 +104,6 @@ def _hold(deployment: Deployment, case: Case, found: DeclaredHold) -> LegalHold:
         subjects_digest=deployment.keys(case.id).pseudonym(digest(keys_digest(subjects))),
         subject_count=subjects.num_rows,
     )
-
-
-def _write_subjects(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold) -> None:
-    write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
 
 
 def _subject_table(found: DeclaredHold) -> pa.Table:

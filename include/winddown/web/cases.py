@@ -15,7 +15,7 @@ from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
 from winddown.stages.standing import Standing, standing
-from winddown.web.course import Border, course
+from winddown.web.course import AFTER_BORDER, Border, course
 from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
@@ -46,17 +46,20 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
     way = course(deployment, case_id, now)
     checks: Checks | None = control.get(case_id, "checks", "before", type_=Checks)
     plans = [control.plan(plan_id) for plan_id in control.plans(case_id)]
+    decisions = [decision_row(found, deployment.pack) for found in _decisions(deployment, case_id, plans)]
     for wave in way["waves"]:
         wave["border"] = _border(wave["border"])
     return {
         **_head(case, now),
         "waiting_people": _people(deployment, case, now),
         "stopped": _stopped(deployment, case_id),
-        "unfinished": _unfinished(way),
+        "unfinished": _steps(way, "running"),
+        "next": _steps(way, "next"),
         "course": way,
         "stages": [asdict(found) for found in control.progress(case_id)],
         "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
-        "decisions": [decision_row(found, deployment.pack) for found in _decisions(deployment, case_id, plans)],
+        "decisions": decisions,
+        "by_collection": _by_collection(decisions),
         "decided_under": plans[-1].id if plans else "",
         "plans": [_plan(deployment, plan) for plan in plans],
         "people": [{"id": person.id, "role": person.role} for person in case.people],
@@ -110,11 +113,15 @@ def _stopped(deployment: Deployment, case_id: str) -> dict[str, str] | None:
     return None if row is None else {"by": row.stopped_by, "reason": row.reason, "at": row.stopped_at}
 
 
-def _unfinished(way: dict[str, Any]) -> list[dict[str, Any]]:
-    """Steps that began and did not finish: at work now, or failed. The same run or the next one takes them up again."""
+def _steps(way: dict[str, Any], state: str) -> list[dict[str, Any]]:
+    """Steps in a state. One that is ``running`` is at work now or failed; the next run takes it up again."""
     steps = [("case", step) for step in [*way["preparation"], way["report"]]]
     steps += [(wave["wave"], step) for wave in way["waves"] for step in wave["steps"]]
-    return [{"wave": wave, **step} for wave, step in steps if step["state"] == "running"]
+    return [
+        {"wave": wave, **step, "is_final": step["stage"] in AFTER_BORDER}
+        for wave, step in steps
+        if step["state"] == state
+    ]
 
 
 def _blockers(deployment: Deployment, case_id: str, checks: Checks | None) -> list[Blocker]:
@@ -141,6 +148,15 @@ def _decisions(deployment: Deployment, case_id: str, plans: list[Plan]) -> tuple
         case_id, "decisions", "first", type_=tuple[Decision, ...]
     )
     return first or ()
+
+
+def _by_collection(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of each collection by disposition, for the line above its decisions."""
+    found: dict[str, dict[str, int]] = {}
+    for row in decisions:
+        totals = found.setdefault(row["collection"], {})
+        totals[row["disposition"]] = totals.get(row["disposition"], 0) + row["count"]
+    return [{"collection": name, "totals": totals} for name, totals in found.items()]
 
 
 def _plan(deployment: Deployment, plan: Plan) -> dict[str, Any]:

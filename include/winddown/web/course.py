@@ -96,11 +96,12 @@ def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progr
     effects = deployment.control.effects(plan.id)
     found |= {"plan_id": plan.id, "border": border_of(plan, effects)}
     is_certified = deployment.control.plan_state(plan.id) == "certified"
+    has_seals = any(order.act is Act.SEAL for order in plan.orders)
     states = {} if is_certified else _open_states(deployment, plan, effects, now)
     for stage in (*BEFORE_BORDER, *AFTER_BORDER):
         step = _recorded(rows, wave, stage)
         if is_certified:
-            step["state"] = "done"
+            step["state"] = "done" if has_seals or stage not in {"seal", "hand_over"} else "unneeded"
         elif stage in states:
             began = step["state"] == "running" or any(_is_of(stage, effect) for effect in effects)
             step["state"] = states[stage] if states[stage] != "ahead" or not began else "running"

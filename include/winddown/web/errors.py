@@ -60,7 +60,15 @@ def add_errors(app: FastAPI, pages: Jinja2Templates, page_root: Callable[[Reques
         if "text/html" not in request.headers.get("accept", ""):
             return JSONResponse(body, status_code=status, headers=headers)
         title = _TITLES.get(status, ("错误", "Error"))
-        context = {"status": status, "title": title, "error": body, "root": page_root(request)}
+        context = {
+            "status": status,
+            "title": title,
+            "said": body.get("refused") or body.get("residual") or body["detail"],
+            "rule": body.get("rule", ""),
+            "next_step": body.get("next_step", ""),
+            "problems": body.get("problems", ()),
+            "root": page_root(request),
+        }
         return pages.TemplateResponse(request, "error.html", context, status_code=status, headers=headers)
 
     async def on_purpose(request: Request, error: Exception) -> Response:

@@ -123,6 +123,7 @@ def test_a_voucher_is_stored_for_the_longest_of_its_duties_and_the_shorter_one_i
         "RET-PIPL-19": True,
         "HO-PIPL-22": True,
         "HO-NDSR-14": True,
+        "DEL-PIPL-47-2": True,  # what the duty does not need, and the source after the hand-over, goes by this rule
     }
     says = {reason.rule: reason.says for reason in decision.reasons}
     assert "stands against deletion: delegated" in says["RET-ACC-VOUCHER-30Y"]
@@ -163,7 +164,15 @@ def test_without_an_accepted_date_the_rule_that_names_no_start_asks(
 def test_a_voucher_without_a_fiscal_year_is_blocked_by_every_duty_that_counts_from_one(make_facts: MakeFacts) -> None:
     decision = verdict(make_facts(VOUCHER), "customer")
     assert decision.disposition is Disposition.BLOCKED
-    assert set(prevailing(decision)) == {"RET-ACC-VOUCHER-30Y", "RET-TAX-10Y"}
+    assert prevailing(decision) == ["no-date-field", "no-date-field"]
+    assert {reason.says.split(" ")[0] for reason in decision.reasons} == {"RET-ACC-VOUCHER-30Y", "RET-TAX-10Y"}
+
+
+def test_what_a_voucher_loses_goes_by_a_verified_rule_or_not_at_all(make_facts: MakeFacts, pack: RulePack) -> None:
+    rule = pack.rule("DEL-PIPL-47-2")
+    unsure = replace(rule, verification=replace(rule.verification, status=VerificationStatus.VERIFIED_SECONDARY))
+    decision = verdict(make_facts(VOUCHER, pack=with_rule(pack, unsure)), "customer/2025")
+    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
 
 
 @pytest.mark.parametrize(
