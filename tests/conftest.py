@@ -44,7 +44,6 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
 from winddown.stages.seal import SealedArchive
 
-GRACE = 2  # seconds instead of the demonstration's 20, so that tests do not wait
 OWN_TABLES = """
     SELECT schemaname || '.' || tablename FROM pg_tables
     WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname NOT IN ('information_schema', 'winddown_quarantine')
@@ -73,9 +72,10 @@ class Servers:
 class CompanyCase:
     """One company and its case, driven by the plain runner; every step begins with a deployment of its own."""
 
-    def __init__(self, directory: Path, servers: Servers) -> None:
+    def __init__(self, directory: Path, servers: Servers, *, grace_seconds: int) -> None:
         self.directory = directory
         self.servers = servers
+        self.grace_seconds = grace_seconds
         self.workspace = directory / "winddown"
         self.case_id = "huadong-2026"
 
@@ -141,7 +141,7 @@ class CompanyCase:
                     person_id=case.custodian.person,
                 )
         elif halt.reason == "grace":
-            time.sleep(GRACE + 0.2)
+            time.sleep(self.grace_seconds + 0.1)
         else:
             raise AssertionError(f"nobody can do anything about {halt.reason}: {halt.message}")
 
@@ -177,6 +177,12 @@ class CompanyCase:
         """Collections of which a plan destroys or empties anything."""
         plan = self.deploy().control.plan(halt.plan_id)
         return {str(order.collection) for order in plan.orders if order.act != "seal"}
+
+    def certificates(self) -> list[dict[str, Any]]:
+        """The certificates that were written for people, in the order of their issue."""
+        folder = self.workspace / self.case_id / "evidence"
+        found = [json.loads(path.read_text())["document"] for path in folder.glob("certificate-*.json")]
+        return sorted(found, key=lambda document: int(document["ledger_size"]))
 
     # -- the stores, by plain drivers ------------------------------------------------------------------------------
 
@@ -224,6 +230,13 @@ class CompanyCase:
         with self.bucket() as client:
             found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return [entry["Key"] for entry in found]
+
+    def versions(self, key: str) -> list[tuple[str, bool]]:
+        """Version ids of one object, markers included, and whether each is the latest."""
+        with self.bucket() as client:
+            found = client.list_object_versions(Bucket=BUCKET, Prefix=key)
+        entries = [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]
+        return sorted((entry["VersionId"], entry["IsLatest"]) for entry in entries)
 
     def state(self) -> dict[str, str]:
         """A digest of every table and of every folder with all its versions: equal means untouched."""
@@ -283,9 +296,12 @@ def company_servers() -> Iterator[Servers]:
 
 @pytest.fixture
 def company_case(company_servers: Servers, tmp_path: Path) -> Callable[..., CompanyCase]:
-    """Make a company with a case in a folder of this test; only the last one made has its stores."""
+    """Make a company with a case in a folder of this test; only the last one made has its stores.
 
-    def make(*, customers: int = 60, seed: int = 7, name: str = "case") -> CompanyCase:
+    Grace is a second instead of the demonstration's twenty, so that tests do not wait.
+    """
+
+    def make(*, customers: int = 60, seed: int = 7, name: str = "case", grace_seconds: int = 1) -> CompanyCase:
         company_servers.empty()
         directory = tmp_path / name
         generate(
@@ -295,8 +311,8 @@ def company_case(company_servers: Servers, tmp_path: Path) -> Callable[..., Comp
             s3=company_servers.files.address(),
             directory=directory,
         )
-        made = CompanyCase(directory, company_servers)
-        made.edit(lambda raw: raw["grace"].update(duration=f"PT{GRACE}S"))
+        made = CompanyCase(directory, company_servers, grace_seconds=grace_seconds)
+        made.edit(lambda raw: raw["grace"].update(duration=f"PT{grace_seconds}S"))
         return made
 
     return make

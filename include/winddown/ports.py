@@ -136,8 +136,12 @@ class Inspector(Protocol):
         """Number of traces that the store still holds after a purge: quarantined rows, old versions, markers."""
         ...
 
-    def search_bytes(self, probes: Sequence[bytes]) -> "ByteSearch":
-        """Search the store's raw bytes for values that must be gone."""
+    def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> "ByteSearch":
+        """Search the store's raw bytes for values that must be gone.
+
+        ``left_alone`` names collections that stay as they are and so may hold them; where their bytes can be told
+        from the rest they are not searched, and ``medium`` says so.
+        """
         ...
 
 

@@ -125,7 +125,7 @@ class PostgresSubject(FreezableSubject):
     def _create(self) -> None:
         schema = sql.Identifier(self.schema)
         self._run("CREATE SCHEMA {s}", s=schema)
-        self._run("CREATE TABLE {t} {d}", d=sql.SQL(self.shape.ddl.encode().decode()))  # type: ignore[arg-type]
+        self._run("CREATE TABLE {t} {d}", d=sql.SQL(self.shape.ddl))
         for row in self.shape.rows:
             self._insert(row)
         self._run("ALTER SCHEMA {s} OWNER TO contract_owner", s=schema)
@@ -142,7 +142,7 @@ class PostgresSubject(FreezableSubject):
         self._run("DROP SCHEMA IF EXISTS winddown_quarantine CASCADE")
 
     def _run(self, statement: str, values: Sequence[Any] = (), **parts: sql.Composable) -> list[tuple[Any, ...]]:
-        template = sql.SQL(statement)  # type: ignore[arg-type]
+        template = sql.SQL(statement)
         cursor = self._admin.execute(template.format(t=self.table, **parts), values)
         return cursor.fetchall() if cursor.description else []
 

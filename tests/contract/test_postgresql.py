@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from winddown.domain.authorization import Power
+from winddown.ports import SupportsSanitise, ability
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
@@ -31,6 +32,8 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: PostgresSubject,
     planned = work(subject)
     planned.act_all(Power.QUARANTINE)
     planned.act_all(Power.PURGE)
-    subject.store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    store = ability(subject.store, SupportsSanitise)
+    assert store is not None
+    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
     query = "SELECT count(*) FROM pg_namespace WHERE nspname = 'winddown_quarantine'"
     assert database.admin.execute(query).fetchone() == (0,)

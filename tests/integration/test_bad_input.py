@@ -5,6 +5,7 @@ case to its end, to see that the rest went on and that no record came out wrong.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,36 +152,30 @@ def test_a_purging_credential_that_is_refused_leaves_everything_in_quarantine(co
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 NOTES = (
-    "CREATE TABLE shop.legacy_notes (customer_id bigint, mobile text)",
-    "INSERT INTO shop.legacy_notes SELECT customer_id, mobile FROM shop.customers",
+    "CREATE TABLE shop.{name} (customer_id bigint, mobile text)",
+    "INSERT INTO shop.{name} SELECT customer_id, mobile FROM shop.customers",
 )
 
 
-@pytest.mark.parametrize("is_registered", [True, False])
-def test_a_table_without_a_key_is_left_alone(company_case: Make, *, is_registered: bool) -> None:
+def test_tables_without_a_key_or_a_purpose_are_left_alone(company_case: Make) -> None:
     company = company_case()
-    company.execute(*NOTES)
+    for name in ("notes", "old_notes", "crm_copy"):
+        company.execute(*(statement.format(name=name) for statement in NOTES))
+    company.execute("ALTER TABLE shop.crm_copy ADD COLUMN note_id bigserial PRIMARY KEY")
     company.back_up()
-    if is_registered:
-        company.edit(register("shop_db:shop.legacy_notes"))
+    company.edit(register("shop_db:shop.notes"))
     before = company.state()
     company.run_until("finished")
-    assert the_blocker(company, "no-primary-key", "shop_db:shop.legacy_notes").resolver == "database administrator"
-    assert_untouched(company, before, "shop_db:shop.legacy_notes")
-    assert_rest_is_done(company, "shop_db:shop.legacy_notes")
-
-
-def test_an_unregistered_table_with_personal_data_is_left_alone(company_case: Make) -> None:
-    company = company_case()
-    company.execute(*NOTES, "ALTER TABLE shop.legacy_notes ADD COLUMN note_id bigserial PRIMARY KEY")
-    company.back_up()
-    before = company.state()
-    company.run_until("finished")
-    (decision,) = company.decisions("shop_db:shop.legacy_notes")
+    keyless, unregistered = ["shop_db:shop.notes", "shop_db:shop.old_notes"], "shop_db:shop.crm_copy"
+    found = [blocker for blocker in company.blockers().values() if blocker.code == "no-primary-key"]
+    assert [(blocker.subject, blocker.resolver) for blocker in found] == [
+        (name, "database administrator") for name in keyless
+    ]
+    (decision,) = company.decisions(unregistered)
     assert (decision.disposition, decision.reasons[0].rule) == ("blocked", "unregistered-collection")
     assert "a steward registers its purpose" in decision.reasons[0].says
-    assert_untouched(company, before, "shop_db:shop.legacy_notes")
-    assert_rest_is_done(company, "shop_db:shop.legacy_notes")
+    assert_untouched(company, before, *keyless, unregistered)
+    assert_rest_is_done(company, *keyless, unregistered)
 
 
 def test_a_trigger_stops_its_table_and_the_table_that_it_refers_to(company_case: Make) -> None:
@@ -221,8 +216,8 @@ def test_an_ambiguous_field_stops_its_table_until_the_steward_answers(company_ca
     company.edit(take_answers)
     halt = company.run()
     findings = company.deploy().control.require(company.case_id, "findings", "findings", type_=tuple[Finding, ...])
-    unsure = {f.field for f in findings if f.status in {"ambiguous", "header_only"}}
-    assert unsure == {"member_no", "document_no"}
+    own = [finding for finding in findings if str(finding.collection) == "shop_db:shop.customers"]
+    assert {found.field for found in own if found.status in {"ambiguous", "header_only"}} == {"document_no"}
     rules = {reason.rule for decision in company.decisions("shop_db:shop.customers") for reason in decision.reasons}
     assert "ambiguous-field" in rules
     assert "shop_db:shop.customers" not in company.planned(halt)
@@ -235,26 +230,48 @@ def test_an_ambiguous_field_stops_its_table_until_the_steward_answers(company_ca
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class BadFile:
+    """A file to put beside the good ones of a folder, made from one of them, and the blocker that it must become."""
+
+    code: str
+    resolver: str
+    folder: str
+    name: str
+    spoil: Callable[[bytes], bytes]
+
+
 @pytest.mark.parametrize(
-    ("code", "resolver", "folder", "name", "spoil"),
+    "bad",
     [
-        ("unknown-format", "steward", "exports/customers", "dump.bin", lambda _: b"\x00\x01\x02 no format"),
-        ("zero-byte-object", "data engineer", "exports/customers", "part-9999.parquet", lambda _: b""),
-        ("unreadable-file", "data engineer", "exports/customers", "part-9999.parquet", lambda good: good[:-40]),
-        ("unreadable-file", "data engineer", "exports/chats", "part-9999.jsonl.gz", lambda good: good[:-40]),
-        ("unreadable-file", "data engineer", "exports/orders", "9999.csv", lambda good: good + b'1,"2\n'),
+        (
+            BadFile("unknown-format", "steward", "exports/customers", "dump.bin", lambda _: b"\x00\x01\x02"),
+            BadFile("unreadable-file", "data engineer", "exports/chats", "torn.jsonl.gz", lambda good: good[:-40]),
+        ),
+        (
+            BadFile("zero-byte-object", "data engineer", "exports/chats", "empty.jsonl.gz", lambda _: b""),
+            BadFile("unreadable-file", "data engineer", "exports/customers", "torn.parquet", lambda good: good[:-40]),
+        ),
+        (
+            BadFile("unreadable-file", "data engineer", "exports/orders", "9999.csv", lambda good: good + b'1,"2\n'),
+            BadFile("zero-byte-object", "data engineer", "exports/customers", "empty.parquet", lambda _: b""),
+        ),
     ],
 )
-def test_a_file_that_cannot_be_read_stops_its_folder(  # noqa: PLR0917 - each is a column of the table above
-    company_case: Make, code: str, resolver: str, folder: str, name: str, spoil: Callable[[bytes], bytes]
-) -> None:
+def test_a_file_that_cannot_be_read_stops_its_folder(company_case: Make, bad: tuple[BadFile, ...]) -> None:
     company = company_case()
-    company.put(f"{folder}/{name}", spoil(company.get(company.keys(f"{folder}/")[0])))
+    for each in bad:
+        good = company.get(company.keys(f"{each.folder}/")[0])
+        company.put(f"{each.folder}/{each.name}", each.spoil(good))
     before = company.state()
     company.run_until("finished")
-    assert the_blocker(company, code, f"shop_files:{folder}").resolver == resolver
-    assert_untouched(company, before, f"shop_files:{folder}")
-    assert_rest_is_done(company, f"shop_files:{folder}", "shop_files:exports")
+    folders = [f"shop_files:{each.folder}" for each in bad]
+    remaining = {row["collection"] for row in company.certificates()[-1]["remaining"]}
+    for each, folder in zip(bad, folders, strict=True):
+        assert the_blocker(company, each.code, folder).resolver == each.resolver
+        assert folder in remaining, "the certificate says that it is still there"
+    assert_untouched(company, before, *folders)
+    assert_rest_is_done(company, *folders, "shop_files:exports")
 
 
 def test_a_bad_file_stops_every_format_of_its_folder(company_case: Make) -> None:

@@ -22,6 +22,8 @@ from typing import Any
 
 from winddown.domain.errors import Refused, Transient
 
+# Children that are meant to outlive the object that started them; reaped when they are stopped from here.
+_LAUNCHED: "dict[int, subprocess.Popen[bytes]]" = {}
 READY_SECONDS = 240
 STOP_SECONDS = 20
 OPERATOR = "operator"
@@ -82,6 +84,7 @@ class EmbeddedAirflow:
                 stderr=log,
                 start_new_session=True,
             )
+        _LAUNCHED[process.pid] = process
         _write_secret(self._state, {"pid": process.pid, "url": address.url, "passwords": dict(address.passwords)})
         self._wait(address, process)
         return address
@@ -105,9 +108,12 @@ class EmbeddedAirflow:
                 os.killpg(group, sign)
             deadline = time.monotonic() + seconds
             while _group_lives(group) and time.monotonic() < deadline:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(-group, os.WNOHANG)
+                if group in _LAUNCHED:
+                    _LAUNCHED[group].poll()
                 time.sleep(0.1)
+        process = _LAUNCHED.pop(group, None)
+        if process is not None:
+            process.wait(timeout=5)
         self._state.unlink()
 
     def _environment(self, address: AirflowAddress, passwords: Path) -> dict[str, str]:
@@ -165,19 +171,19 @@ class AirflowClient:
         self._url = address.url
         self.person = person
         body = {"username": person, "password": address.passwords[person]}
-        self._token = _request("POST", f"{self._url}/auth/token", body)["access_token"]
+        self.token: str = _request("POST", f"{self._url}/auth/token", body)["access_token"]
 
     def get(self, path: str) -> Any:
         """GET a JSON document."""
-        return _request("GET", self._url + path, None, self._token)
+        return _request("GET", self._url + path, None, self.token)
 
     def post(self, path: str, body: Any) -> Any:
         """POST a JSON document."""
-        return _request("POST", self._url + path, body, self._token)
+        return _request("POST", self._url + path, body, self.token)
 
     def patch(self, path: str, body: Any) -> Any:
         """PATCH a JSON document."""
-        return _request("PATCH", self._url + path, body, self._token)
+        return _request("PATCH", self._url + path, body, self.token)
 
 
 def _is_healthy(address: AirflowAddress) -> bool:

@@ -64,8 +64,11 @@ class PostgresInspector:
                 for name in list(tables)
             )
 
-    def search_bytes(self, probes: Sequence[bytes]) -> ByteSearch:
-        """Search heap, indexes, WAL, statistics and server logs, where the data directory is on this machine."""
+    def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:  # noqa: ARG002
+        """Search heap, indexes, WAL, statistics and server logs, where the data directory is on this machine.
+
+        The log cannot be told apart by tables, so tables that are left alone are searched with the rest.
+        """
         with self._connection() as connection:
             folder = Path(str(connection.execute(text("SHOW data_directory")).scalar_one()))
         return search_files(folder, probes, medium="files of the database server")

@@ -4,16 +4,19 @@ Shares no code with the store: versions are paged by hand with markers, files ar
 library where the store uses pyarrow.
 """
 
+import contextlib
 import gzip
 import io
 import json
 import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -66,14 +69,17 @@ class S3Inspector:
                 left += found["version"] in planned or (found["marker"] and order.method is Method.DELETE_MARKER)
         return left
 
-    def search_bytes(self, probes: Sequence[bytes]) -> ByteSearch:
+    def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:
         """Search every version of every object: its raw bytes, unpacked gzip, and Parquet's values and dictionaries."""
         patterns = Patterns(probes)
+        folders = {name.partition("#")[0] for name in left_alone}
         found: set[bytes] = set()
         where: set[str] = set()
         read = 0
         for version in self._versions(""):
             if version["marker"] or version["key"].startswith(self._set_apart or ("\x00",)):
+                continue
+            if (version["key"].rpartition("/")[0] or ".") in folders:
                 continue
             content = self._content(version["key"], version["version"])
             read += len(content)
@@ -84,7 +90,8 @@ class S3Inspector:
                     where.add(version["key"].rpartition("/")[0])
         return ByteSearch(
             reached=True,
-            medium="every object version that the service lists; not the service's disks",
+            medium="every object version that the service lists; not the service's disks"
+            + (f"; not searched, because they stay: {', '.join(sorted(folders))}" if folders else ""),
             bytes_read=read,
             probes=len(probes),
             found=len(found),
@@ -151,14 +158,32 @@ def _rows(content: bytes) -> Iterator[str]:
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
+    """What a file holds inside; of a damaged one only what can be unpacked, since its raw bytes are searched anyway."""
     if content.startswith(b"\x1f\x8b"):
-        yield gzip.decompress(content)
+        yield _gunzipped(content)
     if content.startswith(b"PAR1"):
-        source = pq.ParquetFile(io.BytesIO(content))
-        names = list(source.schema_arrow.names)
-        # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
-        table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read()
-        for column in table.columns:
-            for chunk in column.chunks:
-                values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
-                yield "\n".join(str(value) for value in values.to_pylist()).encode("utf-8", "surrogateescape")
+        with contextlib.suppress(pa.ArrowException, OSError):
+            yield from _parquet_values(content)
+
+
+def _gunzipped(content: bytes) -> bytes:
+    pieces = []
+    while content:
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            pieces.append(unpacker.decompress(content))
+        except zlib.error:
+            break
+        content = unpacker.unused_data
+    return b"".join(pieces)
+
+
+def _parquet_values(content: bytes) -> Iterator[bytes]:
+    source = pq.ParquetFile(io.BytesIO(content))
+    names = list(source.schema_arrow.names)
+    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
+    table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read()
+    for column in table.columns:
+        for chunk in column.chunks:
+            values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
+            yield "\n".join(str(value) for value in values.to_pylist()).encode("utf-8", "surrogateescape")

@@ -5,11 +5,12 @@ from typing import Any
 
 from winddown.domain.canonical import canonical, digest
 from winddown.domain.case import Case
-from winddown.domain.decision import Decision
+from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.seal import SealedArchive
+from winddown.stages.staying import blockers_of
 from winddown.stages.verify import StoreCheck
 
 
@@ -58,7 +59,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             for row in deployment.control.approvals(plan_id)
         ],
         "orders": [_order(deployment, plan, order, purged) for order in plan.orders],
-        "remaining": _remaining(plan),
+        "remaining": [*_remaining(plan), *_unread(deployment, plan)],
         "residual_until": _residuals(case),
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case),
@@ -131,6 +132,23 @@ def _remaining(plan: Plan) -> list[dict[str, Any]]:
         }
         for decision in plan.decisions
         if (decision.collection, decision.label) not in acted
+    ]
+
+
+def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
+    """What a blocker kept from being read at all; its records could not be counted and count as none."""
+    decided = {str(decision.collection) for decision in plan.decisions}
+    return [
+        {
+            "collection": found.subject,
+            "label": "unread",
+            "records": 0,
+            "disposition": Disposition.BLOCKED.value,
+            "until": None,
+            "reasons": [f"{found.code}: {found.explanation}; {found.resolver}: {found.next_step}"],
+        }
+        for found in blockers_of(deployment, plan)
+        if not any(found.covers(name) for name in decided)
     ]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from winddown.domain.authorization import Power
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
@@ -54,12 +54,14 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
     """Bring back everything that is in quarantine under the case's open plans, parents before children.
 
     Needs no approvals, because undo must not wait, but a person of the case and an entry in the ledger. What was
-    purged is gone and is not touched.
+    purged is gone and is not touched. A batch that cannot be restored does not keep the others from it; Residual is
+    raised for it at the end, and its plan stays open.
     """
     case = deployment.case(case_id)
     if case.person(requested_by) is None:
         raise Refused(f"{requested_by} is not among the people of case {case_id}", rule="restoring needs a role")
     done_batches = records = 0
+    failures: list[str] = []
     for plan_id in deployment.control.plans(case_id, state="open"):
         plan = deployment.control.plan(plan_id)
         states = {
@@ -70,10 +72,20 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
                 quarantined = states.get((order.id, batch.index, Power.QUARANTINE))
                 if quarantined in {None, "restored"} or (order.id, batch.index, Power.PURGE) in states:
                     continue
-                records += perform(deployment, plan, order, batch, Power.RESTORE).records
-                done_batches += 1
-        deployment.control.set_plan_state(plan_id, "superseded")
+                try:
+                    records += perform(deployment, plan, order, batch, Power.RESTORE).records
+                except Residual as error:
+                    failures.append(error.message)
+                else:
+                    done_batches += 1
+        if not failures:
+            deployment.control.set_plan_state(plan_id, "superseded")
     deployment.ledger.append(
         case_id, "restored", {"batches": done_batches, "records": records, "requested_by": requested_by}, actor=ACTOR
     )
+    if failures:
+        raise Residual(
+            "not everything could be restored: " + "; ".join(failures),
+            next_step="find out who changed these collections in the meantime; everything else is back",
+        )
     return Done(done_batches, records)

@@ -14,6 +14,7 @@ from winddown.domain.receipt import Whereabouts
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import batches, write_manifest
+from winddown.stages.staying import staying_values
 
 _PROBES = 40
 _PROBE_KINDS = {"resident_id", "mobile", "email"}
@@ -42,8 +43,8 @@ def write_probes(
 ) -> None:
     """Keep some values that must be gone afterwards, encrypted, for the search in raw bytes.
 
-    Taken from checksummed or unmistakable kinds of the customer list, of records that this wave erases or empties, and
-    of no record that stays.
+    Taken from checksummed or unmistakable kinds of the customer list, of records that this wave erases or empties. A
+    value that also stands in anything that stays is none of them.
     """
     anchor = next((found for found in labelled if found.collection.ref == case.subjects.collection), None)
     due = {
@@ -61,17 +62,13 @@ def write_probes(
     if anchor is not None and due and fields:
         store = deployment.systems(case).store(case.subjects.collection.store)
         doomed = anchor.records.filter(pl.col("label").is_in(list(due))).get_column(case.subjects.key)
-        kept_values: set[str] = set()
         candidates: dict[str, set[str]] = {}
         keys = set(doomed.to_list())
         for batch in store.read(anchor.collection, fields=fields):
             for row in batch.to_pylist():
-                found = {row[name] for name in fields if row[name]}
-                if row[case.subjects.key] in keys:
-                    if len(candidates) < _PROBES:
-                        candidates[row[case.subjects.key]] = found
-                else:
-                    kept_values |= found
-        values = set().union(*candidates.values()) - kept_values if candidates else set()
+                if row[case.subjects.key] in keys and len(candidates) < _PROBES:
+                    candidates[row[case.subjects.key]] = {row[name] for name in fields if row[name]}
+        values = set().union(*candidates.values()) if candidates else set()
+        values -= staying_values(deployment, case, plan, labelled, values=values)
     table = pa.table({"value": pa.array(sorted(values), type=pa.string())})
     write_manifest(deployment, case.id, f"probes-{plan.id}", table)

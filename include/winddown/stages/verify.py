@@ -6,6 +6,7 @@ from winddown.domain.errors import Residual
 from winddown.domain.plan import Act
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import batches, read_manifest
+from winddown.stages.staying import left_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     probes = [
         value.encode() for value in read_manifest(deployment, case.id, f"probes-{plan.id}").column("value").to_pylist()
     ]
+    stopped = left_alone(deployment, plan)
     checks = []
     for declaration in case.stores:
         orders = [o for o in plan.orders if o.collection.store == declaration.name and o.act is not Act.SEAL]
@@ -51,7 +53,8 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 remaining += inspector.remaining(order, batch)
                 leftovers += inspector.leftovers(order, batch)
                 count += 1
-        search = inspector.search_bytes(probes)
+        apart = [name.partition(":")[2] for name in stopped if name.startswith(f"{declaration.name}:")]
+        search = inspector.search_bytes(probes, left_alone=apart)
         checks.append(
             StoreCheck(
                 store=declaration.name,
@@ -63,7 +66,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 reached=search.reached,
                 bytes_read=search.bytes_read,
                 medium=search.medium,
-                claim=_claim(reached=search.reached),
+                claim=_claim(reached=search.reached, probes=search.probes),
             )
         )
     deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
@@ -88,8 +91,10 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     return tuple(checks)
 
 
-def _claim(*, reached: bool) -> str:
+def _claim(*, reached: bool, probes: int) -> str:
     """From weak to strong: logically deleted, absent from live files and logs; media are never claimed here."""
+    if reached and not probes:
+        return "logically deleted; no value was fit for a search in raw bytes, so nothing is claimed about them"
     if reached:
         return "logically deleted; sampled values absent from live files, logs and statistics; NIST outcome: clear"
     return "logically deleted; raw bytes could not be reached, so nothing is claimed about them"

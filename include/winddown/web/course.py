@@ -76,7 +76,7 @@ def course(deployment: Deployment, case_id: str, now: Standing) -> dict[str, Any
         found = _wave(deployment, case_id, wave, rows, now)
         if is_ready:
             _mark_next(found["steps"], now)
-        is_ready = is_ready and (found["is_empty"] or all(s["state"] in {"done", "unneeded"} for s in found["steps"]))
+        is_ready = is_ready and all(step["state"] in {"done", "unneeded"} for step in found["steps"])
         waves.append(found)
     return {"preparation": preparation, "waves": waves, "report": _recorded(rows, CASE, "report")}
 
@@ -88,6 +88,8 @@ def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progr
     if not current:
         planned = _recorded(rows, wave, "plan")
         found["is_empty"] = planned["state"] == "done" and planned["message"] == "nothing to do"
+        if found["is_empty"]:
+            return found
         if planned["state"] == "done":
             planned = _step("plan", "ahead")  # of a plan that was superseded
         found["steps"] = [planned, *(_step(stage, "ahead") for stage in (*BEFORE_BORDER, *AFTER_BORDER)[1:])]

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
-from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.plan import Act, Plan
 from winddown.domain.rule import RulePack
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import missing_approvals
 from winddown.stages.seal import SealedArchive, unacknowledged
+from winddown.stages.staying import blockers_of
 from winddown.web.course import border_of
 from winddown.web.errors import not_found
 from winddown.web.fates import decision_row, fates, order_row, totals
@@ -29,7 +29,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
     control = deployment.control
     state = control.plan_state(plan_id)
     approvals = control.approvals(plan_id)
-    blockers: tuple[Blocker, ...] = control.get(plan.case, "blockers", plan.wave.value, type_=tuple[Blocker, ...]) or ()
+    blockers = blockers_of(deployment, plan)
     rows = fates(plan, deployment.pack, blockers)
     objection = _objection(deployment, case, plan, state, person_id)
     return {

@@ -10,7 +10,7 @@ from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import parquet, recognise
 
 ROWS = 50
-DOOMED = frozenset({0, 7, 23, 24, 49})
+DOOMED = frozenset({0, 7, 23, 24, 48})
 SECRETS = [f"1380013{number:04}" for number in range(ROWS)]
 
 
@@ -152,6 +152,15 @@ def test_types_that_a_rewrite_would_change_are_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(parquet, "_has_int96", lambda _: False)
     with pytest.raises(Refused, match="a rewrite would change"):
         parquet.without(before, DOOMED)
+
+
+def test_what_arrow_cannot_write_is_refused_without_a_value() -> None:
+    # A last group in which a nested dictionary has nothing but nulls, and dictionaries are off.
+    before = written(use_dictionary=False)
+    with pytest.raises(Refused, match="cannot be written again") as refused:
+        parquet.without(before, frozenset({49}))
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
 
 
 def test_values_are_read_as_text_in_order() -> None:

@@ -41,7 +41,9 @@ ARGUMENTS: dict[str, Any] = {
     "act": Act.ERASE,
     "whole": True,
 }
-ABILITIES = [found for name, found in vars(ports).items() if name.startswith("Supports") and inspect.isclass(found)]
+ABILITIES: list[type] = [
+    found for name, found in vars(ports).items() if name.startswith("Supports") and inspect.isclass(found)
+]
 
 
 def methods(protocol: type) -> dict[str, Any]:
@@ -59,6 +61,10 @@ def call(target: Any, name: str) -> Any:
     named = {key: ARGUMENTS[key] for key, found in signature.parameters.items() if found.kind is found.KEYWORD_ONLY}
     answer = getattr(target, name)(*positional, **named)
     return list(answer) if isinstance(answer, Iterator) else answer
+
+
+def never(*_: object) -> None:
+    pytest.fail("this must not be called")
 
 
 class Everything:
@@ -95,7 +101,9 @@ def _recorded(name: str) -> Any:
     return method
 
 
-for _protocol in (ports.Store, *ABILITIES):
+PROTOCOLS: list[type] = [ports.Store, *ABILITIES]
+
+for _protocol in PROTOCOLS:
     for _name, _found in methods(_protocol).items():
         _method = _recorded(_name)
         _method.__signature__ = inspect.signature(_found)
@@ -105,7 +113,7 @@ WRAPPERS: dict[str, Callable[[Any], Any]] = {
     "dry_run": DryRunStore,
     "retrying": lambda store: RetryingStore(store, backoff=Backoff(sleep=lambda _: None)),
 }
-LAYERS = {"dry_run": dry_run.LAYERS, "retrying": retrying.LAYERS}
+LAYERS: dict[str, dict[type, Any]] = {"dry_run": dry_run.LAYERS, "retrying": retrying.LAYERS}
 
 
 def test_the_ports_have_the_effects_that_this_test_is_about() -> None:
@@ -123,7 +131,7 @@ def test_every_method_of_a_store_is_declared(wrapper: str) -> None:
 @pytest.mark.parametrize("protocol", ABILITIES)
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_every_ability_shows_through_in_a_declared_form(wrapper: str, protocol: type) -> None:
-    store = Everything()
+    store: Any = Everything()
     layered = WRAPPERS[wrapper](store)
     found = ports.ability(layered, protocol)
     assert protocol in LAYERS[wrapper], "an ability that a wrapper does not know is lost behind it"
@@ -145,15 +153,15 @@ def test_an_ability_that_nobody_declared_does_not_show_through(wrapper: str) -> 
     assert ports.ability(WRAPPERS[wrapper](plain), ports.SupportsFreeze) is not None
 
 
-@pytest.mark.parametrize("protocol", [ports.Store, *ABILITIES])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_dry_run_never_reaches_an_effect(protocol: type) -> None:
-    store = Everything()
+    store: Any = Everything()
     found: Any = DryRunStore(store) if protocol is ports.Store else ports.ability(DryRunStore(store), protocol)
     for name in methods(protocol):
         answer = call(found, name)
         if name in effectful(protocol):
             assert dict(answer.details)["dry_run"] == "true"
-    effects = {name for every in (ports.Store, *ABILITIES) for name in effectful(every)}
+    effects = {name for every in PROTOCOLS for name in effectful(every)}
     assert not effects & set(store.asked)
     assert set(methods(protocol)) - effects <= set(store.asked), "reading goes through"
 
@@ -170,7 +178,7 @@ def test_a_dry_run_never_reaches_an_effect(protocol: type) -> None:
 def test_a_dry_run_refuses_what_the_store_would(
     whereabouts: Whereabouts, refused: dict[str, type[WinddownError]]
 ) -> None:
-    store = Everything()
+    store: Any = Everything()
     store.whereabouts = whereabouts
     for name in effectful(ports.Store):
         if name in refused:
@@ -189,11 +197,11 @@ def test_reads_are_tried_again_when_the_world_fails(name: str, protocol: type) -
     slept: list[float] = []
     backoff = Backoff(sleep=slept.append, attempts=4, first_seconds=1, cap_seconds=3)
 
-    def behind(store: Everything) -> Any:
+    def behind(store: Any) -> Any:
         layered = RetryingStore(store, backoff=backoff)
         return layered if protocol is ports.Store else ports.ability(layered, protocol)
 
-    store = Everything(failures=3)
+    store: Any = Everything(failures=3)
     assert call(behind(store), name) == call(Everything(), name)
     assert store.asked == [name] * 4
     assert slept == [1, 2, 3]
@@ -207,8 +215,8 @@ def test_reads_are_tried_again_when_the_world_fails(name: str, protocol: type) -
 @pytest.mark.parametrize("protocol", [ports.Store, ports.SupportsFreeze, ports.SupportsSanitise])
 def test_effects_are_tried_once(protocol: type) -> None:
     for name in effectful(protocol):
-        store = Everything(failures=1)
-        layered = RetryingStore(store, backoff=Backoff(sleep=pytest.fail))
+        store: Any = Everything(failures=1)
+        layered = RetryingStore(store, backoff=Backoff(sleep=never))
         found: Any = layered if protocol is ports.Store else ports.ability(layered, protocol)
         with pytest.raises(Transient):
             call(found, name)
@@ -225,29 +233,29 @@ def test_a_stream_that_broke_in_the_middle_is_not_started_again() -> None:
         yield "second"
         raise Transient("lost")
 
-    stream = Backoff(sleep=pytest.fail).stream(broken)
+    stream = Backoff(sleep=never).stream(broken)
     assert [next(stream), next(stream)] == ["first", "second"]
     with pytest.raises(Transient):
         next(stream)
     assert len(starts) == 1
-    assert list(Backoff(sleep=pytest.fail).stream(lambda: iter(()))) == []
+    assert list(Backoff(sleep=never).stream(lambda: iter(()))) == []
 
 
 def test_waits_stay_under_the_cap_however_often_it_failed() -> None:
-    backoff = Backoff(sleep=pytest.fail, first_seconds=0.5, cap_seconds=20)
+    backoff = Backoff(sleep=never, first_seconds=0.5, cap_seconds=20)
     assert [backoff.wait_seconds(failed) for failed in (1, 2, 6, 7, 5000)] == [0.5, 1, 16, 20, 20]
     with pytest.raises(Refused):
-        Backoff(sleep=pytest.fail, attempts=0)
+        Backoff(sleep=never, attempts=0)
     with pytest.raises(Refused):
-        Backoff(sleep=pytest.fail, first_seconds=5, cap_seconds=1)
+        Backoff(sleep=never, first_seconds=5, cap_seconds=1)
 
 
 def test_layers_can_be_stacked_and_the_dry_one_still_holds() -> None:
     table = MemoryTable(key=("id",), rows=[{"id": "0"}], writers={"app"})
-    inner = MemoryStore("shop", tables={"customers": table}, unlock=pytest.fail)
+    inner = MemoryStore("shop", tables={"customers": table}, unlock=never)
     for stacked in (
-        RetryingStore(DryRunStore(inner), backoff=Backoff(sleep=pytest.fail)),
-        DryRunStore(RetryingStore(inner, backoff=Backoff(sleep=pytest.fail))),
+        RetryingStore(DryRunStore(inner), backoff=Backoff(sleep=never)),
+        DryRunStore(RetryingStore(inner, backoff=Backoff(sleep=never))),
     ):
         freezing = ports.ability(stacked, ports.SupportsFreeze)
         assert freezing is not None

@@ -367,9 +367,10 @@ class S3Store:
             grouped = histories(self._reader, self._bucket, _prefix(collection.ref))
             live = [history[0] for key, history in sorted(grouped.items()) if not history[0].is_marker]
             own = [version for version in live if version.key.rpartition("/")[0] == _folder(collection.ref)]
-            if "#" not in collection.ref.name:
-                return own
-            return [version for version in own if self._format(version) == collection.format]
+            # A folder may also hold what is of another format, or of none: that is another collection, or a blocker.
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                found = list(pool.map(self._format, own))
+            return [version for version, form in zip(own, found, strict=True) if form == collection.format]
 
     def _each(self, client: Any, order: Order, batch: Batch) -> list[tuple[dict[str, Any], list[Version]]]:
         keys = batch.keys.to_pylist()

@@ -35,7 +35,22 @@ def read(content: bytes) -> Iterator[pa.RecordBatch]:
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:
-    """Rewrite the file without these rows; row groups that lose all rows disappear."""
+    """Rewrite the file without these rows; row groups that lose all rows disappear.
+
+    Raises Refused when Arrow cannot write what it has read, or would write other physical types.
+    """
+    try:
+        return _rewritten(content, rows)
+    except pa.ArrowException:
+        # Arrow's message may quote a value.
+        raise Refused(
+            "a Parquet file cannot be written again by Arrow",
+            rule="a rewrite keeps what stays",
+            next_step="have the file written anew by its producer, without the rows",
+        ) from None
+
+
+def _rewritten(content: bytes, rows: frozenset[int]) -> bytes:
     source = pq.ParquetFile(io.BytesIO(content))
     footer = source.metadata
     schema = source.schema_arrow

@@ -1,0 +1,250 @@
+"""The main job through a real Airflow scheduler, compared with the generator's truth record by record.
+
+One story serves all of it, because starting Airflow costs more than the case: two waves, two killed task processes, a
+second trigger of the finished case, and a search for personal data in everything that the run left behind.
+"""
+
+import gzip
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from winddown.demo.airflow import OPERATOR, AirflowClient
+from winddown.demo.compare import Comparison, compare, read_connections
+from winddown.demo.story import DAG, Story
+from winddown.domain.errors import WinddownError
+
+CUSTOMERS = 200
+TARGETS = ("quarantine", "purge")
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
+
+
+@dataclass
+class Outcome:
+    """What the story showed, for the tests to judge."""
+
+    directory: Path
+    after_children: Comparison
+    after_all: Comparison
+    killed: dict[str, tuple[str, int]]
+    tries: dict[tuple[str, str, int], int]
+    certificates: list[dict[str, Any]]
+    certificates_after_second_trigger: list[dict[str, Any]]
+    second_run: str
+    pages: list[str]
+    samples: list[str] = field(repr=False)
+
+
+class Killer(threading.Thread):
+    """Kills the process of the first running task instance of each target, once."""
+
+    def __init__(self, client: AirflowClient) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self._done = threading.Event()
+        self.killed: dict[str, tuple[str, int]] = {}
+
+    def run(self) -> None:
+        rng = random.Random(3)  # noqa: S311 - a reproducible moment
+        while not self._done.is_set() and len(self.killed) < len(TARGETS):
+            with suppress(WinddownError, ProcessLookupError):
+                for row in self._client.get(f"{DAG}/dagRuns/~/taskInstances?state=running&limit=50")["task_instances"]:
+                    if row["task_id"] in TARGETS and row["task_id"] not in self.killed and row["pid"]:
+                        time.sleep(rng.uniform(0, 0.8))
+                        os.kill(row["pid"], signal.SIGKILL)
+                        self.killed[row["task_id"]] = (row["dag_run_id"], row["map_index"])
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Iterator[Outcome]:
+    # Not pytest's own folder: another run of pytest closes that to the user that the database server runs as.
+    with tempfile.TemporaryDirectory(prefix="winddown-story-") as folder:
+        yield from _story(Path(folder) / "demo")
+
+
+def _story(directory: Path) -> Iterator[Outcome]:
+    story = Story(directory, customers=CUSTOMERS, seed=11, say=lambda _: None)
+    try:
+        address = story.start()
+        samples = _personal_values(directory)
+        operator = AirflowClient(address, OPERATOR)
+        killer = Killer(AirflowClient(address, OPERATOR))
+        killer.start()
+        story.trigger()
+        story.accompany(until=_first_wave_is_certified)
+        after_children = compare(directory, read_connections(directory), after="children")
+        story.accompany()
+        killer.stop()
+        certificates = _certificates(directory)
+        after_all = compare(directory, read_connections(directory))
+        pages = [_page(address.url, operator, path) for path in _paths(directory)]
+        before = {run["dag_run_id"] for run in operator.get(f"{DAG}/dagRuns?limit=50")["dag_runs"]}
+        story.trigger()
+        second = _wait_for_new_run(operator, before)
+        yield Outcome(
+            directory,
+            after_children,
+            after_all,
+            killer.killed,
+            _tries(operator),
+            certificates,
+            _certificates(directory),
+            second,
+            pages,
+            samples,
+        )
+    finally:
+        story.stop()
+
+
+def test_after_the_childrens_wave_nothing_else_has_changed(outcome: Outcome) -> None:
+    _assert_clean(outcome.after_children)
+
+
+def test_every_record_of_every_store_ends_as_the_truth_wants(outcome: Outcome) -> None:
+    _assert_clean(outcome.after_all)
+    assert outcome.after_all.records > CUSTOMERS * 15
+
+
+def test_a_killed_quarantine_and_a_killed_purge_reach_the_same_end(outcome: Outcome) -> None:
+    assert set(outcome.killed) == set(TARGETS)
+    for task, (run, map_index) in outcome.killed.items():
+        assert outcome.tries[run, task, map_index] > 1
+
+
+def test_the_bundle_verifies_offline(outcome: Outcome) -> None:
+    evidence = outcome.directory / "winddown" / "huadong-2026" / "evidence"
+    command = [sys.executable, "-m", "winddown.evidence.verify", str(next(evidence.glob("*.zip")))]
+    checked = subprocess.run(
+        [*command, "--key", str(evidence / "winddown.pub")], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_both_waves_have_plans_and_approvals_of_their_own(outcome: Outcome) -> None:
+    assert [document["wave"] for document in outcome.certificates] == ["at_once", "after_claims"]
+    for document in outcome.certificates:
+        assert {row["person"] for row in document["approvals"]} == {"chen.liquidator", "wu.privacy"}
+        assert document["grace"]["seconds"] == 20
+        assert "demonstration" in document["grace"]["reason"]
+
+
+def test_triggering_the_finished_case_again_changes_nothing(outcome: Outcome) -> None:
+    assert outcome.second_run == "success"
+    assert outcome.certificates_after_second_trigger == outcome.certificates
+
+
+def test_no_personal_data_is_left_in_logs_xcoms_ledger_evidence_or_pages(outcome: Outcome) -> None:
+    assert len(outcome.samples) >= 400
+    leaks = {
+        str(name)
+        for name, content in _everything_written(outcome)
+        for value in outcome.samples
+        if value.encode() in content or json.dumps(value)[1:-1].encode() in content
+    }
+    assert leaks == set()
+
+
+# -- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _assert_clean(found: Comparison) -> None:
+    assert (found.wrongly_destroyed, found.wrongly_kept, found.wrongly_changed) == (0, 0, 0), found.examples
+
+
+def _first_wave_is_certified(state: dict[str, Any]) -> bool:
+    return any(
+        (row["wave"], row["stage"], row["state"]) == ("at_once", "certify", "done") for row in state.get("stages", ())
+    )
+
+
+def _certificates(directory: Path) -> list[dict[str, Any]]:
+    found = (directory / "winddown" / "huadong-2026" / "evidence").glob("certificate-*.json")
+    documents = [json.loads(path.read_text())["document"] for path in found]
+    return sorted(documents, key=lambda document: document["ledger_size"])
+
+
+def _tries(operator: AirflowClient) -> dict[tuple[str, str, int], int]:
+    rows = operator.get(f"{DAG}/dagRuns/~/taskInstances?limit=500")["task_instances"]
+    return {(row["dag_run_id"], row["task_id"], row["map_index"]): row["try_number"] for row in rows}
+
+
+def _wait_for_new_run(operator: AirflowClient, before: set[str]) -> str:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        runs = operator.get(f"{DAG}/dagRuns?limit=50")["dag_runs"]
+        fresh = [run["state"] for run in runs if run["dag_run_id"] not in before]
+        if fresh and fresh[0] in {"success", "failed"}:
+            return str(fresh[0])
+        time.sleep(1)
+    return "never ended"
+
+
+def _paths(directory: Path) -> list[str]:
+    plans = [document["plan_id"] for document in _certificates(directory)]
+    return ["/winddown/", "/winddown/cases/huadong-2026", *(f"/winddown/plans/{plan}" for plan in plans)]
+
+
+def _page(url: str, operator: AirflowClient, path: str) -> str:
+
+    headers = {"Authorization": f"Bearer {operator.token}"}
+    request = urllib.request.Request(url + path, headers=headers)  # noqa: S310 - always http on loopback
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def _personal_values(directory: Path) -> list[str]:
+    """Values of sampled customers, long enough not to occur by chance."""
+    url = read_connections(directory)["shop_db"]["url"]
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT name, resident_id, mobile, email FROM shop.customers ORDER BY customer_id LIMIT 200"
+        ).fetchall()
+    return sorted({value for row in rows for value in row if value and len(value) >= 3})
+
+
+def _everything_written(outcome: Outcome) -> Iterator[tuple[str, bytes]]:
+    """Logs, Airflow's database with XComs and audit log, the control database, the workspace, the bundle, the pages."""
+    for folder in (outcome.directory / "airflow", outcome.directory / "winddown"):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                yield from _contents(path)
+    with sqlite3.connect(outcome.directory / "airflow" / "airflow.db") as database:
+        for (value,) in database.execute("SELECT value FROM xcom"):
+            yield "xcom", str(value).encode()
+    for number, page in enumerate(outcome.pages):
+        yield f"page {number}", page.encode()
+
+
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """A file, and what is packed in it."""
+    yield path.name, path.read_bytes()
+    if path.suffix in {".zip", ".xlsx"}:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield f"{path.name}/{name}", archive.read(name)
+    if path.suffix == ".gz":
+        yield path.name, gzip.decompress(path.read_bytes())

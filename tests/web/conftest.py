@@ -1,0 +1,97 @@
+"""The web app over a real control database on SQLite, with a person whom the test chooses."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+# Airflow writes its configuration where this points, when it is first imported.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="winddown-airflow-"))
+os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", secrets.token_hex(64))
+
+import pytest
+from fastapi import FastAPI, Header, HTTPException
+from fastapi.testclient import TestClient
+from small_case import ARCHIVE, CASE, PLAN, MovableClock, open_small_case
+
+from winddown.bootstrap import deploy
+from winddown.domain.plan import Plan
+from winddown.settings import Settings
+from winddown.stages.deployment import Deployment
+from winddown.stages.seal import SealedArchive
+from winddown.web.app import create_app
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+class NoConnections:
+    def find(self, name: str) -> None:
+        """The API server knows no store."""
+
+
+def settings_of(workspace: Path) -> Settings:
+    return Settings(f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "")
+
+
+def asked_by(x_person: Annotated[str | None, Header()] = None) -> str:
+    """Authenticates by a header that only these tests have."""
+    if x_person is None:
+        raise HTTPException(401, "Not authenticated")
+    return x_person
+
+
+@pytest.fixture(scope="session")
+def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = tmp_path_factory.mktemp("web") / "workspace"
+    deploy(NoConnections(), settings=settings_of(workspace)).control.engine.dispose()
+    return workspace
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def deployment(empty_workspace: Path, tmp_path: Path, clock: MovableClock) -> Iterator[Deployment]:
+    workspace = tmp_path / "workspace"
+    shutil.copytree(empty_workspace, workspace)
+    found = deploy(NoConnections(), settings=settings_of(workspace), clock=clock)
+    yield found
+    found.control.engine.dispose()
+
+
+@pytest.fixture
+def plan(request: pytest.FixtureRequest, deployment: Deployment) -> Plan:
+    """The small case with its plan; parametrised indirectly with True, with names that are markup."""
+    return open_small_case(deployment, hostile=getattr(request, "param", False))
+
+
+@pytest.fixture
+def app(deployment: Deployment) -> FastAPI:
+    return create_app(lambda: deployment, asked_by)
+
+
+@pytest.fixture
+def client_of(app: FastAPI) -> Callable[..., TestClient]:
+    """``client_of("chen")``: that person's browser on winddown's own page; nobody's without a name."""
+
+    def make(person: str | None = None, **headers: str) -> TestClient:
+        given: dict[str, Any] = SAME_ORIGIN | headers
+        return TestClient(
+            app,
+            headers=given if person is None else given | {"X-Person": person},
+            follow_redirects=False,
+            raise_server_exceptions=False,
+        )
+
+    return make
+
+
+@pytest.fixture
+def sealed(deployment: Deployment) -> None:
+    """The plan's archive, sealed and waiting for its receipt."""
+    deployment.control.put(CASE, "archive", f"{PLAN}/{ARCHIVE.order_id}", ARCHIVE, type_=SealedArchive)

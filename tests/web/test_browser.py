@@ -1,0 +1,207 @@
+"""The pages in a real browser: an approver reads a plan and clicks, another site tries to, and nothing is cut off."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import uvicorn
+from chromium import Browser, missing
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from small_case import APPROVER, CASE, PLAN, SCRIPT
+
+from winddown.domain.plan import Plan
+from winddown.stages.deployment import Deployment
+from winddown.web.app import create_app
+
+pytestmark = pytest.mark.servers
+PAGES = ("", f"cases/{CASE}", f"plans/{PLAN}", "plans/nothing")
+# A scroll bar of the page itself, or text that its box hides, is what a narrow screen must not have.
+CUT_OFF = """
+const cut = [...document.querySelectorAll('main *')].filter(e =>
+  e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0
+  && !['visible', 'auto', 'scroll'].includes(getComputedStyle(e).overflowX));
+return [document.documentElement.scrollWidth, innerWidth, cut.length];
+"""
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    lacking = missing()
+    if lacking and os.environ.get("WINDDOWN_REQUIRE_SERVERS") == "1":
+        pytest.fail(lacking)
+    if lacking:
+        pytest.skip(lacking)
+    with Browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture
+def site(deployment: Deployment, plan: Plan) -> Iterator[str]:
+    """The app under its prefix, as Airflow mounts it; the session is the approver's."""
+    assert plan.id == PLAN
+    host = FastAPI()
+
+    @host.get("/airflow", response_class=HTMLResponse)
+    def frame() -> str:
+        """As Airflow's UI shows the pages."""
+        allowed = "allow-scripts allow-same-origin allow-forms allow-downloads"
+        return f'<iframe id="page" sandbox="{allowed}" src="/winddown/plans/{PLAN}" width="1000" height="700"></iframe>'
+
+    host.mount("/winddown", create_app(lambda: deployment, lambda: APPROVER))
+    server = uvicorn.Server(uvicorn.Config(host, port=0, log_level="error", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/winddown/"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def wait_for(browser: Browser) -> Callable[[str], None]:
+    """Wait until a script says true."""
+
+    def wait(script: str) -> None:
+        deadline = time.monotonic() + 20
+        while not browser.run(f"return {script}"):
+            assert time.monotonic() < deadline, script
+            time.sleep(0.05)
+
+    return wait
+
+
+def test_an_approver_clicks(
+    browser: Browser, site: str, deployment: Deployment, plan: Plan, wait_for: Callable[[str], None]
+) -> None:
+    browser.open(f"{site}cases/{CASE}")
+    browser.click(".go")
+    wait_for("document.title.includes('after-claims')")
+    assert browser.text("#digest") == plan.digest
+    browser.click("button[type=submit]")
+    wait_for("document.querySelector('form') === null")
+    assert browser.url == f"{site}plans/{PLAN}"
+    assert [(row["person"], row["plan_digest"]) for row in deployment.control.approvals(PLAN)] == [
+        (APPROVER, plan.digest)
+    ]
+    assert "you have approved it already" in browser.text("#approve")
+
+
+def test_an_approver_clicks_inside_airflows_frame(
+    browser: Browser, site: str, deployment: Deployment, wait_for: Callable[[str], None]
+) -> None:
+    browser.open(site.replace("/winddown/", "/airflow"))
+    inside = "document.getElementById('page').contentDocument"
+    wait_for(f"{inside}.querySelector('button') !== null")
+    browser.run(f"{inside}.querySelector('button').click()")
+    wait_for(f"{inside}.querySelector('button') === null")
+    assert len(deployment.control.approvals(PLAN)) == 1
+
+
+@contextmanager
+def other_site(page: str) -> Iterator[str]:
+    """Serve one page from another host name, as a stranger's site."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_args: object) -> None:
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://localhost:{server.server_address[1]}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_another_sites_form_approves_nothing(
+    browser: Browser, site: str, deployment: Deployment, plan: Plan, wait_for: Callable[[str], None]
+) -> None:
+    form = (
+        f'<form method="post" action="{site}plans/{PLAN}/approve">'
+        f'<input name="plan_digest" value="{plan.digest}"><button>win</button></form>'
+    )
+    with other_site(form) as url:
+        browser.open(url)
+        browser.click("button")
+        wait_for("document.body.innerText.includes('HTTP 403')")
+    assert deployment.control.approvals(PLAN) == []
+
+
+def test_another_sites_frame_stays_empty(browser: Browser, site: str, wait_for: Callable[[str], None]) -> None:
+    with other_site(f'<iframe id="page" src="{site}plans/{PLAN}"></iframe>') as url:
+        browser.open(url)
+        wait_for("document.readyState === 'complete'")
+        frames = browser.devtools("Page.getFrameTree", {})["frameTree"]["childFrames"]
+    assert [frame["frame"].get("unreachableUrl", "") for frame in frames] == [f"{site}plans/{PLAN}"]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_cut_off(browser: Browser, site: str, width: int, page: str) -> None:
+    browser.resize(width)
+    browser.open(site + page)
+    browser.run("document.querySelectorAll('details').forEach(found => found.open = true)")
+    scroll_width, inner_width, cut = browser.run(CUT_OFF)
+    assert inner_width == width
+    assert scroll_width <= width
+    assert cut == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_style_is_applied_and_follows_the_dark_mode(browser: Browser, site: str, page: str) -> None:
+    colours = {}
+    for mode in ("light", "dark"):
+        browser.devtools("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": mode}]})
+        browser.open(site + page)
+        read = "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+        colours[mode] = [_brightness(found) for found in browser.run(read)]
+    assert colours["light"][0] > 200 > 60 > colours["light"][1]
+    assert colours["dark"][0] < 60 < 200 < colours["dark"][1]
+
+
+@pytest.mark.parametrize("plan", [True], indirect=True)
+@pytest.mark.parametrize("page", PAGES[:3])
+def test_markup_in_names_runs_nothing(browser: Browser, site: str, page: str) -> None:
+    browser.open(site + page)
+    assert SCRIPT in browser.run("return document.body.innerText")
+    assert browser.run("return document.querySelectorAll('script').length") == 0
+
+
+def test_a_certificate_shows_with_its_style(browser: Browser, site: str, deployment: Deployment) -> None:
+    text = "<!doctype html><style>p { color: rgb(1, 2, 3) }</style><p>x</p><script>document.title = 'ran'</script>"
+    (deployment.folder(CASE, "evidence") / "certificate-x.html").write_text(text)
+    browser.open(f"{site}cases/{CASE}/evidence/certificate-x.html")
+    shown = browser.devtools(
+        "Runtime.evaluate", {"expression": "getComputedStyle(document.querySelector('p')).color", "returnByValue": True}
+    )
+    assert shown["result"]["value"] == "rgb(1, 2, 3)"
+    title = browser.devtools("Runtime.evaluate", {"expression": "document.title", "returnByValue": True})
+    assert title["result"]["value"] != "ran"
+
+
+def _brightness(colour: str) -> float:
+    """From 0 to 255, of ``rgb(r, g, b)``."""
+    parts = [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    return sum(parts) / 3
+
+
+def test_screenshots_can_be_taken(browser: Browser, site: str, tmp_path: Path) -> None:
+    path = tmp_path / "case.png"
+    browser.open(f"{site}cases/{CASE}")
+    browser.screenshot(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
