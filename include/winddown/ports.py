@@ -117,6 +117,15 @@ class SupportsSanitise(Protocol):
 
 
 @runtime_checkable
+class SupportsVersions(Protocol):
+    """The store keeps older versions of what it holds, and purging a record's object destroys them as well."""
+
+    def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows of all versions that are not the current one, with locators and every field as text."""
+        ...
+
+
+@runtime_checkable
 class SupportsContent(Protocol):
     """The store can hand out the content of an opaque object, e.g. of a backup."""
 

@@ -77,6 +77,10 @@ class Browser:
     def click(self, css: str) -> None:
         self._call("POST", f"{self._session}/element/{self._find(css)}/click", {})
 
+    def enter(self, css: str) -> None:
+        """Go on inside a frame; opening a page leaves it."""
+        self._call("POST", f"{self._session}/frame", {"id": {_ELEMENT: self._find(css)}})
+
     def text(self, css: str) -> str:
         return str(self._call("GET", f"{self._session}/element/{self._find(css)}/text"))
 

@@ -15,7 +15,6 @@ os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", secrets.token_hex(64))
 import pytest
 from fastapi import FastAPI, Header, HTTPException
 from fastapi.testclient import TestClient
-from small_case import ARCHIVE, CASE, PLAN, MovableClock, open_small_case
 
 from winddown.bootstrap import deploy
 from winddown.domain.plan import Plan
@@ -23,6 +22,9 @@ from winddown.settings import Settings
 from winddown.stages.deployment import Deployment
 from winddown.stages.seal import SealedArchive
 from winddown.web.app import create_app
+
+from .small_case import ARCHIVE, CASE, PLAN, MovableClock, open_small_case
+from .small_certificate import make_document
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -95,3 +97,8 @@ def client_of(app: FastAPI) -> Callable[..., TestClient]:
 def sealed(deployment: Deployment) -> None:
     """The plan's archive, sealed and waiting for its receipt."""
     deployment.control.put(CASE, "archive", f"{PLAN}/{ARCHIVE.order_id}", ARCHIVE, type_=SealedArchive)
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return make_document()

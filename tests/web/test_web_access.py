@@ -10,12 +10,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from small_case import APPROVER, CASE, CUSTODIAN, PLAN, SCRIPT, make_case
 
 from winddown.domain.errors import Transient
 from winddown.domain.plan import Plan
 from winddown.stages.deployment import Deployment
 from winddown.web.app import create_app
+
+from .small_case import APPROVER, CASE, CUSTODIAN, PLAN, SCRIPT, make_case
 
 ROOT = Path(__file__).parents[2]
 ClientOf = Callable[..., TestClient]

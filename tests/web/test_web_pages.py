@@ -3,23 +3,12 @@
 import html
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
 import pytest
 from fastapi.testclient import TestClient
-from small_case import (
-    APPROVER,
-    CASE,
-    CUSTODIAN,
-    ORDERS,
-    OUTWEIGHED,
-    PLAN,
-    SECOND,
-    MovableClock,
-    carry_out,
-    rule_title,
-)  # fmt: skip
 
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
@@ -33,6 +22,20 @@ from winddown.stages.journey import PREPARATION
 from winddown.stages.seal import SealedArchive
 from winddown.web import words
 from winddown.web.course import AFTER_BORDER, BEFORE_BORDER
+from winddown.web.plans import plan_view
+
+from .small_case import (
+    APPROVER,
+    CASE,
+    CUSTODIAN,
+    ORDERS,
+    OUTWEIGHED,
+    PLAN,
+    SECOND,
+    MovableClock,
+    carry_out,
+    rule_title,
+)  # fmt: skip
 
 ClientOf = Callable[..., TestClient]
 Json = dict[str, object]
@@ -210,10 +213,26 @@ def test_a_certified_wave_is_done_and_a_failed_stage_is_not(
     assert [found["stage"] for found in api(f"/cases/{CASE}")["unfinished"]] == ["sanitise"]
     assert "begun, not finished" in page(f"/cases/{CASE}")
     deployment.control.set_plan_state(PLAN, "certified")
+    deployment.control.set_progress(CASE, plan.wave, "certify", state="done", message="")
     case = api(f"/cases/{CASE}")
     assert set(steps(case).values()) == {"done"}
     assert case["waits_for"] == "finished"
     assert "全部完成" in page(f"/cases/{CASE}")
+
+
+def test_a_case_that_is_read_anew_begins_again_and_forgets_no_loss(
+    deployment: Deployment, handed_over: Plan, clock: MovableClock, api: Callable[[str], dict]
+) -> None:
+    quarantine_all(deployment, handed_over)
+    clock.at += timedelta(days=8)
+    carry_out(deployment, handed_over, Power.PURGE, f"{PLAN}-003")
+    deployment.control.set_plan_state(PLAN, "superseded")
+    deployment.control.reset_progress(CASE)
+    case = api(f"/cases/{CASE}")
+    assert set(steps(case).values()) == {"ahead"}
+    assert [found["stage"] for found in case["next"]] == ["discover"]
+    border = case["course"]["waves"][1]["border"]
+    assert (border["planned"], border["destroyed"], border["is_crossed"]) == (0, 1900, True)
 
 
 def test_the_kill_switch_is_seen(deployment: Deployment, page: Callable[..., str]) -> None:
@@ -273,10 +292,10 @@ def test_who_may_not_approve_has_no_button(page: Callable[..., str], person: str
     assert "you are not an approver of this case" in text
 
 
-def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan, page: Callable[..., str]) -> None:
-    assert "the pack has changed since" not in page(f"/plans/{plan.id}")
-    object.__setattr__(deployment.pack, "digest", "f" * 64)
-    assert "the pack has changed since" in page(f"/plans/{plan.id}")
+def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None:
+    later = replace(deployment, pack=replace(deployment.pack, digest="f" * 64))
+    assert plan_view(deployment, plan.id, "reader")["rule_pack_is_current"] is True
+    assert plan_view(later, plan.id, "reader")["rule_pack_is_current"] is False
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

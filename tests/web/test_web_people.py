@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
-from small_case import APPROVER, ARCHIVE, CASE, CUSTODIAN, OPERATOR, PLAN, SECOND, STEWARD, open_small_case
 
 from winddown.control import tables
 from winddown.domain.plan import Plan
 from winddown.stages.deployment import Deployment
+
+from .small_case import APPROVER, ARCHIVE, CASE, CUSTODIAN, OPERATOR, PLAN, SECOND, STEWARD, open_small_case
 
 ClientOf = Callable[..., TestClient]
 APPROVALS, RECEIPTS = f"/api/plans/{PLAN}/approvals", f"/api/plans/{PLAN}/receipts"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from winddown.domain.plan import Wave
-from winddown.domain.rule import Bound, Rule, RulePack
+from winddown.domain.rule import Bound, Rule, RuleKind, RulePack
 from winddown.domain.timeline import Timeline
 
 
@@ -54,7 +54,9 @@ def _clock(rule: Rule, timeline: Timeline, as_of: date) -> ClockResult:
     clock = f"{rule.start_event} {start} + {rule.period}"
     if rule.bound is Bound.AT_LEAST:
         sentence = f"{end_event} {end} is {'not before' if end >= limit else 'before'} {clock}"
-        return ClockResult(rule.id, rule.basis.citation, end >= limit, False, sentence)
+        # The last day of a window still belongs to it: it is over when the day is.
+        is_over = rule.kind is not RuleKind.WINDOW or as_of > end
+        return ClockResult(rule.id, rule.basis.citation, end >= limit and is_over, False, sentence)
     sentence = f"{end_event} {end} is {'within' if end <= limit else 'later than'} {clock}"
     return ClockResult(rule.id, rule.basis.citation, True, end > limit, sentence)
 

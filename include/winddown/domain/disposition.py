@@ -18,6 +18,8 @@ from winddown.domain.label import Label, RecordClass
 from winddown.domain.rule import NOT_STATED, Override, Rule, RuleKind, RulePack
 
 WHOLE_OBJECT = "*"  # needed_fields of a record that is kept as it is, undivided
+# Without these a voucher proves nothing; an archive that lacks one must not take the source's place.
+_VOUCHER_CORE = frozenset({"voucher_number", "voucher_date", "amount"})
 _COMPANY_OWN = "company_own"
 _BACKUP = "backup"
 _CHILD_RULE = "DEL-CHILD-23"
@@ -150,11 +152,17 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
     ]
     until = max(end for end, _ in ends)
     if until < facts.as_of:
-        return _erase(facts, label, count)
+        lapsed = tuple(_reason(rule, f"its period ended on {end}", prevails=False) for end, rule in ends)
+        return _erase(facts, label, count, lapsed)
     needs = {element for _, rule in ends for element in rule.needs}
     needed = tuple(field for field, element in entry.elements if element in needs)
-    if not needed:
-        missing = _stop("no-elements", "the register names no field that the keeping duty needs; the steward maps them")
+    mapped = {element for _, element in entry.elements}
+    if not mapped >= _VOUCHER_CORE:
+        missing = _stop(
+            "no-elements",
+            f"no field is registered for {', '.join(sorted(_VOUCHER_CORE - mapped))}, which the duty needs; "
+            "the steward maps them",
+        )
         return _decision(facts, label, count, Disposition.BLOCKED, (missing,))
     reasons = [
         _reason(
@@ -223,11 +231,11 @@ def _start(facts: Facts, rule: Rule, label: Label) -> date | None:
     return facts.case.timeline.on(event)
 
 
-def _erase(facts: Facts, label: Label, count: int) -> Decision:
+def _erase(facts: Facts, label: Label, count: int, lapsed: tuple[Reason, ...] = ()) -> Decision:
     duty = _deletion_duty(facts)
     if not duty.citation:
         return _decision(facts, label, count, Disposition.BLOCKED, (duty,))
-    reasons = [duty]
+    reasons = [duty, *lapsed]
     at_once = _goes_at_once(facts, label)
     if at_once:
         reasons.append(_child(facts, "the person was under 14 when the service stopped, so it goes at once"))

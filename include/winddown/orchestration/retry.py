@@ -9,6 +9,12 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(
             exception="winddown.domain.errors.Refused", action=RetryAction.FAIL, reason="a rule or a person says no"
         ),
+        # Tried again, a gate would ask anew, and whoever answers next could overrule the rejection.
+        RetryRule(
+            exception="airflow.providers.standard.exceptions.HITLRejectException",
+            action=RetryAction.FAIL,
+            reason="a person rejected it",
+        ),
         RetryRule(exception="winddown.domain.errors.Residual", action=RetryAction.FAIL, reason="a person must look"),
         RetryRule(
             exception="winddown.domain.errors.Transient", action=RetryAction.RETRY, retry_delay=timedelta(seconds=20)

@@ -50,6 +50,22 @@ _FOLLOWS = {
 }
 
 
+# Closed lists: an unknown word would silently mean "customers' data, to be erased".
+Category = Literal[
+    "customer_profile",
+    "customer_contact",
+    "customer_service",
+    "analytics_copy",
+    "identity_scan",
+    "accounting_vouchers",
+    "company_own",
+    "backup",
+]
+Element = Literal["voucher_number", "voucher_date", "amount", "tax", "payment_method"]
+# Sectors whose rules the pack knows; in others deletion may be the breach.
+Sector = Literal["retail", "wholesale", "e_commerce", "services"]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +78,7 @@ class _Company(_Strict):
 
 class _Profile(_Strict):
     route: Literal["general"]
-    sectors: tuple[Name, ...]
+    sectors: tuple[Sector, ...]
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
@@ -138,13 +154,13 @@ class _Backup(_Strict):
 
 class _Register(_Strict):
     collection: Ref
-    category: Name
+    category: Category
     purpose: Name
     steward: Identifier
     subject: _Link | None = None
     dated_by: str = ""
     custody: Literal["", "sealed", "in_place"] = ""
-    elements: dict[str, str] = {}
+    elements: dict[str, Element] = {}
     fields: dict[str, _Answer] = {}
     backup: _Backup | None = None
 
@@ -258,7 +274,10 @@ def parse_case(raw: Any, folder: Path) -> CaseFile:
             rule="strict case validation",
             next_step="correct these fields; nothing has happened",
         )
-    return CaseFile(_case(model, folder), tuple(_hold(found, index, folder) for index, found in enumerate(model.holds)))
+    return CaseFile(
+        _case(model, folder),
+        tuple(_hold(found, index, folder, key=model.subjects.key) for index, found in enumerate(model.holds)),
+    )
 
 
 def _sentences(error: ValidationError) -> list[str]:
@@ -291,7 +310,15 @@ def _duplicates(field: str, values: Sequence[str]) -> list[str]:
 
 def _people_problems(model: CaseModel) -> list[str]:
     roles = {person.id: person.role for person in model.people}
-    problems = [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
+    problems = [
+        f"profile.{name}: its reports before any disposal are not known to this version"
+        for name, is_set in (
+            ("critical_infrastructure", model.profile.critical_infrastructure),
+            ("important_data", model.profile.important_data),
+        )
+        if is_set
+    ]
+    problems += [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
     present = {roles.get(name) for name in model.approvers}
     problems += [f"approvers: nobody with role {role} is among them" for role in APPROVER_ROLES if role not in present]
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
@@ -451,13 +478,19 @@ def _entry(found: _Register) -> domain.RegisterEntry:
     )
 
 
-def _hold(found: _Hold, index: int, folder: Path) -> DeclaredHold:
+def _hold(found: _Hold, index: int, folder: Path, *, key: str) -> DeclaredHold:
     raw = _file(folder, found.subjects, f"holds.{index}.subjects")
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Refused(f"holds.{index}.subjects: {found.subjects} is not UTF-8") from None
-    rows = [row for row in csv.reader(io.StringIO(content)) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(content)) if row]
+    except csv.Error:
+        raise Refused(f"holds.{index}.subjects: {found.subjects} is not CSV") from None
+    # Without a header the first person would be taken for one, and lose the hold.
+    if not rows or rows[0] not in (["subject"], [key]) or any(len(row) != 1 for row in rows):
+        raise Refused(f"holds.{index}.subjects: {found.subjects} needs one column headed {key!r} or 'subject'")
     subjects = tuple(row[0].strip() for row in rows[1:])
     if not subjects or not all(subjects):
         raise Refused(f"holds.{index}.subjects: {found.subjects} names nobody, or has a blank line")

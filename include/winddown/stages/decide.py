@@ -10,7 +10,7 @@ from winddown.domain.decision import Decision
 from winddown.domain.disposition import Facts, decide
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, Inventory
-from winddown.domain.label import Label
+from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
 
@@ -46,13 +46,17 @@ def label_and_decide(
     holds = deployment.control.holds(case.id)
     labelled = []
     for collection in inventory.collections:
-        records = label_records(deployment, case, inventory, index, collection)
+        blockers = inventory.blockers_of(collection.ref)
+        if any(blocker.code == "unknown-field" for blocker in blockers):
+            records = pl.DataFrame({"label": [RecordClass.WHOLE.value] * max(collection.record_count, 0)})
+        else:
+            records = label_records(deployment, case, inventory, index, collection)
         facts = Facts(
             case=case,
             collection=collection,
             entry=case.entry(collection.ref),
             findings=tuple(finding for finding in findings if finding.collection == collection.ref),
-            blockers=inventory.blockers_of(collection.ref),
+            blockers=blockers,
             pack=deployment.pack,
             as_of=as_of,
             holds=holds,

@@ -1,11 +1,17 @@
 """Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
 
+import re
+
+from winddown.detectors.kinds import BY_ID
+from winddown.detectors.recognise import found_inside, holds
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, Inventory
 from winddown.stages.deployment import ACTOR, Deployment
+
+_SPEAKING = tuple(BY_ID[name] for name in ("resident_id", "mobile", "email", "bank_card"))
 
 
 def take_inventory(deployment: Deployment, case: Case) -> Inventory:
@@ -25,6 +31,8 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         else:
             collections += found.collections
             blockers += found.blockers
+    collections, speaking = _without_personal_names(deployment, case, collections)
+    blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}
     missing = registered - {collection.ref for collection in collections}
     blocked_stores = {blocker.subject for blocker in blockers}
@@ -40,6 +48,56 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         if ref.store not in blocked_stores
     ]
     return Inventory(tuple(sorted(collections, key=lambda found: found.ref)), tuple(sorted(blockers)))
+
+
+def _without_personal_names(
+    deployment: Deployment, case: Case, collections: list[Collection]
+) -> tuple[list[Collection], list[Blocker]]:
+    """Names of folders and fields appear in plans, pages and certificates, so one that names a person goes no further.
+
+    A CSV file without a header shows its first record as field names. Such a collection is blocked as a whole, under a
+    keyed hash of its name.
+    """
+    kept, blockers = [], []
+    for collection in collections:
+        words = [*re.split("[/=#.:]", collection.ref.name), *collection.field_names()]
+        if not any(holds(kind, word) or found_inside(kind, word) for kind in _SPEAKING for word in words):
+            kept.append(collection)
+            continue
+        alias = deployment.keys(case.id).pseudonym(str(collection.ref))[:16]
+        blockers.append(
+            Blocker(
+                "personal-name",
+                f"{collection.ref.store}:{alias}",
+                "a folder's or field's name is itself personal information, or a file has no header",
+                "steward",
+                "rename the folder, or give the file a header; the name is not shown here on purpose",
+            )
+        )
+    return kept, blockers
+
+
+def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:
+    """Fields that the register names and the collection does not have."""
+    blockers = []
+    for collection in collections:
+        entry = case.entry(collection.ref)
+        if entry is None or not collection.fields:
+            continue
+        named = {entry.dated_by, *(field for field, _ in entry.elements), *(field for field, _, _ in entry.answers)}
+        named |= {entry.subject.field} if entry.subject is not None else set()
+        unknown = sorted(named - {""} - set(collection.field_names()))
+        if unknown:
+            blockers.append(
+                Blocker(
+                    "unknown-field",
+                    str(collection.ref),
+                    f"the register names {', '.join(unknown)}, which it does not have",
+                    entry.steward,
+                    "correct the register",
+                )
+            )
+    return blockers
 
 
 def discover(deployment: Deployment, case_id: str) -> Inventory:

@@ -113,9 +113,7 @@ def waiting_clocks(deployment: Deployment, case_id: str) -> str:
     for wave in Wave:
         if deployment.control.plans(case_id, wave=wave, state="open"):
             return ""  # its clocks were checked when it was planned
-        if not deployment.control.plans(case_id, wave=wave, state="certified") and not _is_empty(
-            deployment, case_id, wave
-        ):
+        if not is_closed(deployment, case_id, wave):
             return "; ".join(planning.waiting_clocks(deployment, deployment.case(case_id), wave))
     return ""
 
@@ -123,7 +121,7 @@ def waiting_clocks(deployment: Deployment, case_id: str) -> str:
 def plan_wave(deployment: Deployment, case_id: str) -> str | None:
     """Make or find the plan of the wave that is due; None when no wave is left. Waves without work are passed over."""
     for wave in Wave:
-        if deployment.control.plans(case_id, wave=wave, state="certified") or _is_empty(deployment, case_id, wave):
+        if is_closed(deployment, case_id, wave):
             continue
         with recorded(deployment, case_id, wave, "plan") as said:
             plan = planning.make_plan(deployment, case_id, wave)
@@ -139,9 +137,15 @@ def plan_wave(deployment: Deployment, case_id: str) -> str | None:
     return None
 
 
-def _is_empty(deployment: Deployment, case_id: str, wave: Wave) -> bool:
+def is_closed(deployment: Deployment, case_id: str, wave: Wave) -> bool:
+    """Whether a wave needs no further look: certified, or empty, since the case was last read.
+
+    When it is read anew, after a blocker was resolved or a case changed, every wave is looked at again.
+    """
     return any(
-        (found.wave, found.stage, found.state, found.message) == (wave, "plan", "done", "nothing to do")
+        found.wave == wave
+        and found.state == "done"
+        and (found.stage == "certify" or (found.stage, found.message) == ("plan", "nothing to do"))
         for found in deployment.control.progress(case_id)
     )
 

@@ -10,7 +10,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.stages.case_file import CaseFile, DeclaredHold
 from winddown.stages.deployment import Deployment
-from winddown.stages.manifests import write_manifest
+from winddown.stages.manifests import read_manifest, write_manifest
 
 
 def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str) -> str:
@@ -28,7 +28,11 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     changed = before is not None and (before != case or bool(fresh))
     if before is not None and not changed:
         return case.id
-    _refuse_open_effects(deployment, case)
+    placing = [pair for pair in zip(holds, case_file.holds, strict=True) if pair[0] in fresh]
+    if before is not None:
+        # A hold only keeps, so it is placed whatever is under way: from then on no older plan is authorised.
+        _place(deployment, case.id, placing)
+        _refuse_open_effects(deployment, case)
     body = {
         "digest": digest(TypeAdapter(Case).dump_python(case, mode="json")),
         "uscc": case.company.uscc,
@@ -36,9 +40,8 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
         "changed": changed,
     }
     deployment.ledger.append(case.id, "case_opened", body, actor=requested_by)
-    for hold, found in zip(holds, case_file.holds, strict=True):
-        if hold in fresh:
-            _place(deployment, case.id, hold, found)
+    if before is None:
+        _place(deployment, case.id, placing)
     _supersede(deployment, case.id)
     deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
     # Last, because the stored case is what says that all of the above was done: killed before, everything repeats.
@@ -61,11 +64,27 @@ def _supersede(deployment: Deployment, case_id: str) -> None:
     deployment.control.reset_progress(case_id)
 
 
-def _place(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold) -> None:
-    write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
-    body = {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count}
-    deployment.ledger.append(case_id, "hold_placed", body, actor=hold.steward)
-    deployment.control.put_hold(case_id, hold)
+def _place(deployment: Deployment, case_id: str, placing: list[tuple[LegalHold, DeclaredHold]]) -> None:
+    for hold, found in placing:
+        _refuse_release(deployment, case_id, found)
+        write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
+        body = {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count}
+        deployment.ledger.append(case_id, "hold_placed", body, actor=hold.steward)
+        deployment.control.put_hold(case_id, hold)
+
+
+def _refuse_release(deployment: Deployment, case_id: str, found: DeclaredHold) -> None:
+    earlier = next((known for known in deployment.control.holds(case_id) if known.id == found.id), None)
+    if earlier is None:
+        return
+    known = set(read_manifest(deployment, case_id, earlier.subjects_manifest).column("subject").to_pylist())
+    missing = known - set(found.subjects)
+    if missing:
+        raise Refused(
+            f"hold {found.id} no longer names {len(missing)} of its persons",
+            rule="a hold is released by a recorded act, never by leaving somebody out",
+            next_step="name all of them; further persons may be added",
+        )
 
 
 def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
@@ -86,7 +105,7 @@ def _refuse_open_effects(deployment: Deployment, case: Case) -> None:
             raise Refused(
                 f"case {case.id} cannot change while plan {plan_id} is being carried out",
                 rule="scope change needs a new approval",
-                next_step=f"finish the plan, or restore it with: python -m winddown restore {case.id}",
+                next_step=f"restore it with `python -m winddown restore {case.id} --by PERSON`, then trigger again",
             )
 
 

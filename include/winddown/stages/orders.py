@@ -20,6 +20,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import select
 
 BATCH_RECORDS = 5_000
+_TEXT_TYPES = ("text", "character")
 Levels = dict[CollectionRef, int]
 
 
@@ -55,8 +56,27 @@ def make_orders(
     findings: tuple[Finding, ...],
 ) -> tuple[tuple[Order, ...], list[Blocker]]:
     """Return the orders of a wave, and a blocker for each collection that is due and cannot be done."""
-    drafts = [_drafts(case, wave, found, findings) for found in labelled]
+    minimised = _minimised(deployment, case.id)
+    drafts = [
+        tuple(
+            draft
+            for draft in _drafts(case, wave, found, findings)
+            if draft.act is not Act.MINIMISE or (found.collection.ref, draft.labels, draft.fields) not in minimised
+        )
+        for found in labelled
+    ]
     return _orders(deployment, case, plan_id, drafts, _levels([found.collection for found in labelled]))
+
+
+def _minimised(deployment: Deployment, case_id: str) -> set[tuple[CollectionRef, tuple[str, ...], tuple[str, ...]]]:
+    """What certified plans emptied already: the records stay, so they would be found due again."""
+    plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id, state="certified")]
+    return {
+        (order.collection, tuple(order.label.split(", ")), order.fields)
+        for plan in plans
+        for order in plan.orders
+        if order.act is Act.MINIMISE
+    }
 
 
 def _orders(
@@ -171,6 +191,22 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         method = store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
+    stuck = [
+        field.name
+        for field in collection.fields
+        if field.name in draft.fields
+        and draft.act is Act.MINIMISE
+        and not field.nullable
+        and not field.type.startswith(_TEXT_TYPES)
+    ]
+    if stuck:
+        return Blocker(
+            "cannot-minimise",
+            str(collection.ref),
+            f"{', '.join(stuck)} may be neither null nor an empty text",
+            "database administrator",
+            "allow null in these columns for the case",
+        )
     located = part.records.select(store.locators(collection)).to_arrow()
     keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
     selection = select(deployment, case.id, order_id, keys)

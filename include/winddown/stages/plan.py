@@ -14,6 +14,7 @@ from winddown.stages.check import Checks
 from winddown.stages.decide import label_and_decide, today
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
+from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
 from winddown.stages.rehearsal import dry_run, write_probes
@@ -41,17 +42,19 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     first: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
     _refuse_unclassified(first, inventory)
     inventory_digest = record_inventory(deployment, case_id, inventory, name=wave)
-    labelled, _ = label_and_decide(deployment, case, inventory, findings)
+    labelled, index = label_and_decide(deployment, case, inventory, findings)
     number = len(deployment.control.plans(case_id)) + 1
     plan_id = f"{case_id}-{number:02d}-{wave.value.replace('_', '-')}"
     orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
     blockers += kept_references(deployment, case, labelled, orders)
+    blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     stopped = {blocker.subject for blocker in blockers}
     orders = tuple(order for order in orders if str(order.collection) not in stopped)
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     if not orders:
-        _refuse_stuck(wave, decisions, blockers)
+        if not deployment.control.plans(case_id, wave=wave, state="certified"):
+            _refuse_stuck(wave, decisions, blockers)
         return None
     plan = Plan(
         id=plan_id,

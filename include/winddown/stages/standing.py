@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from winddown.domain.authorization import Power
 from winddown.domain.plan import Act, Wave
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import PREPARATION, grace_ends_at, missing_approvals, waiting_clocks
+from winddown.stages.journey import PREPARATION, grace_ends_at, is_closed, missing_approvals, waiting_clocks
 from winddown.stages.seal import unacknowledged
 
 
@@ -62,8 +62,7 @@ def _between_waves(deployment: Deployment, case_id: str) -> Standing:
     if not all(("case", stage) in done for stage in PREPARATION):
         return Standing(case_id, "nothing", "", "preparation is not finished")
     for wave in Wave:
-        certified = deployment.control.plans(case_id, wave=wave, state="certified")
-        if not certified and done.get((wave, "plan")) != "nothing to do":
+        if not is_closed(deployment, case_id, wave):
             waiting = waiting_clocks(deployment, case_id)
             if waiting:
                 return Standing(case_id, "clocks", "", waiting)

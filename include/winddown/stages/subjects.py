@@ -43,7 +43,9 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
             + "; ".join(f"{found.subject} {found.code}" for found in inventory.blockers_of(subjects.collection)),
         )
     wanted = [subjects.key, subjects.born_on, subjects.country]
-    frame = _read(deployment, case, collection, wanted).select(
+    listed = _read(deployment, case, collection, wanted)
+    _refuse_unreadable_births(case, listed.get_column(subjects.born_on))
+    frame = listed.select(
         pl.col(subjects.key).alias("subject"),
         _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
         (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
@@ -103,6 +105,23 @@ def label_records(
     dated_by, link = entry.dated_by, entry.subject
     fields = [name for name in dict.fromkeys((link.field, dated_by)) if name]
     records = _read(deployment, case, collection, fields, locators=locators)
+    return label_rows(deployment, case, inventory, index, entry=entry, records=records).select(
+        *locators, "subject", "label"
+    )
+
+
+def label_rows(
+    deployment: Deployment,
+    case: Case,
+    inventory: Inventory,
+    index: SubjectIndex,
+    *,
+    entry: RegisterEntry,
+    records: pl.DataFrame,
+) -> pl.DataFrame:
+    """Add ``subject`` and ``label`` to rows of a registered collection, wherever they were read."""
+    dated_by, link = entry.dated_by, entry.subject
+    assert link is not None  # noqa: S101 - a collection without a link has one label
     subject = _subject_column(deployment, case, inventory, records, link)
     joined = records.with_columns(subject.alias("subject")).join(
         index.table, on="subject", how="left", maintain_order="left"
@@ -110,9 +129,7 @@ def label_records(
     year = _fiscal_year(case, dated_by)
     suffix = pl.lit("") if year is None else pl.concat_str(pl.lit("/"), year.cast(pl.String))
     undated = pl.lit(False) if year is None else year.is_null()
-    return joined.select(
-        *locators,
-        "subject",
+    return joined.with_columns(
         pl.when(pl.col("held").fill_null(value=False))
         .then(pl.lit(RecordClass.HELD.value))
         .when(pl.col("held").is_null())
@@ -163,7 +180,26 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
-    return (born_on.str.to_date(strict=False) > _same_day(stopped, stopped.year - ADULT_AGE)).fill_null(value=False)
+    return (_date(born_on) > _same_day(stopped, stopped.year - ADULT_AGE)).fill_null(value=False)
+
+
+def _date(text: pl.Expr) -> pl.Expr:
+    """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else."""
+    return pl.coalesce(
+        text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
+    )
+
+
+def _refuse_unreadable_births(case: Case, born_on: pl.Series) -> None:
+    """A birth date that nobody can read would make a child an adult in silence."""
+    unread = born_on.to_frame("b").select((pl.col("b").str.len_chars() > 0) & _date(pl.col("b")).is_null())
+    count = int(unread.to_series().fill_null(value=False).sum())
+    if count:
+        raise Refused(
+            f"{count} birth dates in {case.subjects.collection}.{case.subjects.born_on} cannot be read",
+            rule="DEL-CHILD-23 needs to know who is under 14",
+            next_step="write them as 2015-03-02, or leave unknown ones empty",
+        )
 
 
 def _same_day(day: date, year: int) -> date:
@@ -176,7 +212,7 @@ def _same_day(day: date, year: int) -> date:
 def _fiscal_year(case: Case, dated_by: str) -> pl.Expr | None:
     if not dated_by:
         return None
-    day = pl.col(dated_by).str.slice(0, 10).str.to_date(strict=False)
+    day = _date(pl.col(dated_by))
     end_month, end_day = case.profile.fiscal_year_end
     later = (day.dt.month().cast(pl.Int32) * 100 + day.dt.day().cast(pl.Int32)) > end_month * 100 + end_day
     return day.dt.year() + later.cast(pl.Int32)

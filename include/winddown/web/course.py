@@ -12,7 +12,7 @@ from winddown.control.repository import EffectState, Progress
 from winddown.domain.authorization import Power
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, missing_approvals
+from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, is_closed, missing_approvals
 from winddown.stages.seal import unacknowledged
 from winddown.stages.standing import Standing
 
@@ -82,33 +82,66 @@ def course(deployment: Deployment, case_id: str, now: Standing) -> dict[str, Any
 
 
 def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progress], now: Standing) -> dict[str, Any]:
-    names = deployment.control.plans(case_id, wave=wave)
-    current = [name for name in names if deployment.control.plan_state(name) != "superseded"]
-    found: dict[str, Any] = {"wave": wave.value, "plan_id": "", "is_empty": False, "border": None, "steps": []}
-    if not current:
-        planned = _recorded(rows, wave, "plan")
-        found["is_empty"] = planned["state"] == "done" and planned["message"] == "nothing to do"
-        if found["is_empty"]:
-            return found
-        if planned["state"] == "done":
-            planned = _step("plan", "ahead")  # of a plan that was superseded
-        found["steps"] = [planned, *(_step(stage, "ahead") for stage in (*BEFORE_BORDER, *AFTER_BORDER)[1:])]
-        return found
-    plan = deployment.control.plan(current[-1])
-    effects = deployment.control.effects(plan.id)
-    found |= {"plan_id": plan.id, "border": border_of(plan, effects)}
-    is_certified = deployment.control.plan_state(plan.id) == "certified"
+    control = deployment.control
+    plans = [(control.plan(name), control.plan_state(name)) for name in control.plans(case_id, wave=wave)]
+    standing_plans = [plan for plan, state in plans if state != "superseded"]
+    found: dict[str, Any] = {
+        "wave": wave.value,
+        "plan_id": standing_plans[-1].id if standing_plans else "",
+        "is_empty": False,
+        "border": _border_of_wave(deployment, plans),
+        "steps": [],
+    }
+    if standing_plans and plans[-1][1] == "open":
+        found["steps"] = _open_steps(deployment, plans[-1][0], rows, now)
+    elif not is_closed(deployment, case_id, wave):
+        found["steps"] = _new_steps(rows, wave)
+    elif standing_plans:
+        found["steps"] = _certified_steps(standing_plans[-1], rows)
+    else:
+        found["is_empty"] = True
+    return found
+
+
+def _border_of_wave(deployment: Deployment, plans: Sequence[tuple[Plan, str]]) -> Border | None:
+    """The wave's border over all of its plans: what a superseded plan had destroyed stays destroyed."""
+    if not plans:
+        return None
+    borders = [(border_of(plan, deployment.control.effects(plan.id)), state != "superseded") for plan, state in plans]
+    return Border(
+        planned=sum(border.planned for border, counts in borders if counts),
+        quarantined=sum(border.quarantined for border, _ in borders),
+        destroyed=sum(border.destroyed for border, _ in borders),
+        emptied=sum(border.emptied for border, _ in borders),
+        unsettled=tuple(name for border, _ in borders for name in border.unsettled),
+    )
+
+
+def _new_steps(rows: Sequence[Progress], wave: Wave) -> list[Step]:
+    """Steps of a wave that has no plan yet, or is looked at anew; rows of an earlier plan do not count."""
+    planned = _recorded(rows, wave, "plan")
+    first = planned if planned["state"] == "running" else _step("plan", "ahead")
+    return [first, *(_step(stage, "ahead") for stage in (*BEFORE_BORDER, *AFTER_BORDER)[1:])]
+
+
+def _certified_steps(plan: Plan, rows: Sequence[Progress]) -> list[Step]:
     has_seals = any(order.act is Act.SEAL for order in plan.orders)
-    states = {} if is_certified else _open_states(deployment, plan, effects, now)
-    for stage in (*BEFORE_BORDER, *AFTER_BORDER):
-        step = _recorded(rows, wave, stage)
-        if is_certified:
-            step["state"] = "done" if has_seals or stage not in {"seal", "hand_over"} else "unneeded"
-        elif stage in states:
+    steps = [_recorded(rows, plan.wave, stage) for stage in (*BEFORE_BORDER, *AFTER_BORDER)]
+    for step in steps:
+        step["state"] = "done" if has_seals or step["stage"] not in {"seal", "hand_over"} else "unneeded"
+    return steps
+
+
+def _open_steps(deployment: Deployment, plan: Plan, rows: Sequence[Progress], now: Standing) -> list[Step]:
+    effects = deployment.control.effects(plan.id)
+    states = _open_states(deployment, plan, effects, now)
+    steps = [_recorded(rows, plan.wave, stage) for stage in (*BEFORE_BORDER, *AFTER_BORDER)]
+    for step in steps:
+        stage = step["stage"]
+        if stage in states:
             began = step["state"] == "running" or any(_is_of(stage, effect) for effect in effects)
             step["state"] = states[stage] if states[stage] != "ahead" or not began else "running"
-        found["steps"].append(step)
-    return found
+    return steps
 
 
 def _open_states(deployment: Deployment, plan: Plan, effects: Sequence[EffectState], now: Standing) -> dict[str, str]:

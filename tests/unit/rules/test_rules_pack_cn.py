@@ -59,6 +59,7 @@ def test_clocks_are_those_of_the_law() -> None:
     }
     formed = "liquidation_group_formed"
     assert clocks == {
+        "DL-CO-235-CLAIM-30": ("creditors_notified", "P30D", Bound.AT_LEAST, "claims_window_closed"),
         "DL-CO-229-PUBLICISE": ("dissolution_resolved", "P10D", Bound.AT_MOST, "dissolution_publicised"),
         "DL-CO-232-LIQGROUP": ("dissolution_resolved", "P15D", Bound.AT_MOST, formed),
         "DL-SAMR-32-LIST": (formed, "P10D", Bound.AT_MOST, "group_listed"),

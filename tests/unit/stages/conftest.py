@@ -267,7 +267,7 @@ def case_folder(tmp_path: Path) -> Path:
         "evidence/agreement.txt": "agreed",
         "evidence/event.txt": "it happened",
         "evidence/empty.txt": "",
-        "holds/h-1.csv": "customer\nC-held\n",
+        "holds/h-1.csv": "subject\nC-held\n",
         "../outside.txt": "not ours",
     }.items():
         path = folder / name

@@ -386,10 +386,11 @@ def test_a_custodians_key_that_is_not_there(refusal: Refusal, case_document: dic
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "names nobody"),
-        (b"customer\n", "names nobody"),
-        (b"customer\nC-1\n \nC-2\n", "has a blank line"),
-        (b"customer\n,note\n", "has a blank line"),
+        (b"", "needs one column"),
+        (b"subject\n", "names nobody"),
+        (b"subject\nC-1\n \nC-2\n", "has a blank line"),
+        (b"subject,note\nC-1,x\n", "needs one column"),
+        (b"C-1\nC-2\n", "needs one column"),  # without a header the first person would lose the hold
         ("客户\n张三\n".encode("gbk"), "is not UTF-8"),
     ],
 )

@@ -20,7 +20,7 @@ SECRET = "C-7731-whom-nobody-may-know"
 
 @pytest.fixture
 def opened(write_case: WriteCase, case_document: dict[str, Any], case_folder: Path, deployment: Deployment) -> Path:
-    (case_folder / "holds" / "h-1.csv").write_text(f"customer\n{SECRET}\n{SECRET}\nC-2\n", "utf-8")
+    (case_folder / "holds" / "h-1.csv").write_text(f"subject\n{SECRET}\n{SECRET}\nC-2\n", "utf-8")
     path = write_case(case_document)
     assert open_case(deployment, read_case_file(path), requested_by="operator") == "demo-1"
     return path
@@ -77,7 +77,7 @@ def test_one_more_held_person_is_a_change_too(
     deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], case_folder: Path
 ) -> None:
     plan = a_plan(deployment)
-    (case_folder / "holds" / "h-1.csv").write_text(f"customer\n{SECRET}\nC-2\nC-3\n", "utf-8")
+    (case_folder / "holds" / "h-1.csv").write_text(f"subject\n{SECRET}\nC-2\nC-3\n", "utf-8")
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     assert deployment.control.plan_state(plan.id) == "superseded"
     assert [hold.subject_count for hold in deployment.control.holds("demo-1")] == [3]

@@ -31,7 +31,7 @@ def case(
     deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], case_folder: Path, shop: Any
 ) -> Case:
     """An opened case with a hold on C-held and C-heldchild, and five customers."""
-    (case_folder / "holds" / "h-1.csv").write_text("customer\nC-held\nC-heldchild\n", "utf-8")
+    (case_folder / "holds" / "h-1.csv").write_text("subject\nC-held\nC-heldchild\n", "utf-8")
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     shop.put("customers", CUSTOMERS, key=("id",))
     return deployment.case("demo-1")
@@ -94,7 +94,7 @@ def test_the_label_stands_beside_the_records_key(deployment: Deployment, case: C
 def test_the_fiscal_year_ends_when_the_profile_says(
     deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], case_folder: Path, shop: Any
 ) -> None:
-    (case_folder / "holds" / "h-1.csv").write_text("customer\nC-held\n", "utf-8")
+    (case_folder / "holds" / "h-1.csv").write_text("subject\nC-held\n", "utf-8")
     case_document["profile"]["fiscal_year_end"] = "06-30"
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     shop.put("customers", CUSTOMERS, key=("id",))
@@ -119,7 +119,8 @@ def test_the_fiscal_year_ends_when_the_profile_says(
         pytest.param("2026-10-31", "2012-11-01", "minor", id="14 tomorrow"),
         pytest.param("2026-10-31", "2026-10-31", "minor", id="born on the day of the stop"),
         pytest.param("2026-10-31", None, "customer", id="unknown date of birth"),
-        pytest.param("2026-10-31", "spring", "customer", id="no date"),
+        pytest.param("2026-10-31", "20121101", "minor", id="14 tomorrow, written without dashes"),
+        pytest.param("2026-10-31", "2012-11-01 00:00:00", "minor", id="14 tomorrow, with a time behind it"),
         pytest.param("2026-12-28", "2012-02-29", "customer", id="born on 29 February"),
         pytest.param("2027-02-28", "2013-03-01", "minor", id="14 on 1 March"),
         pytest.param("2028-02-29", "2014-02-28", "customer", id="stop on 29 February, 14 since the 28th"),

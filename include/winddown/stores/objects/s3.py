@@ -7,14 +7,12 @@ in between wins: the order is refused and planned again, never overwritten.
 Collections are folders: all objects with the same dirname and format. Memory: one object at a time.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
 import pyarrow as pa
-from botocore.exceptions import ClientError
 
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
@@ -27,14 +25,13 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.objects import formats
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
+from winddown.stores.objects.refusals import broken, hidden, unreadable, unversioned
 from winddown.stores.objects.versions import Version, histories
 
 OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
 _HEAD = 65_536
 _DELETE_LIMIT = 1_000
-_POLICY_ID = "winddown-freeze"
-_PROBE = "winddown-probe"
-_FORBIDDEN = 403
 
 Unlock = Callable[[Authorization], Any]
 
@@ -67,17 +64,19 @@ class S3Store:
                 found = list(pool.map(self._format, live))
         blockers: list[Blocker] = []
         if status != "Enabled":
-            blockers.append(_unversioned(self.name))
+            blockers.append(unversioned(self.name))
         folders: dict[str, dict[str, list[Version]]] = {}
         for version, format_id in zip(live, found, strict=True):
             folder = version.key.rpartition("/")[0]
             ref = CollectionRef(self.name, folder or ".")
             if format_id is None:
-                blockers.append(_unreadable(ref, version))
+                blockers.append(unreadable(ref, version))
             elif format_id == formats.TORN:
-                blockers.append(_broken(ref, "a known format"))
+                blockers.append(broken(ref, "a known format"))
             else:
                 folders.setdefault(folder, {}).setdefault(format_id, []).append(version)
+        deleted = {key.rpartition("/")[0] for key, history in grouped.items() if history[0].is_marker}
+        blockers += [hidden(self.name, folder) for folder in sorted(deleted)]
         collections = []
         for folder, by_format in sorted(folders.items()):
             for format_id, versions in sorted(by_format.items()):
@@ -86,7 +85,7 @@ class S3Store:
                 try:
                     collections.append(self._collection(ref, format_id, versions, grouped))
                 except (ValueError, pa.ArrowException, Refused):
-                    blockers.append(_broken(ref, format_id))
+                    blockers.append(broken(ref, format_id))
         return Discovery(tuple(collections), tuple(blockers))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
@@ -102,6 +101,19 @@ class S3Store:
             start = 0
             for batch in formats.BY_ID[collection.format].read(self._content(version)):
                 wanted = list(collection.field_names() if fields is None else fields)
+                yield _located(version, start, batch, batch.num_rows, wanted)
+                start += batch.num_rows
+
+    def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of every version below the current one; a version that cannot be read raises Refused."""
+        wanted = list(collection.field_names())
+        current = {version.key for version in self._members(collection)}
+        with translated(self.name, "listing versions"):
+            grouped = histories(self._reader, self._bucket, _prefix(collection.ref), current)
+        for version in (found for history in grouped.values() for found in history[1:] if not found.is_marker):
+            content = self._content(version)
+            start = 0
+            for batch in formats.BY_ID[formats.recognise_content(content)].read(content):
                 yield _located(version, start, batch, batch.num_rows, wanted)
                 start += batch.num_rows
 
@@ -235,9 +247,7 @@ class S3Store:
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:  # noqa: ARG002
         """The bucket's policy without our statement; an earlier freeze changes nothing about it."""
         with translated(self.name, "reading the policy"):
-            policy = _policy(self._reader, self._bucket)
-        statements = [found for found in _statements(policy) if found.get("Sid") != _POLICY_ID]
-        before = json.dumps({**policy, "Statement": statements} if statements else {})
+            before = policy_without_freeze(self._reader, self._bucket)
         return Receipt("freeze", self.name, 0, 1, (("policy", before),))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
@@ -248,19 +258,8 @@ class S3Store:
         """
         authorization.require(Power.FREEZE, store=self.name)
         client = self._unlock(authorization)
-        before = dict(remembered.details)["policy"]
         with translated(self.name, "freezing"):
-            policy = json.loads(before)
-            frozen = {
-                "Version": "2012-10-17",
-                **policy,
-                "Statement": [*_statements(policy), _deny(self._bucket)],
-            }
-            client.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(frozen))
-            holds = self._can_write(client)
-            if not holds:
-                self._put_policy(client, before)
-                self._remove_probe(client)
+            holds = deny_writes(client, self._bucket, dict(remembered.details)["policy"])
         return Receipt("freeze", self.name, 0, int(holds), remembered.details)
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
@@ -268,7 +267,7 @@ class S3Store:
         authorization.require(Power.RESTORE, store=self.name)
         client = self._unlock(authorization)
         with translated(self.name, "thawing"):
-            self._put_policy(client, dict(remembered.details)["policy"])
+            put_policy(client, self._bucket, dict(remembered.details)["policy"])
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
@@ -291,29 +290,6 @@ class S3Store:
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
-
-    def _put_policy(self, client: Any, policy: str) -> None:
-        if policy == "{}":
-            client.delete_bucket_policy(Bucket=self._bucket)
-        else:
-            client.put_bucket_policy(Bucket=self._bucket, Policy=policy)
-
-    def _can_write(self, client: Any) -> bool:
-        """Write and delete an empty object, the way quarantine and purge do; some services check only one of them."""
-        try:
-            version = client.put_object(Bucket=self._bucket, Key=_PROBE, Body=b"")["VersionId"]
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
-                return False
-            raise
-        answer = client.delete_objects(
-            Bucket=self._bucket, Delete={"Objects": [{"Key": _PROBE, "VersionId": version}], "Quiet": True}
-        )
-        return not answer.get("Errors")
-
-    def _remove_probe(self, client: Any) -> None:
-        history = histories(client, self._bucket, _PROBE, {_PROBE}).get(_PROBE, [])
-        self._delete(client, [{"Key": _PROBE, "VersionId": version.version_id} for version in history])
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
@@ -516,68 +492,3 @@ def _folder(ref: CollectionRef) -> str:
 def _prefix(ref: CollectionRef) -> str:
     folder = _folder(ref)
     return f"{folder}/" if folder else ""
-
-
-def _policy(client: Any, bucket: str) -> dict[str, Any]:
-    try:
-        policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
-            return {}
-        raise
-    return policy
-
-
-def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statements of a policy; a single one may stand without a list."""
-    found = policy.get("Statement", [])
-    return [found] if isinstance(found, dict) else list(found)
-
-
-def _deny(bucket: str) -> dict[str, Any]:
-    return {
-        "Sid": _POLICY_ID,
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
-        "Resource": f"arn:aws:s3:::{bucket}/*",
-        "Condition": {"StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}},
-    }
-
-
-def _unversioned(store: str) -> Blocker:
-    return Blocker(
-        "unversioned-bucket",
-        store,
-        "the bucket does not keep versions, so nothing in it can be quarantined reversibly",
-        "storage administrator",
-        "switch versioning on",
-    )
-
-
-def _unreadable(ref: CollectionRef, version: Version) -> Blocker:
-    if version.size == 0:
-        return Blocker(
-            "zero-byte-object",
-            str(ref),
-            "an object of zero bytes stands where data was expected",
-            "data engineer",
-            "find out whether an upload failed, then replace or remove it",
-        )
-    return Blocker(
-        "unknown-format",
-        str(ref),
-        "an object's content is of no known format, so nobody can say what it holds",
-        "steward",
-        "convert it to a known format, or move it out of the folder",
-    )
-
-
-def _broken(ref: CollectionRef, format_id: str) -> Blocker:
-    return Blocker(
-        "unreadable-file",
-        str(ref),
-        f"an object looks like {format_id} but cannot be read to its end",
-        "data engineer",
-        "repair or replace the file",
-    )

@@ -1,0 +1,87 @@
+"""Freezes a bucket by its policy, and gives up where that would lock us out as well.
+
+A service that cannot tell users apart would deny us with the rest, and then nothing could be restored: so a probe is
+written and deleted afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
+"""
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from winddown.stores.objects.versions import histories
+
+_POLICY_ID = "winddown-freeze"
+_PROBE = "winddown-probe"
+_FORBIDDEN = 403
+
+
+def policy_without_freeze(client: Any, bucket: str) -> str:
+    """The bucket's policy as JSON, without our own statement; ``{}`` when it has no other."""
+    policy = _policy(client, bucket)
+    statements = [found for found in _statements(policy) if found.get("Sid") != _POLICY_ID]
+    return json.dumps({**policy, "Statement": statements} if statements else {})
+
+
+def deny_writes(client: Any, bucket: str, before: str) -> bool:
+    """Add our statement to a policy; False, and the policy as it was, when we cannot write ourselves then."""
+    policy = json.loads(before)
+    frozen = {"Version": "2012-10-17", **policy, "Statement": [*_statements(policy), _deny(bucket)]}
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(frozen))
+    if _can_write(client, bucket):
+        return True
+    put_policy(client, bucket, before)
+    _remove_probe(client, bucket)
+    return False
+
+
+def put_policy(client: Any, bucket: str, policy: str) -> None:
+    """Put a policy back; ``{}`` removes it."""
+    if policy == "{}":
+        client.delete_bucket_policy(Bucket=bucket)
+    else:
+        client.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+def _can_write(client: Any, bucket: str) -> bool:
+    """Write and delete an empty object, the way quarantine and purge do; some services check only one of them."""
+    try:
+        version = client.put_object(Bucket=bucket, Key=_PROBE, Body=b"")["VersionId"]
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
+            return False
+        raise
+    objects = [{"Key": _PROBE, "VersionId": version}]
+    return not client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors")
+
+
+def _remove_probe(client: Any, bucket: str) -> None:
+    for version in histories(client, bucket, _PROBE, {_PROBE}).get(_PROBE, []):
+        client.delete_object(Bucket=bucket, Key=_PROBE, VersionId=version.version_id)
+
+
+def _policy(client: Any, bucket: str) -> dict[str, Any]:
+    try:
+        policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
+            return {}
+        raise
+    return policy
+
+
+def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements of a policy; a single one may stand without a list."""
+    found = policy.get("Statement", [])
+    return [found] if isinstance(found, dict) else list(found)
+
+
+def _deny(bucket: str) -> dict[str, Any]:
+    return {
+        "Sid": _POLICY_ID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}},
+    }

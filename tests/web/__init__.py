@@ -1,0 +1,1 @@
+"""The pages and the API, from the outside, in their words, and in a real browser."""
