@@ -21,12 +21,12 @@ help: ## list the targets
 $(VENV)/runtime: requirements.txt
 	@echo "creating the environment from the hash-locked requirements.txt (a minute or two, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
 	@echo "$(CURDIR)/include" > $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/winddown.pth
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt
-	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/runtime ## wind down a generated company through a real Airflow, and stop everything again
@@ -56,8 +56,8 @@ format: $(VENV)/development ## format the code
 	$(BIN)/ruff format .
 
 lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in into the lock files
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 bench: $(VENV)/development ## how fast cells are classified
 	$(BIN)/python bench/bench_classify.py
