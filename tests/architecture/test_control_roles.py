@@ -1,6 +1,7 @@
 """The roles that the deployment creates can do their work, and a worker cannot approve: asked on a real PostgreSQL."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +30,9 @@ class NoConnections:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def server() -> Iterator[URL]:
     """A server as the deployment leaves it after its first start: databases and roles made, control migrated."""
-    folder = tmp_path_factory.mktemp("control")
+    folder = Path(tempfile.mkdtemp(prefix="winddown-"))
     postgres = EmbeddedPostgres(folder / "data")
     address = make_url(postgres.start())
     try:

@@ -5,7 +5,9 @@ other servers to run the same suite against.
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,9 +27,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database() -> Iterator[Database]:
     url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL")
-    server = None if url else EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data")
+    server = None if url else EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="winddown-")) / "data")
     found = create_database(url or (server.start() if server else ""))
     yield found
     found.admin.close()

@@ -22,10 +22,10 @@ from .desk import Desk
 STORE, DATABASE = "contract_db", "winddown_contract"
 ROLES = ("reader", "marker", "purger", "inspector")
 GRANTS = """
-    GRANT contract_owner TO winddown_contract_marker WITH INHERIT TRUE;
-    GRANT contract_owner, winddown_contract_marker, pg_checkpoint TO winddown_contract_purger WITH INHERIT TRUE;
+    GRANT contract_owner TO winddown_contract_marker;
+    GRANT contract_owner, winddown_contract_marker, pg_checkpoint TO winddown_contract_purger;
     GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_ls_waldir() TO winddown_contract_purger;
-    GRANT pg_read_all_data, pg_read_all_settings TO winddown_contract_inspector WITH INHERIT TRUE;
+    GRANT pg_read_all_data, pg_read_all_settings TO winddown_contract_inspector;
     GRANT CREATE ON DATABASE winddown_contract TO winddown_contract_marker;
     ALTER DATABASE winddown_contract OWNER TO winddown_contract_purger;
 """

@@ -22,6 +22,7 @@ from winddown.stages.journey import PREPARATION
 from winddown.stages.seal import SealedArchive
 from winddown.web import words
 from winddown.web.course import AFTER_BORDER, BEFORE_BORDER
+from winddown.web.fates import fates
 from winddown.web.plans import plan_view
 
 from .small_case import (
@@ -270,6 +271,14 @@ def test_a_plan_accounts_for_every_record(api: Callable[[str], dict]) -> None:
         str(ORDERS): (3, 2), "shop:customers": (1900, 0), "shop:payments": (0, 5), "shop:reports": (0, 480),
         "shop:scans": (0, 9),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("wave", "fate"), [(Wave.AT_ONCE, "later"), (Wave.AFTER_CLAIMS, "stopped")])
+def test_what_is_due_and_not_ordered_is_later_or_stopped(
+    deployment: Deployment, plan: Plan, wave: Wave, fate: str
+) -> None:
+    found = fates(replace(plan, wave=wave), deployment.pack, ())
+    assert {row["collection"]: row["labels"][0]["fate"] for row in found}["shop:scans"] == fate
 
 
 def test_an_approver_reads_why_and_until_when(plan: Plan, page: Callable[..., str]) -> None:

@@ -28,7 +28,7 @@ plan = Table(
     Column("wave", String(40), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),
-    Column("state", String(20), nullable=False, comment="open, certified or superseded"),
+    Column("state", String(20), nullable=False, comment="open, withdrawn, certified or superseded"),
     Column("requested_by", String(100), nullable=False),
     Column("recorded_at", String(40), nullable=False),
 )

@@ -277,6 +277,7 @@ class Story:
         self.orders: dict[tuple[str, str], Document] = {}
         self.made: dict[str, str] = {}
         self.approvers: defaultdict[str, set[str]] = defaultdict(set)
+        self.roles: defaultdict[str, set[str]] = defaultdict(set)
         self.acknowledged: set[tuple[str, str]] = set()
         self.intents: dict[str, Document] = {}  # the last intent of each effect
         self.last: dict[str, str] = {}  # effect to intent, done or unknown
@@ -336,6 +337,7 @@ class Story:
         plan_id = self.of_plan(entry, body)
         need(body["plan_digest"] == self.made[plan_id], f"approval of another digest than plan {plan_id} has")
         self.approvers[plan_id].add(body["person"])
+        self.roles[plan_id].add(body["role"])
 
     def handover_acknowledged(self, entry: Entry, body: Document) -> None:
         """A custodian has what an order handed over."""
@@ -355,6 +357,8 @@ class Story:
         plan = self.plans[plan_id]
         given, needed = len(self.approvers[plan_id]), plan["approvals_needed"]
         need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
+        missing = set(plan.get("approver_roles", ())) - self.roles[plan_id]
+        need(not missing, f"plan {plan_id}: nobody with the role {', '.join(sorted(missing))} approved")
         if act == "sanitise":
             return  # It clears a whole store's leftovers, so it names the store in place of an order.
         _, order_id = place = self.of_order(entry, body)
@@ -364,6 +368,9 @@ class Story:
             need(there, f"order {order_id} requires order {other}, whose hand-over is not acknowledged")
         what, most = f"{act} of order {order_id} batch {body['batch']}", order["record_count_max"]
         need(body["records"] <= most, f"{what}: {body['records']} records, record_count_max is {most}")
+        if "selection" in order:
+            approved = {str(index): one for index, one in enumerate(order["selection"]["batch_digests"])}
+            need(body["batch_digest"] == approved.get(body["batch"]), f"{what}: its keys are not the approved ones")
         if act == "restore":
             # Undoing ends the quarantine from the intent on, so a later purge needs a new quarantine and a new grace.
             need(key not in self.purged, f"{what} after its purge")
@@ -433,6 +440,12 @@ class Story:
         for order in self.plans[plan_id]["orders"]:
             said, actual = stated.get(order["id"], 0), self.totals[plan_id, order["id"]]
             need(said == actual, f"certificate {one}: order {order['id']} says {said} purged, the ledger says {actual}")
+            if "selection" in order and order["act"] != "seal":
+                count = order["selection"]["count"]
+                need(
+                    actual == count,
+                    f"certificate {one}: order {order['id']} names {count} records, {actual} are purged",
+                )
 
 
 def verify(data: bytes, key_line: str, earlier: Sequence[bytes] = ()) -> Report:

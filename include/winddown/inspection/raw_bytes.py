@@ -62,7 +62,7 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
             found |= hits
             where.add(str(path.relative_to(folder)))
     return ByteSearch(
-        reached=reached,
+        reached=reached and read > 0,
         medium=medium,
         bytes_read=read,
         probes=len(probes),

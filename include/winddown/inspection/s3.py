@@ -89,7 +89,7 @@ class S3Inspector:
                     found |= hits
                     where.add(version["key"].rpartition("/")[0])
         return ByteSearch(
-            reached=True,
+            reached=read > 0,
             medium="every object version that the service lists; not the service's disks"
             + (f"; not searched, because they stay: {', '.join(sorted(folders))}" if folders else ""),
             bytes_read=read,

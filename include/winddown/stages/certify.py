@@ -42,6 +42,15 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
     for effect in effects:
         if effect.power == "purge":
             purged[effect.order_id] = purged.get(effect.order_id, 0) + effect.records
+    undone = [
+        order.id for order in plan.orders if order.act is not Act.SEAL and purged.get(order.id) != order.selection.count
+    ]
+    if undone or deployment.control.plan_state(plan_id) != "open":
+        raise Refused(
+            f"plan {plan_id} is not carried out: {', '.join(undone) or 'it is not open'}",
+            rule="a certificate says what was done",
+            next_step="run the stages before; marking them success does nothing",
+        )
     document = {
         "id": certificate_id,
         "case": case.id,
@@ -205,7 +214,7 @@ def totals(document: dict[str, Any]) -> dict[str, int]:
     result = {"destroyed": 0, "minimised": 0, "handed over": 0}
     names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over"}
     for order in document["orders"]:
-        result[names[order["act"]]] += order["records"]
+        result[names[order["act"]]] += order["records"] if order["act"] == "seal" else order["purged"]
     for row in document["remaining"]:
         result[row["disposition"]] = result.get(row["disposition"], 0) + row["records"]
     return result

@@ -100,7 +100,11 @@ def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
 
 
 def _refuse_open_effects(deployment: Deployment, case: Case) -> None:
-    for plan_id in deployment.control.plans(case.id, state="open"):
+    unfinished = (
+        *deployment.control.plans(case.id, state="open"),
+        *deployment.control.plans(case.id, state="withdrawn"),
+    )
+    for plan_id in unfinished:
         if any(effect.state != "restored" for effect in deployment.control.effects(plan_id)):
             raise Refused(
                 f"case {case.id} cannot change while plan {plan_id} is being carried out",

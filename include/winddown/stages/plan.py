@@ -32,6 +32,13 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     existing = deployment.control.plans(case_id, wave=wave, state="open")
     if existing:
         return deployment.control.plan(existing[-1])
+    withdrawn = deployment.control.plans(case_id, state="withdrawn")
+    if withdrawn:
+        raise Refused(
+            f"plan {withdrawn[-1]} was withdrawn and is not restored yet",
+            rule="undo comes first",
+            next_step=f"python -m winddown restore {case_id} --by PERSON",
+        )
     preconditions = _preconditions(deployment, case, wave)
     checks = deployment.control.require(case_id, "checks", "before", type_=Checks)
     seen = take_inventory(deployment, case)

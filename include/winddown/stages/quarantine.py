@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.receipt import Whereabouts
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
+from winddown.stages.seal import require_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ def run_unit(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], p
     if power not in {Power.QUARANTINE, Power.PURGE}:
         raise Refused(f"{power} is not run by unit")
     plan = deployment.control.plan(plan_id)
+    if power is Power.PURGE:
+        require_whole(deployment, plan_id)
     done_batches = records = 0
     for order_id in order_ids:
         order = plan.order(order_id)
@@ -62,23 +66,18 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
         raise Refused(f"{requested_by} is not among the people of case {case_id}", rule="restoring needs a role")
     done_batches = records = 0
     failures: list[str] = []
-    for plan_id in deployment.control.plans(case_id, state="open"):
-        plan = deployment.control.plan(plan_id)
-        states = {
-            (found.order_id, found.batch, found.power): found.state for found in deployment.control.effects(plan_id)
-        }
-        for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
-            for batch in batches(deployment, case_id, order) if order.act is not Act.SEAL else ():
-                quarantined = states.get((order.id, batch.index, Power.QUARANTINE))
-                if quarantined in {None, "restored"} or (order.id, batch.index, Power.PURGE) in states:
-                    continue
-                try:
-                    records += perform(deployment, plan, order, batch, Power.RESTORE).records
-                except Residual as error:
-                    failures.append(error.message)
-                else:
-                    done_batches += 1
-        if not failures:
+    unfinished = (
+        *deployment.control.plans(case_id, state="withdrawn"),
+        *deployment.control.plans(case_id, state="open"),
+    )
+    for plan_id in unfinished:
+        # Withdrawn first: whatever happens below, nothing but restoring is authorised under this plan any more.
+        deployment.control.set_plan_state(plan_id, "withdrawn")
+        done, failed = _restore_plan(deployment, deployment.control.plan(plan_id))
+        done_batches += done.batches
+        records += done.records
+        failures += failed
+        if not failed:
             deployment.control.set_plan_state(plan_id, "superseded")
     deployment.ledger.append(
         case_id, "restored", {"batches": done_batches, "records": records, "requested_by": requested_by}, actor=ACTOR
@@ -89,3 +88,28 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
             next_step="find out who changed these collections in the meantime; everything else is back",
         )
     return Done(done_batches, records)
+
+
+def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
+    """Restore what can be; the store is asked, not our memory, because an effect may never have been recorded."""
+    store_of = deployment.systems(deployment.case(plan.case)).store
+    purged = {
+        (found.order_id, found.batch)
+        for found in deployment.control.effects(plan.id)
+        if found.power == Power.PURGE and found.state == "done"
+    }
+    done_batches = records = 0
+    failures: list[str] = []
+    for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
+        for batch in batches(deployment, plan.case, order) if order.act is not Act.SEAL else ():
+            if (order.id, batch.index) in purged:
+                continue
+            try:
+                if store_of(order.collection.store).locate(order, batch) is Whereabouts.LIVE:
+                    continue
+                records += perform(deployment, plan, order, batch, Power.RESTORE).records
+            except (Residual, Refused) as error:
+                failures.append(error.message)
+            else:
+                done_batches += 1
+    return Done(done_batches, records), failures

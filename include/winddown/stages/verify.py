@@ -69,7 +69,6 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 claim=_claim(reached=search.reached, probes=search.probes),
             )
         )
-    deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
     body = {
         "plan_id": plan.id,
         "stores": [
@@ -88,6 +87,8 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
             rule="residual check",
             next_step="sanitise again, or find the copy; no certificate is issued until it is clean",
         )
+    # Only a clean inspection is kept: what is not there cannot be certified by skipping this task.
+    deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
     return tuple(checks)
 
 

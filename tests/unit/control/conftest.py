@@ -1,6 +1,7 @@
 """A control database on each engine, one case with one plan in it, and a clock that the test moves."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -45,9 +46,9 @@ class MovableClock:
 
 
 @pytest.fixture(scope="session")
-def admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def admin_url() -> Iterator[str]:
     """A PostgreSQL with the two roles and a migrated template database."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("control") / "data")
+    server = EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="winddown-")) / "data")
     url = server.start()
     with psycopg.connect(url, autocommit=True) as admin:
         # These databases outlive nothing; what is tested is order and rights, not survival of a power cut.

@@ -1,6 +1,8 @@
 """One PostgreSQL and one S3 service for all tests of the demo, and one company generated on them."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +14,8 @@ SEED = 7
 
 
 @pytest.fixture(scope="session")
-def admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data")
+def admin_url() -> Iterator[str]:
+    server = EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="winddown-")) / "data")
     yield server.start()
     server.stop()
 

@@ -199,6 +199,8 @@ class PostgresStore:
         engine = self._unlock(authorization)
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            # A reader that holds a lock must not make everybody else queue behind us for long.
+            connection.execute(text("SET lock_timeout = '30s'"))
             dropped = _drop_emptied(connection)
             _drop_own_schema(connection)
             for ref in collections:

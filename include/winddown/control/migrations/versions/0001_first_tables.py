@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.Column("wave", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False, comment="open, certified or superseded"),
+        sa.Column("state", sa.String(length=20), nullable=False, comment="open, withdrawn, certified or superseded"),
         sa.Column("requested_by", sa.String(length=100), nullable=False),
         sa.Column("recorded_at", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("plan_id"),
