@@ -93,20 +93,18 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
 def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     """Restore what can be; the store is asked, not our memory, because an effect may never have been recorded."""
     store_of = deployment.systems(deployment.case(plan.case)).store
-    purged = {
-        (found.order_id, found.batch)
-        for found in deployment.control.effects(plan.id)
-        if found.power == Power.PURGE and found.state == "done"
-    }
+    effects = {(found.order_id, found.batch, found.power): found.state for found in deployment.control.effects(plan.id)}
     done_batches = records = 0
     failures: list[str] = []
     for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
         for batch in batches(deployment, plan.case, order) if order.act is not Act.SEAL else ():
-            if (order.id, batch.index) in purged:
+            if effects.get((order.id, batch.index, Power.PURGE)) == "done":
                 continue
+            begun = effects.get((order.id, batch.index, Power.QUARANTINE)) not in {None, "restored"}
             try:
-                if store_of(order.collection.store).locate(order, batch) is Whereabouts.LIVE:
-                    continue
+                where = store_of(order.collection.store).locate(order, batch)
+                if where is Whereabouts.LIVE or not (begun or where is Whereabouts.QUARANTINED):
+                    continue  # nothing of ours to undo, whoever else wrote there
                 records += perform(deployment, plan, order, batch, Power.RESTORE).records
             except (Residual, Refused) as error:
                 failures.append(error.message)
