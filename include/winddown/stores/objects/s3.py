@@ -191,6 +191,12 @@ class S3Store:
         """Hide each object behind a delete marker, or put a version without the rows on top."""
         client = self._open(authorization, Power.QUARANTINE, order, batch)
         with translated(self.name, f"quarantine of {order.id}"):
+            if client.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
+                raise Refused(
+                    f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
+                    rule="reversible until purge",
+                    next_step="switch versioning on, then plan again",
+                )
             pending = []
             for key, history in self._each(client, order, batch):
                 place = self._place(client, order, key, history)

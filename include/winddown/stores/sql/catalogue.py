@@ -97,6 +97,13 @@ def describe(connection: Connection, ref: CollectionRef) -> Collection:
     return _collection(connection, _Found(*row), ref, count=-1)
 
 
+def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
+    """Names of triggers, cascades and row security that act on a table now; a plan may be older than they are."""
+    schema, _, name = ref.name.partition(".")
+    row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
+    return tuple(f"{found.hazard} {found.name}" for found in connection.execute(_HAZARDS, {"oid": row[0]}))
+
+
 def _kind_blocker(found: _Found, ref: CollectionRef) -> Blocker | None:
     if not found.readable:
         return Blocker(

@@ -24,6 +24,7 @@ from winddown.ports import Discovery
 from winddown.stores.sql import catalogue
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
 from winddown.stores.sql.faults import translated
+from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, drop_own_schema
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
 _READ_ROWS = 20_000
@@ -111,6 +112,13 @@ class PostgresStore:
             _prepare(connection, collection, order)
             position = _Position(connection, collection, order, batch)
             if position.journalled() != "quarantined":
+                acting = catalogue.hazards(connection, order.collection)
+                if acting:
+                    raise Refused(
+                        f"order {order.id}: {', '.join(acting)} came to the table after the plan was made",
+                        rule="only approved rows move",
+                        next_step="disable it for the case, then plan again",
+                    )
                 moved = position.set_aside()
                 if moved != batch.records:
                     raise Refused(
@@ -201,12 +209,12 @@ class PostgresStore:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             # A reader that holds a lock must not make everybody else queue behind us for long.
             connection.execute(text("SET lock_timeout = '30s'"))
-            dropped = _drop_emptied(connection)
-            _drop_own_schema(connection)
+            dropped = drop_emptied(connection)
+            drop_own_schema(connection)
             for ref in collections:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
-            switched = _cycle_wal(connection)
+            switched = cycle_wal(connection)
         details = (
             ("tables_rewritten", str(len(collections))),
             ("quarantine_tables_dropped", str(dropped)),
@@ -470,46 +478,3 @@ def _writers(connection: Connection, ref: CollectionRef) -> list[tuple[str, str,
         )
         for row in rows
     ]
-
-
-def _drop_emptied(connection: Connection) -> int:
-    names = connection.execute(
-        text(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'q\\_%' "
-            "AND relnamespace = to_regnamespace(:s) ORDER BY 1"
-        ),
-        {"s": QUARANTINE_SCHEMA},
-    ).scalars()
-    dropped = 0
-    for name in list(names):
-        table = f"{QUARANTINE_SCHEMA}.{quoted(name)}"
-        if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {table})")).scalar_one():
-            connection.execute(text(f"DROP TABLE {table}"))
-            dropped += 1
-    return dropped
-
-
-def _drop_own_schema(connection: Connection) -> None:
-    """Leave nothing of our own behind: the journal is only needed while something is in quarantine."""
-    left = text(
-        "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
-        "AND relnamespace = to_regnamespace(:s)"
-    )
-    if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
-        connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
-
-
-def _cycle_wal(connection: Connection) -> int:
-    """Switch once for each segment on disk; where these may not be listed, for as many as the settings allow."""
-    may_list = connection.execute(text("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')")).scalar_one()
-    count = (
-        "SELECT count(*) FROM pg_ls_waldir()"
-        if may_list
-        else "SELECT pg_size_bytes(current_setting('max_wal_size')) "
-        "/ pg_size_bytes(current_setting('wal_segment_size'))"
-    )
-    segments = connection.execute(text(count)).scalar_one()
-    for _ in range(segments + 2):
-        connection.execute(text("SELECT pg_switch_wal()"))
-        connection.execute(text("CHECKPOINT"))
-    return int(segments) + 2

@@ -1,0 +1,49 @@
+"""Clears what a purge leaves in PostgreSQL beside the tables: quarantine tables, our schema, the write-ahead log."""
+
+from sqlalchemy import Connection, text
+
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
+
+
+def drop_emptied(connection: Connection) -> int:
+    """Drop quarantine tables without rows; their files go with them. Returns how many."""
+    names = connection.execute(
+        text(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'q\\_%' "
+            "AND relnamespace = to_regnamespace(:s) ORDER BY 1"
+        ),
+        {"s": QUARANTINE_SCHEMA},
+    ).scalars()
+    dropped = 0
+    for name in list(names):
+        table = f"{QUARANTINE_SCHEMA}.{quoted(name)}"
+        if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {table})")).scalar_one():
+            connection.execute(text(f"DROP TABLE {table}"))
+            dropped += 1
+    return dropped
+
+
+def drop_own_schema(connection: Connection) -> None:
+    """Leave nothing of our own behind: the journal is only needed while something is in quarantine."""
+    left = text(
+        "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
+        "AND relnamespace = to_regnamespace(:s)"
+    )
+    if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
+
+
+def cycle_wal(connection: Connection) -> int:
+    """Switch once for each segment on disk; where these may not be listed, for as many as the settings allow."""
+    may_list = connection.execute(text("SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')")).scalar_one()
+    count = (
+        "SELECT count(*) FROM pg_ls_waldir()"
+        if may_list
+        else "SELECT pg_size_bytes(current_setting('max_wal_size')) "
+        "/ pg_size_bytes(current_setting('wal_segment_size'))"
+    )
+    segments = connection.execute(text(count)).scalar_one()
+    for _ in range(segments + 2):
+        connection.execute(text("SELECT pg_switch_wal()"))
+        connection.execute(text("CHECKPOINT"))
+    return int(segments) + 2
