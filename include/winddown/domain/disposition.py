@@ -98,6 +98,9 @@ def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
             "it has no date from which its duty could count; a steward supplies one",
         ),
     }
+    is_whole = label.record_class is RecordClass.WHOLE
+    if is_whole and facts.entry is not None and facts.entry.category not in {_COMPANY_OWN, _BACKUP}:
+        reasons.append(_stop(*by_class[RecordClass.UNTIED]))
     if label.record_class in by_class:
         reasons.append(_stop(*by_class[label.record_class]))
     reasons += [

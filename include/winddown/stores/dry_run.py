@@ -17,7 +17,15 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery, Store, SupportsContent, SupportsFreeze, SupportsSanitise, ability
+from winddown.ports import (
+    Discovery,
+    Store,
+    SupportsContent,
+    SupportsFreeze,
+    SupportsSanitise,
+    SupportsVersions,
+    ability,
+)
 
 _MARK = ("dry_run", "true")
 
@@ -122,8 +130,8 @@ class DrySanitise:
         return Receipt("sanitise", authorization.store, 0, len(collections), (_MARK,))
 
 
-def _as_it_is(inner: SupportsContent) -> SupportsContent:
-    """Hand the ability through: reading content changes nothing."""
+def _as_it_is(inner: Any) -> Any:
+    """Hand the ability through: reading changes nothing."""
     return inner
 
 
@@ -132,6 +140,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsFreeze: DryFreeze,
     SupportsSanitise: DrySanitise,
     SupportsContent: _as_it_is,
+    SupportsVersions: _as_it_is,
 }
 
 

@@ -22,7 +22,15 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery, Store, SupportsContent, SupportsFreeze, SupportsSanitise, ability
+from winddown.ports import (
+    Discovery,
+    Store,
+    SupportsContent,
+    SupportsFreeze,
+    SupportsSanitise,
+    SupportsVersions,
+    ability,
+)
 
 Value = TypeVar("Value")
 _DOUBLINGS_MAX = 32
@@ -168,9 +176,22 @@ class RetryingContent:
         return self._backoff.stream(lambda: self._inner.content(collection))
 
 
+class RetryingVersions:
+    """Retries the opening of a stream of older rows."""
+
+    def __init__(self, inner: SupportsVersions, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Retried until the first batch."""
+        return self._backoff.stream(lambda: self._inner.older(collection))
+
+
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
     SupportsSanitise: RetryingSanitise,
     SupportsContent: RetryingContent,
+    SupportsVersions: RetryingVersions,
 }
