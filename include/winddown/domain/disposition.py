@@ -100,7 +100,7 @@ def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
     }
     is_whole = label.record_class is RecordClass.WHOLE
     if is_whole and facts.entry is not None and facts.entry.category not in {_COMPANY_OWN, _BACKUP}:
-        reasons.append(_stop(*by_class[RecordClass.UNTIED]))
+        reasons.append(_stop("untied-record", "it was not tied to persons; a steward ties it or decides"))
     if label.record_class in by_class:
         reasons.append(_stop(*by_class[label.record_class]))
     reasons += [
