@@ -2,7 +2,7 @@
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
-from winddown.domain.clocks import check_clocks
+from winddown.domain.clocks import ClockResult, check_clocks
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
@@ -91,19 +91,26 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
 
 def waiting_clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[str, ...]:
     """The legal clocks that do not let a wave begin yet, in words; empty when it may."""
-    results = check_clocks(case.timeline, deployment.pack, wave=wave, as_of=today(deployment))
+    return _waiting(_clocks(deployment, case, wave))
+
+
+def _clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[ClockResult, ...]:
+    return check_clocks(case.timeline, deployment.pack, wave=wave, as_of=today(deployment))
+
+
+def _waiting(results: tuple[ClockResult, ...]) -> tuple[str, ...]:
     return tuple(f"{found.rule} ({found.citation}): {found.sentence}" for found in results if not found.satisfied)
 
 
 def _preconditions(deployment: Deployment, case: Case, wave: Wave) -> tuple[str, ...]:
-    waiting = waiting_clocks(deployment, case, wave)
+    results = _clocks(deployment, case, wave)
+    waiting = _waiting(results)
     if waiting:
         raise Refused(
             f"wave {wave} of case {case.id} is not due: " + "; ".join(waiting),
             rule="legal clocks",
             next_step="record the event with its evidence in the case file when it has happened",
         )
-    results = check_clocks(case.timeline, deployment.pack, wave=wave, as_of=today(deployment))
     return tuple(f"{result.rule}: {result.sentence}" + (" (late)" if result.is_late else "") for result in results)
 
 

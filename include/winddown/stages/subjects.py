@@ -16,7 +16,7 @@ from winddown.domain.label import RecordClass
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import read_manifest
 
-ADULT_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
+CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
 _WHOLE_CATEGORIES = ("company_own", "backup")
 
 
@@ -180,7 +180,7 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
-    return (_date(born_on) > _same_day(stopped, stopped.year - ADULT_AGE)).fill_null(value=False)
+    return (_date(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
 
 
 def _date(text: pl.Expr) -> pl.Expr:
