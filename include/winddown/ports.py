@@ -14,7 +14,7 @@ import pyarrow as pa
 from winddown.domain.authorization import Authorization
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 
@@ -33,6 +33,7 @@ class Discovery:
 
     collections: tuple[Collection, ...]
     blockers: tuple[Blocker, ...]
+    facts: tuple[Fact, ...] = ()
 
 
 class Store(Protocol):

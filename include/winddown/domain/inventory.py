@@ -90,12 +90,28 @@ class Collection:
         return tuple(field.name for field in self.fields)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """What a store says of itself or of a collection beside records and fields, e.g. who may read it, or its region.
+
+    Attributes:
+        subject: the store, or ``store:collection``.
+        name: one of a fixed set of words per kind of store, e.g. ``readers`` or ``region``.
+        value: words, names or counts; never a value of a record.
+    """
+
+    subject: str
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """A snapshot of every declared store; what could not be read is a blocker, never an omission."""
 
     collections: tuple[Collection, ...]
     blockers: tuple[Blocker, ...]
+    facts: tuple[Fact, ...] = ()
 
     def collection(self, ref: CollectionRef) -> Collection | None:
         """Return the collection with this name, or None when the snapshot does not have it."""

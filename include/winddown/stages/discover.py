@@ -8,7 +8,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused, Transient
-from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.inventory import Collection, Fact, Inventory
 from winddown.stages.deployment import ACTOR, Deployment
 
 _SPEAKING = tuple(BY_ID[name] for name in ("resident_id", "mobile", "email", "bank_card"))
@@ -19,6 +19,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
     systems = deployment.systems(case)
     collections: list[Collection] = []
     blockers: list[Blocker] = []
+    facts: list[Fact] = []
     for declaration in case.stores:
         try:
             found = systems.store(declaration.name).discover()
@@ -31,6 +32,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         else:
             collections += found.collections
             blockers += found.blockers
+            facts += found.facts
     collections, speaking = _without_personal_names(deployment, case, collections)
     blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}
@@ -47,7 +49,9 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         for ref in sorted(missing)
         if ref.store not in blocked_stores
     ]
-    return Inventory(tuple(sorted(collections, key=lambda found: found.ref)), tuple(sorted(blockers)))
+    return Inventory(
+        tuple(sorted(collections, key=lambda found: found.ref)), tuple(sorted(blockers)), tuple(sorted(facts))
+    )
 
 
 def _without_personal_names(

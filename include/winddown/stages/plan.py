@@ -42,7 +42,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     preconditions = _preconditions(deployment, case, wave)
     checks = deployment.control.require(case_id, "checks", "before", type_=Checks)
     seen = take_inventory(deployment, case)
-    inventory = Inventory(seen.collections, (*seen.blockers, *checks.blockers))
+    inventory = Inventory(seen.collections, (*seen.blockers, *checks.blockers), seen.facts)
     findings: tuple[Finding, ...] = deployment.control.require(
         case_id, "findings", "findings", type_=tuple[Finding, ...]
     )
