@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from winddown import __version__
@@ -55,6 +55,19 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class ControlClock:
+    """The clock of the control database's server, one for all workers: periods must not depend on who looks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        with self._engine.connect() as connection:
+            found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return found.astimezone(UTC)
+
+
 def deploy(
     connections: Connections | None = None, *, settings: Settings | None = None, clock: Clock | None = None
 ) -> Deployment:
@@ -63,7 +76,6 @@ def deploy(
     Without ``connections``, they are read from the file that the settings name; raises Refused when there is none.
     """
     settings = settings or load()
-    clock = clock or SystemClock()
     if connections is None:
         if settings.connections is None:
             raise Refused(
@@ -72,6 +84,8 @@ def deploy(
         connections = FileConnections(settings.connections)
     settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = open_control(settings.control_url)
+    if clock is None:
+        clock = SystemClock() if settings.embedded else ControlClock(engine)
     if settings.embedded:
         upgrade(engine)
     else:
@@ -179,14 +193,25 @@ def _url(parameters: ConnectionParameters) -> str:
     return f"postgresql+psycopg://{rest}"
 
 
+_SESSION = (
+    "timezone=Asia/Shanghai",
+    "datestyle=ISO",
+    "intervalstyle=postgres",
+    "bytea_output=hex",
+    "extra_float_digits=1",
+    "lc_monetary=C",
+)
+
+
 def _engine(parameters: ConnectionParameters) -> Engine:
-    # Days are the law's days, so times are read in China's zone.
+    # Days are the law's days, so times are read in China's zone. The digest of a row's content depends on how the
+    # session writes values, so nothing of it is left to the server's or the role's settings.
     # No pool: a credential is held for one act. Parameters hold keys of records and stay out of messages.
     return create_engine(
         make_url(_url(parameters)),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10, "options": "-c timezone=Asia/Shanghai"},
+        connect_args={"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)},
     )
 
 

@@ -29,11 +29,17 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What one store holds, and what of it could not be read."""
+    """What one store holds, and what of it could not be read.
+
+    Attributes:
+        identity: what tells this system from any other that might answer under the same connection; effects compare
+            it in their own session. A store without effects may leave it empty.
+    """
 
     collections: tuple[Collection, ...]
     blockers: tuple[Blocker, ...]
     facts: tuple[Fact, ...] = ()
+    identity: str = ""
 
 
 class Store(Protocol):
@@ -45,10 +51,14 @@ class Store(Protocol):
         """List every collection of the store. A store that is down raises Transient, one that refuses us Refused."""
         ...
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """Yield every record, locator columns first (see ``locators``), then ``fields`` (all when None).
 
-        Memory is bounded by one batch of some ten thousand records or one object.
+        With ``bound``, a column ``CONTENT`` at the end binds each record's content, in the same snapshot. A store
+        whose locators do that already, by naming versions, has no such column. Memory is bounded by one batch of some
+        ten thousand records or one object.
         """
         ...
 
@@ -57,14 +67,14 @@ class Store(Protocol):
         ...
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Turn located records into the keys of a manifest: key columns and an int32 column ``batch``.
+        """Turn located records into the keys of a manifest: key columns, ``CONTENT``, and an int32 column ``batch``.
 
         ``size`` is the wished number of records a batch; an object is never split over two batches.
         """
         ...
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield ``fields`` of the live records that a batch names."""
+        """Yield ``fields`` of the records that a batch names, as far as they are live and unchanged."""
         ...
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
@@ -72,11 +82,11 @@ class Store(Protocol):
         ...
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
-        """Where the batch is now. Reads only."""
+        """Where the batch is now; records that changed after they were planned make it MIXED. Reads only."""
         ...
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Take the batch out of use, reversibly."""
+        """Take the batch out of use, reversibly; refuses records whose content is not the planned one."""
         ...
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
@@ -136,7 +146,27 @@ class SupportsContent(Protocol):
 
 
 class Inspector(Protocol):
-    """Looks for what should be gone, by another path, with other code and another credential than the store."""
+    """Looks for what should be gone, by another path, with other code and another credential than the store.
+
+    A zero proves nothing by itself: so ``unchanged`` and ``set_aside`` say, before each effect, that the inspector
+    does see the records which it will later not find.
+    """
+
+    def identity(self) -> str:
+        """The identity of the system that the inspector looks into, in the store's words."""
+        ...
+
+    def unchanged(self, order: Order, batch: Batch) -> int:
+        """Number of the batch's records that are live exactly as they were planned."""
+        ...
+
+    def set_aside(self, order: Order, batch: Batch) -> int:
+        """Number of the batch's records that are in quarantine and could be restored whole."""
+        ...
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Who may still write to any of the collections, beside owners, superusers and winddown's own; sorted."""
+        ...
 
     def remaining(self, order: Order, batch: Batch) -> int:
         """Number of the batch's records that are still live in the collection."""

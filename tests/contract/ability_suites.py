@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from winddown.domain.authorization import Power
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsFreeze, SupportsSanitise, ability
@@ -34,11 +34,13 @@ class FreezeSuite:
         store, before = ability(subject.store, SupportsFreeze), subject.grants()
         assert store is not None
         assert subject.can_write()
+        assert subject.inspector.writers([subject.ref]) != ()
         remembered = store.remember_writers([subject.ref], None)
         assert subject.grants() == before, "remembering takes nothing"
         receipt = store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
         assert receipt.records > 0
         assert not subject.can_write()
+        assert subject.inspector.writers([subject.ref]) == ()
         # Killed and run again: what the first run took is not forgotten.
         again = store.remember_writers([subject.ref], remembered)
         store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), again)
@@ -126,6 +128,16 @@ class MinimiseSuite:
         self._are_empty(subject, planned.chosen, content)
         assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE
         assert (planned.remaining(), planned.leftovers()) == (0, 0)
+
+    def test_a_field_that_is_written_anew_during_grace_is_not_overwritten(self, subject: Subject) -> None:
+        planned = work(subject, act=Act.MINIMISE)
+        planned.act(Power.QUARANTINE)
+        subject.alter(min(planned.names[0]))
+        content, left = subject.content(), planned.leftovers()
+        with pytest.raises(Residual):
+            planned.act(Power.RESTORE)
+        assert (subject.content(), planned.leftovers()) == (content, left)
+        assert planned.unchanged() < planned.batches[0].records
 
     def _are_empty(self, subject: Subject, names: frozenset[str], before: dict[str, object]) -> None:
         now = subject.content()

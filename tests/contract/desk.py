@@ -51,6 +51,7 @@ class Desk:
     def __init__(self, engine: Engine) -> None:
         self.clock = SteppingClock()
         self.engine = engine
+        self.identities: dict[str, str] = {}  # what a plan would say of each store
         self.ledger = Ledger(engine, clock=self.clock)
         self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
 
@@ -59,6 +60,7 @@ class Desk:
 
     def mint_for(self, power: Power, store: str, *, target: str = "", batch_digest: str = "") -> Authorization:
         nonce, expires_at = secrets.token_hex(16), self.clock.now() + LIFETIME
+        identity = self.identities.get(store, "")
         with self.engine.begin() as connection:
             connection.execute(
                 insert(tables.authorization).values(
@@ -68,11 +70,19 @@ class Desk:
                     store=store,
                     target=target,
                     batch_digest=batch_digest,
+                    identity=identity,
                     expires_at=stamp(expires_at),
                 )
             )
         return Authorization(
-            power, case=CASE, store=store, target=target, batch_digest=batch_digest, nonce=nonce, expires_at=expires_at
+            power,
+            case=CASE,
+            store=store,
+            target=target,
+            batch_digest=batch_digest,
+            identity=identity,
+            nonce=nonce,
+            expires_at=expires_at,
         )
 
     def unlock(

@@ -121,6 +121,7 @@ class PostgresSubject(FreezableSubject):
         )
         self.inspector = PostgresInspector(STORE, engine=database.engine(f"{STORE}__inspect"))
         self._create()
+        self.plan_systems()
 
     def _create(self) -> None:
         schema = sql.Identifier(self.schema)
@@ -168,6 +169,10 @@ class PostgresSubject(FreezableSubject):
 
     def spoil(self, name: str) -> None:
         self._run("DELETE FROM {t} WHERE {n} = %s", (name,), n=self._name())
+
+    def alter(self, name: str) -> None:
+        field = sql.Identifier(next(field for field in self.shape.fields if field in self.shape.minimise))
+        self._run("UPDATE {t} SET {f} = 'anew' WHERE {n} = %s", (name,), n=self._name(), f=field)
 
     def bring_back(self, name: str) -> None:
         wanted = [row for row in self.shape.rows if _name_of(row[: len(self.shape.key)]) == name]

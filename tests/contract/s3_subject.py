@@ -82,6 +82,7 @@ class Bucket:
 
 class BucketSubject(FreezableSubject):
     marks_survive_restore = True
+    keeps_history = True
 
     def __init__(self, client: Any, desk: Desk) -> None:
         self.bucket, self.desk, self.ref = Bucket(client), desk, CollectionRef(STORE, FOLDER)
@@ -96,6 +97,7 @@ class BucketSubject(FreezableSubject):
         for key in self.keys():
             self.bucket.put(key, self.earlier(key))
             self.bucket.put(key, self.original(key))
+        self.plan_systems()
 
     @abstractmethod
     def keys(self) -> list[str]:
@@ -153,6 +155,9 @@ class WholeObjects(BucketSubject):
     def spoil(self, name: str) -> None:
         self.bucket.put(name, self.original(name, without="changed"))
 
+    def alter(self, name: str) -> None:
+        self.spoil(name)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -172,6 +177,9 @@ class RowFiles(BucketSubject):
 
     def spoil(self, name: str) -> None:
         self.bucket.put(self.key_of(name), self.original(self.key_of(name), without=name))
+
+    def alter(self, name: str) -> None:
+        self.spoil(name)
 
     def content(self) -> dict[str, object]:
         attributes = {key: self.bucket.attributes(key) for key in self.bucket.live()}

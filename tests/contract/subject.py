@@ -30,6 +30,7 @@ class Subject(ABC):
     name_columns: tuple[str, ...] = ()
     minimise_fields: tuple[str, ...] = ()
     marks_survive_restore = False
+    keeps_history = False  # what is restored may lie below what was written meanwhile
 
     @abstractmethod
     def content(self) -> dict[str, object]:
@@ -48,8 +49,16 @@ class Subject(ABC):
         """Delete the row, or overwrite the object that holds it, behind the store's back."""
 
     @abstractmethod
+    def alter(self, name: str) -> None:
+        """Change a value of the record that is no key, or overwrite the object that holds it, behind our back."""
+
+    @abstractmethod
     def bring_back(self, name: str) -> None:
         """Write the record again as it first was, behind the store's back."""
+
+    def plan_systems(self) -> None:
+        """Let the desk's authorizations name the system that this subject is."""
+        self.desk.identities[self.ref.store] = self.store.discover().identity
 
     @property
     def collection(self) -> Collection:
@@ -84,13 +93,19 @@ class Work:
     def remaining(self, index: int = 0) -> int:
         return self.subject.inspector.remaining(self.order, self.batches[index])
 
+    def unchanged(self, index: int = 0) -> int:
+        return self.subject.inspector.unchanged(self.order, self.batches[index])
+
+    def set_aside(self, index: int = 0) -> int:
+        return self.subject.inspector.set_aside(self.order, self.batches[index])
+
     def leftovers(self, index: int = 0) -> int:
         return self.subject.inspector.leftovers(self.order, self.batches[index])
 
 
 def read_all(subject: Subject, collection: Collection | None = None) -> pa.Table:
     found = collection or subject.collection
-    return pa.Table.from_batches(list(subject.store.read(found, fields=subject.name_fields)))
+    return pa.Table.from_batches(list(subject.store.read(found, fields=subject.name_fields, bound=True)))
 
 
 def names_of(subject: Subject, table: pa.Table) -> list[str]:

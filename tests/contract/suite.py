@@ -181,6 +181,43 @@ class EffectSuite:
             planned.act(PURGE)
         assert subject.content() == content
 
+    def test_a_record_that_changed_after_the_plan_is_refused_whole(self, subject: Subject) -> None:
+        planned = work(subject)
+        subject.alter(min(planned.names[0]))
+        content = subject.content()
+        assert where(planned) is MIXED
+        with pytest.raises(Refused):
+            planned.act(QUARANTINE)
+        assert subject.content() == content
+
+    def test_another_system_under_the_same_connection_is_refused(self, subject: Subject) -> None:
+        planned, content, marks = work(subject), subject.content(), subject.marks()
+        store = subject.ref.store
+        identity = subject.desk.identities[store]
+        assert subject.inspector.identity() == identity
+        for power in (QUARANTINE, PURGE, RESTORE):
+            for other in ("", "another system"):
+                subject.desk.identities[store] = other
+                with pytest.raises(Refused, match="is now another system"):
+                    planned.act(power)
+        subject.desk.identities[store] = identity
+        right = subject.desk.mint(QUARANTINE, planned.order, planned.batches[0])
+        with pytest.raises(Refused, match="unknown, spent or expired"):
+            subject.store.quarantine(replace(right, identity="another system"), planned.order, planned.batches[0])
+        assert (subject.content(), subject.marks(), where(planned)) == (content, marks, LIVE)
+
+    def test_the_inspector_sees_every_record_where_it_is(self, subject: Subject) -> None:
+        planned = work(subject)
+        count = planned.batches[0].records
+        assert (planned.unchanged(), planned.set_aside()) == (count, 0)
+        planned.act(QUARANTINE)
+        assert (planned.unchanged(), planned.set_aside()) == (0, count)
+        planned.act(RESTORE)
+        assert (planned.unchanged(), planned.set_aside()) == (count, 0)
+        planned.act(QUARANTINE)
+        planned.act(PURGE)
+        assert (planned.unchanged(), planned.set_aside()) == (0, 0)
+
     def test_two_workers_at_once_have_one_effect(self, subject: Subject) -> None:
         planned, content = work(subject), subject.content()
         assert len(set(at_once(planned, QUARANTINE))) == 1
@@ -200,8 +237,12 @@ class EffectSuite:
         content, left = subject.content(), planned.leftovers()
         assert planned.remaining() > 0
         assert where(planned) is MIXED
-        with pytest.raises((Refused, Residual)):
+        if subject.keeps_history:
             planned.act(RESTORE)
+            assert planned.unchanged() == planned.batches[0].records, "older versions lie below the newer one"
+        else:
+            with pytest.raises((Refused, Residual)):
+                planned.act(RESTORE)
         assert planned.leftovers() <= left, "only markers may have gone"
         assert subject.content().items() >= content.items(), "what was written meanwhile is never overwritten"
 

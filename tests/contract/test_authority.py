@@ -45,6 +45,7 @@ def record_plan(planned: Work) -> Plan:
         grace_reason="test",
         approvals_needed=2,
         approver_roles=("legal",),
+        identities=(("memory", "memory memory"),),
     )
     desk = planned.subject.desk
     Repository(desk.engine, clock=desk.clock).add_plan(plan, requested_by="operator")

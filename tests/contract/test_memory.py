@@ -4,7 +4,8 @@ from collections.abc import Sequence
 import pytest
 
 from winddown.connections import ConnectionParameters
-from winddown.domain.batch import Batch
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.canonical import digest
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
 from winddown.ports import ByteSearch
@@ -34,8 +35,21 @@ class MemoryInspector:
     def __init__(self, table: MemoryTable) -> None:
         self._table = table
 
+    def identity(self) -> str:
+        return "memory memory"
+
+    def unchanged(self, order: Order, batch: Batch) -> int:  # noqa: ARG002
+        planned = batch.keys.column(CONTENT).to_pylist()
+        return sum(digest(row) in planned for row in self._table.rows)
+
+    def set_aside(self, order: Order, batch: Batch) -> int:
+        return self.leftovers(order, batch)
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(sorted(self._table.writers))
+
     def remaining(self, order: Order, batch: Batch) -> int:
-        keys = [tuple(key.values()) for key in batch.keys.to_pylist()]
+        keys = [(key["区"], key["no"]) for key in batch.keys.to_pylist()]
         rows = [row for row in self._table.rows if (row["区"], row["no"]) in keys]
         return sum(order.act is Act.ERASE or any(row[name] for name in order.fields) for row in rows)
 
@@ -55,6 +69,7 @@ class MemorySubject(FreezableSubject):
         self.desk, self.ref = desk, CollectionRef("memory", "客户")
         self.store = MemoryStore("memory", tables={"客户": self.table}, unlock=desk.unlock("memory", CREDENTIALS, repr))
         self.inspector = MemoryInspector(self.table)
+        self.plan_systems()
 
     def content(self) -> dict[str, object]:
         return {f"{row['区']}|{row['no']}": dict(row) for row in self.table.rows}
@@ -67,6 +82,11 @@ class MemorySubject(FreezableSubject):
 
     def spoil(self, name: str) -> None:
         self.table.rows[:] = [row for row in self.table.rows if f"{row['区']}|{row['no']}" != name]
+
+    def alter(self, name: str) -> None:
+        for row in self.table.rows:
+            if f"{row['区']}|{row['no']}" == name:
+                row["phone"] = "anew"
 
     def bring_back(self, name: str) -> None:
         self.table.rows += [dict(row) for row in ROWS if f"{row['区']}|{row['no']}" == name]

@@ -114,11 +114,109 @@ def test_an_object_written_during_grace_is_not_purged_away(company_case: Make) -
     company.act(halt)
     with pytest.raises(Refused, match="an object changed after the plan"):
         company.run()
-    with pytest.raises(Residual, match="not everything could be restored"):
-        restore_all(company)
-    assert company.get(key) == written
+    restore_all(company)
+    assert company.get(key) == written, "the writer's version stays on top of what was there before"
     after = company.state()
     assert {name for name, found in after.items() if found != before[name]} == {"shop_files:exports/orders"}
+    assert company.run().reason == "approvals", "the case is not stuck: a new plan sees what is there"
+
+
+def test_a_row_that_changed_after_the_plan_is_not_taken_for_the_approved_one(company_case: Make) -> None:
+    company = company_case()
+    approved(company)
+    customer = planned_customer(company)
+    with company.database() as connection:
+        connection.execute("UPDATE shop.customers SET country = 'JP' WHERE customer_id = %s", (customer,))
+    with pytest.raises((Refused, Residual), match="mixed before its quarantine"):
+        company.run()
+    kept = company.number(f"SELECT count(*) FROM shop.customers WHERE customer_id = {customer} AND country = 'JP'")
+    assert kept == 1
+    restore_all(company)
+    company.run_until("finished")
+    assert company.compare().wrongly_destroyed == 0
+
+
+def move_connections(company: "CompanyCase", database: str, *suffixes: str) -> None:
+    for suffix in suffixes:
+        company.edit_connection(
+            f"shop_db{suffix}", lambda found: found.update(url=found["url"].rpartition("/")[0] + f"/{database}")
+        )
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "said"),
+    [
+        (("__mark", "__purge"), "store shop_db is now another system"),
+        (("__inspect",), "the inspector of store shop_db looks into another system"),
+    ],
+    ids=["acting", "inspecting"],
+)
+def test_a_copy_under_the_same_connection_is_not_acted_on(
+    company_case: Make, suffixes: tuple[str, ...], said: str
+) -> None:
+    company = company_case()
+    approved(company)
+    with company.database("postgres") as connection:
+        connection.execute("CREATE DATABASE twin TEMPLATE shop OWNER winddown_purger")
+        connection.execute("GRANT CREATE ON DATABASE twin TO winddown_marker")
+    before = company.number("SELECT count(*) FROM shop.customers")
+    move_connections(company, "twin", *suffixes)
+    with pytest.raises(Refused, match=said):
+        company.run()
+    with company.database("twin") as connection:
+        row = connection.execute("SELECT count(*) FROM shop.customers").fetchone()
+    assert (row, company.number("SELECT count(*) FROM shop.customers")) == ((before,), before)
+    move_connections(company, "shop", *suffixes)
+    company.run_until("finished")
+    assert_clean(company)
+
+
+def test_a_copy_in_the_place_of_what_was_classified_is_not_planned(company_case: Make) -> None:
+    company = company_case()
+    halt = company.run_until("grace")
+    with company.database("postgres") as connection:
+        connection.execute("CREATE DATABASE twin TEMPLATE shop OWNER winddown_purger")
+    move_connections(company, "twin", "")
+    company.act(halt)
+    with pytest.raises(Refused, match="other systems than those that were classified: shop_db"):
+        company.run()
+
+
+def test_an_inspector_that_sees_nothing_proves_nothing(company_case: Make) -> None:
+    company = company_case()
+    approved(company)
+    with company.database() as connection:
+        connection.execute("ALTER TABLE shop.tickets ENABLE ROW LEVEL SECURITY")
+        connection.execute("CREATE POLICY all_but_one ON shop.tickets TO winddown_reader, winddown_marker USING (true)")
+    before = company.number("SELECT count(*) FROM shop.tickets")
+    with pytest.raises(Residual, match="the inspector sees 0 of"):
+        company.run()
+    assert company.number("SELECT count(*) FROM shop.tickets") == before
+
+
+def test_a_grant_that_a_freeze_did_not_reach_is_named(company_case: Make) -> None:
+    company = company_case()
+    with company.database() as connection:
+        connection.execute("CREATE ROLE backdoor LOGIN")
+        connection.execute("GRANT pg_write_all_data TO backdoor")
+    try:
+        company.run_until("approvals")
+        said = [
+            found.message for found in company.deploy().control.progress(company.case_id) if found.stage == "freeze"
+        ]
+        assert "backdoor can still write" in said[0]
+    finally:
+        with company.database() as connection:
+            connection.execute("DROP ROLE backdoor")
+
+
+def test_minimised_fields_whose_quarantine_was_lost_are_noticed(company_case: Make) -> None:
+    company = company_case()
+    company.run_until("grace")
+    with company.database() as connection:
+        connection.execute("DROP SCHEMA winddown_quarantine CASCADE")
+    with pytest.raises(Residual, match="not everything could be restored"):
+        restore_all(company)
 
 
 def test_the_kill_switch_stops_everything_but_restoring(company_case: Make) -> None:

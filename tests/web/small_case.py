@@ -130,6 +130,7 @@ def make_plan(deployment: Deployment, *, hostile: bool = False) -> Plan:
         grace_reason="usual; accepted by chen",
         approvals_needed=2,
         approver_roles=("liquidation_group", "pi_officer"),
+        identities=(("shop", "PostgreSQL 1, database 2 (shop)"),),
     )
 
 

@@ -44,6 +44,10 @@ class CaseKeys:
         """Return the key of the case's manifests and escrow containers."""
         return ContainerKey(self._derived(b"winddown containers"))
 
+    def salt(self) -> bytes:
+        """Return the salt of digests over keys and contents; without it nobody can try out what they stand for."""
+        return self._derived(b"winddown digests")
+
     def pseudonym(self, text: str) -> str:
         """Return the keyed hash (HMAC-SHA256, 64 hex digits) of a text, the same in every process of the case.
 

@@ -28,7 +28,11 @@ LIFETIME = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One intended effect. The id is the same for every attempt, so a repeat finds the earlier intent."""
+    """One intended effect. The id is the same for every attempt, so a repeat finds the earlier intent.
+
+    Attributes:
+        identity: of the system that the effect is meant for, where no plan says it; a plan's word comes first.
+    """
 
     case: str
     plan_id: str
@@ -38,6 +42,7 @@ class Effect:
     batch: int
     batch_digest: str
     records: int
+    identity: str = ""
 
     @property
     def id(self) -> str:
@@ -72,9 +77,14 @@ class Authority:
 
         Raises Refused with every objection when there is one. Restoring is checked against nothing: undo must not wait.
         """
-        now = self._clock.now()
         with self._engine.begin() as connection:
-            objections = self._objections(connection, effect, now)
+            # Grace is measured between two times of the same ledger, whichever worker's clock is fast or slow.
+            now = self._ledger.now_within(connection, effect.case)
+            plan = load_plan(connection, effect.plan_id) if effect.plan_id else None
+            identity = effect.identity if plan is None else dict(plan.identities).get(effect.store, "")
+            objections = self._objections(connection, effect, plan, now)
+            if not identity:
+                objections.append(f"nothing says which system store {effect.store} is")
             if objections:
                 raise Refused(
                     f"{effect.power} of {effect.order_id} batch {effect.batch} is not authorised: "
@@ -92,10 +102,11 @@ class Authority:
                     store=effect.store,
                     target=effect.order_id,
                     batch_digest=effect.batch_digest,
+                    identity=identity,
                     expires_at=stamp(expires_at),
                 )
             )
-            self._record(connection, effect, "intent", records=effect.records, receipt="{}")
+            self._record(connection, effect, "intent", records=effect.records, receipt="{}", at=now)
             self._ledger.append_within(
                 connection,
                 effect.case,
@@ -109,6 +120,7 @@ class Authority:
             store=effect.store,
             target=effect.order_id,
             batch_digest=effect.batch_digest,
+            identity=identity,
             nonce=nonce,
             expires_at=expires_at,
         )
@@ -131,6 +143,7 @@ class Authority:
                     table.c.store == authorization.store,
                     table.c.target == authorization.target,
                     table.c.batch_digest == authorization.batch_digest,
+                    table.c.identity == authorization.identity,
                     table.c.expires_at > stamp(self._clock.now()),
                     table.c.redeemed_at.is_(None),
                 )
@@ -146,7 +159,9 @@ class Authority:
     def close(self, effect: Effect, *, state: str, receipt: Receipt, read_back: str, actor: str) -> None:
         """Close an intent as ``done`` or ``unknown``, with what another path read back."""
         with self._engine.begin() as connection:
-            self._record(connection, effect, state, records=receipt.records, receipt=json.dumps(asdict(receipt)))
+            now = self._ledger.now_within(connection, effect.case)
+            proof = json.dumps(asdict(receipt))
+            self._record(connection, effect, state, records=receipt.records, receipt=proof, at=now)
             if effect.power is Power.RESTORE and state == "done":
                 # What was brought back has no quarantine receipt any more: it cannot be purged without a new one.
                 connection.execute(
@@ -185,9 +200,11 @@ class Authority:
         found = json.loads(row.receipt)
         return Receipt(**found | {"details": tuple((name, value) for name, value in found["details"])})
 
-    def _record(self, connection: Connection, effect: Effect, state: str, *, records: int, receipt: str) -> None:
+    def _record(
+        self, connection: Connection, effect: Effect, state: str, *, records: int, receipt: str, at: datetime
+    ) -> None:
         table = tables.effect
-        values = {"state": state, "records": records, "receipt": receipt, "changed_at": stamp(self._clock.now())}
+        values = {"state": state, "records": records, "receipt": receipt, "changed_at": stamp(at)}
         changed = connection.execute(update(table).where(table.c.effect_id == effect.id).values(**values)).rowcount
         if not changed:
             connection.execute(
@@ -204,7 +221,7 @@ class Authority:
 
     # -- what can stand against an effect ------------------------------------------------------------------------
 
-    def _objections(self, connection: Connection, effect: Effect, now: datetime) -> list[str]:
+    def _objections(self, connection: Connection, effect: Effect, plan: Plan | None, now: datetime) -> list[str]:
         if effect.power is Power.RESTORE:
             return []
         stopped = connection.execute(select(tables.switch).where(tables.switch.c.case_id == effect.case)).one_or_none()
@@ -212,10 +229,9 @@ class Authority:
             return [f"the kill switch was turned on by {stopped.stopped_by} at {stopped.stopped_at}"]
         if effect.power is Power.FREEZE:
             return []  # reversible, keeps everything, and must come before the snapshot that a plan rests on
-        plan = load_plan(connection, effect.plan_id)
-        if plan.case != effect.case:
+        if plan is None or plan.case != effect.case:
             # Another case's switch and ledger would have been asked.
-            return [f"plan {plan.id} does not belong to case {effect.case}"]
+            return [f"plan {effect.plan_id or 'none'} does not belong to case {effect.case}"]
         objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan)]
         if effect.power is Power.SANITISE:
             return objections + _unpurged_objections(connection, plan, effect.store)
@@ -238,7 +254,8 @@ def _plan_objections(connection: Connection, plan: Plan) -> list[str]:
 
 def _approval_objections(connection: Connection, plan: Plan) -> list[str]:
     rows = connection.execute(select(tables.approval).where(tables.approval.c.plan_id == plan.id)).all()
-    valid = [row for row in rows if row.plan_digest == plan.digest]
+    digest = plan.digest
+    valid = [row for row in rows if row.plan_digest == digest]
     objections = []
     if len({row.person for row in valid}) < plan.approvals_needed:
         objections.append(

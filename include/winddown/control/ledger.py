@@ -40,9 +40,7 @@ class Ledger:
     ) -> int:
         """Append one entry inside the caller's transaction; it commits or vanishes with the caller's other rows."""
         head = self._locked_head(connection, case_id)
-        # The clock may step back between processes; the log's times may not.
-        now = self._clock.now()
-        at = max(now, parse_time(head.last_at)) if head.last_at else now
+        at = self._time(head)
         entry = LedgerEntry(head.size, at, case=case_id, type=kind, actor=actor, body=body)
         frontier = Frontier.from_hex(head.size, json.loads(head.frontier)).append(entry.leaf)
         connection.execute(
@@ -56,6 +54,18 @@ class Ledger:
             .values(size=head.size + 1, last_at=stamp(at), frontier=json.dumps(frontier.to_hex()))
         )
         return int(head.size)
+
+    def now_within(self, connection: Connection, case_id: str) -> datetime:
+        """The case's time, by which periods are measured: the clock's, but never before the ledger's last entry.
+
+        Locks the ledger's head until the caller's transaction ends.
+        """
+        return self._time(self._locked_head(connection, case_id))
+
+    def _time(self, head: Any) -> datetime:
+        # The clock may step back between processes; the log's times may not.
+        now = self._clock.now()
+        return max(now, parse_time(head.last_at)) if head.last_at else now
 
     def _locked_head(self, connection: Connection, case_id: str) -> Any:
         query = select(ledger_head).where(ledger_head.c.case_id == case_id).with_for_update()

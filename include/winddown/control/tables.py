@@ -4,7 +4,7 @@ Times are ISO 8601 text in UTC, so that both engines keep them alike. Documents 
 digest taken when they were written can be taken again when they are read.
 """
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint, text
 
 metadata = MetaData()
 
@@ -75,6 +75,7 @@ authorization = Table(
     Column("store", String(100), nullable=False),
     Column("target", String(200), nullable=False),
     Column("batch_digest", String(64), nullable=False),
+    Column("identity", Text, nullable=False, server_default=text("'-'")),
     Column("expires_at", String(40), nullable=False),
     Column("redeemed_at", String(40), nullable=True),
 )

@@ -25,6 +25,7 @@ class Authorization:
     Attributes:
         target: order id, or collection for a freeze, or store for a sanitise.
         batch_digest: digest of the batch's keys; "" where the act has no batch.
+        identity: of the system that the plan is about; another one that answers under its connection is refused.
         nonce: single use.
         expires_at: aware UTC.
     """
@@ -34,6 +35,7 @@ class Authorization:
     store: str
     target: str
     batch_digest: str
+    identity: str
     nonce: str
     expires_at: datetime
 
@@ -48,4 +50,16 @@ class Authorization:
                 f"an authorization to {self.power} {self.target} of {self.store} does not cover the {power} of "
                 f"{target or store} that was asked for",
                 rule="one authorization, one act on one batch",
+            )
+
+    def require_system(self, found: str) -> None:
+        """Raise Refused when the system that answers is not the one that was planned; called in the act's own session.
+
+        A connection may have been pointed elsewhere since: to a copy, a restored backup, another company's server.
+        """
+        if self.identity != found:
+            raise Refused(
+                f"store {self.store} is now another system: planned {self.identity or 'none'}, found {found}",
+                rule="the approved system, no other",
+                next_step="point the connection back, or trigger the case with `again` so that the new one is read",
             )

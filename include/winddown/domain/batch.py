@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 import orjson
 import pyarrow as pa
 
+CONTENT = "winddown_content"
+"""Column of keys in which a store binds each record's content: a record that changed is not the one approved."""
 
-def keys_digest(keys: pa.Table) -> str:
-    """Hex SHA-256 over the rows as sorted-key JSON lines, in order; independent of Arrow's chunking and version."""
-    hasher = hashlib.sha256()
+
+def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
+    """Hex SHA-256 over the rows as sorted-key JSON lines, in order; independent of Arrow's chunking and version.
+
+    Digests stand in plans and ledgers, keys do not: with a ``salt`` that goes with the case's key, nobody can try out
+    which keys and contents a digest stands for.
+    """
+    hasher = hashlib.sha256(salt)
     for chunk in keys.to_batches(max_chunksize=10_000):
         for row in chunk.to_pylist():
             hasher.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))

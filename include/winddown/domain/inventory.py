@@ -112,6 +112,11 @@ class Inventory:
     collections: tuple[Collection, ...]
     blockers: tuple[Blocker, ...]
     facts: tuple[Fact, ...] = ()
+    identities: tuple[tuple[str, str], ...] = ()
+
+    def identity(self, store: str) -> str:
+        """What tells the system behind a store from any other that may answer in its place; "" when unknown."""
+        return dict(self.identities).get(store, "")
 
     def collection(self, ref: CollectionRef) -> Collection | None:
         """Return the collection with this name, or None when the snapshot does not have it."""

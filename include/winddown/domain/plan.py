@@ -5,6 +5,7 @@ Approvers approve the plan's digest. An approved order may shrink, never grow.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, NewType
 
 from pydantic import TypeAdapter
@@ -94,6 +95,7 @@ class Plan:
         grace_seconds: time between quarantine and purge.
         approvals_needed: number of distinct approvers.
         approver_roles: roles of which each must be among the approvers.
+        identities: store → what tells its system from any other; a store without one cannot be acted on.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Plan:
     grace_reason: str
     approvals_needed: int
     approver_roles: tuple[str, ...]
+    identities: tuple[tuple[str, str], ...] = ()
 
     def order(self, order_id: str) -> Order:
         """Return the order with this id; raises Refused when the plan has none."""
@@ -121,10 +124,15 @@ class Plan:
 
     def document(self) -> dict[str, Any]:
         """The plan as a JSON document; the same for the same plan."""
-        document: dict[str, Any] = TypeAdapter(Plan).dump_python(self, mode="json")
+        document: dict[str, Any] = _adapter().dump_python(self, mode="json")
         return document
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 of the canonical document."""
         return digest(self.document())
+
+
+@cache
+def _adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)

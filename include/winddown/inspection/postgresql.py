@@ -10,8 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from winddown.domain.batch import Batch
+from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Transient
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
@@ -24,24 +25,69 @@ class PostgresInspector:
         self._name = name
         self._engine = engine
 
+    def identity(self) -> str:
+        """Cluster and database, asked for one by one."""
+        with self._connection() as connection:
+            system = connection.execute(text("SELECT (pg_control_system()).system_identifier::text")).scalar_one()
+            database = connection.execute(text("SELECT current_database()")).scalar_one()
+            number = connection.execute(text("SELECT oid::text FROM pg_database WHERE datname = :d"), {"d": database})
+            return f"PostgreSQL {system}, database {number.scalar_one()} ({database})"
+
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
+        condition = "true"
+        if order.act is Act.MINIMISE:
+            condition = " OR ".join(
+                f"coalesce(winddown_row.{_identifier(field)}::text, '') <> ''" for field in order.fields
+            )
+        return self._count(order, batch, condition)
+
+    def unchanged(self, order: Order, batch: Batch) -> int:
+        """Count rows of the batch whose text has the planned digest."""
+        content = "encode(sha256(convert_to(row(winddown_row.*)::text, 'UTF8')), 'hex')"
+        return self._count(order, batch, f"{content} = planned.{CONTENT}")
+
+    def _count(self, order: Order, batch: Batch, condition: str) -> int:
+        """Count rows that a batch names and that meet a condition, without any index."""
         schema, _, table = order.collection.name.partition(".")
         names = list(batch.keys.column_names)
-        rows = list(zip(*(batch.keys.column(name).to_pylist() for name in names), strict=True))
-        key = ", ".join(f"{_identifier(name)}::text" for name in names)
-        condition = (
-            f"({key}) IN (SELECT * FROM unnest({', '.join(f'CAST(:v{i} AS text[])' for i in range(len(names)))}))"
+        key = " AND ".join(
+            f"winddown_row.{_identifier(name)}::text = planned.{_identifier(name)}" for name in names if name != CONTENT
         )
-        if order.act is Act.MINIMISE:
-            full = " OR ".join(f"coalesce({_identifier(field)}::text, '') <> ''" for field in order.fields)
-            condition += f" AND ({full})"
-        query = f"SELECT count(*) FROM {_identifier(schema)}.{_identifier(table)} WHERE {condition}"
-        values = {f"v{i}": [row[i] for row in rows] for i in range(len(names))}
+        arrays = ", ".join(f"CAST(:v{index} AS text[])" for index in range(len(names)))
+        query = (
+            f"SELECT count(*) FROM {_identifier(schema)}.{_identifier(table)} AS winddown_row "
+            f"JOIN unnest({arrays}) AS planned ({', '.join(map(_identifier, names))}) ON {key} WHERE {condition}"
+        )
+        values = {f"v{index}": batch.keys.column(name).to_pylist() for index, name in enumerate(names)}
         with self._connection() as connection:
             connection.execute(text("SET LOCAL enable_indexscan = off"))
             connection.execute(text("SET LOCAL enable_bitmapscan = off"))
             return int(connection.execute(text(query), values).scalar_one())
+
+    def set_aside(self, order: Order, batch: Batch) -> int:
+        """The rows that are left over before a purge are those that could be restored."""
+        return self.leftovers(order, batch)
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
+
+        Owners and members of the owner, superusers and roles named ``winddown_…`` are left out: only the
+        administrator can take these rights.
+        """
+        query = text(
+            "SELECT DISTINCT r.rolname FROM pg_roles r "
+            "CROSS JOIN unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
+            "JOIN pg_namespace n ON n.nspname = u.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.t "
+            "WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'winddown\\_%' AND r.rolname NOT LIKE 'pg\\_%' "
+            "AND NOT pg_has_role(r.oid, c.relowner, 'USAGE') "
+            "AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') "
+            "OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')) ORDER BY 1"
+        )
+        parts = [ref.name.partition(".") for ref in collections]
+        with self._connection() as connection:
+            values = {"s": [part[0] for part in parts], "t": [part[2] for part in parts]}
+            return tuple(str(name) for name in connection.execute(query, values).scalars())
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's rows in every quarantine table that carries the order's name in its comment."""

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Method, Order
 from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
@@ -41,6 +42,47 @@ class S3Inspector:
         self._bucket = bucket
         self._client = client
         self._set_apart = tuple(f"{folder}/" for folder in set_apart)
+
+    def identity(self) -> str:
+        """Bucket and service."""
+        return f"bucket {self._bucket} at {self._client.meta.endpoint_url}"
+
+    def unchanged(self, order: Order, batch: Batch) -> int:
+        """Count records of objects whose planned versions are all listed, with nothing of the order above them.
+
+        A writer's newer version may lie on top: it takes nothing away.
+        """
+        seen = 0
+        for key, history in self._histories(batch):
+            above = [found for found in history if found["version"] not in key["versions"]]
+            whole = len(history) - len(above) == len(key["versions"])
+            if whole and not any(found["marker"] or self._made_by(order, found) for found in above):
+                seen += max(len(key.get("rows") or ()), 1)
+        return seen
+
+    def set_aside(self, order: Order, batch: Batch) -> int:  # noqa: ARG002 - versions say whose they are
+        """Count records of objects whose planned versions are all listed and none of them is the latest."""
+        seen = 0
+        for key, history in self._histories(batch):
+            planned = [found for found in history if found["version"] in key["versions"]]
+            if len(planned) == len(key["versions"]) and not any(found["latest"] for found in planned):
+                seen += max(len(key.get("rows") or ()), 1)
+        return seen
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:  # noqa: ARG002 - a policy is a bucket's
+        """Read the bucket's policy as it stands: without our denial, everybody may write whom it let before."""
+        try:
+            policy = json.loads(self._client.get_bucket_policy(Bucket=self._bucket)["Policy"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+                raise Transient(f"the inspector cannot read the policy of store {self._name}") from None
+            policy = {"Statement": []}
+        named = {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
+        for statement in policy["Statement"]:
+            denies = statement.get("Effect") == "Deny" and statement.get("Principal") == "*"
+            if denies and named <= set(statement.get("Action", ())) and statement.get("Sid") == "winddown-freeze":
+                return ()
+        return ("everybody whom the bucket let write before",)
 
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count records of the batch that a reader of the bucket still sees.
@@ -97,6 +139,13 @@ class S3Inspector:
             found=len(found),
             where=tuple(sorted(where)),
         )
+
+    def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
+        try:
+            head = self._client.head_object(Bucket=self._bucket, Key=found["key"], VersionId=found["version"])
+        except (ClientError, BotoCoreError):
+            raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+        return bool(head.get("Metadata", {}).get("winddown-order") == order.id)
 
     def _contradictions(self, key: dict[str, Any], latest: str) -> int:
         doomed = set(key["rows"])

@@ -20,6 +20,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
     collections: list[Collection] = []
     blockers: list[Blocker] = []
     facts: list[Fact] = []
+    identities: list[tuple[str, str]] = []
     for declaration in case.stores:
         try:
             found = systems.store(declaration.name).discover()
@@ -33,6 +34,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
             collections += found.collections
             blockers += found.blockers
             facts += found.facts
+            identities.append((declaration.name, found.identity))
     collections, speaking = _without_personal_names(deployment, case, collections)
     blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}
@@ -50,7 +52,10 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         if ref.store not in blocked_stores
     ]
     return Inventory(
-        tuple(sorted(collections, key=lambda found: found.ref)), tuple(sorted(blockers)), tuple(sorted(facts))
+        collections=tuple(sorted(collections, key=lambda found: found.ref)),
+        blockers=tuple(sorted(blockers)),
+        facts=tuple(sorted(facts)),
+        identities=tuple(identities),
     )
 
 

@@ -10,7 +10,7 @@ from winddown.control.authority import Effect, effect_of
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.plan import Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Inspector, Store
 from winddown.stages.deployment import ACTOR, Deployment
@@ -40,6 +40,9 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         assert receipt is not None  # noqa: S101 - a done effect has one
         return receipt
     _refuse_surprises(order, batch, power, where, before)
+    require_same_system(inspector, plan, order.collection.store)
+    if before is None:
+        _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     receipt = _act(store, authorization, order, batch, power)
     left = _read_back(inspector, order, batch, power)
@@ -85,6 +88,31 @@ def _refuse_surprises(order: Order, batch: Batch, power: Power, where: Whereabou
     )
 
 
+def require_same_system(inspector: Inspector, plan: Plan, store: str) -> None:
+    """Raise Refused when the inspector looks into another system than the planned one: its zero would be worthless."""
+    planned, found = dict(plan.identities).get(store, "none"), inspector.identity()
+    if found != planned:
+        raise Refused(
+            f"the inspector of store {store} looks into another system: planned {planned}, found {found}",
+            rule="independent read-back",
+            next_step=f"point the connection {store}__inspect to the planned system",
+        )
+
+
+def _refuse_blind(inspector: Inspector, order: Order, batch: Batch, power: Power) -> None:
+    """Before the first attempt the inspector must see every record; only then does its zero mean anything."""
+    if power is Power.RESTORE:
+        return
+    look = inspector.unchanged if power is Power.QUARANTINE else inspector.set_aside
+    seen = look(order, batch)
+    if seen != batch.records:
+        raise Residual(
+            f"before {power} of {order.id} batch {batch.index} the inspector sees {seen} of {batch.records} records",
+            rule="independent read-back",
+            next_step="check what the inspector's credential may read, and who changed the records",
+        )
+
+
 def _act(store: Store, authorization: Authorization, order: Order, batch: Batch, power: Power) -> Receipt:
     if power is Power.QUARANTINE:
         return store.quarantine(authorization, order, batch)
@@ -96,8 +124,7 @@ def _act(store: Store, authorization: Authorization, order: Order, batch: Batch,
 def _read_back(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
     """Contradictions that another path finds."""
     if power is Power.RESTORE:
-        # An emptied field may have been empty before, so only records can be counted back.
-        return 0 if order.act is Act.MINIMISE else batch.records - inspector.remaining(order, batch)
+        return batch.records - inspector.unchanged(order, batch)
     if power is Power.QUARANTINE:
-        return inspector.remaining(order, batch)
+        return inspector.remaining(order, batch) + batch.records - inspector.set_aside(order, batch)
     return inspector.remaining(order, batch) + inspector.leftovers(order, batch)

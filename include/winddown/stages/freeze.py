@@ -1,9 +1,11 @@
 """Stops writes to every store before the snapshot on which a plan rests."""
 
+from collections.abc import Sequence
+
 from winddown.control.authority import Effect
 from winddown.domain.authorization import Power
 from winddown.domain.case import Case
-from winddown.domain.inventory import Inventory
+from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.receipt import Receipt
 from winddown.ports import SupportsFreeze, ability
 from winddown.stages.deployment import ACTOR, Deployment
@@ -26,14 +28,12 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         earlier = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt)
         remembered = store.remember_writers(collections, earlier)
         deployment.control.put(case_id, "freeze", declaration.name, remembered, type_=Receipt)
-        effect = _effect(case, declaration.name, len(collections))
+        effect = _effect(case, declaration.name, len(collections), inventory.identity(declaration.name))
         authorization = deployment.authority.authorize(effect, actor=ACTOR)
         receipt = store.freeze(authorization, remembered)
-        deployment.authority.close(effect, state="done", receipt=receipt, read_back="policy read back", actor=ACTOR)
-        if receipt.records:
-            sentences.append(f"{declaration.name}: writes revoked on {len(collections)} collections")
-        else:
-            sentences.append(f"{declaration.name}: not frozen, the service cannot tell winddown from other writers")
+        sentence, read_back = _read_back(deployment, case, declaration.name, collections, receipt)
+        deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
+        sentences.append(sentence)
     deployment.ledger.append(case_id, "frozen", {"stores": [found.name for found in case.stores]}, actor=ACTOR)
     return tuple(sentences)
 
@@ -47,13 +47,29 @@ def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         store = ability(deployment.systems(case).store(declaration.name), SupportsFreeze)
         if receipt is None or store is None:
             continue
-        effect = Effect(case_id, "", f"thaw {declaration.name}", Power.RESTORE, declaration.name, 0, "", 0)
+        inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+        identity = inventory.identity(declaration.name)
+        effect = Effect(case_id, "", f"thaw {declaration.name}", Power.RESTORE, declaration.name, 0, "", 0, identity)
         authorization = deployment.authority.authorize(effect, actor=ACTOR)
         done = store.thaw(authorization, receipt)
-        deployment.authority.close(effect, state="done", receipt=done, read_back="policy read back", actor=ACTOR)
+        deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
         thawed.append(declaration.name)
     return tuple(thawed)
 
 
-def _effect(case: Case, store: str, collections: int) -> Effect:
-    return Effect(case.id, "", f"freeze {store}", Power.FREEZE, store, 0, "", collections)
+def _read_back(
+    deployment: Deployment, case: Case, store: str, collections: Sequence[CollectionRef], receipt: Receipt
+) -> tuple[str, str]:
+    """What the stage says of a store, and what the ledger keeps: who may still write, as the inspector sees it."""
+    if not receipt.records:
+        sentence = f"{store}: not frozen, the service cannot tell winddown from other writers"
+        return f"{sentence}; a change after the plan is an objection", "not frozen"
+    writers = deployment.systems(case).inspectors[store].writers(collections)
+    if writers:
+        sentence = f"{store}: writes revoked, but {', '.join(writers)} can still write; ask the administrator"
+        return f"{sentence}; a change after the plan is an objection", f"{len(writers)} roles can still write"
+    return f"{store}: writes revoked on {len(collections)} collections", "by inspector: no role can write"
+
+
+def _effect(case: Case, store: str, collections: int, identity: str) -> Effect:
+    return Effect(case.id, "", f"freeze {store}", Power.FREEZE, store, 0, "", collections, identity)

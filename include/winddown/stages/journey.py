@@ -153,7 +153,8 @@ def is_closed(deployment: Deployment, case_id: str, wave: Wave) -> bool:
 def missing_approvals(deployment: Deployment, plan_id: str) -> str:
     """What is missing for the plan to be carried out, in words; "" when nothing is."""
     plan = deployment.control.plan(plan_id)
-    given = [row for row in deployment.control.approvals(plan_id) if row["plan_digest"] == plan.digest]
+    digest = plan.digest
+    given = [row for row in deployment.control.approvals(plan_id) if row["plan_digest"] == digest]
     people = {row["person"] for row in given}
     roles = set(plan.approver_roles) - {row["role"] for row in given}
     if len(people) >= plan.approvals_needed and not roles:

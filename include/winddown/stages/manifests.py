@@ -43,21 +43,22 @@ def read_manifest(deployment: Deployment, case_id: str, name: str) -> pa.Table:
         return stream.read_all()
 
 
-def split(keys: pa.Table) -> Iterator[Batch]:
+def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
     """Cut a table of keys into its batches, by its column ``batch``."""
     numbers = keys.column("batch")
     for index in sorted(pc.unique(numbers).to_pylist()):
         part = keys.filter(pc.equal(numbers, index)).drop_columns(["batch"])
-        yield Batch(index=index, digest=keys_digest(part), keys=part)
+        yield Batch(index=index, digest=keys_digest(part, salt=salt), keys=part)
 
 
 def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> Selection:
-    """Write the keys of a selection as a manifest and return the selection."""
+    """Write the keys of a selection as a manifest and return the selection, its digests salted with the case's key."""
+    salt = deployment.keys(case_id).salt()
     write_manifest(deployment, case_id, name, keys)
-    batches = list(split(keys))
+    batches = list(split(keys, salt=salt))
     return Selection(
         manifest=name,
-        digest=keys_digest(keys),
+        digest=keys_digest(keys, salt=salt),
         count=sum(batch.records for batch in batches),
         batch_digests=tuple(batch.digest for batch in batches),
     )
@@ -65,7 +66,8 @@ def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> S
 
 def batches(deployment: Deployment, case_id: str, order: Order) -> tuple[Batch, ...]:
     """The approved batches of an order; raises Refused when the manifest is not the approved one."""
-    found = tuple(split(read_manifest(deployment, case_id, order.selection.manifest)))
+    keys = read_manifest(deployment, case_id, order.selection.manifest)
+    found = tuple(split(keys, salt=deployment.keys(case_id).salt()))
     if tuple(batch.digest for batch in found) != order.selection.batch_digests:
         raise Refused(
             f"the manifest of order {order.id} is not the approved one",

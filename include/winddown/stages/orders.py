@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from winddown.domain.batch import CONTENT
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -207,7 +208,8 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
             "database administrator",
             "allow null in these columns for the case",
         )
-    located = part.records.select(store.locators(collection)).to_arrow()
+    bound = [name for name in (CONTENT,) if name in part.records.columns]
+    located = part.records.select(*store.locators(collection), *bound).to_arrow()
     keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
     selection = select(deployment, case.id, order_id, keys)
     return Order(

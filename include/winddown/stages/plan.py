@@ -1,5 +1,7 @@
 """Makes a wave's plan on frozen stores: snapshot again, decide again, select keys, choose methods, dry-run, digest."""
 
+from dataclasses import replace
+
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.clocks import ClockResult, check_clocks
@@ -42,11 +44,12 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     preconditions = _preconditions(deployment, case, wave)
     checks = deployment.control.require(case_id, "checks", "before", type_=Checks)
     seen = take_inventory(deployment, case)
-    inventory = Inventory(seen.collections, (*seen.blockers, *checks.blockers), seen.facts)
+    inventory = replace(seen, blockers=(*seen.blockers, *checks.blockers))
     findings: tuple[Finding, ...] = deployment.control.require(
         case_id, "findings", "findings", type_=tuple[Finding, ...]
     )
     first: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+    _refuse_another_system(first, inventory)
     _refuse_unclassified(first, inventory)
     inventory_digest = record_inventory(deployment, case_id, inventory, name=wave)
     labelled, index = label_and_decide(deployment, case, inventory, findings)
@@ -79,6 +82,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         grace_reason=f"{case.grace.reason}; accepted by {case.grace.accepted_by}",
         approvals_needed=2,
         approver_roles=APPROVER_ROLES,
+        identities=inventory.identities,
     )
     dry_run(deployment, case, plan)
     write_probes(deployment, case, plan, labelled, findings)
@@ -129,6 +133,21 @@ def _refuse_stuck(wave: Wave, decisions: tuple[Decision, ...], blockers: list[Bl
             f"nothing of wave {wave} can be done: {'; '.join(sorted(reasons))}",
             rule="deny by default",
             next_step="resolve the blockers (docs/blockers.md), then trigger the case with `again`",
+        )
+
+
+def _refuse_another_system(first: Inventory, now: Inventory) -> None:
+    """What was classified and decided on must be what the plan is about, not a copy that answers in its place."""
+    moved = [
+        f"{store} (classified {known}, found {now.identity(store) or 'none'})"
+        for store, known in first.identities
+        if known != now.identity(store)
+    ]
+    if moved:
+        raise Refused(
+            f"these stores are other systems than those that were classified: {', '.join(moved)}",
+            rule="the approved system, no other",
+            next_step="point the connections back, or trigger the case with `again` so that the new ones are read",
         )
 
 

@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case, RegisterEntry, SubjectLink
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
@@ -105,9 +106,8 @@ def label_records(
     dated_by, link = entry.dated_by, entry.subject
     fields = [name for name in dict.fromkeys((link.field, dated_by)) if name]
     records = _read(deployment, case, collection, fields, locators=locators)
-    return label_rows(deployment, case, inventory, index, entry=entry, records=records).select(
-        *locators, "subject", "label"
-    )
+    labelled = label_rows(deployment, case, inventory, index, entry=entry, records=records)
+    return labelled.select(*locators, *(name for name in (CONTENT,) if name in records.columns), "subject", "label")
 
 
 def label_rows(
@@ -228,7 +228,11 @@ def _read(
 ) -> pl.DataFrame:
     wanted = [*(locators or []), *(name for name in fields if name not in (locators or []))]
     store = deployment.systems(case).store(collection.ref.store)
-    frames = [pl.from_arrow(batch).select(wanted) for batch in store.read(collection, fields=fields)]
+    bound = locators is not None
+    frames = [
+        pl.from_arrow(batch).select(*wanted, *(name for name in (CONTENT,) if bound and name in batch.schema.names))
+        for batch in store.read(collection, fields=fields, bound=bound)
+    ]
     if frames:
         return pl.concat(frames)
     return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from winddown.domain.errors import Residual
 from winddown.domain.plan import Act
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
 from winddown.stages.staying import left_alone
 
@@ -47,6 +48,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
         if not orders:
             continue
         inspector = inspectors[declaration.name]
+        require_same_system(inspector, plan, declaration.name)
         remaining = leftovers = count = 0
         for order in orders:
             for batch in batches(deployment, case.id, order):

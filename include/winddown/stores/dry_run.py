@@ -41,9 +41,11 @@ class DryRunStore:
         """As the store does."""
         return self._store.discover()
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """As the store does."""
-        return self._store.read(collection, fields=fields)
+        return self._store.read(collection, fields=fields, bound=bound)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
         """As the store does."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch
+from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused, Residual
@@ -64,29 +64,36 @@ class MemoryStore:
         self._unlock = unlock
         self._states: dict[Place, str] = {}
         self._turn = threading.Lock()
+        self._identity = f"memory {name}"
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
         """List all tables in the order of their names; an empty one has its key's fields only."""
-        return Discovery(tuple(self._collection(name) for name in sorted(self._tables)), ())
+        collections = tuple(self._collection(name) for name in sorted(self._tables))
+        return Discovery(collections, (), identity=self._identity)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
         """The key's fields."""
         return collection.key
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """Yield all rows as one batch, key fields first."""
         wanted = collection.field_names() if fields is None else fields
-        yield _arrow(list(self._table(collection.ref).rows), list(dict.fromkeys([*collection.key, *wanted])))
+        rows = list(self._table(collection.ref).rows)
+        found = _arrow(rows, list(dict.fromkeys([*collection.key, *wanted])))
+        yield found.append_column(CONTENT, pa.array(map(digest, rows), pa.string())) if bound else found
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield ``fields`` of the live rows of a batch as one batch."""
-        yield _arrow(self._live(self._table(collection.ref), batch), fields)
+        """Yield ``fields`` of the live and unchanged rows of a batch as one batch."""
+        yield _arrow(self._unchanged(self._table(collection.ref), batch), fields)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
         """Sort by key and number the batches."""
-        keys = located.select(list(collection.key)).sort_by([(name, "ascending") for name in collection.key])
+        order = [(name, "ascending") for name in collection.key]
+        keys = located.select([*collection.key, CONTENT]).sort_by(order)
         numbers = pa.array([row // size for row in range(keys.num_rows)], type=pa.int32())
         return keys.append_column("batch", numbers)
 
@@ -103,7 +110,7 @@ class MemoryStore:
             if left:
                 return Whereabouts.MIXED
             return Whereabouts.QUARANTINED if state == "quarantined" else Whereabouts.GONE
-        if order.act is Act.MINIMISE or len(rows) == batch.records:
+        if len(self._unchanged(self._table(order.collection), batch)) == batch.records:
             return Whereabouts.LIVE
         return Whereabouts.MIXED if rows else Whereabouts.GONE
 
@@ -115,10 +122,11 @@ class MemoryStore:
         place, table = (str(order.id), batch.index), self._table(order.collection)
         with self._turn:
             if self._states.get(place) != "quarantined":
-                rows = self._live(table, batch)
+                rows = self._unchanged(table, batch)
                 if len(rows) != batch.records:
                     raise Refused(
-                        f"order {order.id} batch {batch.index}: {len(rows)} of {batch.records} records are there",
+                        f"order {order.id} batch {batch.index}: {len(rows)} of {batch.records} records are there "
+                        "unchanged",
                         rule="an approved order may shrink only by a new plan",
                         next_step="plan again",
                     )
@@ -141,8 +149,7 @@ class MemoryStore:
             state = self._states.get(place)
             present = {table.key_of(row): row for row in table.rows}
             kept = table.aside.get(place, [])
-            expected = 0 if order.act is Act.ERASE else len(kept)
-            if state == "purged" or sum(table.key_of(row) in present for row in kept) != expected:
+            if state == "purged" or not all(_has_room(order, present.get(table.key_of(row))) for row in kept):
                 raise Residual(f"order {order.id} batch {batch.index} can no longer be restored whole")
             if state == "quarantined":
                 for row in table.aside.pop(place):
@@ -178,6 +185,7 @@ class MemoryStore:
         """Take the remembered writers' right away."""
         authorization.require(Power.FREEZE, store=self.name)
         self._unlock(authorization)
+        authorization.require_system(self._identity)
         for name, writer in _writers(remembered):
             self._tables[name].writers.discard(writer)
         return remembered
@@ -186,6 +194,7 @@ class MemoryStore:
         """Give it back."""
         authorization.require(Power.RESTORE, store=self.name)
         self._unlock(authorization)
+        authorization.require_system(self._identity)
         for name, writer in _writers(remembered):
             self._tables[name].writers.add(writer)
         return remembered
@@ -194,6 +203,7 @@ class MemoryStore:
         """Forget the empty places; the process's memory itself is not reached."""
         authorization.require(Power.SANITISE, store=self.name)
         self._unlock(authorization)
+        authorization.require_system(self._identity)
         return Receipt("sanitise", self.name, 0, len(collections), (("not_reached", "memory of the process"),))
 
     # -- pieces --------------------------------------------------------------------------------------------------
@@ -201,6 +211,7 @@ class MemoryStore:
     def _spend(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> None:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
         self._unlock(authorization)
+        authorization.require_system(self._identity)
 
     def _table(self, ref: CollectionRef) -> MemoryTable:
         if ref.store != self.name or ref.name not in self._tables:
@@ -210,6 +221,10 @@ class MemoryStore:
     def _live(self, table: MemoryTable, batch: Batch) -> list[Row]:
         wanted = {table.key_of(row) for row in batch.keys.to_pylist()}
         return [row for row in table.rows if table.key_of(row) in wanted]
+
+    def _unchanged(self, table: MemoryTable, batch: Batch) -> list[Row]:
+        contents = {table.key_of(row): row[CONTENT] for row in batch.keys.to_pylist()}
+        return [row for row in self._live(table, batch) if digest(row) == contents[table.key_of(row)]]
 
     def _collection(self, name: str) -> Collection:
         table = self._tables[name]
@@ -226,6 +241,13 @@ class MemoryStore:
             version_count=0,
             fingerprint=digest([list(table.key), names, len(table.rows)]),
         )
+
+
+def _has_room(order: Order, live: Row | None) -> bool:
+    """Whether nothing was written in the place of what is restored."""
+    if order.act is Act.ERASE:
+        return live is None
+    return live is not None and not any(live[name] for name in order.fields)
 
 
 def _arrow(rows: Sequence[Row], names: Sequence[str]) -> pa.RecordBatch:

@@ -90,9 +90,11 @@ class RetryingStore:
         """Retried as a whole."""
         return self._backoff.run(self._store.discover)
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """Retried until the first piece."""
-        return self._backoff.stream(lambda: self._store.read(collection, fields=fields))
+        return self._backoff.stream(lambda: self._store.read(collection, fields=fields, bound=bound))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
         """Asks nobody, so it is not retried."""

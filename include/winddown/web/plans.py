@@ -47,6 +47,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "rule_packs": [list(pack) for pack in plan.rule_packs],
         "rule_pack_is_current": {digest for _, digest in plan.rule_packs} == {deployment.pack.digest},
         "code_version": plan.code_version,
+        "identities": [list(pair) for pair in plan.identities],
         "inventory_digest": plan.inventory_digest,
         "holds_digest": plan.holds_digest,
         "holds": [

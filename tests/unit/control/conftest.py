@@ -239,6 +239,7 @@ def plan(batches: dict[str, tuple[Batch, ...]]) -> Plan:
         grace_reason="usual",
         approvals_needed=2,
         approver_roles=("liquidation_group", "pi_officer"),
+        identities=(("shop", "PostgreSQL 1, database 2 (shop)"), ("files", "bucket files at http://s3")),
     )
 
 

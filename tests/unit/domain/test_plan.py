@@ -54,6 +54,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "grace_reason": "hurry",
         "approvals_needed": 1,
         "approver_roles": ("liquidation_group",),
+        "identities": (("shop", "another system"),),
     },
     "order": {
         "id": OrderId("p-1-002"),

@@ -70,7 +70,9 @@ class ShelfStore:
     def locators(self, collection: Collection) -> tuple[str, ...]:
         return collection.key if collection.medium is Medium.TABLE else OBJECT_LOCATORS
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False,  # noqa: ARG002
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*self.locators(collection), *wanted]))
         yield from self.shelf[collection.ref.name][1].select(columns).to_batches(max_chunksize=3)

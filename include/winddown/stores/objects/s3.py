@@ -86,13 +86,19 @@ class S3Store:
                     collections.append(self._collection(ref, format_id, versions, grouped))
                 except (ValueError, pa.ArrowException, Refused):
                     blockers.append(broken(ref, format_id))
-        return Discovery(tuple(collections), tuple(blockers))
+        return Discovery(tuple(collections), tuple(blockers), identity=self._identity(self._reader))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
         """Object, version and row number name a record exactly, whatever its fields hold."""
         return (OBJECT, VERSION, ROW)
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self,
+        collection: Collection,
+        *,
+        fields: Sequence[str] | None = None,
+        bound: bool = False,  # noqa: ARG002 - the version binds the content
+    ) -> Iterator[pa.RecordBatch]:
         """Yield all rows of all objects, or one row an opaque object; values as text."""
         for version in self._members(collection):
             if collection.medium is Medium.OBJECTS:
@@ -216,13 +222,14 @@ class S3Store:
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Remove our markers or our versions, so that the planned version is the latest again.
 
-        Every object that still can be is restored, before Residual is raised for those that cannot.
+        An object that was overwritten meanwhile keeps the newer version on top. Every object that still can be is
+        restored, before Residual is raised for those that cannot.
         """
         client = self._open(authorization, Power.RESTORE, order, batch)
         with translated(self.name, f"restore of {order.id}"):
             self._take_back(client, order, batch)
             for key, history in self._each(client, order, batch):
-                if self._place(client, order, key, history) is not Whereabouts.LIVE:
+                if not self._is_as_before(client, order, key, history):
                     raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
         return Receipt("restore", order.id, batch.index, batch.records)
 
@@ -263,7 +270,7 @@ class S3Store:
         a probe is written afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
         """
         authorization.require(Power.FREEZE, store=self.name)
-        client = self._unlock(authorization)
+        client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "freezing"):
             holds = deny_writes(client, self._bucket, dict(remembered.details)["policy"])
         return Receipt("freeze", self.name, 0, int(holds), remembered.details)
@@ -271,7 +278,7 @@ class S3Store:
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
         """Put the old policy back."""
         authorization.require(Power.RESTORE, store=self.name)
-        client = self._unlock(authorization)
+        client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "thawing"):
             put_policy(client, self._bucket, dict(remembered.details)["policy"])
         return remembered
@@ -279,7 +286,7 @@ class S3Store:
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
         authorization.require(Power.SANITISE, store=self.name)
-        client = self._unlock(authorization)
+        client = self._same(authorization, self._unlock(authorization))
         aborted = 0
         with translated(self.name, "aborting uploads"):
             for ref in collections:
@@ -397,9 +404,23 @@ class S3Store:
                 ours = [version for version in unplanned if self._is_ours(client, order, version)]
                 self._delete(client, [_named(version) for version in ours])
 
+    def _is_as_before(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> bool:
+        """Every planned version is there, and nothing of ours above it."""
+        there = {version.version_id for version in history}
+        unplanned = [version for version in history if version.version_id not in key["versions"]]
+        return set(key["versions"]) <= there and not any(self._is_ours(client, order, each) for each in unplanned)
+
     def _open(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Any:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
-        return self._unlock(authorization)
+        return self._same(authorization, self._unlock(authorization))
+
+    def _same(self, authorization: Authorization, client: Any) -> Any:
+        authorization.require_system(self._identity(client))
+        return client
+
+    def _identity(self, client: Any) -> str:
+        # Of a bucket that was made anew under the same name, the versions are others.
+        return f"bucket {self._bucket} at {client.meta.endpoint_url}"
 
     def _is_ours(self, client: Any, order: Order, version: Version) -> bool:
         # A marker carries nothing that says who set it; writers are told by their versions.

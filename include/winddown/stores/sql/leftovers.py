@@ -1,36 +1,42 @@
 """Clears what a purge leaves in PostgreSQL beside the tables: quarantine tables, our schema, the write-ahead log."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
 
+ACTING_LOCK = "hashtext('winddown'), hashtext('acting')"
+"""Key of the advisory lock that whoever moves records holds shared, and whoever drops emptied tables holds alone."""
 
-def drop_emptied(connection: Connection) -> int:
-    """Drop quarantine tables without rows; their files go with them. Returns how many."""
-    names = connection.execute(
-        text(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'q\\_%' "
-            "AND relnamespace = to_regnamespace(:s) ORDER BY 1"
-        ),
-        {"s": QUARANTINE_SCHEMA},
-    ).scalars()
-    dropped = 0
-    for name in list(names):
-        table = f"{QUARANTINE_SCHEMA}.{quoted(name)}"
-        if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {table})")).scalar_one():
-            connection.execute(text(f"DROP TABLE {table}"))
-            dropped += 1
+
+def drop_emptied(engine: Engine) -> int:
+    """Drop quarantine tables without rows, and our schema when nothing is left in it; return how many tables.
+
+    In one transaction that nobody else acts beside: a table that is empty now cannot be filled before it is dropped.
+    The journal goes with the schema, since it is only needed while something is in quarantine.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTING_LOCK})"))
+        names = connection.execute(
+            text(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'q\\_%' "
+                "AND relnamespace = to_regnamespace(:s) ORDER BY 1"
+            ),
+            {"s": QUARANTINE_SCHEMA},
+        ).scalars()
+        dropped = 0
+        for name in list(names):
+            table = f"{QUARANTINE_SCHEMA}.{quoted(name)}"
+            if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {table})")).scalar_one():
+                connection.execute(text(f"DROP TABLE {table}"))
+                dropped += 1
+        left = text(
+            "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
+            "AND relnamespace = to_regnamespace(:s)"
+        )
+        if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
+            connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
     return dropped
-
-
-def drop_own_schema(connection: Connection) -> None:
-    """Leave nothing of our own behind: the journal is only needed while something is in quarantine."""
-    left = text(
-        "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
-        "AND relnamespace = to_regnamespace(:s)"
-    )
-    if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
-        connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
 
 
 def cycle_wal(connection: Connection) -> int:

@@ -1,0 +1,243 @@
+"""One batch of one order inside one transaction of a PostgreSQL database: where it is, and how it is moved.
+
+Rows are named by key and bound by a digest of their content. Whoever acts takes turns on a batch by an advisory lock,
+so the next one sees in the journal what the first one did.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.inventory import Collection
+from winddown.domain.plan import Act, Order
+from winddown.domain.receipt import Whereabouts
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
+from winddown.stores.sql.leftovers import ACTING_LOCK
+
+_JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
+# ``ROW(t.*)``, because ``t`` alone may be a column. The settings on which the text depends come with the engine.
+BOUND = f"encode(sha256(convert_to(ROW(t.*)::text, 'UTF8')), 'hex') AS {CONTENT}"
+SAME = f"{BOUND.partition(' AS ')[0]} = k.{CONTENT}"
+
+
+def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
+    """Let one worker at a time act on a batch, and nobody drop what is empty meanwhile."""
+    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    # Shared among all that act on batches: ``sanitise`` takes it alone before it drops what is empty.
+    connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({ACTING_LOCK})"))
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext(:order), :batch)"), {"order": order.id, "batch": batch.index}
+    )
+
+
+def _create_journal(connection: Connection) -> None:
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {QUARANTINE_SCHEMA}"))
+    connection.execute(text(f"GRANT USAGE ON SCHEMA {QUARANTINE_SCHEMA} TO PUBLIC"))
+    connection.execute(
+        text(
+            f"CREATE TABLE IF NOT EXISTS {_JOURNAL} (order_id text, batch int, state text NOT NULL, "
+            "records int NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (order_id, batch))"
+        )
+    )
+    connection.execute(text(f"GRANT SELECT ON {_JOURNAL} TO PUBLIC"))
+
+
+def prepare(connection: Connection, collection: Collection, order: Order) -> None:
+    """Create the order's quarantine table, readable by nobody but its owner."""
+    name = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
+    there = text("SELECT to_regclass(:t)")
+    if connection.execute(there, {"t": name}).scalar() is not None:
+        return
+    # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('winddown_quarantine'))"))
+    _create_journal(connection)
+    fields = collection.field_names() if order.act is Act.ERASE else (*collection.key, *order.fields)
+    if connection.execute(there, {"t": name}).scalar() is not None:
+        return
+    connection.execute(
+        text(
+            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names(fields)} "
+            f"FROM {quoted(collection.ref.name)} WHERE false"
+        )
+    )
+    connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
+
+
+class Position:
+    """One batch of one order inside one transaction.
+
+    Raises nothing of its own: it counts, and its callers compare the counts with what was planned.
+    """
+
+    def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._order = order
+        self._batch = batch
+        self._table = quoted(collection.ref.name)
+        self._aside = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
+        self._values = key_values(collection, batch)
+
+    def whereabouts(self) -> Whereabouts:
+        """Compare the journal with the rows that are there."""
+        state, expected = self.journalled(), self._batch.records
+        live = self._live()
+        # The reading credential cannot look into quarantine tables; the journal is written in the transaction of
+        # every move, and the inspector counts what is set aside with a credential of its own.
+        if state == "quarantined":
+            return Whereabouts.QUARANTINED if live == 0 else Whereabouts.MIXED
+        if state == "purged":
+            return Whereabouts.GONE if live == 0 else Whereabouts.MIXED
+        if self.unchanged() == expected:
+            return Whereabouts.LIVE
+        return Whereabouts.GONE if live == 0 else Whereabouts.MIXED
+
+    def unchanged(self) -> int:
+        """Rows of the batch that are live with exactly the planned content."""
+        query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')} WHERE {SAME}"
+        return int(self._connection.execute(text(query), self._values).scalar_one())
+
+    def journalled(self) -> str | None:
+        """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
+        if not self._exists(_JOURNAL):
+            return None
+        query = text(f"SELECT state FROM {_JOURNAL} WHERE order_id = :o AND batch = :b")
+        found = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).scalar()
+        return str(found) if found is not None else None
+
+    def journal(self, state: str) -> None:
+        """Write down what is being done, in the transaction that does it."""
+        self._connection.execute(
+            text(
+                f"INSERT INTO {_JOURNAL} (order_id, batch, state, records) VALUES (:o, :b, :s, :n) "
+                "ON CONFLICT (order_id, batch) DO UPDATE SET state = excluded.state, changed_at = now()"
+            ),
+            {"o": self._order.id, "b": self._batch.index, "s": state, "n": self._batch.records},
+        )
+
+    def set_aside(self) -> int:
+        """Move unchanged rows, or the values of the order's fields, into quarantine; return how many records."""
+        join = key_join(self._collection, "t")
+        if self._order.act is Act.ERASE:
+            condition = self._key_match()
+            names = _names(self._collection.field_names())
+            query = (
+                f"WITH gone AS (DELETE FROM {self._table} t USING {_key_rows(self._collection)} "
+                f"WHERE {condition} AND {SAME} "
+                f"RETURNING {_names(self._collection.field_names(), 't')}) "
+                f"INSERT INTO {self._aside} (winddown_batch, {names}) SELECT :batch, {names} FROM gone"
+            )
+            return self._run(query)
+        kept = (*self._collection.key, *self._order.fields)
+        copied = self._run(
+            f"INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
+            f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} WHERE {SAME} FOR UPDATE OF t"
+        )
+        emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
+        self._run(f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} WHERE {self._key_match()}")
+        return copied
+
+    def put_back(self) -> int:
+        """Move them back where nothing was written meanwhile; return how many records."""
+        if self._order.act is Act.ERASE:
+            computed = self._computed()
+            names = _names([name for name in self._collection.field_names() if name not in computed])
+            restored = self._run(
+                f"INSERT INTO {self._table} ({names}) OVERRIDING SYSTEM VALUE "
+                f"SELECT {names} FROM {self._aside} WHERE winddown_batch = :batch",
+                keys=False,
+            )
+        else:
+            values = ", ".join(f"{quoted_name(name)} = q.{quoted_name(name)}" for name in self._stored_fields())
+            match = " AND ".join(f"t.{quoted_name(name)} = q.{quoted_name(name)}" for name in self._collection.key)
+            # A field that was written anew meanwhile is not overwritten.
+            match += "".join(
+                f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
+                for name in self._stored_fields()
+            )
+            restored = self._run(
+                f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}",
+                keys=False,
+            )
+        self.destroy()
+        return restored
+
+    def destroy(self) -> int:
+        """Delete the batch from quarantine; return how many records."""
+        return self._run(f"DELETE FROM {self._aside} WHERE winddown_batch = :batch", keys=False)
+
+    def _key_match(self) -> str:
+        return " AND ".join(f"t.{quoted_name(name)} = k.{quoted_name(name)}" for name in self._collection.key)
+
+    def _computed(self) -> frozenset[str]:
+        """Generated columns: the database computes them anew, and takes no value for them."""
+        query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
+        return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
+
+    def _stored_fields(self) -> tuple[str, ...]:
+        computed = self._computed()
+        return tuple(name for name in self._order.fields if name not in computed)
+
+    def _live(self) -> int:
+        query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}"
+        if self._order.act is Act.MINIMISE:
+            full = (
+                f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}"
+                for name in self._stored_fields()
+            )
+            query += f" WHERE {' OR '.join(full)}"
+        return int(self._connection.execute(text(query), self._values).scalar_one())
+
+    def _exists(self, table: str) -> bool:
+        return self._connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is not None
+
+    def _run(self, query: str, *, keys: bool = True) -> int:
+        values = (self._values if keys else {}) | {"batch": self._batch.index}
+        return int(self._connection.execute(text(query), values).rowcount)
+
+
+# -- SQL pieces ----------------------------------------------------------------------------------------------------
+
+
+def _aside_name(order: Order) -> str:
+    return "q_" + hashlib.sha256(order.id.encode()).hexdigest()[:24]
+
+
+def _names(fields: Sequence[str], alias: str = "") -> str:
+    return ", ".join((f"{alias}." if alias else "") + quoted_name(name) for name in fields)
+
+
+def quoted_name(name: str) -> str:
+    """Quote a single identifier, dots and all."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _key_rows(collection: Collection) -> str:
+    """``unnest`` of one text array a key field, cast to the field's own type, and of contents, as ``k``."""
+    types = {field.name: field.type for field in collection.fields}
+    arrays = ", ".join(f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + 1))
+    raw = ", ".join(f"c{index}" for index in range(len(collection.key) + 1))
+    typed = ", ".join(
+        f"CAST(c{index} AS {types[name]}) AS {quoted_name(name)}" for index, name in enumerate(collection.key)
+    )
+    typed += f", c{len(collection.key)} AS {CONTENT}"
+    return f"(SELECT {typed} FROM unnest({arrays}) AS u({raw})) k"
+
+
+def key_join(collection: Collection, alias: str) -> str:
+    """What joins an alias of the table to the batch's rows; the values come from ``key_values``."""
+    match = " AND ".join(f"{alias}.{quoted_name(name)} = k.{quoted_name(name)}" for name in collection.key)
+    return f"{_key_rows(collection)} ON {match}"
+
+
+def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
+    """Parameters of a statement with ``key_join``: an array a key field, and one of contents."""
+    names = (*collection.key, CONTENT)
+    return {f"k{index}": batch.keys.column(name).to_pylist() for index, name in enumerate(names)}
+
+
+def _empty(collection: Collection, field: str) -> str:
+    nullable = next(found.nullable for found in collection.fields if found.name == field)
+    return "NULL" if nullable else "''"
