@@ -80,6 +80,10 @@ class MemoryStore:
         wanted = collection.field_names() if fields is None else fields
         yield _arrow(list(self._table(collection.ref).rows), list(dict.fromkeys([*collection.key, *wanted])))
 
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows as one batch."""
+        return (batch.select(list(collection.field_names())) for batch in self.read(collection))
+
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live rows of a batch as one batch."""
         yield _arrow(self._live(self._table(collection.ref), batch), fields)

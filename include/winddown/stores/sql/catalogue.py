@@ -183,3 +183,12 @@ def quoted(name: str) -> str:
     '"shop"."or""ders"'
     """
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split(".", 1))
+
+
+def quoted_name(name: str) -> str:
+    """Quote a single identifier, dots and all.
+
+    >>> quoted_name('a.b')
+    '"a.b"'
+    """
+    return '"' + name.replace('"', '""') + '"'

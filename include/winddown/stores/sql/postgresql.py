@@ -22,12 +22,13 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import catalogue
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.copying import Copies, typed
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, drop_own_schema
+from winddown.stores.sql.reading import marked
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
-_READ_ROWS = 20_000
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 Unlock = Callable[[Authorization], Engine]
@@ -47,6 +48,7 @@ class PostgresStore:
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
         self.name = name
         self._reader = reader
+        self._copies = Copies(reader)
         self._unlock = unlock
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -65,14 +67,15 @@ class PostgresStore:
         return collection.key
 
     def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield all rows over a server-side cursor: key fields first, all values as text, in the table's order."""
+        """Yield all rows in one snapshot: key fields first, all values as text, in the table's order."""
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*collection.key, *wanted]))
-        query = f"SELECT {_as_text(collection, columns)} FROM {quoted(collection.ref.name)}"
-        with translated(self.name, f"reading {collection.ref}"), self._reader.connect() as connection:
-            rows = connection.execution_options(yield_per=_READ_ROWS).execute(text(query))
-            for part in rows.partitions(_READ_ROWS):
-                yield _arrow(columns, [tuple(row) for row in part])
+        return self._copies.read(collection, columns, expressions=[_as_text(collection, columns)])
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in one snapshot, typed; see ``copying`` for how."""
+        expressions = [typed(field) for field in collection.fields]
+        return map(marked, self._copies.read(collection, collection.field_names(), expressions=expressions))
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live rows of a batch, as text, ordered by key."""
@@ -356,11 +359,6 @@ def _aside_name(order: Order) -> str:
 
 def _names(fields: Sequence[str], alias: str = "") -> str:
     return ", ".join((f"{alias}." if alias else "") + quoted_name(name) for name in fields)
-
-
-def quoted_name(name: str) -> str:
-    """Quote a single identifier, dots and all."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _as_text(collection: Collection, fields: Sequence[str], alias: str = "") -> str:
