@@ -5,11 +5,13 @@ bound parameters. So only the SQLSTATE (or the engine's own code) and the names 
 line, and the original error is dropped from the chain.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import adbc_driver_manager
 import psycopg
+import pymysql
 from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.errors import Refused, Transient
@@ -41,7 +43,7 @@ def translated(store: str, doing: str) -> Iterator[None]:
     """Run a block of SQL; raise Refused or Transient in place of the driver's errors."""
     try:
         yield
-    except (DBAPIError, psycopg.Error, adbc_driver_manager.Error) as error:
+    except (DBAPIError, psycopg.Error, adbc_driver_manager.Error, pymysql.MySQLError, sqlite3.Error) as error:
         raise _translate(store, doing, error) from None
 
 

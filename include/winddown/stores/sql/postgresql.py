@@ -17,18 +17,21 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import catalogue
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import Copies, typed
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, drop_own_schema
+from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.reading import marked
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
+_LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 Unlock = Callable[[Authorization], Engine]
@@ -54,16 +57,19 @@ class PostgresStore:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
-        """List all tables; what cannot be handled becomes a blocker."""
-        with translated(self.name, "reading the catalogue"), self._reader.connect() as connection:
-            found = list(catalogue.discover(connection, self.name))
+        """List all relations with records and what the database says of them; what cannot be handled is a blocker."""
+        with translated(self.name, "reading the catalogue"), self._reader.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"SET statement_timeout = 0; SET lock_timeout = '{_LOCK_WAIT}'"))
+            found = [*catalogue.discover(connection, self.name), *facts(connection, self.name)]
         return Discovery(
             tuple(item for item in found if isinstance(item, Collection)),
             tuple(item for item in found if isinstance(item, Blocker)),
+            tuple(item for item in found if isinstance(item, Fact)),
         )
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
-        """The primary key's fields."""
+        """The key's fields."""
         return collection.key
 
     def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -94,6 +100,9 @@ class PostgresStore:
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
         """Rows are moved; fields are moved where every one of them can be emptied."""
+        blocker = kept_relation(collection)
+        if blocker is not None:
+            return blocker
         if act is not Act.MINIMISE:
             return Method.MOVE_ROWS
         return Method.MOVE_FIELDS
