@@ -18,6 +18,8 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 
+CUT = b"cut"
+
 
 class Clock(Protocol):
     """The only source of time."""
@@ -59,6 +61,15 @@ class Store(Protocol):
         With ``bound``, a column ``CONTENT`` at the end binds each record's content, in the same snapshot. A store
         whose locators do that already, by naming versions, has no such column. Memory is bounded by one batch of some
         ten thousand records or one object.
+        """
+        ...
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield every field of every record for classification: no locators, typed where the store has the type.
+
+        Memory is bounded as for ``read``. A value too long for that is handed out by its beginning; then the field's
+        metadata in that batch says under ``CUT`` how many were. Raises Refused rather than yield a part of a
+        collection that was altered meanwhile.
         """
         ...
 

@@ -1,15 +1,18 @@
 """Reads every cell of every collection once and judges each field. Stewards' answers win and keep their reason."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from winddown.detectors.engine import Profiler
 from winddown.detectors.kinds import ALL
+from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.verdict import ColumnVerdict, judge
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, Inventory, Medium
+from winddown.ports import CUT
 from winddown.stages.deployment import ACTOR, Deployment
 
 SENSITIVE = frozenset(kind.id for kind in ALL if kind.sensitive)
@@ -63,21 +66,35 @@ def _classify_collection(deployment: Deployment, case: Case, collection: Collect
     profiler = Profiler(names)
     store = deployment.systems(case).store(collection.ref.store)
     records = 0
+    cut: Counter[str] = Counter()
     try:
-        for batch in store.read(collection):
+        for batch in store.cells(collection):
             records += batch.num_rows
-            profiler.feed(batch.select(names))
+            profiler.feed(batch)
+            cut.update(
+                {field.name: int(field.metadata[CUT]) for field in batch.schema if CUT in (field.metadata or {})}
+            )
     except Refused as error:
         return [], Coverage(ref, records, 0, error.message)
     profiles = profiler.profiles()
     findings = []
     for field in collection.fields:
-        profile = profiles[field.name]
+        profile = _shortened(profiles[field.name], cut[field.name])
         verdict = judge(
             profile, header=field.name, comment=field.comment, siblings=[name for name in names if name != field.name]
         )
         findings.append(_answered(case, _finding(collection, field.name, profile, verdict)))
-    return findings, Coverage(ref, records, records * len(names), "")
+    short = ", ".join(f"{count} of {name!r}" for name, count in sorted(cut.items()))
+    unread = f"values too long to be read whole were read at their beginning: {short}" if short else ""
+    return findings, Coverage(ref, records, records * len(names) - cut.total(), unread)
+
+
+def _shortened(profile: ColumnProfile, cut: int) -> ColumnProfile:
+    """A value of which only the beginning was read counts as unread, so that the field is never taken for harmless."""
+    if not cut:
+        return profile
+    because = (*profile.unread_because, "too long to be read whole")
+    return replace(profile, unread=profile.unread + cut, unread_because=because)
 
 
 def _finding(collection: Collection, field: str, profile: object, verdict: ColumnVerdict) -> Finding:

@@ -47,6 +47,10 @@ class DryRunStore:
         """As the store does."""
         return self._store.read(collection, fields=fields, bound=bound)
 
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """As the store does."""
+        return self._store.cells(collection)
+
     def locators(self, collection: Collection) -> tuple[str, ...]:
         """As the store does."""
         return self._store.locators(collection)

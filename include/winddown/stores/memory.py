@@ -86,6 +86,10 @@ class MemoryStore:
         found = _arrow(rows, list(dict.fromkeys([*collection.key, *wanted])))
         yield found.append_column(CONTENT, pa.array(map(digest, rows), pa.string())) if bound else found
 
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows as one batch."""
+        return (batch.select(list(collection.field_names())) for batch in self.read(collection))
+
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live and unchanged rows of a batch as one batch."""
         yield _arrow(self._unchanged(self._table(collection.ref), batch), fields)

@@ -96,6 +96,10 @@ class RetryingStore:
         """Retried until the first piece."""
         return self._backoff.stream(lambda: self._store.read(collection, fields=fields, bound=bound))
 
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Retried until the first piece."""
+        return self._backoff.stream(lambda: self._store.cells(collection))
+
     def locators(self, collection: Collection) -> tuple[str, ...]:
         """Asks nobody, so it is not retried."""
         return self._store.locators(collection)

@@ -88,6 +88,10 @@ class S3Store:
                     blockers.append(broken(ref, format_id))
         return Discovery(tuple(collections), tuple(blockers), identity=self._identity(self._reader))
 
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield what ``read`` yields, without the locators."""
+        return (batch.select(list(collection.field_names())) for batch in self.read(collection))
+
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
         """Object, version and row number name a record exactly, whatever its fields hold."""
         return (OBJECT, VERSION, ROW)

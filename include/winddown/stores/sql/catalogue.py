@@ -1,6 +1,9 @@
-"""Reads PostgreSQL's catalogue: tables, columns with comments, keys, foreign keys, counts, bytes, triggers.
+"""Reads PostgreSQL's catalogue: relations of every kind, columns with comments, keys, foreign keys, counts, bytes.
 
-Counts are exact (``count(*)``), because a plan rests on them; the planner's estimate may be off by any amount.
+Counts are exact (``count(*)``), because a plan rests on them; the planner's estimate may be off by any amount. A
+partitioned table is one collection, whose partitions are facts; a materialised view is a copy of personal data and
+so a collection; a view holds nothing, and is a fact of the tables that it reads (``catalogue_facts``). What is not
+known here is a blocker.
 """
 
 from collections.abc import Iterator
@@ -8,39 +11,57 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
+from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
+from winddown.stores.sql.reading import verbatim
 
 QUARANTINE_SCHEMA = "winddown_quarantine"
+FORMATS = {"r": "table", "p": "partitioned-table", "m": "materialised-view"}
+# Relation, column or schema does not exist (any more), an internal look-up failed, a lock did not come in time.
+_CHANGED = frozenset({"42P01", "42703", "3F000", "XX000", "55P03"})
 
-_TABLES = text("""
-    SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
+# Indexes, TOAST, composite types and sequences hold no records of their own.
+_RELATIONS = """
+    SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
            coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
-           has_table_privilege(c.oid, 'SELECT') AS readable,
-           pg_table_size(c.oid) AS bytes
+           has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
+           CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint
+                                             FROM pg_partition_tree(c.oid) t)
+                ELSE pg_table_size(c.oid) END AS bytes,
+           c.relispopulated AS filled
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND NOT c.relispartition
-       AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', :quarantine)
+"""
+_TABLES = text(
+    _RELATIONS
+    + r"""
+     WHERE c.relkind NOT IN ('i', 'I', 't', 'c', 'S') AND (NOT c.relispartition OR c.relkind = 'f')
+       AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', :quarantine)
      ORDER BY 2, 3
-""")
-_ONE_TABLE = text("""
-    SELECT c.oid::bigint, n.nspname, c.relname, c.relkind, '', true, 0
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = :schema AND c.relname = :name
-""")
+"""
+)
+_ONE_TABLE = text(_RELATIONS + "WHERE n.nspname = :schema AND c.relname = :name")
 _COLUMNS = text("""
     SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
            coalesce(col_description(attrelid, attnum), '') AS comment
       FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
+# Where there is no primary key, a unique index over fields that are never NULL names rows just as well.
 _KEY = text("""
-    SELECT a.attname AS name FROM pg_index i
-      JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position) ON true
+    SELECT a.attname AS name
+      FROM (SELECT indexrelid, indrelid, indkey, indnkeyatts FROM pg_index i
+             WHERE i.indrelid = :oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+               AND i.indexprs IS NULL AND i.indpred IS NULL
+               AND NOT EXISTS (SELECT 1 FROM pg_attribute f WHERE f.attrelid = i.indrelid AND NOT f.attnotnull
+                                  AND f.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+             ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i
+      JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position) ON k.position <= i.indnkeyatts
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-     WHERE i.indrelid = :oid AND i.indisprimary ORDER BY k.position
+     ORDER BY k.position
 """)
 _FOREIGN_KEYS = text("""
     SELECT n.nspname AS schema, t.relname AS name,
@@ -59,6 +80,12 @@ _HAZARDS = text("""
      WHERE confrelid = :oid AND contype = 'f' AND confdeltype IN ('c', 'n', 'd')
     UNION ALL
     SELECT 'row-security', relname::text FROM pg_class WHERE oid = :oid AND relrowsecurity
+    UNION ALL
+    SELECT 'rule', rulename::text FROM pg_rewrite WHERE ev_class = :oid AND ev_type <> '1' AND ev_enabled <> 'D'
+    UNION ALL
+    SELECT 'inheritance', CASE WHEN i.inhrelid = :oid THEN i.inhparent ELSE i.inhrelid END::regclass::text
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE :oid IN (i.inhrelid, i.inhparent) AND NOT c.relispartition AND c.relkind IN ('r', 'f')
     ORDER BY 1, 2
 """)
 
@@ -72,20 +99,33 @@ class _Found:
     comment: str
     readable: bool
     bytes: int
+    filled: bool
 
 
 def discover(connection: Connection, store: str) -> Iterator[Collection | Blocker]:
-    """Yield every table of the database as a collection, and a blocker for each relation that cannot be handled."""
+    """Yield every relation with records as a collection, and a blocker for each that cannot be handled.
+
+    Every statement is a transaction of its own, so that counting holds nothing for long.
+    """
     for row in connection.execute(_TABLES, {"quarantine": QUARANTINE_SCHEMA}).all():
         found = _Found(*row)
         ref = CollectionRef(store, f"{found.schema}.{found.name}")
+        if found.kind == "v":
+            continue
         blocker = _kind_blocker(found, ref)
         if blocker is not None:
             yield blocker
             continue
-        collection = _collection(connection, found, ref)
+        try:
+            collection = _collection(connection, found, ref)
+            blockers = list(_table_blockers(connection, found, collection))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _CHANGED:
+                raise
+            yield changed(ref)
+            continue
         yield collection
-        yield from _table_blockers(connection, found, collection)
+        yield from blockers
 
 
 def describe(connection: Connection, ref: CollectionRef) -> Collection:
@@ -105,24 +145,28 @@ def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
 
 
 def _kind_blocker(found: _Found, ref: CollectionRef) -> Blocker | None:
-    if not found.readable:
+    if "." in found.schema:
         return Blocker(
-            "no-read-access",
+            "dotted-schema",
             str(ref),
-            "the connection's user may not read this table",
+            "the schema's name has a dot, so that schema and table cannot be told apart",
             "database administrator",
-            "grant SELECT to the reading user",
+            "rename the schema",
         )
-    if found.kind == "r":
+    if found.kind == "f":
+        return Blocker(
+            "foreign-table",
+            str(ref),
+            "its rows are in another database, which a foreign server leads to",
+            "database administrator",
+            "declare that database as a store of its own, then drop the foreign table",
+        )
+    if not found.readable:
+        return unreadable(ref)
+    if found.kind in FORMATS and found.filled:
         return None
-    kinds = {"p": "a partitioned table", "m": "a materialised view", "v": "a view", "f": "a foreign table"}
-    return Blocker(
-        "unsupported-relation",
-        str(ref),
-        f"{kinds[found.kind]} is not handled yet; it may hold or show a copy of personal data",
-        "database administrator",
-        "drop it, or declare in the register what becomes of it",
-    )
+    unfilled = "a materialised view that is not filled cannot be read"
+    return unknown_relation(ref, unfilled if found.kind in FORMATS else f"relations of kind {found.kind!r} are unknown")
 
 
 def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, count: int | None = None) -> Collection:
@@ -134,12 +178,12 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
     )
     fields = tuple(Field(row.name, row.type, row.nullable, row.comment) for row in columns)
     if count is None:
-        count = int(connection.execute(text(f"SELECT count(*) FROM {quoted(ref.name)}")).scalar_one())
+        count = int(connection.execute(text(verbatim(f"SELECT count(*) FROM {quoted(ref.name)}"))).scalar_one())
     schema: list[Any] = [list(key), [[field.name, field.type, field.nullable] for field in fields]]
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
-        format="table",
+        format=FORMATS.get(found.kind, "table"),
         key=key,
         fields=fields,
         foreign_keys=links,
@@ -153,18 +197,14 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
 
 def _table_blockers(connection: Connection, found: _Found, collection: Collection) -> Iterator[Blocker]:
     ref = str(collection.ref)
-    if not collection.key:
-        yield Blocker(
-            "no-primary-key",
-            ref,
-            "the table has no primary key, so its rows cannot be named in a plan",
-            "database administrator",
-            "add a primary key or a unique not-null key",
-        )
+    if not collection.key and collection.format != "materialised-view":
+        yield unnamed_rows(collection.ref)
     hazards = {
         "trigger": "trigger {} runs code of its own when rows are deleted or changed",
         "cascade": "foreign key {} deletes or changes rows of another table when rows go here",
         "row-security": "row security on {} may hide rows from us",
+        "rule": "rule {} does something else when rows are deleted or changed",
+        "inheritance": "inheritance mixes its rows with those of {}",
     }
     for row in connection.execute(_HAZARDS, {"oid": found.oid}):
         yield Blocker(
@@ -183,3 +223,12 @@ def quoted(name: str) -> str:
     '"shop"."or""ders"'
     """
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split(".", 1))
+
+
+def quoted_name(name: str) -> str:
+    """Quote a single identifier, dots and all.
+
+    >>> quoted_name('a.b')
+    '"a.b"'
+    """
+    return '"' + name.replace('"', '""') + '"'

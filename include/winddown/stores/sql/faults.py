@@ -1,14 +1,17 @@
 """Turns a database's errors into the product's three, without the values that they quote.
 
 A driver's message may carry a customer's data (``Key (mobile)=(138…) already exists``), and SQLAlchemy's carries the
-bound parameters. So only the SQLSTATE and the names of constraints and tables cross this line, and the original
-error is dropped from the chain.
+bound parameters. So only the SQLSTATE (or the engine's own code) and the names of constraints and tables cross this
+line, and the original error is dropped from the chain.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import adbc_driver_manager
 import psycopg
+import pymysql
 from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.errors import Refused, Transient
@@ -16,30 +19,59 @@ from winddown.domain.errors import Refused, Transient
 _RETRYABLE = ("08", "40", "53", "55", "57")  # connection, serialisation, resources, locks, operator intervention
 _DENIED = ("28", "42501", "3D000")
 
+# What says the same as an SQLSTATE on engines without one: MySQL's error numbers, SQLite's names of errors.
+_LIKE: dict[object, str] = {
+    **dict.fromkeys((1044, 1045, 1698, 4151), "28000"),
+    **dict.fromkeys((1142, 1143, 1227), "42501"),
+    1049: "3D000",
+    **dict.fromkeys((1040, 1203, 1226), "53300"),
+    **dict.fromkeys((1205, 1213), "40001"),
+    **dict.fromkeys((1053, 1317, 1969, 3024), "57014"),
+    **dict.fromkeys((0, 1152, 2002, 2003, 2006, 2013, 2055), "08006"),
+    "SQLITE_PERM": "42501",
+    "SQLITE_AUTH": "42501",
+    "SQLITE_CANTOPEN": "3D000",
+    "SQLITE_BUSY": "55006",
+    "SQLITE_LOCKED": "55006",
+    "SQLITE_NOMEM": "53200",
+    "SQLITE_PROTOCOL": "55006",
+}
+
 
 @contextmanager
 def translated(store: str, doing: str) -> Iterator[None]:
     """Run a block of SQL; raise Refused or Transient in place of the driver's errors."""
     try:
         yield
-    except (DBAPIError, psycopg.Error) as error:
+    except (DBAPIError, psycopg.Error, adbc_driver_manager.Error, pymysql.MySQLError, sqlite3.Error) as error:
         raise _translate(store, doing, error) from None
 
 
 def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
     cause = getattr(error, "orig", None) or error
-    state = getattr(cause, "sqlstate", None) or ""
+    own = _own_code(cause)
+    state = getattr(cause, "sqlstate", None) or _LIKE.get(own, "" if own is None else "HY000")
     diagnostic = getattr(cause, "diag", None)
     constraint = getattr(diagnostic, "constraint_name", None) or ""
     table = getattr(diagnostic, "table_name", None) or ""
     text = str(cause) if not state else ""  # a failed connection has no SQLSTATE, and quotes no data
+    said = f"SQLSTATE {state or 'none'}" if own is None else f"error {own}"
     if state.startswith(_DENIED) or "authentication failed" in text or "does not exist" in text:
         return Refused(
-            f"store {store} refused us while {doing} (SQLSTATE {state or 'none'} {table})".rstrip(),
+            f"store {store} refused us while {doing} ({said} {table})".replace(" )", ")"),
             rule="credentials",
             next_step="check the connection's user, password, database and grants",
         )
     if not state or state.startswith(_RETRYABLE):
-        return Transient(f"store {store} is not available while {doing} (SQLSTATE {state or 'none'})")
+        return Transient(f"store {store} is not available while {doing} ({said})")
     named = " ".join(part for part in (table, constraint) if part)
-    return Refused(f"store {store} refused {doing} (SQLSTATE {state} {named})".rstrip())
+    return Refused(f"store {store} refused {doing} ({said} {named})".replace(" )", ")"))
+
+
+def _own_code(cause: object) -> int | str | None:
+    """MySQL's number or SQLite's name of an error; None where the engine has SQLSTATEs."""
+    name = getattr(cause, "sqlite_errorname", None)
+    if name is not None:
+        return str(name) if name in _LIKE else "_".join(str(name).split("_")[:2])
+    given = getattr(cause, "args", ())
+    return given[0] if given and type(given[0]) is int else None

@@ -13,7 +13,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.domain.receipt import Whereabouts
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
@@ -207,11 +207,6 @@ def _aside_name(order: Order) -> str:
 
 def _names(fields: Sequence[str], alias: str = "") -> str:
     return ", ".join((f"{alias}." if alias else "") + quoted_name(name) for name in fields)
-
-
-def quoted_name(name: str) -> str:
-    """Quote a single identifier, dots and all."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _key_rows(collection: Collection) -> str:

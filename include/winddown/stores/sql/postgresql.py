@@ -17,17 +17,21 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import catalogue
-from winddown.stores.sql.catalogue import quoted
+from winddown.stores.sql.catalogue import quoted, quoted_name
+from winddown.stores.sql.catalogue_facts import facts
+from winddown.stores.sql.copying import Copies, typed
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cycle_wal, drop_emptied
-from winddown.stores.sql.position import BOUND, SAME, Position, key_join, key_values, prepare, quoted_name, take_turns
+from winddown.stores.sql.limits import kept_relation
+from winddown.stores.sql.position import BOUND, SAME, Position, key_join, key_values, prepare, take_turns
+from winddown.stores.sql.reading import marked
 
-_READ_ROWS = 20_000
+_LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 Unlock = Callable[[Authorization], Engine]
@@ -47,38 +51,42 @@ class PostgresStore:
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
         self.name = name
         self._reader = reader
+        self._copies = Copies(reader)
         self._unlock = unlock
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
-        """List all tables; what cannot be handled becomes a blocker."""
-        with translated(self.name, "reading the catalogue"), self._reader.connect() as connection:
-            found = list(catalogue.discover(connection, self.name))
+        """List all relations with records and what the database says of them; what cannot be handled is a blocker."""
+        with translated(self.name, "reading the catalogue"), self._reader.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"SET statement_timeout = 0; SET lock_timeout = '{_LOCK_WAIT}'"))
+            found = [*catalogue.discover(connection, self.name), *facts(connection, self.name)]
             identity = _identity(connection)
         return Discovery(
             tuple(item for item in found if isinstance(item, Collection)),
             tuple(item for item in found if isinstance(item, Blocker)),
-            identity=identity,
+            tuple(item for item in found if isinstance(item, Fact)),
+            identity,
         )
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
-        """The primary key's fields."""
+        """The key's fields."""
         return collection.key
 
     def read(
         self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Yield all rows over a server-side cursor: key fields first, all values as text, in the table's order."""
+        """Yield all rows in one snapshot: key fields first, all values as text, in the table's order."""
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*collection.key, *wanted]))
-        query = f"SELECT {_as_text(collection, columns)}{f', {BOUND}' if bound else ''} "
-        query += f"FROM {quoted(collection.ref.name)} t"
-        columns += [CONTENT] if bound else []
-        with translated(self.name, f"reading {collection.ref}"), self._reader.connect() as connection:
-            rows = connection.execution_options(yield_per=_READ_ROWS).execute(text(query))
-            for part in rows.partitions(_READ_ROWS):
-                yield _arrow(columns, [tuple(row) for row in part])
+        expressions = [_as_text(collection, columns)] + ([BOUND] if bound else [])
+        return self._copies.read(collection, columns + ([CONTENT] if bound else []), expressions=expressions)
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in one snapshot, typed; see ``copying`` for how."""
+        expressions = [typed(field) for field in collection.fields]
+        return map(marked, self._copies.read(collection, collection.field_names(), expressions=expressions))
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""
@@ -98,6 +106,9 @@ class PostgresStore:
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
         """Rows are moved; fields are moved where every one of them can be emptied."""
+        blocker = kept_relation(collection)
+        if blocker is not None:
+            return blocker
         if act is not Act.MINIMISE:
             return Method.MOVE_ROWS
         return Method.MOVE_FIELDS

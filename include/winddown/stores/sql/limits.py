@@ -1,0 +1,78 @@
+"""What no order may be made for in a SQL store, though it is read and classified."""
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.inventory import Collection, CollectionRef
+
+_INSTEAD = {
+    "partitioned-table": (
+        "rows of a partitioned table are not moved to quarantine yet",
+        "let each partition that is due be detached, so that it becomes a table of its own",
+    ),
+    "materialised-view": (
+        "a materialised view is a copy; its rows cannot be deleted one by one",
+        "drop it, or refresh it when the rows of its tables are gone",
+    ),
+}
+
+
+def kept_relation(collection: Collection) -> Blocker | None:
+    """Say why records of this relation cannot be destroyed by an order; None for a plain table."""
+    if collection.format == "table":
+        return None
+    explanation, next_step = _INSTEAD[collection.format]
+    return Blocker("relation-stays", str(collection.ref), explanation, "database administrator", next_step)
+
+
+def unnamed_rows(ref: CollectionRef) -> Blocker:
+    """Say that no key names the rows of a table."""
+    return Blocker(
+        "no-primary-key",
+        str(ref),
+        "the table has no primary key, so its rows cannot be named in a plan",
+        "database administrator",
+        "add a primary key or a unique not-null key",
+    )
+
+
+def unknown_relation(ref: CollectionRef, what: str) -> Blocker:
+    """Say that a relation is of a kind that is not read."""
+    return Blocker(
+        "unsupported-relation",
+        str(ref),
+        f"{what}; it may hold or show a copy of personal data",
+        "database administrator",
+        "drop it, or declare in the register what becomes of it",
+    )
+
+
+def changed(ref: CollectionRef) -> Blocker:
+    """Say that nobody knows what a collection held, because somebody worked on it."""
+    return Blocker(
+        "changed-while-read",
+        str(ref),
+        "it was altered, dropped or locked by somebody else while the inventory was taken",
+        "database administrator",
+        "discover again when nobody alters it any more",
+    )
+
+
+def unreadable(ref: CollectionRef) -> Blocker:
+    """Say that a relation could not be counted, for a reason of the engine's."""
+    return Blocker(
+        "no-read-access",
+        str(ref),
+        "the connection's user may not read this table, or the engine cannot",
+        "database administrator",
+        "grant SELECT on the table, and use of its schema, to the reading user",
+    )
+
+
+def kept_engine(collection: Collection, engine: str) -> Blocker:
+    """Say that this engine's records are found and classified, and destroyed by nobody but its administrator."""
+    return Blocker(
+        "cannot-destroy-here-yet",
+        str(collection.ref),
+        f"records in {engine} are read and classified; no order can quarantine or purge them yet",
+        "database administrator",
+        "destroy them by the engine's own means after the plan names them, and record the evidence",
+    )
