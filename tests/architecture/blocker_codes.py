@@ -13,6 +13,7 @@ from pathlib import Path
 INDIRECT: dict[str, dict[str, list[str]]] = {
     "domain/disposition.py": {"*by_class[label.record_class]": ["by_class"], "rule.id": []},
     "stages/discover.py": {"code": []},
+    "stores/objects/refusals.py": {"code": ["codes"]},
     "stores/sql/catalogue.py": {"row.hazard": ["hazards"]},
 }
 

@@ -1,8 +1,12 @@
-"""What an object store cannot handle, as named blockers."""
+"""What an object or file store cannot handle, as named blockers."""
+
+from collections import Counter
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import CollectionRef
-from winddown.stores.objects.versions import Version
+from winddown.stores.objects.formats.problem import Problem
+
+_REPAIR = "repair or replace what cannot be read"
 
 
 def unversioned(store: str) -> Blocker:
@@ -27,31 +31,74 @@ def hidden(store: str, folder: str) -> Blocker:
     )
 
 
-def unreadable(ref: CollectionRef, version: Version) -> Blocker:
-    """An object is empty or of no known format."""
-    if version.size == 0:
-        return Blocker(
-            "zero-byte-object",
-            str(ref),
-            "an object of zero bytes stands where data was expected",
-            "data engineer",
-            "find out whether an upload failed, then replace or remove it",
-        )
+def unknown_versioning(store: str, code: str) -> Blocker:
+    """The bucket does not tell whether it keeps versions."""
+    return Blocker(
+        "unknown-versioning",
+        store,
+        f"whether the bucket keeps versions could not be asked ({code}), so nothing in it can be quarantined safely",
+        "storage administrator",
+        "allow the reading user s3:GetBucketVersioning",
+    )
+
+
+def empty(ref: CollectionRef, count: int, total: int) -> Blocker:
+    """Objects of no bytes."""
+    return Blocker(
+        "zero-byte-object",
+        str(ref),
+        f"{_of(count, total)} zero bytes where data was expected",
+        "data engineer",
+        "find out whether an upload failed, then replace or remove it",
+    )
+
+
+def strange(ref: CollectionRef, count: int, total: int) -> Blocker:
+    """Objects of no known format."""
     return Blocker(
         "unknown-format",
         str(ref),
-        "an object's content is of no known format, so nobody can say what it holds",
+        f"{_of(count, total)} content of no known format, so nobody can say what it is",
         "steward",
         "convert it to a known format, or move it out of the folder",
     )
 
 
-def broken(ref: CollectionRef, format_id: str) -> Blocker:
-    """A file looks like a known format and cannot be read to its end."""
+def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], total: int) -> Blocker:
+    """Objects that are not read to their end; nothing of their collection counts as read."""
+    engineer = "data engineer"
+    codes = {
+        Problem.BROKEN: ("unreadable-file", engineer, _REPAIR),
+        Problem.ENCODING: ("unclear-encoding", engineer, "write these files again in UTF-8"),
+        Problem.LIMIT: (
+            "beyond-limits",
+            engineer,
+            "split these files, or decide outside the product what becomes of them",
+        ),
+        Problem.FIELDS: ("duplicate-fields", engineer, "give every field a name of its own"),
+        Problem.ARCHIVE: ("unread-archive", engineer, "unpack these archives beside them, then remove them"),
+        Problem.CHANGED: ("changed-while-read", "storage administrator", "stop what writes here, then run again"),
+        Problem.COLD: (
+            "cold-object",
+            "storage administrator",
+            "bring them back from the archive class, then run again",
+        ),
+    }
+    code, resolver, next_step = codes[problem]
+    said = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+    return Blocker(code, str(ref), f"{reasons.total()} of {total} objects cannot be read: {said}", resolver, next_step)
+
+
+def read_only(ref: CollectionRef, format_id: str) -> Blocker:
+    """Single rows of a format that is only read."""
     return Blocker(
-        "unreadable-file",
+        "cannot-rewrite",
         str(ref),
-        f"an object looks like {format_id} but cannot be read to its end",
+        f"single rows cannot be removed from files of the format {format_id}; whole objects can be deleted",
         "data engineer",
-        "repair or replace the file",
+        "write the files again as Parquet, CSV or gzipped JSON lines, then discover and plan again",
     )
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total} objects {'has' if count == 1 else 'have'}"

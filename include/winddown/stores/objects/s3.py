@@ -4,11 +4,12 @@ Quarantine of whole objects is a delete marker; of rows inside an object, a new 
 versions, named one by one in the approved manifest, stay until purge, which deletes exactly those. A writer that comes
 in between wins: the order is refused and planned again, never overwritten.
 
-Collections are folders: all objects with the same dirname and format. Memory: one object at a time.
+Collections are folders: all objects with the same dirname and format, partitions (``name=value``) with their parent.
+Reading holds a batch at a time; a rewrite, one object.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,20 +18,19 @@ import pyarrow as pa
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
-from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.inventory import Collection, CollectionRef, Field, Medium
+from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.objects import formats
+from winddown.stores.objects.discovery import discover_bucket
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
-from winddown.stores.objects.refusals import broken, hidden, unreadable, unversioned
+from winddown.stores.objects.reading import OBJECT, ROW, VERSION, Reading, prefix_of
+from winddown.stores.objects.refusals import read_only
 from winddown.stores.objects.versions import Version, histories
 
-OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
-_HEAD = 65_536
 _DELETE_LIMIT = 1_000
 
 Unlock = Callable[[Authorization], Any]
@@ -51,46 +51,14 @@ class S3Store:
         self._bucket = bucket
         self._reader = reader
         self._unlock = unlock
+        self._reading = Reading(name, reader, bucket)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
         """List all folders; formats are found by content, and what is not understood becomes a blocker."""
-        with translated(self.name, "listing"):
-            status = self._reader.get_bucket_versioning(Bucket=self._bucket).get("Status")
-            grouped = histories(self._reader, self._bucket, "")
-            live = [history[0] for history in grouped.values() if not history[0].is_marker]
-            with ThreadPoolExecutor(max_workers=8) as pool:
-                found = list(pool.map(self._format, live))
-        blockers: list[Blocker] = []
-        if status != "Enabled":
-            blockers.append(unversioned(self.name))
-        folders: dict[str, dict[str, list[Version]]] = {}
-        for version, format_id in zip(live, found, strict=True):
-            folder = version.key.rpartition("/")[0]
-            ref = CollectionRef(self.name, folder or ".")
-            if format_id is None:
-                blockers.append(unreadable(ref, version))
-            elif format_id == formats.TORN:
-                blockers.append(broken(ref, "a known format"))
-            else:
-                folders.setdefault(folder, {}).setdefault(format_id, []).append(version)
-        deleted = {key.rpartition("/")[0] for key, history in grouped.items() if history[0].is_marker}
-        blockers += [hidden(self.name, folder) for folder in sorted(deleted)]
-        collections = []
-        for folder, by_format in sorted(folders.items()):
-            for format_id, versions in sorted(by_format.items()):
-                suffix = "" if len(by_format) == 1 else f"#{format_id}"
-                ref = CollectionRef(self.name, (folder or ".") + suffix)
-                try:
-                    collections.append(self._collection(ref, format_id, versions, grouped))
-                except (ValueError, pa.ArrowException, Refused):
-                    blockers.append(broken(ref, format_id))
-        return Discovery(tuple(collections), tuple(blockers), identity=self._identity(self._reader))
-
-    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield what ``read`` yields, without the locators."""
-        return (batch.select(list(collection.field_names())) for batch in self.read(collection))
+        found = discover_bucket(self.name, self._reader, self._bucket)
+        return replace(found, identity=self._identity(self._reader))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
         """Object, version and row number name a record exactly, whatever its fields hold."""
@@ -104,46 +72,23 @@ class S3Store:
         bound: bool = False,  # noqa: ARG002 - the version binds the content
     ) -> Iterator[pa.RecordBatch]:
         """Yield all rows of all objects, or one row an opaque object; values as text."""
-        for version in self._members(collection):
-            if collection.medium is Medium.OBJECTS:
-                yield _located(version, 0, pa.RecordBatch.from_pylist([{}]), 1, [])
-                continue
-            start = 0
-            for batch in formats.BY_ID[collection.format].read(self._content(version)):
-                wanted = list(collection.field_names() if fields is None else fields)
-                yield _located(version, start, batch, batch.num_rows, wanted)
-                start += batch.num_rows
+        return self._reading.rows(collection, fields)
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in the files' own types, without locators."""
+        return self._reading.cells(collection)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield the rows of every version below the current one; a version that cannot be read raises Refused."""
-        wanted = list(collection.field_names())
-        current = {version.key for version in self._members(collection)}
-        with translated(self.name, "listing versions"):
-            grouped = histories(self._reader, self._bucket, _prefix(collection.ref), current)
-        for version in (found for history in grouped.values() for found in history[1:] if not found.is_marker):
-            content = self._content(version)
-            start = 0
-            for batch in formats.BY_ID[formats.recognise_content(content)].read(content):
-                yield _located(version, start, batch, batch.num_rows, wanted)
-                start += batch.num_rows
+        return self._reading.older(collection)
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the rows that the batch names, from the planned versions."""
-        for key in batch.keys.to_pylist():
-            version = Version(key["object"], key["version"], "", 0, is_latest=True, is_marker=False)
-            rows = set(key["rows"])
-            start = 0
-            for found in formats.BY_ID[collection.format].read(self._content(version)):
-                mask = pa.array([start + row in rows for row in range(found.num_rows)])
-                yield _select(found, list(fields)).filter(mask)
-                start += found.num_rows
+        return self._reading.fetch(collection, batch, fields)
 
     def content(self, collection: Collection) -> Iterator[bytes]:
         """Yield the newest object's content by name, in pieces of a mebibyte."""
-        newest = self._members(collection)[-1]
-        with translated(self.name, "reading an object"):
-            body = self._reader.get_object(Bucket=self._bucket, Key=newest.key, VersionId=newest.version_id)["Body"]
-            yield from body.iter_chunks(1 << 20)
+        return self._reading.content(collection)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
         """One key an object: its planned version, every version that it has now, and the row numbers."""
@@ -153,7 +98,7 @@ class S3Store:
             rows.setdefault(record[OBJECT], []).append(record[ROW])
             latest[record[OBJECT]] = record[VERSION]
         with translated(self.name, "listing versions"):
-            grouped = histories(self._reader, self._bucket, _prefix(collection.ref), set(rows))
+            grouped = histories(self._reader, self._bucket, prefix_of(collection.ref), set(rows))
         keys: list[dict[str, Any]] = []
         batch = filled = 0
         for name in sorted(rows):
@@ -184,7 +129,11 @@ class S3Store:
                 "data engineer",
                 "seal what is needed and erase the rows, or rewrite the file by hand",
             )
-        return Method.DELETE_MARKER if whole or collection.medium is Medium.OBJECTS else Method.REWRITE_OBJECT
+        if whole or collection.medium is Medium.OBJECTS:
+            return Method.DELETE_MARKER
+        if collection.format not in formats.REWRITABLE:
+            return read_only(collection.ref, collection.format)
+        return Method.REWRITE_OBJECT
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare each object's history with the planned versions."""
@@ -295,7 +244,7 @@ class S3Store:
         with translated(self.name, "aborting uploads"):
             for ref in collections:
                 for page in client.get_paginator("list_multipart_uploads").paginate(
-                    Bucket=self._bucket, Prefix=_prefix(ref)
+                    Bucket=self._bucket, Prefix=prefix_of(ref)
                 ):
                     for upload in page.get("Uploads", ()):
                         client.abort_multipart_upload(
@@ -310,64 +259,9 @@ class S3Store:
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
-    def _format(self, version: Version) -> str | None:
-        if version.size == 0:
-            return None
-        head = self._range(version, 0, min(_HEAD, version.size) - 1)
-        tail = head if version.size <= _HEAD else self._range(version, version.size - 8, version.size - 1)
-        return formats.recognise(head, tail)
-
-    def _range(self, version: Version, first: int, last: int) -> bytes:
-        answer = self._reader.get_object(
-            Bucket=self._bucket, Key=version.key, VersionId=version.version_id, Range=f"bytes={first}-{last}"
-        )
-        return bytes(answer["Body"].read())
-
-    def _content(self, version: Version) -> bytes:
-        with translated(self.name, "reading an object"):
-            answer = self._reader.get_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-            return bytes(answer["Body"].read())
-
-    def _collection(
-        self, ref: CollectionRef, format_id: str, versions: list[Version], grouped: dict[str, list[Version]]
-    ) -> Collection:
-        fields: dict[str, None] = {}
-        count = 0
-        if format_id == formats.OPAQUE:
-            count = len(versions)
-        else:
-            for version in versions:
-                for batch in formats.BY_ID[format_id].read(self._content(version)):
-                    count += batch.num_rows
-                    fields |= dict.fromkeys(batch.schema.names)
-        names = {version.key for version in versions}
-        history = sorted([found.key, found.version_id, found.etag] for key in names for found in grouped[key])
-        return Collection(
-            ref=ref,
-            medium=Medium.OBJECTS if format_id == formats.OPAQUE else Medium.ROW_FILES,
-            format=format_id,
-            key=(),
-            fields=tuple(Field(name, "text", nullable=True) for name in fields),
-            foreign_keys=(),
-            record_count=count,
-            byte_count=sum(version.size for version in versions),
-            version_count=len(history),
-            fingerprint=digest(history),
-        )
-
-    def _members(self, collection: Collection) -> list[Version]:
-        with translated(self.name, "listing"):
-            grouped = histories(self._reader, self._bucket, _prefix(collection.ref))
-            live = [history[0] for key, history in sorted(grouped.items()) if not history[0].is_marker]
-            own = [version for version in live if version.key.rpartition("/")[0] == _folder(collection.ref)]
-            # A folder may also hold what is of another format, or of none: that is another collection, or a blocker.
-            with ThreadPoolExecutor(max_workers=8) as pool:
-                found = list(pool.map(self._format, own))
-            return [version for version, form in zip(own, found, strict=True) if form == collection.format]
-
     def _each(self, client: Any, order: Order, batch: Batch) -> list[tuple[dict[str, Any], list[Version]]]:
         keys = batch.keys.to_pylist()
-        grouped = histories(client, self._bucket, _prefix(order.collection), {key["object"] for key in keys})
+        grouped = histories(client, self._bucket, prefix_of(order.collection), {key["object"] for key in keys})
         return [(key, grouped.get(key["object"], [])) for key in keys]
 
     def _place(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> Whereabouts:
@@ -437,7 +331,7 @@ class S3Store:
         name, version_id = key["object"], key["version"]
         answer = client.get_object(Bucket=self._bucket, Key=name, VersionId=version_id)
         found = formats.recognise_content(content := bytes(answer["Body"].read()))
-        survivors = formats.BY_ID[found].without(content, frozenset(key["rows"]))
+        survivors = formats.REWRITABLE[found].without(content, frozenset(key["rows"]))
         tags = client.get_object_tagging(Bucket=self._bucket, Key=name, VersionId=version_id).get("TagSet", [])
         kept = {
             header: answer[header]
@@ -495,31 +389,3 @@ def _overtaken(order: Order, batch: Batch) -> Refused:
         rule="a writer wins",
         next_step="plan the wave again",
     )
-
-
-def _located(version: Version, start: int, batch: pa.RecordBatch, count: int, fields: list[str]) -> pa.RecordBatch:
-    found = _select(batch, fields)
-    arrays = [
-        pa.array([version.key] * count),
-        pa.array([version.version_id] * count),
-        pa.array(range(start, start + count), type=pa.int64()),
-        *(found.column(name) for name in fields),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=[OBJECT, VERSION, ROW, *fields])
-
-
-def _select(batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
-    """Take fields by name; one that this file does not have is null."""
-    names = set(batch.schema.names)
-    columns = [batch.column(name) if name in names else pa.nulls(batch.num_rows, type=pa.string()) for name in fields]
-    return pa.RecordBatch.from_arrays(columns, names=fields)
-
-
-def _folder(ref: CollectionRef) -> str:
-    folder = ref.name.partition("#")[0]
-    return "" if folder == "." else folder
-
-
-def _prefix(ref: CollectionRef) -> str:
-    folder = _folder(ref)
-    return f"{folder}/" if folder else ""

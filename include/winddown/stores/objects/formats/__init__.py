@@ -1,55 +1,162 @@
 """File formats, one module each, recognised by content and registered in one explicit list."""
 
-from collections.abc import Iterator
-from typing import Protocol
+import io
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from winddown.domain.errors import Refused
-from winddown.stores.objects.formats import csv_text, jsonl_gz, parquet
+from winddown.stores.objects.formats import (
+    archive,
+    avro,
+    csv_text,
+    json_document,
+    jsonl,
+    jsonl_gz,
+    orc,
+    parquet,
+    xlsx,
+    zip_archive,
+)
+from winddown.stores.objects.formats.ends import HEAD, TAIL, Ends
+from winddown.stores.objects.formats.packed import CODECS, GZIP, Packed
+from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 
 class RowFormat(Protocol):
-    """A format whose rows can be read, numbered from 0, and removed."""
+    """A format whose rows can be read, numbered from 0 in the order in which they are yielded."""
 
     ID: str
 
-    def recognise(self, head: bytes, tail: bytes) -> bool:
-        """Whether the first and last bytes of a file are this format's."""
+    def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows of a seekable file in typed batches.
+
+        A format without a schema may yield another type for a field in a later batch, and further fields; ``as_text``
+        makes them alike. With ``fields``, others may be left out. Memory is bounded by ``limits``.
+
+        Raises:
+            Unreadable: the file cannot be read to its end; batches that came before are not to be relied on.
+        """
         ...
 
-    def read(self, content: bytes) -> Iterator[pa.RecordBatch]:
-        """Yield all rows in order, all values as text."""
+
+class _EndsFormat(RowFormat, Protocol):
+    """A format that the ends of a file tell."""
+
+    def recognise(self, ends: Ends) -> bool:
+        """Whether these are this format's."""
         ...
+
+
+@runtime_checkable
+class DescribedFormat(Protocol):
+    """A format that tells schema and number of rows without reading them."""
+
+    def describe(self, source: BinaryIO) -> tuple[pa.Schema, int]:
+        """Return both; raises Unreadable."""
+        ...
+
+
+class RewritableFormat(RowFormat, Protocol):
+    """A format from which single rows can be removed."""
 
     def without(self, content: bytes, rows: frozenset[int]) -> bytes:
         """Return the file without the rows of these numbers; everything else as it was."""
         ...
 
 
-ROW_FORMATS: tuple[RowFormat, ...] = (parquet, jsonl_gz, csv_text)
+class _Zip:
+    """Zip archives, whose members may be of any other format."""
+
+    ID = zip_archive.ID
+
+    def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of all members."""
+        return zip_archive.read(source, lambda member, size: BY_ID.get(_member_format(member, size)), fields=fields)
+
+
+_BINARY: tuple[_EndsFormat, ...] = (parquet, orc, avro)
+_TEXT: tuple[_EndsFormat, ...] = (jsonl, json_document, csv_text)
+_PACKED: tuple[_EndsFormat, ...] = (
+    jsonl_gz,
+    *(Packed(inner, codec) for inner in _TEXT for codec in CODECS if (inner, codec) != (jsonl, GZIP)),
+)
+_BY_ENDS = (*_BINARY, *_PACKED, *_TEXT)
+ROW_FORMATS: tuple[RowFormat, ...] = (*_BY_ENDS, xlsx, _Zip())
 BY_ID = {found.ID: found for found in ROW_FORMATS}
+_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
+REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
 _OPAQUE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"%PDF-", b"PGDMP")
 OPAQUE = "opaque"
 TORN = "torn"  # begins like a format that is known by its end as well, and ends otherwise
-_TORN_MAGIC = b"PAR1"
+_TORN_MAGIC = (b"PAR1", b"ORC")
 
 
 def recognise(head: bytes, tail: bytes) -> str | None:
-    """Return the id of the format, ``opaque``, ``torn``, or None when the content is unknown or empty."""
-    for found in ROW_FORMATS:
-        if found.recognise(head, tail):
+    """Return the id of the format, ``opaque``, ``torn``, or None when the content is unknown or empty.
+
+    Archives are not told by their ends; ``identify`` looks into them. Raises Unreadable for text of unclear encoding.
+    """
+    if not head:
+        return None
+    if head.startswith(_OPAQUE_MAGIC):
+        return OPAQUE
+    ends = Ends(head, tail)
+    for found in _BINARY:
+        if found.recognise(ends):
             return found.ID
     if head.startswith(_TORN_MAGIC):
         return TORN
-    return OPAQUE if head.startswith(_OPAQUE_MAGIC) else None
+    return next((found.ID for found in (*_PACKED, *_TEXT) if found.recognise(ends)), None)
+
+
+def identify(source: BinaryIO, size: int) -> str | None:
+    """Return what ``recognise`` does, for a whole file of so many bytes, archives included."""
+    source.seek(0)
+    head = source.read(min(HEAD, size))
+    if head.startswith(archive.MAGIC):
+        return _identify_archive(source)
+    tail = head[-TAIL:]
+    if size > len(head) and head.startswith(_TORN_MAGIC):
+        source.seek(size - TAIL)
+        tail = source.read(TAIL)
+    return recognise(head, tail)
+
+
+def _identify_archive(source: BinaryIO) -> str | None:
+    with archive.opened(source) as found:
+        names = found.namelist()
+        if xlsx.is_workbook(names):
+            return xlsx.ID
+        if "[Content_Types].xml" in names:
+            return None  # another kind of office document
+        kinds = {_member_format(archive.member(found, info), info.file_size) for info in zip_archive.members(found)}
+    if not kinds:
+        return None
+    return OPAQUE if kinds == {OPAQUE} else zip_archive.ID
+
+
+def _member_format(member: BinaryIO, size: int) -> str:
+    found = identify(member, size) if not member.read(4).startswith(archive.MAGIC) else zip_archive.ID
+    if found == zip_archive.ID:
+        raise Unreadable(Problem.ARCHIVE, "an archive holds another archive or a workbook")
+    if found is None or found == TORN:
+        raise Unreadable(Problem.ARCHIVE, "an archive holds a file of no known format")
+    return found
+
+
+def read(form: str, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Read a whole file of a known format from its beginning, as ``RowFormat.read`` does."""
+    source.seek(0)
+    yield from BY_ID[form].read(source, fields=fields)
 
 
 def recognise_content(content: bytes) -> str:
     """Return the format id of a whole file that is known to hold rows; raises Refused when it no longer does."""
-    found = recognise(content[:65_536], content[-8:])
+    found = identify(io.BytesIO(content), len(content))
     if found not in BY_ID:
         raise Refused("an object is no longer of the format that was planned", next_step="discover and plan again")
     return str(found)

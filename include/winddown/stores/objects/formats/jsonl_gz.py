@@ -1,4 +1,4 @@
-"""JSON lines in gzip: one JSON object a line (https://jsonlines.org), RFC 1952 around it.
+"""JSON lines in gzip (RFC 1952): the packed format of which single rows can be removed.
 
 Lines that stay are kept byte for byte; the gzip header loses its file name and time. Blank lines are kept and are no
 records.
@@ -6,36 +6,28 @@ records.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
-import orjson
 import pyarrow as pa
 
-from winddown.domain.errors import Refused
+from winddown.stores.objects.formats import jsonl
+from winddown.stores.objects.formats.ends import Ends
+from winddown.stores.objects.formats.packed import GZIP, Packed
+from winddown.stores.objects.formats.problem import Problem, Unreadable
 
-ID = "jsonl.gz"
-_MAGIC = b"\x1f\x8b"
-
-
-def recognise(head: bytes, tail: bytes) -> bool:  # noqa: ARG001 - the end of a gzip file says nothing
-    """Gzip around something that starts with a JSON object."""
-    if not head.startswith(_MAGIC):
-        return False
-    try:
-        start = zlib.decompressobj(wbits=31).decompress(head, 4096)
-    except zlib.error:
-        return False
-    return start.lstrip().startswith(b"{")
+_PACKED = Packed(jsonl, GZIP)
+ID = _PACKED.ID
 
 
-def read(content: bytes) -> Iterator[pa.RecordBatch]:
-    """Yield all lines as one batch; a missing member is null."""
-    documents = [orjson.loads(line) for line in _unpacked(content).split(b"\n") if line.strip()]
-    if any(not isinstance(document, dict) for document in documents):
-        raise Refused("a line of the file is not a JSON object", rule="jsonl", next_step="repair the file")
-    names = list(dict.fromkeys(name for document in documents for name in document))
-    columns = [pa.array([_text(document.get(name)) for document in documents], type=pa.string()) for name in names]
-    yield pa.RecordBatch.from_arrays(columns, names=names)
+def recognise(ends: Ends) -> bool:
+    """Gzip around JSON lines."""
+    return _PACKED.recognise(ends)
+
+
+def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield all lines; a missing member is null."""
+    return _PACKED.read(source, fields=fields)
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:
@@ -56,10 +48,4 @@ def _unpacked(content: bytes) -> bytes:
     try:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error):
-        raise Refused("a gzip file cannot be read to its end", rule="jsonl", next_step="repair the file") from None
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+        raise Unreadable(Problem.BROKEN, "a gzip file cannot be read to its end") from None

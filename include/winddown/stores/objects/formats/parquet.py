@@ -7,31 +7,65 @@ encryption; an encrypted file fails to open and becomes a blocker.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from winddown.domain.errors import Refused
-from winddown.stores.objects.formats.text import as_text
+from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.columnar import opened, rows_a_batch, translated
+from winddown.stores.objects.formats.ends import Ends
 
 ID = "parquet"
 _MAGIC = b"PAR1"
+_BUFFER = 1 << 20
+_PROBED = 64
 
 
-def recognise(head: bytes, tail: bytes) -> bool:
+def recognise(ends: Ends) -> bool:
     """Parquet's magic at both ends."""
-    return head.startswith(_MAGIC) and tail.endswith(_MAGIC)
+    return ends.head.startswith(_MAGIC) and ends.tail.endswith(_MAGIC)
 
 
-def read(content: bytes) -> Iterator[pa.RecordBatch]:
-    """Yield all rows, one batch a row group or smaller."""
-    source = pq.ParquetFile(io.BytesIO(content))
-    # Group by group: Arrow cannot join the dictionaries of several groups inside nested columns.
-    for group in range(source.metadata.num_row_groups):
-        for batch in source.iter_batches(row_groups=[group]):
-            yield as_text(batch)
+def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield all rows in the file's types, only ``fields`` when given; memory is bounded by pages, not by row groups."""
+    with translated(source, "Parquet"):
+        file = _opened(source)
+        wanted = None if fields is None else [name for name in file.schema_arrow.names if name in set(fields)]
+        # Group by group: Arrow cannot join the dictionaries of several groups inside nested columns.
+        for group in range(file.metadata.num_row_groups):
+            for batch in file.iter_batches(
+                batch_size=_batch_size(file, group, wanted), row_groups=[group], columns=wanted, use_threads=False
+            ):
+                limits.check_batch(batch.nbytes)
+                yield batch
+
+
+def describe(source: BinaryIO) -> tuple[pa.Schema, int]:
+    """Schema and number of rows, from the footer alone."""
+    with translated(source, "Parquet"):
+        file = _opened(source)
+        return file.schema_arrow, file.metadata.num_rows
+
+
+def _opened(source: BinaryIO) -> pq.ParquetFile:
+    # Buffered columns stream their pages; Arrow's default would fetch whole row groups, which may be gigabytes.
+    file = pq.ParquetFile(opened(source), pre_buffer=False, buffer_size=_BUFFER)
+    limits.check_names(file.schema_arrow.names)
+    return file
+
+
+def _batch_size(file: pq.ParquetFile, group: int, wanted: list[str] | None) -> int:
+    """Rows of a batch. A dictionary may unfold to far more than the footer says, so a few rows are tried first."""
+    footer = file.metadata.row_group(group)
+    if not footer.num_rows:
+        return 1
+    first = next(file.iter_batches(batch_size=_PROBED, row_groups=[group], columns=wanted, use_threads=False), None)
+    probed = 0 if first is None or not first.num_rows else first.nbytes // first.num_rows
+    return rows_a_batch(max(footer.total_byte_size // footer.num_rows, probed))
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:

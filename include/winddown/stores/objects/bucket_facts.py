@@ -1,0 +1,90 @@
+"""What a bucket says of itself: each question is asked by itself, and one that may not be asked is answered so."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from winddown.domain.inventory import Fact
+
+# What services answer where nothing was configured.
+_NOTHING = {
+    "NoSuchLifecycleConfiguration",
+    "ReplicationConfigurationNotFoundError",
+    "ObjectLockConfigurationNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "NoSuchReplicationConfiguration",
+    "NoSuchObjectLockConfiguration",
+}
+NONE, NOT_KNOWN = "none", "not known"
+
+
+def bucket_facts(client: Any, bucket: str, store: str) -> Iterator[Fact]:
+    """Yield region, encryption, lock, lifecycle, replication and unfinished uploads; a refusal is a fact as well."""
+    questions: dict[str, Callable[[], str]] = {
+        "region": lambda: client.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "us-east-1",
+        "encryption": lambda: _encryption(client.get_bucket_encryption(Bucket=bucket)),
+        "object-lock": lambda: _lock(client.get_object_lock_configuration(Bucket=bucket)),
+        "lifecycle": lambda: _lifecycle(client.get_bucket_lifecycle_configuration(Bucket=bucket)),
+        "replication": lambda: _replication(client.get_bucket_replication(Bucket=bucket)),
+        "uploads-in-progress": lambda: str(sum(_uploads(client, bucket))),
+    }
+    for name, ask in questions.items():
+        yield Fact(store, name, _answer(ask))
+
+
+def versioning(client: Any, bucket: str) -> tuple[str, str]:
+    """Return the state of versioning, and the service's code when it may not be asked (then the state is not known)."""
+    try:
+        return client.get_bucket_versioning(Bucket=bucket).get("Status") or "Never", ""
+    except ClientError as error:
+        code = _code(error)
+        if code in {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+            raise
+        return NOT_KNOWN, code
+
+
+def _answer(ask: Callable[[], str]) -> str:
+    try:
+        return ask()
+    except ClientError as error:
+        code = _code(error)
+        return NONE if code in _NOTHING else f"{NOT_KNOWN}: {code}"
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def _encryption(answer: dict[str, Any]) -> str:
+    rules = answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+    found = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "") for rule in rules]
+    return ", ".join(filter(None, found)) or NONE
+
+
+def _lock(answer: dict[str, Any]) -> str:
+    found = answer.get("ObjectLockConfiguration", {})
+    default = found.get("Rule", {}).get("DefaultRetention", {})
+    if not default:
+        return str(found.get("ObjectLockEnabled", NONE)).lower()
+    length = f"{default['Days']} days" if default.get("Days") else f"{default.get('Years', '?')} years"
+    return f"{str(found.get('ObjectLockEnabled', '')).lower()}, {default.get('Mode', '').lower()} for {length}"
+
+
+def _lifecycle(answer: dict[str, Any]) -> str:
+    """What the enabled rules do, in the service's words; a rule's prefix may name persons and is not told."""
+    acts = ("Expiration", "NoncurrentVersionExpiration", "Transitions", "AbortIncompleteMultipartUpload")
+    rules = [rule for rule in answer.get("Rules", []) if rule.get("Status") == "Enabled"]
+    found = sorted({act for rule in rules for act in acts if rule.get(act)})
+    return f"{len(rules)} rules: {', '.join(found)}" if rules else NONE
+
+
+def _replication(answer: dict[str, Any]) -> str:
+    rules = answer.get("ReplicationConfiguration", {}).get("Rules", [])
+    targets = {rule.get("Destination", {}).get("Bucket", "") for rule in rules if rule.get("Status") == "Enabled"}
+    return f"copies to {', '.join(sorted(targets))}" if targets else NONE
+
+
+def _uploads(client: Any, bucket: str) -> Iterator[int]:
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        yield len(page.get("Uploads", ()))

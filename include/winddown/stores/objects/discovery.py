@@ -1,0 +1,84 @@
+"""Discovers a bucket in one pass over all versions in the order of keys; memory does not grow with the objects."""
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.inventory import Fact
+from winddown.ports import Discovery
+from winddown.stores.objects.bucket_facts import bucket_facts, versioning
+from winddown.stores.objects.faults import translated
+from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
+from winddown.stores.objects.ranges import ObjectFile
+from winddown.stores.objects.refusals import hidden, unknown_versioning, unversioned
+from winddown.stores.objects.versions import Version, by_key
+
+WINDOW = 256  # objects that are looked at together
+_LOOKERS = 8
+_SMALL = 1 << 20  # objects up to this size are read side by side; bigger ones one after another, to bound memory
+
+
+def discover_bucket(store: str, client: Any, bucket: str) -> Discovery:
+    """List all folders; formats are found by content, and what is not understood becomes a blocker."""
+    with translated(store, "listing"):
+        state, refusal = versioning(client, bucket)
+        found = _Bucket(store, client, bucket)
+        histories = by_key(client, bucket)
+        with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
+            while window := list(islice(histories, WINDOW)):
+                found.add(window, pool)
+        facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
+    blockers: list[Blocker] = []
+    if refusal:
+        blockers.append(unknown_versioning(store, refusal))
+    elif state != "Enabled":
+        blockers.append(unversioned(store))
+    return Discovery(
+        tuple(found.gathering.collections()),
+        (*blockers, *found.gathering.blockers(), *(hidden(store, folder) for folder in sorted(found.deleted))),
+        (*facts, *found.facts(), *found.gathering.facts()),
+    )
+
+
+class _Bucket:
+    """What was seen so far."""
+
+    def __init__(self, store: str, client: Any, bucket: str) -> None:
+        self.gathering = Gathering(store)
+        self.deleted: set[str] = set()
+        self._store, self._client, self._bucket = store, client, bucket
+        self._locks: Counter[str] = Counter()
+        self._markers = self._older = 0
+
+    def add(self, window: list[list[Version]], pool: ThreadPoolExecutor) -> None:
+        """Look at the live objects of these histories."""
+        for history in window:
+            self._markers += sum(version.is_marker for version in history)
+            self._older += len(history) - 1
+            if history[0].is_marker:
+                self.deleted.add(place_of(history[0].key).folder)
+        live = [history for history in window if not history[0].is_marker]
+        small = iter(list(pool.map(self._look, [history[0] for history in live if history[0].size <= _SMALL])))
+        for history in live:
+            version = history[0]
+            looked, attributes = next(small) if version.size <= _SMALL else self._look(version)
+            if attributes.get("ObjectLockLegalHoldStatus") == "ON":
+                self._locks["under a legal hold"] += 1
+            if attributes.get("ObjectLockMode"):
+                self._locks[f"in {attributes['ObjectLockMode'].lower()} retention"] += 1
+            named = sorted([found.key, found.version_id, found.etag] for found in history)
+            self.gathering.add(version.key, version.size, looked, history=named, storage_class=version.storage_class)
+
+    def facts(self) -> Iterable[Fact]:
+        """Counts over the whole bucket; locks are those of current versions."""
+        locks = ", ".join(f"{count} {what}" for what, count in sorted(self._locks.items()))
+        yield Fact(self._store, "locked-objects", locks or "none")
+        yield Fact(self._store, "delete-markers", str(self._markers))
+        yield Fact(self._store, "older-versions", str(self._older))
+
+    def _look(self, version: Version) -> tuple[Looked, dict[str, Any]]:
+        source = ObjectFile(self._store, self._client, bucket=self._bucket, version=version)
+        return look(source, version.size), source.attributes  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""A text format inside gzip (RFC 1952), zstd (RFC 8878) or bzip2: unpacked while it is read, never as a whole."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
+
+from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.ends import HEAD, Ends
+from winddown.stores.objects.formats.problem import Problem, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A way of packing. ``arrow`` is Arrow's name of it."""
+
+    suffix: str
+    arrow: str
+    magic: bytes
+
+
+GZIP = Codec("gz", "gzip", b"\x1f\x8b")
+CODECS = (GZIP, Codec("zst", "zstd", b"\x28\xb5\x2f\xfd"), Codec("bz2", "bz2", b"BZh"))
+
+
+class TextFormat(Protocol):
+    """What may stand inside."""
+
+    ID: str
+
+    def recognise(self, ends: Ends) -> bool:
+        """Whether the unpacked head is this format's."""
+        ...
+
+    def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows; reads strictly forwards."""
+        ...
+
+
+class Packed:
+    """A row format: ``inner`` in ``codec``; its id is e.g. ``csv.zst``."""
+
+    def __init__(self, inner: TextFormat, codec: Codec) -> None:
+        self.ID = f"{inner.ID}.{codec.suffix}"
+        self._inner, self._codec = inner, codec
+
+    def recognise(self, ends: Ends) -> bool:
+        """The codec's magic, around the beginning of the inner format."""
+        if not ends.head.startswith(self._codec.magic):
+            return False
+        return self._inner.recognise(unpacked_ends(ends, self._codec))
+
+    def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows; raises Unreadable for a packed stream that is torn, damaged or a bomb."""
+        return self._inner.read(cast("BinaryIO", Unpacking(source, self._codec)), fields=fields)
+
+
+def unpacked_ends(ends: Ends, codec: Codec) -> Ends:
+    """The beginning of what is packed, as far as the head shows it; empty when it cannot be unpacked."""
+    stream = pa.CompressedInputStream(pa.BufferReader(ends.head), codec.arrow)
+    pieces: list[bytes] = []
+    try:
+        while sum(map(len, pieces)) < HEAD and (piece := stream.read(1 << 12)):
+            pieces.append(piece)
+    except OSError:
+        pass  # a head ends in the middle of the stream; what came out before counts
+    head = b"".join(pieces)[:HEAD]
+    return Ends(head, head)
+
+
+class Unpacking(io.RawIOBase):
+    """Reads what is packed, forwards only, and stops at a bomb."""
+
+    def __init__(self, source: BinaryIO, codec: Codec) -> None:
+        self._source = _Counted(source)
+        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), codec.arrow)
+        self._unpacked = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes, b"" at the end; a bomb is noticed within one such piece."""
+        try:
+            piece = bytes(self._stream.read(limits.PIECE if size < 0 else size))
+        except (OSError, pa.ArrowException) as error:
+            if self._source.failure is not None:
+                raise self._source.failure from None
+            del error  # its words may quote the file
+            raise Unreadable(Problem.BROKEN, "a packed file cannot be read to its end") from None
+        self._unpacked += len(piece)
+        limits.check_unpacked(self._source.count, self._unpacked)
+        return piece
+
+
+class _Counted(io.RawIOBase):
+    """Counts what is taken from a source, and remembers why the source failed: Arrow loses the exception's type."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.count = 0
+        self.failure: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            piece = self._source.read(size)
+        except Exception as error:
+            self.failure = error
+            raise
+        self.count += len(piece)
+        return piece

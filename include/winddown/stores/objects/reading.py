@@ -1,0 +1,158 @@
+"""Reads the objects of a collection, one after another, through ranges; memory is bounded by a batch."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from winddown.domain.batch import Batch
+from winddown.domain.inventory import Collection, CollectionRef, Medium
+from winddown.stores.objects import formats
+from winddown.stores.objects.discovery import WINDOW
+from winddown.stores.objects.faults import translated
+from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.formats.text import as_text
+from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.ranges import ObjectFile
+from winddown.stores.objects.versions import Version, by_key
+
+OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
+_LOOKERS = 8
+
+
+class Reading:
+    """Reads one bucket with the reading credential."""
+
+    def __init__(self, store: str, client: Any, bucket: str) -> None:
+        self._store, self._client, self._bucket = store, client, bucket
+
+    def rows(self, collection: Collection, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        """Yield every row as text behind its locators; an opaque object is one row without fields."""
+        wanted = list(collection.field_names() if fields is None else fields)
+        for version, source in self._members(collection):
+            if collection.medium is Medium.OBJECTS:
+                yield _located(version, 0, pa.RecordBatch.from_pylist([{}]), 1, [])
+                continue
+            start = 0
+            for batch in formats.read(collection.format, source, fields=wanted):
+                yield _located(version, start, batch, batch.num_rows, wanted)
+                start += batch.num_rows
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield every row in the files' own types, without locators; nothing for opaque objects."""
+        wanted = list(collection.field_names())
+        if collection.medium is Medium.OBJECTS:
+            return
+        for version, source in self._members(collection):
+            for batch in formats.read(collection.format, source, fields=wanted):
+                yield _select(version, batch, wanted)
+
+    def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of every version below the current one, as text."""
+        wanted = list(collection.field_names())
+        for history in self._histories(collection):
+            for version in (found for found in history[1:] if not found.is_marker):
+                source = self._open(version)
+                form = formats.identify(source, version.size)
+                if form is None or form not in formats.BY_ID:
+                    raise Unreadable(Problem.BROKEN, "an older version is of no format that is read")
+                start = 0
+                for batch in formats.read(form, source, fields=wanted):
+                    yield _located(version, start, batch, batch.num_rows, wanted)
+                    start += batch.num_rows
+
+    def fetch(self, collection: Collection, batch: Batch, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield ``fields`` of the rows that the batch names, from the planned versions, as text."""
+        for key in batch.keys.to_pylist():
+            with translated(self._store, "reading an object"):
+                head = self._client.head_object(Bucket=self._bucket, Key=key["object"], VersionId=key["version"])
+            version = Version(
+                key["object"], key["version"], head["ETag"], head["ContentLength"], is_latest=True, is_marker=False
+            )
+            rows = pa.array(sorted(key["rows"]), type=pa.int64())
+            start = 0
+            for found in formats.read(collection.format, self._open(version), fields=fields):
+                numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
+                yield as_text(_select(version, found, list(fields))).filter(pa.compute.is_in(numbers, rows))
+                start += found.num_rows
+
+    def content(self, collection: Collection) -> Iterator[bytes]:
+        """Yield the content of the last object by name, in pieces of a mebibyte."""
+        *_, (newest, _) = self._members(collection)
+        with translated(self._store, "reading an object"):
+            body = self._client.get_object(Bucket=self._bucket, Key=newest.key, VersionId=newest.version_id)["Body"]
+            yield from body.iter_chunks(1 << 20)
+
+    def _members(self, collection: Collection) -> Iterator[tuple[Version, BinaryIO]]:
+        return ((history[0], source) for history, source in self._found(collection))
+
+    def _histories(self, collection: Collection) -> Iterator[list[Version]]:
+        return (history for history, _ in self._found(collection))
+
+    def _found(self, collection: Collection) -> Iterator[tuple[list[Version], BinaryIO]]:
+        """Histories of the collection's live objects, and the latest version as a file.
+
+        A folder may also hold what is of another format, or of none: that is another collection, or a blocker.
+        """
+        folder = folder_of(collection.ref)
+        with translated(self._store, "listing"):
+            listed = (
+                history
+                for history in by_key(self._client, self._bucket, prefix_of(collection.ref))
+                if not history[0].is_marker and history[0].size and place_of(history[0].key).folder == folder
+            )
+            with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
+                while window := list(islice(listed, WINDOW)):
+                    sources = [self._open(history[0]) for history in window]
+                    forms = pool.map(_format, sources, [history[0].size for history in window])
+                    for history, source, form in zip(window, sources, forms, strict=True):
+                        if form == collection.format:
+                            yield history, source
+
+    def _open(self, version: Version) -> BinaryIO:
+        return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
+
+
+def folder_of(ref: CollectionRef) -> str:
+    """The folder of a collection, without what tells formats apart."""
+    folder = ref.name.partition("#")[0]
+    return "" if folder == "." else folder
+
+
+def prefix_of(ref: CollectionRef) -> str:
+    """What the keys of a collection begin with."""
+    folder = folder_of(ref)
+    return f"{folder}/" if folder else ""
+
+
+def _format(source: BinaryIO, size: int) -> str | None:
+    try:
+        return formats.identify(source, size)
+    except Unreadable:
+        return None
+
+
+def _located(version: Version, start: int, batch: pa.RecordBatch, count: int, fields: list[str]) -> pa.RecordBatch:
+    found = as_text(_select(version, batch, fields))
+    arrays = [
+        pa.repeat(pa.scalar(version.key), count),
+        pa.repeat(pa.scalar(version.version_id), count),
+        pa.array(range(start, start + count), type=pa.int64()),
+        *(found.column(name) for name in fields),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=[OBJECT, VERSION, ROW, *fields])
+
+
+def _select(version: Version, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
+    """Take fields by name; one that the file does not have is what its path states, or null."""
+    names = set(batch.schema.names)
+    stated = dict(place_of(version.key).partitions)
+    columns = [
+        batch.column(name)
+        if name in names
+        else pa.repeat(pa.scalar(stated.get(name), type=pa.string()), batch.num_rows)
+        for name in fields
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=fields)
