@@ -181,7 +181,7 @@ def _register() -> list[dict[str, Any]]:
     answers = {
         "fields": {
             "member_no": {"kind": "none", "because": "member numbers are serial numbers"},
-            "document_no": {"kind": "travel_document", "because": "passport numbers of customers from abroad"},
+            "document_no": {"kind": "passport_foreign", "because": "passport numbers of customers from abroad"},
         }
     }
     serials = {"fields": {"address_id": {"kind": "none", "because": "a serial number, no address"}}}

@@ -103,6 +103,40 @@ def mod_97(block: Block) -> Bools:
     return np.asarray(carry == 1)
 
 
+_D5 = np.array(
+    [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
+        [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
+        [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
+        [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
+        [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
+        [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
+        [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
+        [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
+        [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+    ],
+    np.int64,
+)
+"""Multiplication in the dihedral group of order ten."""
+_TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def verhoeff(block: Block) -> Bools:
+    """Return which rows of digits pass Verhoeff's check (1969)."""
+    carry = np.zeros(len(block), np.int64)
+    turned = list(range(10))
+    for column in reversed(range(block.shape[1])):
+        carry = _D5[carry, np.asarray(turned)[block[:, column] - np.uint8(48)]]
+        turned = [turned[digit] for digit in _TURN]
+    return np.asarray(carry == 0)
+
+
+def digits_sum(block: Block, weights: Sequence[int]) -> Ints:
+    """Return the weighted sum of rows of digits; weights may be negative."""
+    return (block - np.uint8(48)).astype(np.int64) @ np.asarray(weights, np.int64)
+
+
 def narrowed(shaped: Bools, block: Block, verify: Callable[[Block], Bools]) -> tuple[Bools, Bools]:
     """Return ``(shaped, valid)``, running the check digit over the shaped rows only."""
     if shaped.all():

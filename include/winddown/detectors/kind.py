@@ -36,6 +36,7 @@ class Proof(StrEnum):
     CHECKSUM = "checksum"  # check digits: presence is provable against chance, however rare
     PATTERN = "pattern"  # a format: presence is provable where look-alikes are rarer than matches
     COLUMN = "column"  # words: only the column as a whole can be judged
+    VOCABULARY = "vocabulary"  # a closed list of words: the column as a whole, where the words are unmistakable
     HEADER = "header"  # a format that half the world fits: nothing without a header that says so
 
 
@@ -50,8 +51,6 @@ class Kind:
     id: str
     title_zh: str
     title_en: str
-    sensitive: bool  # sensitive personal information in the sense of PIPL 28
-    personal: bool = True
     proof: Proof
     headers: tuple[str, ...]
     min_length: int
@@ -72,10 +71,16 @@ class Kind:
     typical_pattern: str | None = None
     typical_share: float = 0.0  # genuine columns have at least this share of typical values among the valid ones
     typical_means: str = ""
+    named_suffices: bool = False  # under a header that names the kind, typical values are not asked for
+    named_only: bool = False  # any text will do, so that no cell is looked at and the header alone speaks
+    named_text: bool = False  # so is any text under a header that is about nothing else
+    numbers: bool = False  # also kept in numeric columns, where a header that names the kind speaks for every cell
 
     def __post_init__(self) -> None:
-        if self.check is None and self.pattern is None:
+        if self.named_only is not (self.check is None and self.pattern is None):
             raise Refused(f"kind {self.id} declares neither a check nor a pattern", rule="detectors.kind")
+        if self.named_only and self.proof is not Proof.HEADER:
+            raise Refused(f"kind {self.id}: only a header can prove a kind without a form", rule="detectors.kind")
         if (self.check is None) is bool(self.lengths):
             raise Refused(f"kind {self.id} needs lengths exactly when it has a check", rule="detectors.kind")
         if self.embeds and self.finder is None and not self.joins:

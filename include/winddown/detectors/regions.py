@@ -19,6 +19,7 @@ PROVINCES = (
     71,
     *range(81, 84),
 )
+PERMITS = 81  # from here on, codes of residence permits
 _KNOWN = np.zeros(100, np.bool_)
 _KNOWN[list(PROVINCES)] = True
 
@@ -26,3 +27,9 @@ _KNOWN[list(PROVINCES)] = True
 def is_province(two_digits: Block) -> Bools:
     """Return which rows of two digits are a province code."""
     return np.asarray(_KNOWN[number(two_digits)])
+
+
+def is_mainland(two_digits: Block) -> Bools:
+    """Return which rows of two digits are a province code, the three codes of residence permits left out."""
+    numbers = number(two_digits)
+    return np.asarray(_KNOWN[numbers] & (numbers < PERMITS))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from winddown.detectors.kind import Proof
 from winddown.detectors.kinds import ALL
-from winddown.detectors.lexicon import count_personal, read_header
+from winddown.detectors.lexicon import FAMILIES, count_personal, read_header
 from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.weigh import HALF, MOST, Evidence, Status, weigh
 
@@ -21,7 +21,7 @@ _WORTH_SAYING = 0.01  # of the cells; below it, matches that chance explains are
 class ColumnVerdict:
     """What one column holds.
 
-    ``kind`` is the kind that the column is of, or the gravest that it contains, and None when nothing is known.
+    ``kind`` is the kind that the column is of, or the best proven that it contains, and None when nothing is known.
     ``contains`` lists every kind that is confirmed or ambiguous, so that a remark with a phone and an identity number
     loses neither.
     """
@@ -82,14 +82,13 @@ def judge(
     return _verdict(profile, first.kind.id, status, because, counter, contains=contains)
 
 
-def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, bool, float, int]:
+def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, float, int]:
     # Of several kinds, the one that the column is of comes before those it contains; among equals the better proof.
     return (
         _RANK[each.status],
         each.rate < HALF,
         not each.named,
         not each.kind.checksummed,
-        not each.kind.sensitive,
         -each.rate,
         -each.hits,
     )
@@ -98,7 +97,8 @@ def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, bool, float, int
 def _rivals(first: Evidence, other: Evidence) -> bool:
     both = first.status is Status.CONFIRMED and other.status is Status.CONFIRMED and first.rate + other.rate > 2 * MOST
     equal = first.kind.checksummed == other.kind.checksummed and first.named == other.named
-    return both and equal and first.kind.proof is not Proof.HEADER
+    related = any({first.kind.id, other.kind.id} <= family for family in FAMILIES)
+    return both and equal and first.kind.proof is not Proof.HEADER and not (related and first.named)
 
 
 def _unseen(profile: ColumnProfile, named: tuple[str, ...], word: str) -> ColumnVerdict:

@@ -20,8 +20,12 @@ AGREEING = 0.8  # of the values that have the shape of a number with a check dig
 NEARLY_ALL = 0.9
 FEW_VALUES = 20
 A_FEW_PLACES = 3
+RARELY = 0.3  # the pass rate of look-alikes below which a single match in a column of other things is worth a question
+HARDLY = 0.4  # of the typical share: a column with less of it is not of the kind, whatever a bare header says
 VEILS = frozenset({"masked", "hashed"})  # forms that other kinds are stored in
 COMPANY = 2  # siblings that name personal information
+_SHAPES = frozenset({"birth_date", "email", "mobile", "resident_id", "bank_card", "uscc", "mac_address"})
+"""Kinds that no other kind's column consists of, whatever its header says."""
 
 
 class Status(StrEnum):
@@ -73,8 +77,13 @@ def weigh(kind: Kind, profile: ColumnProfile, hint: HeaderHint, *, siblings_pers
     hits = profile.hits(kind.id)
     rate = profile.matches.get(kind.id, 0) / profile.filled
     evidence = Evidence(kind, Status.NONE, rate, hits, kind.id in hint.family)
+    if kind.id in hint.kinds and (kind.named_only or (kind.numbers and _is_numeric(profile.type))):
+        _by_name_alone(evidence, profile, hint)
+        return evidence
     if not hits:
-        if kind.id in hint.kinds:
+        if kind.id in hint.kinds and _names_text(kind, profile, hint):
+            _by_name_alone(evidence, profile, hint)
+        elif kind.id in hint.kinds and not hint.is_bare:
             evidence.status = Status.HEADER_ONLY
             evidence.reasons.append(f"The header's word '{hint.word}' names {kind.title_en}.")
             evidence.counter.append(f"None of {profile.filled} filled cells holds a valid {kind.title_en}.")
@@ -84,9 +93,44 @@ def weigh(kind: Kind, profile: ColumnProfile, hint: HeaderHint, *, siblings_pers
         Proof.CHECKSUM: case.by_check_digit,
         Proof.PATTERN: case.by_pattern,
         Proof.COLUMN: case.by_column,
+        Proof.VOCABULARY: case.by_vocabulary,
         Proof.HEADER: case.by_header,
     }[kind.proof]()
     return evidence
+
+
+def _is_numeric(type_: str) -> bool:
+    return type_.startswith(("int", "uint", "float", "double", "half", "decimal"))
+
+
+def _explained_otherwise(kind: Kind, profile: ColumnProfile, hint: HeaderHint) -> bool:
+    # Dates, flags and the like under a header that only mentions the word: last_login, password_expired.
+    if profile.type.startswith(("timestamp", "date", "time", "duration", "bool")):
+        return True
+    related = hint.family | VEILS | {kind.id}
+    return any(
+        count >= HALF * profile.filled for kind_id, count in profile.matches.items() if kind_id in _SHAPES - related
+    )
+
+
+def _names_text(kind: Kind, profile: ColumnProfile, hint: HeaderHint) -> bool:
+    is_text = "string" in profile.type and not hint.is_bare and hint.is_head
+    return kind.named_text and is_text and not _explained_otherwise(kind, profile, hint)
+
+
+def _by_name_alone(evidence: Evidence, profile: ColumnProfile, hint: HeaderHint) -> None:
+    evidence.rate, evidence.hits = 1.0, profile.filled
+    if _explained_otherwise(evidence.kind, profile, hint):
+        evidence.status = Status.NONE
+        evidence.counter.append(f"The header's word '{hint.word}' names it, but the cells are something else.")
+        return
+    evidence.status = Status.CONFIRMED if hint.is_head else Status.AMBIGUOUS
+    evidence.reasons.append(
+        f"The header's word '{hint.word}' names {evidence.kind.title_en}, of which any "
+        f"{'number' if _is_numeric(profile.type) else 'text'} may be one: {profile.filled} filled cells."
+    )
+    if not hint.is_head:
+        evidence.counter.append("The header goes on after that word and may be about something else.")
 
 
 class _Case:
@@ -155,14 +199,17 @@ class _Case:
             self.settle(Status.CONFIRMED)
             self.evidence.reasons.append(f"The header's word '{self.hint.word}' says what lies behind.")
         elif named:
-            enough = self.explained() >= HALF and self.share >= HALF and (self.is_typical or self.tries < FEW_VALUES)
+            fair = self.is_typical or kind.named_suffices or self.tries < FEW_VALUES
+            enough = self.explained() >= HALF and (self.share >= HALF or kind.named_suffices) and fair
             self.settle(Status.CONFIRMED if enough or (proven and rate < SOME) else Status.AMBIGUOUS)
         elif proven and not self.hint.other and (rate >= MOST or rate < SOME):
             self.settle(Status.CONFIRMED)
         elif proven:
             other = "" if self.hint.other else f"What the other {1 - rate:.0%} of the cells are is not explained."
             self.settle(Status.AMBIGUOUS, counter=other)
-        elif self.hint.other:
+        elif kind.named_suffices and not self.is_typical:
+            self.settle(Status.NONE, counter="Without a header that names it, that form says nothing.")
+        elif self.hint.other and (rate >= SOME or kind.worst > RARELY or self.share < NEARLY_ALL):
             self.settle(Status.NONE, counter="Look-alikes explain the matches.")
         elif rate >= HALF or (self.share >= NEARLY_ALL and self.evidence.hits == self.profile.embedded.get(kind.id)):
             self.settle(Status.AMBIGUOUS, counter="Values alone cannot tell it from its look-alikes.")
@@ -176,7 +223,15 @@ class _Case:
         differing = self.profile.distinct >= FEW_VALUES
         threshold = HALF if named or self.company else MOST
         fair = MOST if self.hint.other else SOME
-        if rate >= threshold and self.is_typical and (differing or named) and not self.hint.other:
+        explained = self.explained() if named else rate
+        typical = self.is_typical or (named and self.kind.named_suffices and not self.hint.is_bare)
+        if named and self.hint.is_bare and self.typical_share < HARDLY * self.kind.typical_share:
+            self.settle(
+                Status.NONE, counter="A name or address may be a thing's, and almost none is typical of people's."
+            )
+        elif named and not self.hint.is_bare and _names_text(self.kind, self.profile, self.hint):
+            self.settle(Status.CONFIRMED)
+        elif explained >= threshold and rate >= SOME and typical and (differing or named) and not self.hint.other:
             self.settle(Status.CONFIRMED)
             if self.company and not named:
                 self.evidence.reasons.append("Columns beside it name personal information.")
@@ -193,15 +248,27 @@ class _Case:
         else:
             self.settle(Status.NONE, counter="So many fit by accident in columns of other words.")
 
+    def by_vocabulary(self) -> None:
+        rate, named = self.evidence.rate, self.evidence.named
+        different = self.profile.distinct > 1 or self.profile.filled == 1
+        if named and rate >= HALF:
+            self.settle(Status.CONFIRMED)
+        elif named:
+            self.settle(Status.AMBIGUOUS, counter=f"Only {rate:.0%} of the cells are words of the list.")
+        elif rate >= NEARLY_ALL and self.is_typical and different and not self.hint.other and not self.hint.kinds:
+            self.settle(Status.CONFIRMED)
+        else:
+            self.settle(Status.NONE, counter="The same words stand for other things.")
+
     def by_header(self) -> None:
         rate = self.evidence.rate
         if self.kind.id in self.hint.kinds:
-            fits = rate >= MOST and (self.is_typical or not self.kind.typical_share)
+            fits = rate >= MOST and self.is_typical
             self.settle(Status.CONFIRMED if fits else Status.AMBIGUOUS)
         elif (
             rate >= MOST and self.kind.typical_share and self.is_typical and not self.hint.other and not self.hint.kinds
         ):
-            self.settle(Status.AMBIGUOUS, counter="Only a header can say what happened on these dates.")
+            self.settle(Status.AMBIGUOUS, counter="Only a header can say what these values are of.")
         else:
             self.evidence.status = Status.NONE
 

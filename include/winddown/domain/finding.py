@@ -1,9 +1,10 @@
 """What the detectors say about one field, after reading every cell of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from winddown.domain.inventory import CollectionRef
+from winddown.domain.taxonomy import Nature, Taxonomy
 
 
 class Status(StrEnum):
@@ -22,10 +23,14 @@ class Finding:
 
     Attributes:
         kind: id of the recognised kind, or None.
-        sensitive: the kind is sensitive personal information by PIPL 28.
+        sensitive: the kind or one that the field contains is sensitive personal information by PIPL 28.
         cells, nulls: number of cells read, and how many of them were null.
         matches: cells that match each kind as a whole.
         embedded: cells in which each kind occurs inside longer text.
+        contains: every kind that is confirmed or ambiguous, rare ones included.
+        personal: the kind or one that the field contains is personal information, not only a company's.
+        taxonomy: version of the taxonomy that ``sensitive`` and ``personal`` were looked up in; nothing else of a
+            finding depends on it.
     """
 
     collection: CollectionRef
@@ -39,8 +44,25 @@ class Finding:
     embedded: tuple[tuple[str, int], ...]
     reasons: tuple[str, ...]
     counter_evidence: tuple[str, ...]
+    contains: tuple[str, ...] = ()
+    personal: bool = True
+    taxonomy: str = ""
 
     @property
     def is_personal(self) -> bool:
         """Whether the field is known to hold personal information."""
-        return self.kind is not None and self.status in {Status.CONFIRMED, Status.STEWARD}
+        return self.kind is not None and self.personal and self.status in {Status.CONFIRMED, Status.STEWARD}
+
+
+def judged_by(finding: Finding, taxonomy: Taxonomy) -> Finding:
+    """Return a finding with what a taxonomy says of its kinds. Reads no data; kind, status and counts stay.
+
+    Raises ``Refused`` for a kind that the taxonomy does not know.
+    """
+    kinds = {*finding.contains, *([finding.kind] if finding.kind is not None else [])}
+    return replace(
+        finding,
+        sensitive=taxonomy.any_sensitive(kinds),
+        personal=taxonomy.any_of(Nature.PERSONAL, kinds),
+        taxonomy=taxonomy.version,
+    )

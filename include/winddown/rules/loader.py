@@ -50,7 +50,7 @@ def load_pack(pack_id: str, root: Path = _RULES) -> RulePack:
     folder = root / pack_id
     if not re.fullmatch(r"[a-z][a-z0-9_]*", pack_id) or not (folder / "pack.yaml").is_file():
         raise Refused(f"there is no rule pack {pack_id!r}", next_step="name a folder that has a pack.yaml")
-    pack = _validated(PackDocument, _read(folder / "pack.yaml"), "pack.yaml")
+    pack = validated(PackDocument, read_yaml(folder / "pack.yaml"), "pack.yaml")
     if pack.id != pack_id:
         raise Refused(f"pack.yaml: field id: {pack.id!r} stands in the folder {pack_id!r}")
     documents: dict[str, RuleDocument] = {}
@@ -86,7 +86,8 @@ def rule_schema() -> dict[str, Any]:
     return RuleDocument.model_json_schema()
 
 
-def _read(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Return the content of a YAML file. Raises ``Refused``, naming the file, for a key written twice or no YAML."""
     try:
         # The loader derives from SafeLoader, so no tag can construct an object.
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
@@ -97,18 +98,19 @@ def _read(path: Path) -> Any:
 
 
 def _documents(path: Path) -> list[RuleDocument]:
-    content = _read(path)
+    content = read_yaml(path)
     entries = content.get("rules") if isinstance(content, dict) and set(content) == {"rules"} else None
     if not isinstance(entries, list):
         raise Refused(f"{path.name}: field rules: the file is one mapping with a list under 'rules' and nothing else")
     documents = []
     for number, entry in enumerate(entries, start=1):
         named = entry.get("id") if isinstance(entry, dict) else None
-        documents.append(_validated(RuleDocument, entry, f"{path.name}: rule {named or f'number {number}'}"))
+        documents.append(validated(RuleDocument, entry, f"{path.name}: rule {named or f'number {number}'}"))
     return documents
 
 
-def _validated(model: type[_Document], content: Any, where: str) -> _Document:
+def validated(model: type[_Document], content: Any, where: str) -> _Document:
+    """Return content as a document. Raises ``Refused``, naming place and fields, for what the model does not take."""
     try:
         # Strict validation from JSON takes dates and enumerations as text, and still no number for a text.
         return model.model_validate_json(json.dumps(content), strict=True)

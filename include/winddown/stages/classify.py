@@ -1,21 +1,37 @@
-"""Reads every cell of every collection once and judges each field. Stewards' answers win and keep their reason."""
+"""Reads every cell of every collection once and judges each field. Stewards' answers win and keep their reason.
+
+What a kind means in law is looked up in the taxonomy: ``judge_again`` does that for stored findings under another
+version, without reading a cell.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from winddown.detectors.engine import Profiler
-from winddown.detectors.kinds import ALL
 from winddown.detectors.profile import ColumnProfile
+from winddown.detectors.trade_secrets import lists_in
 from winddown.detectors.verdict import ColumnVerdict, judge
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.finding import Finding, Status
+from winddown.domain.finding import Finding, Status, judged_by
 from winddown.domain.inventory import Collection, Inventory, Medium
+from winddown.domain.taxonomy import Taxonomy
 from winddown.ports import CUT
+from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
 
-SENSITIVE = frozenset(kind.id for kind in ALL if kind.sensitive)
+_KNOWN = frozenset({Status.CONFIRMED, Status.STEWARD})
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSecret:
+    """A collection that is a trade secret as a whole: a list of customers or of prices."""
+
+    collection: str
+    kind: str
+    fields: tuple[str, ...]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +48,53 @@ def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
     """Classify every collection of the inventory; record findings and the coverage ledger."""
     case = deployment.case(case_id)
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+    taxonomy = load_taxonomy()
     findings: list[Finding] = []
     coverage: list[Coverage] = []
+    lists: list[TradeSecret] = []
     for collection in inventory.collections:
         found, covered = _classify_collection(deployment, case, collection)
-        findings += found
+        findings += [judged_by(finding, taxonomy) for finding in found]
         coverage.append(covered)
+        lists += _lists(collection, found)
     coverage += [
         Coverage(blocker.subject, 0, 0, f"{blocker.code}: {blocker.explanation}")
         for blocker in inventory.blockers
         if inventory.collection_named(blocker.subject) is None
     ]
     deployment.control.put(case_id, "findings", "findings", tuple(findings), type_=tuple[Finding, ...])
+    deployment.control.put(case_id, "trade_secrets", "lists", tuple(lists), type_=tuple[TradeSecret, ...])
     digest = deployment.control.put(case_id, "coverage", "coverage", tuple(coverage), type_=tuple[Coverage, ...])
     body = {
         "coverage_digest": digest,
         "cells": sum(found.cells for found in coverage),
         "fields": len(findings),
         "personal_fields": sum(finding.is_personal for finding in findings),
+        "trade_secret_collections": len({found.collection for found in lists}),
+        "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
         "unread_collections": sum(bool(found.unread) for found in coverage),
     }
     deployment.ledger.append(case_id, "classified", body, actor=ACTOR)
     return tuple(findings)
+
+
+def judge_again(deployment: Deployment, case_id: str, taxonomy: Taxonomy) -> tuple[Finding, ...]:
+    """Judge the stored findings of a case by another taxonomy, record them, and return those that changed."""
+    stored = deployment.control.require(case_id, "findings", "findings", type_=tuple[Finding, ...])
+    judged = tuple(judged_by(finding, taxonomy) for finding in stored)
+    changed = tuple(
+        after
+        for before, after in zip(stored, judged, strict=True)
+        if (before.sensitive, before.personal) != (after.sensitive, after.personal)
+    )
+    digest = deployment.control.put(case_id, "findings", "findings", judged, type_=tuple[Finding, ...])
+    body = {
+        "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
+        "findings_digest": digest,
+        "changed_fields": sorted(f"{found.collection}.{found.field}" for found in changed),
+    }
+    deployment.ledger.append(case_id, "judged_again", body, actor=ACTOR)
+    return changed
 
 
 def _classify_collection(deployment: Deployment, case: Case, collection: Collection) -> tuple[list[Finding], Coverage]:
@@ -103,14 +144,23 @@ def _finding(collection: Collection, field: str, profile: object, verdict: Colum
         field=field,
         status=Status(verdict.status),
         kind=verdict.kind,
-        sensitive=verdict.kind in SENSITIVE,
+        sensitive=False,
         cells=profile.cells,  # type: ignore[attr-defined]
         nulls=profile.nulls,  # type: ignore[attr-defined]
         matches=_counts(profile.matches),  # type: ignore[attr-defined]
         embedded=_counts(profile.embedded),  # type: ignore[attr-defined]
         reasons=tuple(verdict.reasons),
         counter_evidence=tuple(verdict.counter_evidence),
+        contains=tuple(verdict.contains),
     )
+
+
+def _lists(collection: Collection, findings: Sequence[Finding]) -> list[TradeSecret]:
+    kinds = {found.field: found.kind for found in findings if found.kind and found.status in _KNOWN}
+    return [
+        TradeSecret(str(collection.ref), found.kind, found.fields, found.reasons)
+        for found in lists_in(list(collection.field_names()), kinds)
+    ]
 
 
 def _counts(counts: object) -> tuple[tuple[str, int], ...]:
@@ -128,7 +178,7 @@ def _answered(case: Case, finding: Finding) -> Finding:
                 field=field,
                 status=Status.STEWARD,
                 kind=kind,
-                sensitive=kind in SENSITIVE,
+                sensitive=False,
                 cells=finding.cells,
                 nulls=finding.nulls,
                 matches=finding.matches,

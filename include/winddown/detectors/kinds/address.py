@@ -26,7 +26,6 @@ KIND = Kind(
     id="address",
     title_zh="地址",
     title_en="postal address",
-    sensitive=False,
     proof=Proof.COLUMN,
     headers=(
         "地址",

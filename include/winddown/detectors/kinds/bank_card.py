@@ -44,7 +44,6 @@ KIND = Kind(
     id="bank_card",
     title_zh="银行卡号",
     title_en="bank card number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=(
         "银行卡",

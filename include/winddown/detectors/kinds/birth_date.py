@@ -49,7 +49,6 @@ KIND = Kind(
     id="birth_date",
     title_zh="出生日期",
     title_en="date of birth",
-    sensitive=False,
     proof=Proof.HEADER,
     headers=(
         "出生",

@@ -21,7 +21,6 @@ KIND = Kind(
     id="email",
     title_zh="电子邮箱",
     title_en="e-mail address",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=(
         "邮箱",

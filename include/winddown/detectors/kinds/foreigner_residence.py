@@ -34,7 +34,6 @@ KIND = Kind(
     id="foreigner_residence",
     title_zh="外国人永久居留身份证号码",
     title_en="foreigner's permanent residence number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=("永久居留", "永居证", "永久居留证号", "permanent_residence_no", "residence_permit_no", "green_card_no"),
     min_length=18,

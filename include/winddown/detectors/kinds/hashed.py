@@ -30,7 +30,6 @@ KIND = Kind(
     id="hashed",
     title_zh="散列值",
     title_en="hashed value",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=("散列", "哈希", "md5", "sha1", "sha256", "sm3", "hash", "hashed", "password_hash"),
     min_length=32,

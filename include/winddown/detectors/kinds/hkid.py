@@ -40,7 +40,6 @@ KIND = Kind(
     id="hkid",
     title_zh="香港身份证号",
     title_en="Hong Kong identity card number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=("香港身份证", "香港证件", "hkid", "hkid_no", "hk_id"),
     min_length=8,

@@ -59,7 +59,6 @@ KIND = Kind(
     id="iban",
     title_zh="国际银行账号",
     title_en="international bank account number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=("iban", "国际银行账号", "iban_no"),
     min_length=15,

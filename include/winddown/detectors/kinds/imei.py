@@ -33,7 +33,6 @@ KIND = Kind(
     id="imei",
     title_zh="移动设备识别码",
     title_en="mobile equipment identity",
-    sensitive=False,
     proof=Proof.CHECKSUM,
     headers=("imei", "设备识别码", "手机串号", "imei_no", "device_imei"),
     min_length=15,

@@ -23,7 +23,6 @@ KIND = Kind(
     id="ip_address",
     title_zh="IP地址",
     title_en="IP address",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=(
         "ip",

@@ -48,7 +48,6 @@ KIND = Kind(
     id="landline",
     title_zh="固定电话",
     title_en="landline number",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=(
         "固定电话",

@@ -32,7 +32,6 @@ KIND = Kind(
     id="masked",
     title_zh="脱敏值",
     title_en="masked value",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=("脱敏", "掩码", "masked", "mask", "desensitized"),
     min_length=3,

@@ -43,7 +43,6 @@ KIND = Kind(
     id="mobile",
     title_zh="手机号",
     title_en="mobile phone number",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=(
         "手机",

@@ -59,7 +59,6 @@ KIND = Kind(
     id="person_name",
     title_zh="姓名",
     title_en="personal name",
-    sensitive=False,
     proof=Proof.COLUMN,
     headers=(
         "姓名",

@@ -22,7 +22,6 @@ KIND = Kind(
     id="qq",
     title_zh="QQ号",
     title_en="QQ number",
-    sensitive=False,
     proof=Proof.HEADER,
     headers=("qq", "qq号", "qq号码", "qqhm", "qq_no", "qq_number"),
     min_length=5,

@@ -3,9 +3,9 @@
 ``RRRRRR YYYYMMDD SSS C``: division code of first registration, date of birth, serial (odd for men), and a check
 character ``0-9`` or ``X`` by ISO 7064 MOD 11-2. Only the province is looked up: a county code has to have existed in
 the year of birth, and lists of today refuse half of the valid older numbers. Residence permits of residents of Hong
-Kong, Macao and Taiwan (81, 82, 83) have the same form.
+Kong, Macao and Taiwan (81, 82, 83) have the same form and are a kind of their own.
 
-Source: GB 11643-1999; measures on residence permits of 2018. Does not say whether the number was ever issued.
+Source: GB 11643-1999. Does not say whether the number was ever issued.
 
 >>> is_valid("11010519491231002X")
 True
@@ -23,14 +23,14 @@ from winddown.detectors.calendar_dates import eight_digits
 from winddown.detectors.checksums import all_digits, mod_11_2, narrowed
 from winddown.detectors.kind import ALNUM, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
-from winddown.detectors.regions import is_province
+from winddown.detectors.regions import is_mainland
 
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     last = block[:, -1]
     shaped = all_digits(block[:, :-1]) & (((last >= ord("0")) & (last <= ord("9"))) | (last == ord("X")))
     rows = np.flatnonzero(shaped)
-    shaped[rows] = is_province(block[rows, :2]) & eight_digits(block[rows, 6:14])
+    shaped[rows] = is_mainland(block[rows, :2]) & eight_digits(block[rows, 6:14])
     return narrowed(shaped, block, mod_11_2)
 
 
@@ -38,7 +38,6 @@ KIND = Kind(
     id="resident_id",
     title_zh="公民身份号码",
     title_en="resident identity number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=(
         "身份证",

@@ -32,7 +32,6 @@ KIND = Kind(
     id="resident_id_15",
     title_zh="一代身份证号",
     title_en="first-generation resident identity number",
-    sensitive=True,
     proof=Proof.PATTERN,
     headers=("老身份证", "旧身份证", "一代身份证", "old_id_card", "id_card_15"),
     min_length=15,

@@ -41,7 +41,6 @@ KIND = Kind(
     id="taiwan_id",
     title_zh="台湾身份证号",
     title_en="Taiwan identity card number",
-    sensitive=True,
     proof=Proof.CHECKSUM,
     headers=("台湾身份证", "台湾证件", "居留证", "twid", "tw_id", "taiwan_id"),
     min_length=10,

@@ -41,8 +41,6 @@ KIND = Kind(
     id="uscc",
     title_zh="统一社会信用代码",
     title_en="unified social credit code",
-    sensitive=False,
-    personal=False,
     proof=Proof.CHECKSUM,
     headers=(
         "统一社会信用代码",

@@ -22,7 +22,6 @@ KIND = Kind(
     id="vehicle_plate",
     title_zh="车牌号",
     title_en="vehicle plate",
-    sensitive=False,
     proof=Proof.PATTERN,
     headers=(
         "车牌",

@@ -45,7 +45,6 @@ KIND = Kind(
     id="vin",
     title_zh="车辆识别代号",
     title_en="vehicle identification number",
-    sensitive=False,
     proof=Proof.CHECKSUM,
     headers=("车架号", "车辆识别", "车辆识别代号", "cjh", "vin", "vin_no", "chassis_no"),
     min_length=17,

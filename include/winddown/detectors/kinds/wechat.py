@@ -29,7 +29,6 @@ KIND = Kind(
     id="wechat",
     title_zh="微信号",
     title_en="WeChat id",
-    sensitive=False,
     proof=Proof.HEADER,
     headers=("微信", "微信号", "weixin", "wxh", "wx", "wechat", "wechat_id", "wx_id", "wxid", "openid", "unionid"),
     min_length=6,
