@@ -13,10 +13,13 @@ from fastapi.testclient import TestClient
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
+from winddown.domain.finding import Finding, Status
+from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.plan import Act, Method, Plan, Wave
 from winddown.domain.rule import CASE_EVENTS
 from winddown.stages.case_file import APPROVER_ROLES
+from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
 from winddown.stages.seal import SealedArchive
@@ -252,6 +255,35 @@ def test_blockers_holds_and_backups_are_listed(page: Callable[..., str]) -> None
 
 
 @pytest.mark.usefixtures("plan")
+def test_what_was_read_and_what_was_not_is_shown(
+    deployment: Deployment, page: Callable[..., str], api: Callable[[str], dict]
+) -> None:
+    assert api(f"/cases/{CASE}")["reading"]["collections"] == []
+    confirmed = Finding(
+        ORDERS, "phone", Status.CONFIRMED, "mobile", sensitive=False, cells=5, nulls=0, matches=(("mobile", 5),),
+        embedded=(), reasons=("5 of 5 filled cells hold a valid mobile phone number.",), counter_evidence=(),
+    )  # fmt: skip
+    asked = replace(confirmed, field="no", status=Status.AMBIGUOUS, kind="bank_card", contains=("bank_card", "imei"))
+    plain = replace(confirmed, field="note", status=Status.NONE, kind=None)
+    control = deployment.control
+    control.put(CASE, "findings", "findings", (confirmed, asked, plain), type_=tuple[Finding, ...])
+    coverage = (Coverage(str(ORDERS), 5, 15, ""), Coverage("files:scans", 3, 0, "opaque: 3 objects"))
+    control.put(CASE, "coverage", "coverage", coverage, type_=tuple[Coverage, ...])
+    secret = (TradeSecret(str(ORDERS), "customer_list", ("phone",), ("who and how",)),)
+    control.put(CASE, "trade_secrets", "lists", secret, type_=tuple[TradeSecret, ...])
+    facts = (Fact("files", "region", "cn-east-1"), Fact(str(ORDERS), "readers", "shop_app"))
+    control.put(CASE, "inventory", "first", Inventory((), (), facts), type_=Inventory)
+    found = api(f"/cases/{CASE}")["reading"]
+    assert (found["cells"], found["unread"], found["to_answer"]) == (15, 1, 1)
+    rows = {row["collection"]: row for row in found["collections"]}
+    assert [field["field"] for field in rows[str(ORDERS)]["fields"]] == ["phone", "no"]
+    assert (rows[str(ORDERS)]["personal"], rows[str(ORDERS)]["lists"]) == (1, ["customer_list"])
+    text = page(f"/cases/{CASE}")
+    for said in ("opaque: 3 objects", "5 of 5 filled cells", "待回答 to answer 1", "imei", "cn-east-1", "shop_app"):
+        assert said in text
+    assert "客户名单（商业秘密）" in text
+
+
 def test_evidence_is_listed_with_what_it_is(api: Callable[[str], dict]) -> None:
     case = api(f"/cases/{CASE}")
     assert case["evidence"] == ["certificate-x.html", "winddown.pub"]
@@ -315,7 +347,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
     [
         ("act", Act), ("method", Method), ("disposition", Disposition), ("label", RecordClass), ("wave", Wave),
         ("event", CASE_EVENTS), ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
-        ("plan_state", ("open", "certified", "superseded")),
+        ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
         ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from winddown.web.course import AFTER_BORDER, Border, course
 from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
+from winddown.web.reading import reading_view
 
 
 def cases_view(deployment: Deployment) -> list[dict[str, Any]]:
@@ -58,6 +59,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "course": way,
         "stages": [asdict(found) for found in control.progress(case_id)],
         "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
+        "reading": reading_view(deployment, case_id),
         "decisions": decisions,
         "by_collection": _by_collection(decisions),
         "decided_under": plans[-1].id if plans else "",

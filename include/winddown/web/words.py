@@ -33,6 +33,16 @@ _WORDS = {
         "held": Word("法律保全", "legal hold"),
         "blocked": Word("待决定", "not decided"),
     },
+    "finding": {
+        "confirmed": Word("确认", "confirmed"),
+        "steward": Word("负责人已回答", "answered by the steward"),
+        "ambiguous": Word("不能确定", "ambiguous"),
+        "header_only": Word("仅字段名", "by its name only"),
+    },
+    "list": {
+        "customer_list": Word("客户名单（商业秘密）", "customer list, a trade secret"),
+        "price_list": Word("价格表（商业秘密）", "price list, a trade secret"),
+    },
     "disposition": {
         "erase": Word("删除", "erase"),
         "store_only": Word("仅存储", "storage only"),
