@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
+from winddown.domain.drift import Change, Drift
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
@@ -273,13 +274,23 @@ def test_what_was_read_and_what_was_not_is_shown(
     control.put(CASE, "trade_secrets", "lists", secret, type_=tuple[TradeSecret, ...])
     facts = (Fact("files", "region", "cn-east-1"), Fact(str(ORDERS), "readers", "shop_app"))
     control.put(CASE, "inventory", "first", Inventory((), (), facts), type_=Inventory)
+    drifted = (Drift(str(ORDERS), Change.RECORDS, "4 → 5"),)
+    control.put(CASE, "drift", "drift", drifted, type_=tuple[Drift, ...])
     found = api(f"/cases/{CASE}")["reading"]
     assert (found["cells"], found["unread"], found["to_answer"]) == (15, 1, 1)
     rows = {row["collection"]: row for row in found["collections"]}
     assert [field["field"] for field in rows[str(ORDERS)]["fields"]] == ["phone", "no"]
     assert (rows[str(ORDERS)]["personal"], rows[str(ORDERS)]["lists"]) == (1, ["customer_list"])
     text = page(f"/cases/{CASE}")
-    for said in ("opaque: 3 objects", "5 of 5 filled cells", "待回答 to answer 1", "imei", "cn-east-1", "shop_app"):
+    for said in (
+        "4 → 5",
+        "opaque: 3 objects",
+        "5 of 5 filled cells",
+        "待回答 to answer 1",
+        "imei",
+        "cn-east-1",
+        "shop_app",
+    ):
         assert said in text
     assert "客户名单（商业秘密）" in text
 
@@ -348,6 +359,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
         ("act", Act), ("method", Method), ("disposition", Disposition), ("label", RecordClass), ("wave", Wave),
         ("event", CASE_EVENTS), ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
+        ("drift", Change),
         ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),
     ],
 )  # fmt: skip

@@ -71,6 +71,8 @@ class Collection:
         version_count: versions and delete markers of all objects; 0 for tables.
         fingerprint: digest over schema and, for objects, over every key's versions and ETags. Another fingerprint
             means that the plan is stale.
+        change_mark: what the store says of writes to the collection; the same mark later means that none came between.
+            "" where the store cannot tell. Keyed with the case's key in an inventory.
     """
 
     ref: CollectionRef
@@ -84,6 +86,7 @@ class Collection:
     version_count: int
     fingerprint: str
     comment: str = ""
+    change_mark: str = ""
 
     def field_names(self) -> tuple[str, ...]:
         """Names of all fields in the store's order."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from winddown.control.ledger import stamp
 from winddown.detectors.engine import Profiler
 from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.trade_secrets import lists_in
@@ -20,6 +21,7 @@ from winddown.domain.taxonomy import Taxonomy
 from winddown.ports import CUT
 from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.earlier import Reading, earlier_reading, remember
 
 _KNOWN = frozenset({Status.CONFIRMED, Status.STEWARD})
 
@@ -36,12 +38,18 @@ class TradeSecret:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was read of one collection: nothing unread passes silently."""
+    """What was read of one collection: nothing unread passes silently.
+
+    Attributes:
+        unread: "" when every cell was read, else why not.
+        read_at: when; before this run, if the store says that nothing was written since. "" when it was not read.
+    """
 
     collection: str
     records: int
     cells: int
-    unread: str  # "" when every cell was read, else why not
+    unread: str
+    read_at: str = ""
 
 
 def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
@@ -52,10 +60,14 @@ def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
     findings: list[Finding] = []
     coverage: list[Coverage] = []
     lists: list[TradeSecret] = []
+    began_at = stamp(deployment.clock.now())
     for collection in inventory.collections:
-        found, covered = _classify_collection(deployment, case, collection)
-        findings += [judged_by(finding, taxonomy) for finding in found]
-        coverage.append(covered)
+        reading = _read(deployment, case, collection)
+        found = [judged_by(_answered(case, finding), taxonomy) for finding in reading.findings]
+        findings += found
+        coverage.append(
+            Coverage(str(collection.ref), reading.records, reading.cells, reading.unread, read_at=reading.read_at)
+        )
         lists += _lists(collection, found)
     coverage += [
         Coverage(blocker.subject, 0, 0, f"{blocker.code}: {blocker.explanation}")
@@ -73,6 +85,7 @@ def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
         "trade_secret_collections": len({found.collection for found in lists}),
         "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
         "unread_collections": sum(bool(found.unread) for found in coverage),
+        "read_before": sum(bool(found.read_at) and found.read_at < began_at for found in coverage),
     }
     deployment.ledger.append(case_id, "classified", body, actor=ACTOR)
     return tuple(findings)
@@ -97,37 +110,42 @@ def judge_again(deployment: Deployment, case_id: str, taxonomy: Taxonomy) -> tup
     return changed
 
 
-def _classify_collection(deployment: Deployment, case: Case, collection: Collection) -> tuple[list[Finding], Coverage]:
-    ref = str(collection.ref)
+def _read(deployment: Deployment, case: Case, collection: Collection) -> Reading:
+    """Read every cell of a collection, unless nothing was written since it was read last."""
+    known = earlier_reading(deployment, case.id, collection)
+    if known is not None:
+        return known
+    at = stamp(deployment.clock.now())
+    marks = (collection.fingerprint, collection.change_mark, deployment.code_version, at)
     if collection.medium is Medium.OBJECTS:
-        return [], Coverage(
-            ref, collection.record_count, 0, f"opaque: {collection.record_count} objects are not read as cells"
-        )
+        opaque = f"opaque: {collection.record_count} objects are not read as cells"
+        return Reading(*marks, collection.record_count, 0, opaque, ())
     names = list(collection.field_names())
     profiler = Profiler(names)
-    store = deployment.systems(case).store(collection.ref.store)
     records = 0
     cut: Counter[str] = Counter()
     try:
-        for batch in store.cells(collection):
+        for batch in deployment.systems(case).store(collection.ref.store).cells(collection):
             records += batch.num_rows
             profiler.feed(batch)
             cut.update(
                 {field.name: int(field.metadata[CUT]) for field in batch.schema if CUT in (field.metadata or {})}
             )
     except Refused as error:
-        return [], Coverage(ref, records, 0, error.message)
-    profiles = profiler.profiles()
+        return Reading(*marks, records, 0, error.message, ())
+    profiles = {name: _shortened(profile, cut[name]) for name, profile in profiler.profiles().items()}
+    comments = {field.name: field.comment for field in collection.fields}
     findings = []
-    for field in collection.fields:
-        profile = _shortened(profiles[field.name], cut[field.name])
-        verdict = judge(
-            profile, header=field.name, comment=field.comment, siblings=[name for name in names if name != field.name]
-        )
-        findings.append(_answered(case, _finding(collection, field.name, profile, verdict)))
+    # Members of structures follow the fields: they are judged one by one under names such as owner.phone.
+    for name in dict.fromkeys([*names, *profiles]):
+        siblings = [other for other in profiles if other != name]
+        verdict = judge(profiles[name], header=name, comment=comments.get(name, ""), siblings=siblings)
+        findings.append(_finding(collection, name, profiles[name], verdict))
     short = ", ".join(f"{count} of {name!r}" for name, count in sorted(cut.items()))
     unread = f"values too long to be read whole were read at their beginning: {short}" if short else ""
-    return findings, Coverage(ref, records, records * len(names) - cut.total(), unread)
+    reading = Reading(*marks, records, records * len(names) - cut.total(), unread, tuple(findings))
+    remember(deployment, case.id, collection, reading)
+    return reading
 
 
 def _shortened(profile: ColumnProfile, cut: int) -> ColumnProfile:

@@ -1,12 +1,14 @@
 """Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
 
 import re
+from dataclasses import replace
 
 from winddown.detectors.kinds import BY_ID
 from winddown.detectors.recognise import found_inside, holds
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
+from winddown.domain.drift import Drift, drift
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, Fact, Inventory
 from winddown.stages.deployment import ACTOR, Deployment
@@ -31,7 +33,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         except Refused as error:
             blockers.append(_store_blocker("credentials-refused", declaration.name, error.message, error.next_step))
         else:
-            collections += found.collections
+            collections += [_marked(deployment, case, collection) for collection in found.collections]
             blockers += found.blockers
             facts += found.facts
             identities.append((declaration.name, found.identity))
@@ -57,6 +59,12 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         facts=tuple(sorted(facts)),
         identities=tuple(identities),
     )
+
+
+def _marked(deployment: Deployment, case: Case, collection: Collection) -> Collection:
+    """Key the change mark: a store may take it from records, and an inventory holds nothing that can be tried out."""
+    mark = collection.change_mark
+    return replace(collection, change_mark=deployment.keys(case.id).pseudonym(mark)) if mark else collection
 
 
 def _without_personal_names(
@@ -110,7 +118,7 @@ def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:
 
 
 def discover(deployment: Deployment, case_id: str) -> Inventory:
-    """Take the case's inventory and record it."""
+    """Take the case's inventory and record it, with how it differs from the last one."""
     case = deployment.case(case_id)
     inventory = take_inventory(deployment, case)
     if not inventory.collections:
@@ -123,6 +131,10 @@ def discover(deployment: Deployment, case_id: str) -> Inventory:
             rule="zero is suspicious",
             next_step="resolve the blockers, or check that the right stores are declared",
         )
+    before: Inventory | None = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
+    if before is not None:
+        found = drift(before, inventory)
+        deployment.control.put(case_id, "drift", "drift", found, type_=tuple[Drift, ...])
     record_inventory(deployment, case_id, inventory, name="first")
     return inventory
 

@@ -1,7 +1,9 @@
 """What was read of each collection and what it was found to hold: coverage, findings, facts. Counts, never values."""
 
+from dataclasses import asdict
 from typing import Any
 
+from winddown.domain.drift import Drift
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Fact, Inventory
 from winddown.stages.classify import Coverage, TradeSecret
@@ -24,8 +26,13 @@ def reading_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "cells": sum(found.cells for found in coverage),
         "unread": sum(bool(found.unread) for found in coverage),
         "to_answer": sum(row["to_answer"] for row in rows),
+        "drift": [asdict(found) for found in _drift(deployment, case_id)],
         "store_facts": [_fact(found) for found in facts if ":" not in found.subject],
     }
+
+
+def _drift(deployment: Deployment, case_id: str) -> tuple[Drift, ...]:
+    return deployment.control.get(case_id, "drift", "drift", type_=tuple[Drift, ...]) or ()
 
 
 def _row(
@@ -37,6 +44,7 @@ def _row(
         "records": coverage.records,
         "cells": coverage.cells,
         "unread": coverage.unread,
+        "read_at": coverage.read_at,
         "personal": sum(found.is_personal for found in own),
         "sensitive": sum(found.is_personal and found.sensitive for found in own),
         "to_answer": sum(found.status in _TO_ANSWER for found in own),

@@ -39,6 +39,14 @@ _WORDS = {
         "ambiguous": Word("不能确定", "ambiguous"),
         "header_only": Word("仅字段名", "by its name only"),
     },
+    "drift": {
+        "system": Word("换成了另一系统", "another system"),
+        "appeared": Word("新出现", "appeared"),
+        "disappeared": Word("已消失", "disappeared"),
+        "fields": Word("字段有变", "other fields"),
+        "records": Word("记录数有变", "other number of records"),
+        "written": Word("有写入", "written to"),
+    },
     "list": {
         "customer_list": Word("客户名单（商业秘密）", "customer list, a trade secret"),
         "price_list": Word("价格表（商业秘密）", "price list, a trade secret"),

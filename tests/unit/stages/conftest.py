@@ -17,7 +17,7 @@ from winddown.control.engine import open_control, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.domain.batch import Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.domain.plan import Act, Method
 from winddown.domain.rule import RulePack
@@ -44,6 +44,8 @@ class ShelfStore:
     shelf: dict[str, tuple[Collection, pa.Table]] = field(default_factory=dict)
     is_down: bool = False
     discoveries: int = 0
+    readings: list[str] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
 
     def put(
         self, name: str, rows: Rows, *, key: tuple[str, ...] = (), refers: Sequence[tuple[str, str]] = (),
@@ -76,6 +78,12 @@ class ShelfStore:
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*self.locators(collection), *wanted]))
         yield from self.shelf[collection.ref.name][1].select(columns).to_batches(max_chunksize=3)
+
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        self.readings.append(collection.ref.name)
+        if collection.ref.name in self.unreadable:
+            raise Refused("a row cannot be read")
+        yield from self.shelf[collection.ref.name][1].select(list(collection.field_names())).to_batches()
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method:
         if collection.medium is not Medium.TABLE:

@@ -182,7 +182,8 @@ class Gathering:
                 record_count=found.records,
                 byte_count=found.size,
                 version_count=found.versions,
-                fingerprint=found.hasher.hexdigest(),
+                fingerprint=(fingerprint := found.hasher.hexdigest()),
+                change_mark=fingerprint,  # every version and its tag
             )
 
     def blockers(self) -> Iterator[Blocker]:

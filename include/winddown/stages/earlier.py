@@ -1,0 +1,54 @@
+"""What an earlier reading of a collection found, as long as nothing speaks against using it again.
+
+Used again are the detectors' own findings: stewards' answers and the taxonomy are applied anew each time.
+"""
+
+from dataclasses import dataclass
+
+from winddown.domain.canonical import digest
+from winddown.domain.finding import Finding
+from winddown.domain.inventory import Collection
+from winddown.stages.deployment import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One collection, read to its end.
+
+    Attributes:
+        fingerprint, change_mark: the collection's when it was read.
+        code_version: of the program that read it; another one's detectors may see more.
+        read_at: ISO 8601, UTC.
+        unread: what of it could not be read; see ``Coverage``.
+    """
+
+    fingerprint: str
+    change_mark: str
+    code_version: str
+    read_at: str
+    records: int
+    cells: int
+    unread: str
+    findings: tuple[Finding, ...]
+
+
+def earlier_reading(deployment: Deployment, case_id: str, collection: Collection) -> Reading | None:
+    """Return the last reading if the store says that nothing was written since, and the same program made it.
+
+    A store that cannot tell (an empty change mark) is read again.
+    """
+    found: Reading | None = deployment.control.get(case_id, "reading", _name(collection), type_=Reading)
+    if found is None or not collection.change_mark:
+        return None
+    now = (collection.fingerprint, collection.change_mark, deployment.code_version)
+    return found if (found.fingerprint, found.change_mark, found.code_version) == now else None
+
+
+def remember(deployment: Deployment, case_id: str, collection: Collection, reading: Reading) -> None:
+    """Keep a reading in place of the one before."""
+    deployment.control.put(case_id, "reading", _name(collection), reading, type_=Reading)
+
+
+def _name(collection: Collection) -> str:
+    # Names of collections may be longer than a document's name.
+    return digest(str(collection.ref))

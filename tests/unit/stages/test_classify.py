@@ -1,0 +1,124 @@
+"""What classification records, and what it need not read again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from winddown.domain.case import Case
+from winddown.domain.finding import Finding, Status
+from winddown.domain.inventory import Collection, Inventory
+from winddown.stages.case_file import read_case_file
+from winddown.stages.classify import Coverage, classify
+from winddown.stages.deployment import Deployment
+from winddown.stages.discover import take_inventory
+
+from .conftest import ShelfStore
+
+PHONES = [f"1381234{number:04}" for number in range(60)]
+
+
+@pytest.fixture
+def case(deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]) -> Case:
+    found = read_case_file(write_case(case_document)).case
+    deployment.control.put(found.id, "case", "case", found, type_=Case)
+    return found
+
+
+@pytest.fixture
+def contacts(shop: ShelfStore) -> Collection:
+    return shelve(shop, change_mark="1/60/0/0")
+
+
+def shelve(shop: ShelfStore, **changes: Any) -> Collection:
+    found = shop.put("contacts", {"id": [str(number) for number in range(60)], "x": list(PHONES)}, key=("id",))
+    changed = replace(found, **changes)
+    shop.shelf["contacts"] = (changed, shop.shelf["contacts"][1])
+    return changed
+
+
+def classified(deployment: Deployment, case: Case, *collections: Collection) -> dict[str, Finding]:
+    deployment.control.put(case.id, "inventory", "first", Inventory(collections, ()), type_=Inventory)
+    return {finding.field: finding for finding in classify(deployment, case.id)}
+
+
+def coverage_of(deployment: Deployment, case: Case) -> list[Coverage]:
+    return list(deployment.control.require(case.id, "coverage", "coverage", type_=tuple[Coverage, ...]))
+
+
+def test_what_was_not_written_to_is_read_once(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection
+) -> None:
+    first = classified(deployment, case, contacts)
+    assert (first["x"].kind, first["x"].status) == ("mobile", Status.CONFIRMED)
+    assert classified(deployment, case, contacts) == first
+    assert shop.readings == ["contacts"]
+    assert coverage_of(deployment, case) == [Coverage("shop:contacts", 60, 120, "", "2026-11-23T02:00:00.000000Z")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"change_mark": "1/61/0/0"}, {"change_mark": ""}, {"fingerprint": "e" * 64}],
+    ids=["written", "cannot tell", "other schema"],
+)
+def test_what_may_have_been_written_to_is_read_again(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection, changes: dict[str, str]
+) -> None:
+    classified(deployment, case, contacts)
+    classified(deployment, case, shelve(shop, **{"change_mark": contacts.change_mark} | changes))
+    assert shop.readings == ["contacts"] * 2
+
+
+def test_another_program_reads_again(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection
+) -> None:
+    classified(deployment, case, contacts)
+    classified(replace(deployment, code_version="newer"), case, contacts)
+    assert shop.readings == ["contacts"] * 2
+
+
+def test_what_could_not_be_read_is_tried_again(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection
+) -> None:
+    shop.unreadable.add("contacts")
+    assert classified(deployment, case, contacts) == {}
+    assert coverage_of(deployment, case)[0].unread == "a row cannot be read"
+    shop.unreadable.clear()
+    assert classified(deployment, case, contacts)["x"].kind == "mobile"
+
+
+def test_an_answer_that_comes_later_needs_no_reading(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection
+) -> None:
+    classified(deployment, case, contacts)
+    answered = [
+        replace(entry, answers=(("x", None, "serial numbers of devices"),))
+        if str(entry.collection) == "shop:contacts"
+        else entry
+        for entry in case.register
+    ]
+    deployment.control.put(case.id, "case", "case", replace(case, register=tuple(answered)), type_=Case)
+    assert classified(deployment, case, contacts)["x"].status is Status.STEWARD
+    assert shop.readings == ["contacts"]
+
+
+def test_members_of_a_structure_are_judged_one_by_one(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection
+) -> None:
+    owners = pa.array([{"phone": phone, "no": number} for number, phone in enumerate(PHONES)])
+    shop.shelf["contacts"] = (contacts, pa.table({"id": pa.array(map(str, range(60))), "x": owners}))
+    found = classified(deployment, case, contacts)
+    assert found["x.phone"].kind == "mobile"
+    assert found["x.phone"].is_personal
+    assert found["x"].kind is None
+
+
+def test_an_inventory_holds_no_mark_that_could_be_tried_out(
+    deployment: Deployment, case: Case, contacts: Collection
+) -> None:
+    (found,) = (item for item in take_inventory(deployment, case).collections if item.ref == contacts.ref)
+    assert len(found.change_mark) == 64
+    assert found.change_mark != contacts.change_mark
