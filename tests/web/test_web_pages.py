@@ -23,6 +23,7 @@ from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
+from winddown.stages.relations import Relation
 from winddown.stages.seal import SealedArchive
 from winddown.web import words
 from winddown.web.course import AFTER_BORDER, BEFORE_BORDER
@@ -274,6 +275,8 @@ def test_what_was_read_and_what_was_not_is_shown(
     control.put(CASE, "trade_secrets", "lists", secret, type_=tuple[TradeSecret, ...])
     facts = (Fact("files", "region", "cn-east-1"), Fact(str(ORDERS), "readers", "shop_app"))
     control.put(CASE, "inventory", "first", Inventory((), (), facts), type_=Inventory)
+    link = Relation(str(ORDERS), "customer", "shop:customers", "id", 98, 60, is_declared=False)
+    control.put(CASE, "relations", "relations", (link,), type_=tuple[Relation, ...])
     drifted = (Drift(str(ORDERS), Change.RECORDS, "4 → 5"),)
     control.put(CASE, "drift", "drift", drifted, type_=tuple[Drift, ...])
     found = api(f"/cases/{CASE}")["reading"]
@@ -284,6 +287,7 @@ def test_what_was_read_and_what_was_not_is_shown(
     text = page(f"/cases/{CASE}")
     for said in (
         "4 → 5",
+        "98% 的值相同 of 60 values compared",
         "opaque: 3 objects",
         "5 of 5 filled cells",
         "待回答 to answer 1",

@@ -22,6 +22,7 @@ from winddown.ports import CUT
 from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import Reading, earlier_reading, remember
+from winddown.stages.relations import Relation, relate
 
 _KNOWN = frozenset({Status.CONFIRMED, Status.STEWARD})
 
@@ -75,6 +76,8 @@ def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
         if inventory.collection_named(blocker.subject) is None
     ]
     deployment.control.put(case_id, "findings", "findings", tuple(findings), type_=tuple[Finding, ...])
+    relations = relate(deployment, case, inventory, findings)
+    deployment.control.put(case_id, "relations", "relations", relations, type_=tuple[Relation, ...])
     deployment.control.put(case_id, "trade_secrets", "lists", tuple(lists), type_=tuple[TradeSecret, ...])
     digest = deployment.control.put(case_id, "coverage", "coverage", tuple(coverage), type_=tuple[Coverage, ...])
     body = {
@@ -82,6 +85,7 @@ def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
         "cells": sum(found.cells for found in coverage),
         "fields": len(findings),
         "personal_fields": sum(finding.is_personal for finding in findings),
+        "relations": len(relations),
         "trade_secret_collections": len({found.collection for found in lists}),
         "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
         "unread_collections": sum(bool(found.unread) for found in coverage),

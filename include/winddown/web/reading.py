@@ -8,6 +8,7 @@ from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Fact, Inventory
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
+from winddown.stages.relations import Relation
 
 _TO_ANSWER = frozenset({Status.AMBIGUOUS, Status.HEADER_ONLY})
 
@@ -20,7 +21,11 @@ def reading_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
     lists: tuple[TradeSecret, ...] = control.get(case_id, "trade_secrets", "lists", type_=tuple[TradeSecret, ...]) or ()
     inventory: Inventory | None = control.get(case_id, "inventory", "first", type_=Inventory)
     facts = inventory.facts if inventory is not None else ()
-    rows = [_row(found, findings, lists, facts) for found in coverage]
+    relations = control.get(case_id, "relations", "relations", type_=tuple[Relation, ...]) or ()
+    links: dict[str, list[dict[str, Any]]] = {}
+    for each in relations:
+        links.setdefault(each.collection, []).append(asdict(each))
+    rows = [_row(found, findings, lists, facts) | {"links": links.get(found.collection, [])} for found in coverage]
     return {
         "collections": sorted(rows, key=lambda row: (not row["unread"] and not row["to_answer"], row["collection"])),
         "cells": sum(found.cells for found in coverage),
