@@ -22,6 +22,7 @@ from pathlib import Path
 
 import labelled_databases
 import labelled_faker
+import labelled_fakerjs
 import labelled_mimesis
 import pyarrow as pa
 from labelled import HELD_OUT, LEARNT, Source, Table
@@ -165,6 +166,10 @@ def tables(folder: Path, rows: int) -> Iterator[Table]:
     """Yield every table that can be had; what cannot is said on the error stream."""
     yield from labelled_faker.from_faker(rows)
     yield from labelled_mimesis.from_mimesis(rows)
+    try:
+        yield from labelled_fakerjs.from_faker_js(folder / "npm", rows)
+    except labelled_fakerjs.NoNodeError as error:
+        print(f"left out: {error}", file=sys.stderr)
     for read in labelled_databases.SOURCES.values():
         try:
             yield from read(folder)

@@ -17,7 +17,7 @@ from labelled import HELD_OUT, LEARNT, Source, Table, from_rows, labels
 
 CHINOOK = Source("Chinook", "github lerocha/chinook-database", "MIT", LEARNT)
 NORTHWIND = Source("Northwind", "github pthom/northwind_psql", "MIT, data by Microsoft (Ms-PL)", LEARNT)
-SAKILA = Source("Sakila", "github jOOQ/sakila", "BSD-2-Clause", HELD_OUT)
+SAKILA = Source("Sakila", "github jOOQ/sakila", "BSD-2-Clause", LEARNT)
 ADVENTURE_WORKS = Source("AdventureWorks", "github microsoft/sql-server-samples", "MIT", HELD_OUT)
 PRESIDIO = Source("Presidio-research", "github microsoft/presidio-research", "MIT", HELD_OUT)
 

@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterator
 
 import mimesis
-from labelled import HELD_OUT, Source, Table, labels
+from labelled import LEARNT, Source, Table, labels
 from mimesis.locales import Locale
 
-MIMESIS = Source("Mimesis", f"PyPI mimesis {mimesis.__version__}", "MIT", HELD_OUT)
+MIMESIS = Source("Mimesis", f"PyPI mimesis {mimesis.__version__}", "MIT", LEARNT)
 
 _MIMESIS = (
     "person.full_name={name} person.email=email person.phone_number={phone} person.username=username "

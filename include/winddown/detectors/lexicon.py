@@ -69,13 +69,15 @@ OTHER_THINGS = re.split(
     "goods city province brand category file table column device_no level score reason country region title track "
     "album genre film movie color colour size style class currency language department group store location times "
     "attempts expiry expires required changed method date year month day "
+    "update modified start end begin due shipped "
     "url link path picture image format",
 )
 OTHER_THINGS_ZH = re.split(
     " ",
     "状态 类型 类别 标志 标识 数量 金额 价格 费用 合计 费率 版本 版本号 序列号 流水号 "
     "订单号 单号 批次 批号 编号 编码 代号 时间 下单日期 创建日期 更新日期 支付日期 商品 产品 "
-    "品名 城市 省份 品牌 设备号 等级 评分 原因 次数 日期 颜色 规格 部门 国家 地区 图片 链接 单位 来源 渠道",
+    "品名 城市 省份 品牌 设备号 等级 评分 原因 次数 日期 更新 开始 结束 "
+    "颜色 规格 部门 国家 地区 图片 链接 单位 来源 渠道",
 )
 _BARE = frozenset({"name", "名字", "address", "地址"})  # words that take their sense from what stands before them
 

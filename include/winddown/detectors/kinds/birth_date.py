@@ -21,6 +21,7 @@ from winddown.detectors.recognise import holds
 
 YOUNG = 2010
 _DAY = 8
+_WITH_TIME = 10
 _MARK = np.zeros(256, np.bool_)
 _MARK[[ord("-"), ord("/"), ord(".")]] = True
 
@@ -42,7 +43,10 @@ def _check(block: Block) -> tuple[Bools, Bools]:
 
 
 def _old(block: Block) -> Bools:
-    return np.asarray(number(block[:, :4]) < YOUNG)
+    old = number(block[:, :4]) < YOUNG
+    if block.shape[1] > _WITH_TIME:  # nobody keeps the minute of a birth, and what has one was stamped by a machine
+        old &= (block[:, [11, 12, 14, 15, 17, 18]] == ord("0")).all(axis=1)
+    return np.asarray(old)
 
 
 KIND = Kind(
@@ -77,7 +81,7 @@ KIND = Kind(
     typical=_old,
     typical_pattern="(?:1[89]|200)[0-9]{1,2}年.*",
     typical_share=0.5,
-    typical_means=f"lie before {YOUNG}",
+    typical_means=f"lie before {YOUNG} and have no time of day",
 )
 
 

@@ -71,7 +71,7 @@ KIND = Kind(
     lookalike=0.6,
     pattern=rf"{_TITLE}{_WORD}(?:,? {_PART}){{0,4}}",
     typical_pattern=rf"(?i:{_TITLE}(?:{_NAMES})(?:[ ,.-].*)?)",
-    typical_share=0.25,
+    typical_share=0.2,
     typical_means="begin with a frequent given name or surname",
 )
 
