@@ -1,7 +1,8 @@
 """What a header says: the words of Chinese, pinyin and English under which columns of each kind go.
 
 The head of a header stands at its end, in English as in Chinese: ``order_phone`` is a phone, ``phone_status`` a
-status. The longest word wins, so that ``ip_address`` is no postal address.
+status, ``id_card_address`` an address. Of several words at the end the longest wins, so that ``ip_address`` is no
+postal address.
 """
 
 import re
@@ -131,6 +132,8 @@ def _read(text: str) -> HeaderHint:
         for word in kind.headers
         if (f"_{word}_" in latin if word.isascii() else word in folded)
     ]
+    heads = [each for each in named if _ends_with(each[1], latin, folded)]
+    named = heads or named
     longest = max((length for length, _, _ in named), default=0)
     best = [(word, kind_id) for length, word, kind_id in named if length == longest]
     word = best[0][0] if best else ""

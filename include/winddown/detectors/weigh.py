@@ -276,7 +276,7 @@ class _Case:
     def by_header(self) -> None:
         rate = self.evidence.rate
         if self.kind.id in self.hint.kinds:
-            fits = rate >= MOST and self.is_typical
+            fits = rate >= MOST and (self.is_typical or self.kind.named_suffices)
             self.settle(Status.CONFIRMED if fits else Status.AMBIGUOUS)
         elif (
             rate >= MOST and self.kind.typical_share and self.is_typical and not self.hint.other and not self.hint.kinds

@@ -111,6 +111,8 @@ GENUINE: list[tuple[str, Maker, str]] = [
     ("合同编号", lambda rng: f"HT-{digits(rng, 6)}", "contract_number"),
     ("公司名称", lambda rng: f"Alfreds {digits(rng, 3)} Futterkiste", "company_name"),
     ("用户名", lambda rng: f"user_{digits(rng, 5)}", "username"),
+    ("birth_date", lambda rng: f"{rng.randint(2012, 2020)}-03-{rng.randint(1, 28):02}T08:30:00.000Z", "birth_date"),
+    ("passwordHash", lambda rng: base64.b64encode(rng.randbytes(32)).decode(), "password"),
     ("车牌", lambda rng: f"京A-{digits(rng, 5)}", "vehicle_plate"),
 ]
 

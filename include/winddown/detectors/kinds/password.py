@@ -20,6 +20,8 @@ KIND = Kind(
         "mima",
         "dlmm",
         "password",
+        "password_hash",
+        "hashed_password",
         "passwd",
         "pwd",
         "pass_word",
