@@ -6,11 +6,12 @@ cell, is no claim and is counted apart. Every column is judged twice: with its a
 ``c2``, … among columns of such names. Kinds that need a header by their nature (``Proof.HEADER``) cannot be told
 without one and are left out of the second recall, and shown apart.
 
-Recognisers were improved by the misses in the sources marked *learnt*; those marked *held out* were not looked at for
-that, with one exception. With 400 rows and every source they gave, before anybody looked, .967 and .902 (precision,
-recall) with named and .987 and .815 with opaque headers. Then three defects that they showed were repaired: times with
-thousandths and ``Z``, a word at a header's end that lost against a longer one inside, and headers for password hashes.
-Named recall has since been .955, which is no longer a figure of unseen data. The exit code is 0 whatever the figures are: the closing lines say whether they meet the target.
+Recognisers were improved by the misses in the sources marked *learnt*; those marked *held out* were not looked at
+for that, with one exception. With 400 rows and every source they gave, before anybody looked, .967 and .902
+(precision, recall) with named and .987 and .815 with opaque headers. Then three defects that they showed were
+repaired: times with thousandths and ``Z``, a word at a header's end that lost against a longer one inside, and
+headers for password hashes. Named recall has since been .955, which is no longer a figure of unseen data. The exit
+code is 0 whatever the figures are: the closing lines say whether they meet the target.
 
     python bench/accuracy.py --repositories var/accuracy [--rows 400] [--misses]
 """
