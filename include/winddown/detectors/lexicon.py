@@ -1,7 +1,8 @@
 """What a header says: the words of Chinese, pinyin and English under which columns of each kind go.
 
 The head of a header stands at its end, in English as in Chinese: ``order_phone`` is a phone, ``phone_status`` a
-status. The longest word wins, so that ``ip_address`` is no postal address.
+status, ``id_card_address`` an address. Of several words at the end the longest wins, so that ``ip_address`` is no
+postal address.
 """
 
 import re
@@ -69,13 +70,15 @@ OTHER_THINGS = re.split(
     "goods city province brand category file table column device_no level score reason country region title track "
     "album genre film movie color colour size style class currency language department group store location times "
     "attempts expiry expires required changed method date year month day "
+    "update modified start end begin due shipped "
     "url link path picture image format",
 )
 OTHER_THINGS_ZH = re.split(
     " ",
     "状态 类型 类别 标志 标识 数量 金额 价格 费用 合计 费率 版本 版本号 序列号 流水号 "
     "订单号 单号 批次 批号 编号 编码 代号 时间 下单日期 创建日期 更新日期 支付日期 商品 产品 "
-    "品名 城市 省份 品牌 设备号 等级 评分 原因 次数 日期 颜色 规格 部门 国家 地区 图片 链接 单位 来源 渠道",
+    "品名 城市 省份 品牌 设备号 等级 评分 原因 次数 日期 更新 开始 结束 "
+    "颜色 规格 部门 国家 地区 图片 链接 单位 来源 渠道",
 )
 _BARE = frozenset({"name", "名字", "address", "地址"})  # words that take their sense from what stands before them
 
@@ -129,6 +132,8 @@ def _read(text: str) -> HeaderHint:
         for word in kind.headers
         if (f"_{word}_" in latin if word.isascii() else word in folded)
     ]
+    heads = [each for each in named if _ends_with(each[1], latin, folded)]
+    named = heads or named
     longest = max((length for length, _, _ in named), default=0)
     best = [(word, kind_id) for length, word, kind_id in named if length == longest]
     word = best[0][0] if best else ""

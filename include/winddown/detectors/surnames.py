@@ -1,10 +1,10 @@
-"""Chinese surnames, written in simplified characters.
+"""Chinese surnames, written in simplified characters, the usual ones also in traditional ones.
 
 Source: the Hundred Family Surnames (百家姓), the most frequent of today first. Rare surnames are missing, and many that
 are here also begin ordinary words (高, 白, 成): a surname is a hint, and only a column's counts make evidence of it.
 """
 
-COMMON = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高"
+COMMON = "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅高"
 """The twenty most frequent; about half of the population bears one of them."""
 
 SINGLE = COMMON + (
@@ -15,6 +15,7 @@ SINGLE = COMMON + (
     "仇栾厉戎祖刘景詹束幸司韶郜蓟薄印宿怀蒲邰从鄂索咸籍赖卓蔺屠蒙池乔阴胥苍闻莘党翟贡劳逄姬冉宰郦雍璩桑桂濮"
     "寿边扈燕冀郏浦尚农别晏瞿阎充慕连茹习宦艾鱼容古慎戈庾终暨居衡步耿满弘匡国寇广禄阙东殴利蔚越夔隆师巩厍晁勾敖"
     "融冷訾辛那简饶空沙乜养鞠须丰巢关蒯相查后荆红游竺权逯盖益桓公涂揭佘佟仝鹿苗苑芮戚粟佐旷区楚应柳原仉展植雒邢"
+    "鄭謝許韓馮鄧蕭葉呂蘇盧蔣賈鄒龍萬錢嚴賴鍾譚陸莊蘭顧蔡曾梁宋唐沈潘簡游詹鄔倪戴魏薛闕塗連湯韋範盧駱齊龐聶單喬紀歐閻"
 )
 COMPOUND = (
     "欧阳",

@@ -82,13 +82,15 @@ def judge(
     return _verdict(profile, first.kind.id, status, because, counter, contains=contains)
 
 
-def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, float, int]:
+def _precedence(each: Evidence) -> tuple[int, bool, bool, bool, bool, bool, float, int]:
     # Of several kinds, the one that the column is of comes before those it contains; among equals the better proof.
     return (
         _RANK[each.status],
         each.rate < HALF,
         not each.named,
         not each.kind.checksummed,
+        not each.direct,
+        each.kind.named_only,
         -each.rate,
         -each.hits,
     )

@@ -20,10 +20,13 @@ AGREEING = 0.8  # of the values that have the shape of a number with a check dig
 NEARLY_ALL = 0.9
 FEW_VALUES = 20
 A_FEW_PLACES = 3
+TOO_SHORT = 2  # letters of a header that abbreviate many things, of which no cell shows one
 RARELY = 0.3  # the pass rate of look-alikes below which a single match in a column of other things is worth a question
 HARDLY = 0.4  # of the typical share: a column with less of it is not of the kind, whatever a bare header says
 VEILS = frozenset({"masked", "hashed"})  # forms that other kinds are stored in
 COMPANY = 2  # siblings that name personal information
+_PERSONS = frozenset({"person_name", "western_name", "pinyin_name"})
+_LATIN = frozenset({"western_name", "pinyin_name"})
 _SHAPES = frozenset({"birth_date", "email", "mobile", "resident_id", "bank_card", "uscc", "mac_address"})
 """Kinds that no other kind's column consists of, whatever its header says."""
 
@@ -46,6 +49,7 @@ class Evidence:
     rate: float
     hits: int
     named: bool
+    direct: bool  # the header names this very kind, not only one of its family
     reasons: list[str] = field(default_factory=list)
     counter: list[str] = field(default_factory=list)
 
@@ -76,14 +80,14 @@ def weigh(kind: Kind, profile: ColumnProfile, hint: HeaderHint, *, siblings_pers
     """
     hits = profile.hits(kind.id)
     rate = profile.matches.get(kind.id, 0) / profile.filled
-    evidence = Evidence(kind, Status.NONE, rate, hits, kind.id in hint.family)
+    evidence = Evidence(kind, Status.NONE, rate, hits, kind.id in hint.family, kind.id in hint.kinds)
     if kind.id in hint.kinds and (kind.named_only or (kind.numbers and _is_numeric(profile.type))):
         _by_name_alone(evidence, profile, hint)
         return evidence
     if not hits:
         if kind.id in hint.kinds and _names_text(kind, profile, hint):
             _by_name_alone(evidence, profile, hint)
-        elif kind.id in hint.kinds and not hint.is_bare:
+        elif kind.id in hint.kinds and not hint.is_bare and len(hint.word) > TOO_SHORT:
             evidence.status = Status.HEADER_ONLY
             evidence.reasons.append(f"The header's word '{hint.word}' names {kind.title_en}.")
             evidence.counter.append(f"None of {profile.filled} filled cells holds a valid {kind.title_en}.")
@@ -115,6 +119,8 @@ def _explained_otherwise(kind: Kind, profile: ColumnProfile, hint: HeaderHint) -
 
 def _names_text(kind: Kind, profile: ColumnProfile, hint: HeaderHint) -> bool:
     is_text = "string" in profile.type and not hint.is_bare and hint.is_head
+    if profile.matches.get("person_name", 0) >= HALF * profile.filled:
+        return False
     return kind.named_text and is_text and not _explained_otherwise(kind, profile, hint)
 
 
@@ -145,6 +151,8 @@ class _Case:
         seen = evidence.hits if kind.finder is None else profile.matches.get(kind.id, 0)
         self.typical_share = profile.typical.get(kind.id, 0) / seen if seen else 0.0
         self.is_typical = not kind.typical_share or self.typical_share >= kind.typical_share
+        if kind.named_suffices and not seen:
+            self.is_typical = True  # the finders of these kinds take typical values only
 
     def bound(self, chance: float) -> float:
         return chance_bound(self.share * self.tries, self.tries, chance)
@@ -187,7 +195,7 @@ class _Case:
                 self.evidence.counter.append(f"{rest:.1%} of the filled cells are something else.")
         elif proven or self.evidence.named:
             self.settle(Status.AMBIGUOUS, counter="Too many values of that form fail the check for all to be genuine.")
-        elif agrees:
+        elif agrees and (self.kind.embeds or self.evidence.rate >= SOME):
             self.settle(Status.AMBIGUOUS, counter="There are too few different values to rule out chance.")
         else:
             self.settle(Status.NONE, counter=f"No more {self.kind.title_en}s pass than chance explains.")
@@ -225,10 +233,15 @@ class _Case:
         fair = MOST if self.hint.other else SOME
         explained = self.explained() if named else rate
         typical = self.is_typical or (named and self.kind.named_suffices and not self.hint.is_bare)
-        if named and self.hint.is_bare and self.typical_share < HARDLY * self.kind.typical_share:
+        unlike = self.typical_share < HARDLY * self.kind.typical_share or rate < SOME
+        if named and self.hint.is_bare and unlike:
             self.settle(
                 Status.NONE, counter="A name or address may be a thing's, and almost none is typical of people's."
             )
+        elif not named and self.kind.id in _PERSONS and self._share_of("company_name") >= SOME:
+            self.settle(Status.NONE, counter="Companies are called after people, and many of these are companies.")
+        elif not self.evidence.direct and self.kind.id in _LATIN and "company_name" in self.hint.kinds:
+            self.settle(Status.AMBIGUOUS, counter="Companies are called after people, and the header says company.")
         elif named and not self.hint.is_bare and _names_text(self.kind, self.profile, self.hint):
             self.settle(Status.CONFIRMED)
         elif explained >= threshold and rate >= SOME and typical and (differing or named) and not self.hint.other:
@@ -263,7 +276,7 @@ class _Case:
     def by_header(self) -> None:
         rate = self.evidence.rate
         if self.kind.id in self.hint.kinds:
-            fits = rate >= MOST and self.is_typical
+            fits = rate >= MOST and (self.is_typical or self.kind.named_suffices)
             self.settle(Status.CONFIRMED if fits else Status.AMBIGUOUS)
         elif (
             rate >= MOST and self.kind.typical_share and self.is_typical and not self.hint.other and not self.hint.kinds
@@ -271,6 +284,9 @@ class _Case:
             self.settle(Status.AMBIGUOUS, counter="Only a header can say what these values are of.")
         else:
             self.evidence.status = Status.NONE
+
+    def _share_of(self, kind_id: str) -> float:
+        return self.profile.matches.get(kind_id, 0) / self.profile.filled
 
     def explained(self) -> float:
         """Return the share of cells that are of the header's family, masked or hashed."""

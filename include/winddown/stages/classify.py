@@ -106,11 +106,11 @@ def judge_again(deployment: Deployment, case_id: str, taxonomy: Taxonomy) -> tup
     )
     digest = deployment.control.put(case_id, "findings", "findings", judged, type_=tuple[Finding, ...])
     body = {
-        "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
+        "judged_again_by": f"{taxonomy.version} {taxonomy.digest}",
         "findings_digest": digest,
         "changed_fields": sorted(f"{found.collection}.{found.field}" for found in changed),
     }
-    deployment.ledger.append(case_id, "judged_again", body, actor=ACTOR)
+    deployment.ledger.append(case_id, "classified", body, actor=ACTOR)
     return changed
 
 

@@ -188,7 +188,7 @@ _FIXED = {
     "resident_id": ((0, "110105"), (6, "19491231")),
     "foreigner_residence": ((0, "931840"), (6, "19800101")),
     "business_registration": ((0, "33"),),
-    "bank_card": ((0, "62"),),
+    "bank_card": ((0, "37"),),
     "imei": ((0, "86"),),
     "hkid": ((0, "A"),),
     "taiwan_id": ((0, "A"),),

@@ -197,7 +197,7 @@ def test_reasons_hold_no_values(make: dict) -> None:
     [
         ("custMobileNo", {"mobile"}),
         ("CUST_ID_CARD", {"resident_id"}),
-        ("收货人姓名", {"person_name"}),
+        ("收货人姓名", {"person_name", "western_name"}),
         ("order_phone", {"mobile", "phone_abroad"}),
         ("lxdh", {"mobile"}),
         ("login_ip_address", {"ip_address"}),
@@ -208,6 +208,8 @@ def test_reasons_hold_no_values(make: dict) -> None:
         ("shipping", set()),
         ("手机号状态", set()),
         ("xm", {"person_name"}),
+        ("credit_card_cvv", {"card_security_code"}),
+        ("id_card_address", {"address", "address_latin"}),
     ],
 )
 def test_headers(header: str, kinds: set[str]) -> None:

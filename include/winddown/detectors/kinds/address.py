@@ -17,9 +17,9 @@ True
 from winddown.detectors.kind import DIGIT, DOT, HIGH, LETTER, OTHER, Kind, Proof
 from winddown.detectors.recognise import holds
 
-_DIVISION = "[省市区县旗州盟]"
-_PLACE = "(?:[路街道巷弄村镇乡里苑园湾庄屯]|胡同|小区|大厦|广场|公寓|新城|中心)"
-_NUMBER = "[0-9A-Za-z一二三四五六七八九十]+(?:[号栋幢座室层楼弄组队]|单元)"
+_DIVISION = "[省市区县旗州盟縣區]"
+_PLACE = "(?:[路街道巷弄段村镇鎮乡鄉里苑园湾庄屯]|胡同|小区|大厦|广场|公寓|新城|中心)"
+_NUMBER = "[0-9A-Za-z一二三四五六七八九十]+(?:[号號栋棟幢座室层層楼樓弄组队]|单元)"
 _REST = "[^,。;!?]"
 
 KIND = Kind(
@@ -56,6 +56,7 @@ KIND = Kind(
     embeds=True,
     pattern=(
         f"{_REST}+{_DIVISION}{_REST}*{_PLACE}{_REST}*{_NUMBER}{_REST}*"
+        f"|{_REST}*(?:[路街巷弄]|大道)(?:[0-9一二三四五六七八九十]+[段巷弄])?[0-9]+(?:[之-][0-9]+)?[号號]{_REST}*"
         f"|{_REST}+[省市]{_REST}+[市区县旗]{_REST}+(?:[镇乡]|街道){_REST}+[村庄屯]{_REST}*"
     ),
     finder=f"{_DIVISION}[^,。;!? ]*{_PLACE}[^,。;!? ]*{_NUMBER}",

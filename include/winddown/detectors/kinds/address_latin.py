@@ -19,6 +19,9 @@ _LETTER = "[A-Za-zÀ-ɏ]"
 _STREET = (
     "Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Bvd|Court|Ct|Place|Pl|Terrace|Way|Square|Sq|Circle"
     "|Parkway|Pkwy|Highway|Hwy|Trail|Loop|Suite|Apt|Apartment|Unit|Box|Crescent|Close|Mews|Plaza|Pike|Run|Ridge|Route"
+    "|Vicolo|Canale|Incrocio|Contrada|Borgo|Strada|Stretto|Piazzale|Rotonda|Largo|Travessa|Viela|Ladeira|Esplanada"
+    "|Conjunto|Quadra|Setor|Praia|Vereda|Viaduto|Parque|Jardim|Urbanización|Vial|Pasaje|Glorieta|Camino|Ronda|Cuesta"
+    "|Callejón|Acceso|Carretera|Boulevard|Chemin|Impasse|Allée|Place|Passage|Nagar|Marg|Ganj|Chowk|Zila|Viaduct|Studio|Flat"
     "|Rue|Quai|Cours|Chaussée|Via|Viale|Piazza|Corso|Calle|Avda|Avenida|Paseo|C/|Carrera|Plaza|Rua|Praça|Alameda"
     "|Estrada|Rambla|Str|Gata|Weg|Platz|Allee|Ring|Tie|Katu|Laan|Vej|Gade"
     "|Fields|Valleys?|Hills?|Islands?|Isle|Junctions?|Knolls?|Landing|Manors?|Meadows?|Mountains?|Orchard|Park|Path"
@@ -61,7 +64,7 @@ KIND = Kind(
     lookalike=0.3,
     pattern=rf"(?:[0-9][^@]*[ .,#-][^@]*{_LETTER}{{2}}[^@]*|[^@]*{_LETTER}{{2}}[^@]*[ .#][0-9][^@]*)",
     typical_pattern=(
-        rf"(?i:.*(?:^|[ .,#0-9-])(?:{_STREET})(?:[., 0-9\n-].*|$)|.*(?:straße|strasse|str\.|weg|platz|allee|gatan|gata"
+        rf"(?is:.*(?:^|[ .,#0-9-])(?:{_STREET})(?:[., 0-9\n-].*|$)|.*(?:straße|strasse|str\.|weg|platz|allee|gatan|gata"
         r"|vägen|katu|tie|vej|gade|straat|laan|plein) .*)"
     ),
     typical_share=0.5,

@@ -1,12 +1,15 @@
-"""Bank and credit card number (银行卡号), 16 to 19 digits, often in groups of four.
+"""Bank and credit card number (银行卡号), 14 to 19 digits, often in groups of four.
 
-Issuer prefix and a check digit by Luhn. The prefixes: 62 and 81 UnionPay; 9558 and 9559 of older Chinese cards; 60 of
-older Chinese cards and Discover, 65 Discover; 4 Visa; 51 to 55 and 2221 to 2720 Mastercard; 3528 to 3589 JCB.
+Issuer prefix and a check digit by Luhn. The prefixes: 62 and 81 UnionPay; 9558 and 9559 of older Chinese cards; 60
+of older Chinese cards and Discover, 65 Discover; 4 Visa; 51 to 55 and 2221 to 2720 Mastercard; 3528 to 3589 JCB;
+with 15 digits 34 and 37 American Express; with 14 digits 300 to 305, 36, 38 and 39 Diners Club.
 
-Source: ISO/IEC 7812-1; UnionPay BIN rules. Does not know cards of 13 to 15 digits nor Maestro, and does not ask the
+Source: ISO/IEC 7812-1; UnionPay BIN rules. Does not know cards of 13 digits nor Maestro, and does not ask the
 issuer. Random digits pass Luhn 1 time in 10.
 
 >>> is_valid("6222 0212 3456 7890 128"), is_valid("4111-1111-1111-1111")
+(True, True)
+>>> is_valid("3782 822463 10005"), is_valid("30569309025904")
 (True, True)
 >>> is_valid("4111111111111112"), is_valid("1111111111111117")
 (False, False)
@@ -31,12 +34,17 @@ for _first, _last in (
     (3528, 3589),
 ):
     _PREFIX[_first : _last + 1] = True
+_SHORT = np.zeros(10000, np.bool_)  # prefixes of the schemes whose numbers have 14 or 15 digits
+for _first, _last in ((3000, 3059), (3400, 3499), (3600, 3999)):
+    _SHORT[_first : _last + 1] = True
+_SHORTEST = 16
 
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
     rows = np.flatnonzero(shaped)
-    shaped[rows] = _PREFIX[number(block[rows, :4])]
+    prefixes = _PREFIX if block.shape[1] >= _SHORTEST else _SHORT
+    shaped[rows] = prefixes[number(block[rows, :4])]
     return narrowed(shaped, block, luhn)
 
 
@@ -65,10 +73,10 @@ KIND = Kind(
         "bank_account",
         "pan",
     ),
-    min_length=16,
+    min_length=14,
     max_length=19,
     classes=DIGIT,
-    lengths=frozenset({16, 17, 18, 19}),
+    lengths=frozenset({14, 15, 16, 17, 18, 19}),
     check=_check,
     chance=1 / 10,
     joins=True,

@@ -8,6 +8,8 @@ recognised.
 
 >>> is_valid("1985-03-21"), is_valid("19850321"), is_valid("1985年3月21日"), is_valid("1985-03-21 00:00:00")
 (True, True, True, True)
+>>> is_valid("1985-03-21T08:30:00Z"), is_valid("1985-03-21T08:30:00.000Z")
+(True, True)
 >>> is_valid("1985-02-30"), is_valid("85-03-21"), is_valid("30001231")
 (False, False, False)
 """
@@ -21,6 +23,7 @@ from winddown.detectors.recognise import holds
 
 YOUNG = 2010
 _DAY = 8
+_WITH_TIME, _SECONDS = 10, 19
 _MARK = np.zeros(256, np.bool_)
 _MARK[[ord("-"), ord("/"), ord(".")]] = True
 
@@ -35,6 +38,9 @@ def _check(block: Block) -> tuple[Bools, Bools]:
             shaped &= IS_DIGIT[block[:, [11, 12, 14, 15, 17, 18]]].all(axis=1)
             shaped &= (block[:, 13] == ord(":")) & (block[:, 16] == ord(":"))
             shaped &= (block[:, 10] == ord(" ")) | (block[:, 10] == ord("T"))
+        if block.shape[1] > _SECONDS:  # and the mark of universal time, perhaps after thousandths
+            shaped &= (block[:, -1] == ord("Z")) & ((block.shape[1] == _SECONDS + 1) | (block[:, 19] == ord(".")))
+            shaped &= all_digits(block[:, 20:-1])
     valid = np.zeros(len(block), np.bool_)
     rows = np.flatnonzero(shaped)
     valid[rows] = is_date(number(block[rows, :4]), number(day[rows]))
@@ -42,7 +48,10 @@ def _check(block: Block) -> tuple[Bools, Bools]:
 
 
 def _old(block: Block) -> Bools:
-    return np.asarray(number(block[:, :4]) < YOUNG)
+    old = number(block[:, :4]) < YOUNG
+    if block.shape[1] > _WITH_TIME:  # nobody keeps the minute of a birth, and what has one was stamped by a machine
+        old &= (block[:, [11, 12, 14, 15, 17, 18]] == ord("0")).all(axis=1)
+    return np.asarray(old)
 
 
 KIND = Kind(
@@ -70,14 +79,15 @@ KIND = Kind(
     needs=DIGIT,
     chance=0.01,
     lookalike=1.0,
-    lengths=frozenset({8, 10, 19}),
+    lengths=frozenset({8, 10, 19, 20, 24}),
     check=_check,
     pattern_needs=HIGH,
     pattern="(?:18[89]|19[0-9]|20[0-4])[0-9]年(?:0?[1-9]|1[0-2])月(?:0?[1-9]|[12][0-9]|3[01])日?",
+    named_suffices=True,
     typical=_old,
     typical_pattern="(?:1[89]|200)[0-9]{1,2}年.*",
     typical_share=0.5,
-    typical_means=f"lie before {YOUNG}",
+    typical_means=f"lie before {YOUNG} and have no time of day",
 )
 
 

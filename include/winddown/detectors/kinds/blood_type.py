@@ -30,8 +30,8 @@ KIND = Kind(
     classes=HIGH | LETTER | OTHER,
     chance=0.01,
     lookalike=0.5,
-    pattern=("(?i:(?:a|b|ab|o)(?:型)?[ ]?(?:[+]|-|rh[+]|rh-|rh ?阳性|rh ?阴性)?|不详|未知|其他)"),
-    typical_pattern="(?i:ab|ab[^c-z]*.*|.+型.*|.+[+-])",
+    pattern=("(?i:(?:a|b|ab|o)(?:型)?[ ]?(?:[+]|-|−|rh[+]|rh-|rh ?阳性|rh ?阴性)?|不详|未知|其他)"),
+    typical_pattern="(?i:ab|ab[^c-z]*.*|.+型.*|.+[+−-])",
     typical_share=0.02,
     typical_means="are AB or have a sign",
 )

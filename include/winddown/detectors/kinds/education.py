@@ -24,6 +24,7 @@ KIND = Kind(
         "xueli",
         "whcd",
         "education",
+        "academic_degree",
         "education_level",
         "degree",
         "qualification",
@@ -37,7 +38,7 @@ KIND = Kind(
         "(?i:文盲|小学|初中|高中|中专|中技|职高|技校|大专|专科|大学专科|本科"
         "|大学本科|大学|学士|研究生|硕士|硕士研究生|博士|博士研究生|博士后"
         "|其他|primary school|high school|partial high school|graduate degree|partial college|college"
-        "|bachelors?(?: degree)?|masters?(?: degree)?|doctorate|phd)"
+        "|bachelors?(?: degree)?|masters?(?: degree)?|doctorate|doktor|professor|associate degree|phd)"
     ),
     typical_pattern="(?i:本科|大学本科|大专|硕士.*|博士.*|高中|中专|初中|bachelor.*|master.*|high school|partial.*)",
     typical_share=0.5,

@@ -23,6 +23,9 @@ KIND = Kind(
         "xingbie",
         "gender",
         "sex",
+        "gender_code",
+        "sex_code",
+        "性别代码",
     ),
     min_length=1,
     max_length=12,
@@ -30,11 +33,12 @@ KIND = Kind(
     chance=0.01,
     lookalike=0.5,
     pattern=(
-        "(?i:男|女|男性|女性|男士|女士|先生|小姐|未知|保密|male|female|unknown|other"
+        "(?i:男|女|男性|女性|男士|女士|先生|小姐|未知|保密|male|female"
+        "|männlich|weiblich|divers|homme|femme|masculin|féminin|hombre|mujer|masculino|femenino|feminino|maschio|femmina|andere|autre|otro|otra|altro|unknown|other"
         "|nonbinary|m|f|u|x|mr|ms|mrs|[0129])"
     ),
-    typical_pattern="(?i:男|女|男性|女性|male|female)",
-    typical_share=0.9,
+    typical_pattern="(?i:男|女|男性|女性|male|female|männlich|weiblich|homme|femme|hombre|mujer|maschio|femmina)",
+    typical_share=0.5,
     typical_means="are words for a gender",
     numbers=True,
 )

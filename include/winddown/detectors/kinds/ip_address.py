@@ -1,7 +1,8 @@
 """Internet protocol address (IP地址), version 4 or 6.
 
-Four numbers up to 255 between dots, or eight groups of hexadecimal digits between colons of which ``::`` may stand
-for a run of zeros. Four-part software versions have the same form as version 4; they seldom hold a number above 99.
+Four numbers up to 255 between dots, or eight groups of hexadecimal digits between colons of which ``::`` may
+stand for a run of zeros. Four-part software versions have the same form as version 4; they seldom hold a number
+above 99, which inside text is demanded.
 
 Source: RFC 791; RFC 4291 section 2.2. Personal information when it belongs to a customer's connection (PIPL 4).
 
@@ -16,6 +17,8 @@ from winddown.detectors.recognise import holds
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _FOUR = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
+_LONG = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9])"
+_IN_TEXT = "|".join(r"\.".join(_LONG if place == chosen else _OCTET for place in range(4)) for chosen in range(4))
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _SIX = f"(?:{_GROUP}:){{7}}{_GROUP}|(?:{_GROUP}(?::{_GROUP}){{0,5}})?::(?:{_GROUP}(?::{_GROUP}){{0,5}})"
 
@@ -43,7 +46,7 @@ KIND = Kind(
     lookalike=0.9,
     embeds=True,
     pattern=f"{_FOUR}|{_SIX}",
-    finder=rf"(?:^|[^0-9A-Za-z.]){_FOUR}(?:[^0-9A-Za-z.]|$)",
+    finder=rf"(?:^|//|[^0-9A-Za-z./])(?:{_IN_TEXT})(?:[^0-9A-Za-z.]|$)",
     finder_needs=DIGIT | DOT,
     typical_pattern=r".*[12][0-9][0-9].*|.*:.*",
     typical_share=0.5,

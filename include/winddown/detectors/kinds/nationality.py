@@ -13,7 +13,6 @@ KIND = Kind(
     proof=Proof.HEADER,
     headers=(
         "国籍",
-        "gj",
         "guoji",
         "nationality",
         "citizenship",

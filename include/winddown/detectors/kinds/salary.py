@@ -20,7 +20,6 @@ KIND = Kind(
         "月收入",
         "年收入",
         "奖金",
-        "gz",
         "gongzi",
         "xinzi",
         "ysr",

@@ -12,13 +12,28 @@ is recognised by its form, also inside text; nine bare digits only under a heade
 (False, False, False)
 """
 
-from winddown.detectors.kind import DIGIT, OTHER, Kind, Proof
+import numpy as np
+
+from winddown.detectors.checksums import all_digits, number
+from winddown.detectors.kind import DIGIT, OTHER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
+_UNUSED = 666
 _AREA = "(?:00[1-9]|0[1-9][0-9]|[1-57-9][0-9]{2}|6[0-57-9][0-9]|66[0-57-9])"
 _GROUP = "(?:0[1-9]|[1-9][0-9])"
 _SERIAL = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 _DASHED = f"{_AREA}-{_GROUP}-{_SERIAL}"
+
+
+def _check(block: Block) -> tuple[Bools, Bools]:
+    shaped = all_digits(block)
+    area, group, serial = number(block[:, :3]), number(block[:, 3:5]), number(block[:, 5:])
+    return shaped, np.asarray(shaped & (area > 0) & (area != _UNUSED) & (group > 0) & (serial > 0))
+
+
+def _bare(block: Block) -> Bools:
+    return np.zeros(len(block), np.bool_)
+
 
 KIND = Kind(
     id="us_ssn",
@@ -33,10 +48,14 @@ KIND = Kind(
     chance=0.2,
     lookalike=0.3,
     embeds=True,
-    pattern=f"{_AREA}-?{_GROUP}-?{_SERIAL}",
+    lengths=frozenset({9}),
+    check=_check,
+    pattern=_DASHED,
+    pattern_needs=OTHER,
     finder=f"(?:^|[^0-9A-Za-z-]){_DASHED}(?:[^0-9A-Za-z-]|$)",
     finder_needs=DIGIT | OTHER,
-    typical_pattern="[0-9]{3}-[0-9]{2}-[0-9]{4}",
+    typical=_bare,
+    typical_pattern=_DASHED,
     typical_share=0.9,
     typical_means="are written with dashes",
     named_suffices=True,

@@ -15,7 +15,7 @@ from winddown.detectors.recognise import holds
 
 _PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 _PLATE = (
-    f"{_PROVINCE}[A-HJ-NP-Za-hj-np-z][· ]?[0-9A-HJ-NP-Za-hj-np-z]{{4}}(?:[0-9A-HJ-NP-Za-hj-np-z]{{1,2}}|[挂学警港澳])"
+    f"{_PROVINCE}[A-HJ-NP-Za-hj-np-z][· -]?[0-9A-HJ-NP-Za-hj-np-z]{{4}}(?:[0-9A-HJ-NP-Za-hj-np-z]{{1,2}}|[挂学警港澳])"
 )
 
 KIND = Kind(

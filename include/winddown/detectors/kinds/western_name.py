@@ -1,9 +1,10 @@
 """Personal name in Latin letters (外文姓名): ``Mary Jane O'Neill``, ``Dr. Jean-Luc Picard``, or one part of a name.
 
-Names of China, of the West and in pinyin are three kinds, because what makes each of them evident differs: a surname
-character, a given name out of a list, a syllable out of a table; and because one lexicon word (name, 姓名) stands for
-all three, they form a family. One to five words of letters; values are typical when one of the words is a frequent
-given name. Names of products and places have the same form, so that a column is judged by the share of typical ones.
+Names of China, of the West and in pinyin are three kinds, because what makes each of them evident differs: a
+surname character, a given name out of a list, a syllable out of a table; and because one lexicon word (name,
+姓名) stands for all three, they form a family. One to five words of letters; values are typical when the first of
+the words is a frequent given name or surname. Names of products and places have the same form, so that a column
+is judged by the share of typical ones.
 
 Source: see ``given_names``. Names in text are not looked for: nothing that works offline finds them reliably.
 
@@ -13,7 +14,7 @@ Source: see ``given_names``. Names in text are not looked for: nothing that work
 (False, False, False)
 """
 
-from winddown.detectors.given_names import GIVEN
+from winddown.detectors.given_names import GIVEN, SURNAMES
 from winddown.detectors.kind import DOT, HIGH, LETTER, OTHER, UPPER, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -21,7 +22,7 @@ _UPPER, _ANY = "[A-ZÀ-ÞŁŚŻŠŽČ]", "[A-Za-zÀ-ɏ]"
 _WORD = rf"(?:[dDlO]['’])?{_UPPER}{_ANY}+(?:['’-]{_ANY}+)*\.?"
 _PART = rf"(?:{_WORD}|{_UPPER}\.?|de|da|do|dos|la|le|van|von|der|den|di|del|y|e)"
 _TITLE = r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Mme|Herr|Frau|Sr|Sra|Dott|Ing)\.? )?"
-_NAMES = "|".join(sorted(set(GIVEN.split())))
+_NAMES = "|".join(sorted({*GIVEN.split(), *SURNAMES.split()}))
 
 KIND = Kind(
     id="western_name",
@@ -69,9 +70,9 @@ KIND = Kind(
     chance=0.2,
     lookalike=0.6,
     pattern=rf"{_TITLE}{_WORD}(?:,? {_PART}){{0,4}}",
-    typical_pattern=rf"(?i:(?:.*[ .-])?(?:{_NAMES})(?:[ ,-].*)?)",
-    typical_share=0.25,
-    typical_means="hold a frequent given name",
+    typical_pattern=rf"(?i:{_TITLE}(?:{_NAMES})(?:[ ,.-].*)?)",
+    typical_share=0.2,
+    typical_means="begin with a frequent given name or surname",
 )
 
 
