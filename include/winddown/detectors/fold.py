@@ -48,16 +48,30 @@ def _slot(lead: npt.NDArray[np.int64], second: npt.NDArray[np.int64], third: npt
 
 
 @cache
+def folds_elsewhere() -> npt.NDArray[np.int64]:
+    """Return the code points that NFKC changes or attaches to their neighbour, but for those that are narrowed."""
+    return np.array(
+        [
+            code
+            for first, end in _RANGES
+            for code in range(first, end)
+            if code != _IDEOGRAPHIC_SPACE
+            and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
+        ],
+        np.int64,
+    )
+
+
+def narrow() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the code points of full-width forms and of the ideographic space, and the ASCII codes they fold to."""
+    forms = np.arange(0xFF01, 0xFF5F)
+    return np.append(forms, _IDEOGRAPHIC_SPACE), np.append(forms - 0xFEE0, ord(" "))
+
+
+@cache
 def _changed() -> npt.NDArray[np.int64]:
     # The first three bytes of every character that NFKC changes, one row each.
-    changed = [
-        chr(code)
-        for first, end in _RANGES
-        for code in range(first, end)
-        if code != _IDEOGRAPHIC_SPACE
-        and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
-    ]
-    return np.array([list((character.encode() + b"\0")[:3]) for character in changed], np.int64)
+    return np.array([list((chr(code).encode() + b"\0")[:3]) for code in folds_elsewhere().tolist()], np.int64)
 
 
 @cache
@@ -108,6 +122,11 @@ def fold_column(column: "pa.Array[Any]") -> "pa.Array[Any]":
         folded = _full_width(*_rare(column, data, offsets))
         column, (data, offsets) = column_of(*folded), folded
     return _trimmed(column, data, offsets)
+
+
+def trimmed(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    """Return a column without nulls, stripped of the white space that stands in ASCII around its cells."""
+    return _trimmed(column, *buffers(column))
 
 
 def _rare(

@@ -1,9 +1,9 @@
 """Recognition of every cell of one text column, columnar.
 
-The order of work keeps the cost down: one pass gives each cell its length and character classes; kinds of fixed
-length are then checked as byte matrices, kinds of free form by Rust regular expressions on the cells that can match;
-cells that hold more than one word are read word by word at the end. ``holds`` and ``found_inside`` say the same for
-one text, slowly: they define what the columnar code must count.
+The order of work keeps the cost down. A screen gives each cell its length, its character classes and the clues in it;
+by these, nearly every cell is dismissed for nearly every kind. Only what is left is folded and read exactly: kinds of
+fixed length as byte matrices, kinds of free form by Rust regular expressions, numbers inside text word by word. ``holds``
+and ``found_inside`` say the same for one text, slowly: they define what the columnar code must count.
 """
 
 import re
@@ -15,8 +15,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from winddown.detectors.fold import buffers, fold, fold_column
-from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
+from winddown.detectors.fold import buffers, fold, fold_column, trimmed
+from winddown.detectors.kind import ALNUM, DIGIT, Bools, Kind
+from winddown.detectors.plan import Plan, Search, plan_for
+from winddown.detectors.runs import runs
+from winddown.detectors.screen import Screen, promising, screen
 from winddown.detectors.segments import (
     CLASS,
     LONGEST_JOINED,
@@ -25,7 +28,6 @@ from winddown.detectors.segments import (
     blocks,
     classes_of,
     compacted,
-    whole_cells,
     words,
 )
 
@@ -52,6 +54,9 @@ class Recognition:
         flags[cells] = True
 
 
+_NONE: Rows = np.zeros(0, np.int64)
+
+
 def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
     """Read every cell of a column.
 
@@ -61,25 +66,82 @@ def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
 
     Returns:
         The outcome per cell. A cell that matches a kind as a whole does not count as containing it.
+
+    Raises:
+        UnicodeDecodeError: the column is no UTF-8.
     """
-    column = fold_column(column)
-    data, offsets = buffers(column)
-    classes = classes_of(CLASS[data], offsets)
-    cells = whole_cells(data, offsets, classes)
-    found = Recognition(len(column), cells.lengths == 0)
-    fixed = [kind for kind in kinds if kind.check is not None]
-    _check(found, cells, fixed, inside=False)
-    _check_compacted(found, column, cells, [kind for kind in fixed if kind.joins])
-    for kind in kinds:
-        if kind.pattern is not None:
-            _match(found, kind, column, cells)
-    _read_words(found, column, cells, [kind for kind in fixed if kind.embeds and kind.finder is None])
-    for kind in kinds:
-        if kind.finder is not None:
-            _find(found, kind, column, cells)
+    plan = plan_for(tuple(kinds))
+    column = trimmed(column)
+    seen = screen(column, plan)
+    found = Recognition(len(column), seen.lengths == 0)
+    classes = seen.classes
+    shapes = np.minimum(seen.lengths, plan.lengths - 1) * 256 + classes
+    checked = np.flatnonzero(plan.checked.take(shapes))
+    grouped = np.flatnonzero(plan.compactable.take(shapes) & ((seen.marks & plan.loose) == 0))
+    matched = [(search, *_matchable(seen, classes, search)) for search in plan.patterns]
+    searched = [(search, _findable(seen, classes, search)) for search in plan.finders]
+    exact = _Exact(column, seen, [checked, grouped, *(rows for _, _, rows in matched), *(rows for _, rows in searched)])
+
+    _check(found, plan, exact.segments(checked), inside=False)
+    if len(grouped):
+        data, offsets = compacted(*buffers(exact.text(grouped)))
+        short = Segments(data, offsets[:-1], np.diff(offsets), classes_of(CLASS[data], offsets), grouped)
+        _check(found, plan, short, inside=False, joined=True)
+    for search, shaped, rows in matched:
+        found.mark(found.whole_shaped, search.kind, shaped)
+        _match(found, search.kind, exact, rows, search.expression)
+    _read_words(found, plan, column, seen)
+    for search, rows in searched:
+        whole = found.whole.get(search.kind.id)
+        _find(found, search.kind, exact, rows if whole is None else rows[~whole[rows]], search.expression)
     _take_away(found.inside, found.whole)
     _take_away(found.inside_shaped, found.whole_shaped)
     return found
+
+
+class _Exact:
+    """The folded text of the cells that the screen left open; the others are neither folded nor copied."""
+
+    def __init__(self, column: "pa.Array[Any]", seen: Screen, open_cells: Sequence[Rows]) -> None:
+        self._seen, self._place = seen, None
+        if not seen.even:
+            left = np.zeros(len(column), np.bool_)
+            for rows in open_cells:
+                left[rows] = True
+            rows = np.flatnonzero(left)
+            if len(rows) < len(column):
+                column = column.take(rows)
+                self._place = np.cumsum(left) - 1
+            column = fold_column(column)
+        self._column = column
+
+    def text(self, rows: Rows) -> "pa.Array[Any]":
+        """Return the folded text of cells."""
+        places = rows if self._place is None else self._place[rows]
+        return self._column if len(places) == len(self._column) else self._column.take(places)
+
+    def segments(self, rows: Rows) -> Segments:
+        """Return cells as segments."""
+        data, offsets = buffers(self._column)
+        places = rows if self._place is None else self._place[rows]
+        every = len(rows) == len(offsets) - 1
+        starts = offsets[:-1] if every else offsets[places]
+        lengths, classes = self._seen.lengths[rows], self._seen.classes[rows]
+        return Segments(data, starts, lengths, classes, None if len(rows) == len(self._seen.marks) else rows)
+
+
+def _matchable(seen: Screen, classes: Any, search: Search) -> tuple[Rows, Rows]:
+    # The cells whose form fits, the base that chance applies to, and those of them in which the pattern may match.
+    fits = search.admits.take(classes)
+    if not fits.any():
+        return _NONE, _NONE
+    shaped = np.flatnonzero(fits & (seen.lengths >= search.least) & (seen.lengths <= search.most))
+    return shaped, promising(seen, search, shaped)
+
+
+def _findable(seen: Screen, classes: Any, search: Search) -> Rows:
+    fits = search.admits.take(classes)
+    return promising(seen, search, np.flatnonzero(fits & (seen.lengths >= search.least))) if fits.any() else _NONE
 
 
 def _take_away(inside: dict[str, Bools], whole: dict[str, Bools]) -> None:
@@ -87,8 +149,9 @@ def _take_away(inside: dict[str, Bools], whole: dict[str, Bools]) -> None:
         inside[kind_id] &= ~whole[kind_id]
 
 
-def _check(found: Recognition, segments: Segments, kinds: Sequence[Kind], *, inside: bool) -> None:
-    for kind, chosen, block in blocks(segments, kinds):
+def _check(found: Recognition, plan: Plan, segments: Segments, *, inside: bool, joined: bool = False) -> None:
+    kinds = plan.worded if inside else plan.joined if joined else plan.fixed
+    for kind, chosen, block in blocks(segments, kinds, plan.admits):
         assert kind.check is not None  # noqa: S101 - blocks() yields kinds with lengths, which have a check
         shaped, valid = kind.check(block)
         if not shaped.any():
@@ -100,65 +163,44 @@ def _check(found: Recognition, segments: Segments, kinds: Sequence[Kind], *, ins
             found.mark(found.typical, kind, segments.cells(chosen[valid][typical]))
 
 
-def _check_compacted(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
-    grouped = ((cells.classes & ~np.uint8(ALNUM | OTHER)) == 0) & ((cells.classes & OTHER) != 0)
-    chosen = np.flatnonzero(grouped & ((cells.classes & DIGIT) != 0) & (cells.lengths <= LONGEST_JOINED))
-    if not len(chosen) or not kinds:
+def _match(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression: str) -> None:
+    if not len(rows):
         return
-    data, offsets = compacted(*buffers(column.take(chosen)))
-    classes = classes_of(CLASS[data], offsets)
-    _check(found, Segments(data, offsets[:-1], np.diff(offsets), classes, chosen), kinds, inside=False)
-
-
-def _match(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
-    assert kind.pattern is not None  # noqa: S101 - the caller chose kinds with a pattern
-    needs = kind.needs | kind.pattern_needs
-    fits = ((cells.classes & needs) == needs) & ((cells.classes & ~np.uint8(kind.classes)) == 0)
-    chosen = np.flatnonzero(fits & (cells.lengths >= kind.min_length) & (cells.lengths <= kind.max_length))
-    if not len(chosen):
-        return
-    found.mark(found.whole_shaped, kind, chosen)
-    text = _take(column, chosen)
-    matched = text.str.contains(f"^(?:{kind.pattern})$").to_numpy()
-    found.mark(found.whole, kind, chosen[matched])
+    text = pl.from_arrow(exact.text(rows))
+    matched = text.str.contains(expression).to_numpy()
+    found.mark(found.whole, kind, rows[matched])
     if kind.typical_pattern is not None and matched.any():
         typical = text.str.contains(f"^(?:{kind.typical_pattern})$").to_numpy() & matched
-        found.mark(found.typical, kind, chosen[typical])
+        found.mark(found.typical, kind, rows[typical])
 
 
-def _find(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
-    fits = (cells.classes & kind.finder_needs) == kind.finder_needs
-    fits &= cells.lengths > kind.min_length
-    if kind.id in found.whole:
-        fits &= ~found.whole[kind.id]
-    chosen = np.flatnonzero(fits)
-    if not len(chosen):
+def _find(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression: str) -> None:
+    if not len(rows):
         return
-    assert kind.finder is not None  # noqa: S101 - the caller chose kinds with a finder
-    places = chosen[_take(column, chosen).str.contains(kind.finder).to_numpy()]
+    places = rows[pl.from_arrow(exact.text(rows)).str.contains(expression).to_numpy()]
     found.mark(found.inside_shaped, kind, places)  # inside text the finder is the shape as well as the check
     found.mark(found.inside, kind, places)
 
 
-def _take(column: "pa.Array[Any]", chosen: Rows) -> pl.Series:
-    return pl.from_arrow(column if len(chosen) == len(column) else column.take(chosen))
-
-
-def _read_words(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
-    if not kinds:
+def _read_words(found: Recognition, plan: Plan, column: "pa.Array[Any]", seen: Screen) -> None:
+    if not plan.worded:
         return
-    wanted = np.zeros(LONGEST_JOINED + 2, np.bool_)
-    wanted[[length for kind in kinds for length in kind.lengths]] = True
-    several = ((cells.classes & ~np.uint8(ALNUM)) != 0) & ((cells.classes & DIGIT) != 0)
-    several &= cells.lengths > min(min(kind.lengths) for kind in kinds)
+    several = ((seen.marks & ~np.uint64(ALNUM) & np.uint64(255)) != 0) & ((seen.marks & np.uint64(DIGIT)) != 0)
+    several &= seen.lengths > plan.shortest_word
     if "birth_date" in found.whole:  # no number that is looked for hides in a cell that is wholly a date
         several &= ~found.whole["birth_date"]
+    if len(seen.odd):
+        rows = seen.odd[several[seen.odd]]
+        several[seen.odd] = False
+        if len(rows):
+            for segments in words(*buffers(fold_column(column.take(rows))), plan.word_lengths, rows):
+                _check(found, plan, segments, inside=True)
     chosen = np.flatnonzero(several)
-    if not len(chosen):
-        return
-    data, offsets = buffers(column if len(chosen) == len(column) else column.take(chosen))
-    for segments in words(data, offsets, wanted, chosen):
-        _check(found, segments, kinds, inside=True)
+    cut = runs(seen, chosen, plan.shortest_word) if len(chosen) else None
+    if cut is not None:
+        data, offsets, rows = cut
+        for segments in words(data, offsets, plan.word_lengths, rows):
+            _check(found, plan, segments, inside=True)
 
 
 def holds(kind: Kind, text: str) -> bool:
@@ -194,7 +236,7 @@ def _words(folded: str) -> Iterator[str]:
 def _is(kind: Kind, text: str, *, compact: bool) -> bool:
     encoded = np.frombuffer(text.encode(), np.uint8)
     union = int(np.bitwise_or.reduce(CLASS[encoded])) if len(encoded) else 0
-    if union & ~kind.classes or union & kind.needs != kind.needs:
+    if not kind.admits(union):
         return False
     if kind.check is not None and len(encoded) in kind.lengths and (kind.joins or not compact):
         upper = np.frombuffer(re.sub("[a-z]", lambda match: match[0].upper(), text).encode(), np.uint8)

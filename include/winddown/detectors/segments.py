@@ -4,7 +4,7 @@ A segment is a whole cell or one word inside it. Segments of one length become a
 over that. Nothing here copies a value anywhere but into such a matrix, which dies with the call.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,8 @@ UPPERCASE[ord("a") : ord("z") + 1] -= 32
 
 SEPARATOR = np.zeros(256, np.bool_)
 SEPARATOR[[ord(character) for character in " -()"]] = True
+
+JOINERS = " -("  # of these, the ones that may stand inside a number in the middle of text
 
 LONGEST_JOINED = 48  # bytes; the longest number written in groups is an IBAN of 34 characters
 
@@ -57,19 +59,18 @@ def classes_of(byte_classes: Bytes, offsets: Rows) -> npt.NDArray[np.uint8]:
     return union
 
 
-def whole_cells(data: Bytes, offsets: Rows, classes: npt.NDArray[np.uint8]) -> Segments:
-    """Return every cell as one segment."""
-    return Segments(data, offsets[:-1], np.diff(offsets), classes)
-
-
 def compacted(data: Bytes, offsets: Rows) -> tuple[Bytes, Rows]:
     """Return cells without the separators of grouped numbers and without a leading plus."""
     keep = ~SEPARATOR[data]
-    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    filled = offsets[1:] > offsets[:-1]
+    first = offsets[:-1][filled]
     keep[first[data[first] == ord("+")]] = False
-    places = np.zeros(len(data) + 1, np.int64)
-    np.cumsum(keep, out=places[1:])
-    return data[keep], places[offsets]
+    lengths = np.zeros(len(filled), np.int64)
+    if len(first):  # cells are short here: 16 bits hold every count
+        lengths[filled] = np.add.reduceat(keep.view(np.uint8).astype(np.uint16), first)
+    places = np.zeros(len(offsets), np.int64)
+    np.cumsum(lengths, out=places[1:])
+    return data[keep], places
 
 
 def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Segments]:
@@ -146,30 +147,44 @@ def _union(data: Bytes, starts: Rows, lengths: Rows) -> npt.NDArray[np.uint8]:
     return np.bitwise_or.reduceat(CLASS[data], bounds)[0::2]
 
 
-def blocks(segments: Segments, kinds: Sequence[Kind]) -> Iterator[tuple[Kind, Rows, Block]]:
-    """Yield, for each length and each kind of that length, the segments whose classes fit, and their block."""
+def blocks(
+    segments: Segments, kinds: Sequence[Kind], admits: Mapping[str, Bools]
+) -> Iterator[tuple[Kind, Rows, Block]]:
+    """Yield, for each length and each kind of that length, the segments whose classes fit, and their block.
+
+    ``admits`` says for each kind which unions of classes it can be.
+    """
+    if not len(segments.lengths):
+        return
     longest = max((max(kind.lengths) for kind in kinds), default=0)
     present = np.bincount(np.minimum(segments.lengths, longest + 1), minlength=longest + 2)
-    for length in np.flatnonzero(present[: longest + 1]):
-        able = [kind for kind in kinds if int(length) in kind.lengths]
+    for length in np.flatnonzero(present[: longest + 1]).tolist():
+        able = [kind for kind in kinds if length in kind.lengths]
         if not able:
             continue
         chosen = np.flatnonzero(segments.lengths == length)
         classes = segments.classes[chosen]
-        fitting = [((classes & ~np.uint8(kind.classes)) == 0) & ((classes & kind.needs) == kind.needs) for kind in able]
-        some = np.logical_or.reduce(fitting)
-        if not some.any():
+        unions = np.flatnonzero(np.bincount(classes, minlength=256))
+        able = [kind for kind in able if admits[kind.id][unions].any()]
+        if not able:
             continue
-        if not some.all():
-            chosen, classes, fitting = chosen[some], classes[some], [fits[some] for fits in fitting]
-        block = _gather(segments, chosen, int(length))
-        if np.bitwise_or.reduce(classes) & LOWER:
+        some = np.logical_or.reduce([admits[kind.id] for kind in able])
+        if not some[unions].all():
+            keep = some[classes]
+            chosen, classes = chosen[keep], classes[keep]
+        block = _gather(segments, chosen, length)
+        if np.bitwise_or.reduce(unions) & LOWER:
             block = UPPERCASE[block]
-        for kind, fits in zip(able, fitting, strict=True):
-            if fits.all():
+        for kind in able:
+            table = admits[kind.id]
+            if table[unions].all():
                 yield kind, chosen, block
-            elif fits.any():
-                yield kind, chosen[fits], block[fits]
+            else:
+                fits = table[classes]
+                if fits.all():
+                    yield kind, chosen, block
+                elif fits.any():
+                    yield kind, chosen[fits], block[fits]
 
 
 def _gather(segments: Segments, chosen: Rows, length: int) -> Block:

@@ -1,0 +1,212 @@
+"""The plan: what all kinds together look for, arranged so that one look at a cell rules out nearly all of them.
+
+Every character has a mark, a word of bits: its class, how it folds, and which clues it answers. The marks of a cell's
+characters, united, then say in a few comparisons which expressions are worth trying on the cell; its length and classes
+say which checks are. A kind that no cell of a column can be costs the same few comparisons for the whole column.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from winddown.detectors.clues import Clue, clues_of
+from winddown.detectors.fold import BLANK, folds_elsewhere, narrow
+from winddown.detectors.kind import ALNUM, AT, DIGIT, LETTER, OTHER, STAR, Bools, Kind
+from winddown.detectors.segments import CLASS, JOINERS, LONGEST_JOINED, SEPARATOR
+
+Marks = npt.NDArray[np.uint64]
+
+WIDE = 1 << 8  # takes three bytes and one when folded
+ODD = 1 << 9  # NFKC does more to it, or to its neighbours, than narrowing
+EMPTY = 1 << 10  # white space, which is stripped at the edges
+JOINER = 1 << 11  # may stand between the digits of a number written in groups
+LOOSE = 1 << 12  # other ASCII that no number written in groups holds
+CLASSES = 0xFF
+_FIRST_CLUE = 13
+_CLUE_BITS = 64 - _FIRST_CLUE
+CLUES = ((1 << _CLUE_BITS) - 1) << _FIRST_CLUE
+_ENOUGH = 3  # clues per alternative; the rarest are those of the shortest lists
+_SHORT_LIST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What one alternative of an expression demands: all of the bits, one of each group, a character so many times."""
+
+    every: np.uint64
+    some: tuple[np.uint64, ...]
+    times: tuple[tuple[np.uint64, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """An expression of a kind, the classes and lengths of the cells it applies to, and its alternatives."""
+
+    kind: Kind
+    expression: str
+    admits: Bools  # by union of classes
+    least: int
+    most: int
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is prepared once for a tuple of kinds."""
+
+    kinds: tuple[Kind, ...]
+    fixed: tuple[Kind, ...]
+    joined: tuple[Kind, ...]
+    worded: tuple[Kind, ...]
+    loose: np.uint64  # marks that keep a cell from being compacted
+    admits: dict[str, Bools]  # by kind id and union of classes, for fixed kinds
+    lengths: int  # that have a row of their own in the next two tables; the last is for all that are longer
+    checked: Bools  # by length and union of classes: some fixed kind can be
+    compactable: Bools  # the same for the kinds that a compacted cell can be
+    patterns: tuple[Search, ...]
+    finders: tuple[Search, ...]
+    word_lengths: Bools
+    shortest_word: int
+    marks: Marks  # by UTF-16 code unit
+
+
+@lru_cache(maxsize=8)
+def plan_for(kinds: tuple[Kind, ...]) -> Plan:
+    """Return the plan for kinds."""
+    fixed = tuple(kind for kind in kinds if kind.check is not None)
+    worded = tuple(kind for kind in fixed if kind.embeds and kind.finder is None)
+    joined = tuple(kind for kind in fixed if kind.joins)
+    admits = {kind.id: _by_classes(kind.admits) for kind in fixed}
+    lengths = max([LONGEST_JOINED, *(length for kind in fixed for length in kind.lengths)]) + 2
+    word_lengths = np.zeros(lengths, np.bool_)
+    word_lengths[[length for kind in worded for length in kind.lengths]] = True
+    bits = _Bits()
+    # Finders look at every text and come first, should the bits run out.
+    finders = tuple(
+        Search(
+            kind,
+            kind.finder,
+            _by_classes(lambda classes, needs=kind.finder_needs: classes & needs == needs),  # type: ignore[misc]
+            kind.min_length + 1,
+            1 << 62,
+            bits.alternatives(kind.finder),
+        )
+        for kind in kinds
+        if kind.finder is not None
+    )
+    patterns = tuple(
+        Search(
+            kind,
+            f"^(?:{kind.pattern})$",
+            _by_classes(lambda classes, kind=kind: _tried(kind, classes)),  # type: ignore[misc]
+            kind.min_length,
+            kind.max_length,
+            bits.alternatives(kind.pattern),
+        )
+        for kind in kinds
+        if kind.pattern is not None
+    )
+    checked = np.zeros((lengths, 256), np.bool_)
+    compactable = np.zeros((lengths, 256), np.bool_)
+    for kind in fixed:
+        for length in kind.lengths:
+            checked[length] |= admits[kind.id]
+    grouped = _by_classes(lambda classes: not classes & ~(ALNUM | OTHER) and bool(classes & OTHER and classes & DIGIT))
+    for kind in joined:
+        # At most every second character of a number in groups is a separator; a plus and parentheses come on top.
+        fits = grouped & _by_classes(lambda classes, kind=kind: _left(kind, classes))  # type: ignore[misc]
+        for length in kind.lengths:
+            compactable[length + 1 :] |= fits
+    compactable[LONGEST_JOINED + 1 :] = False
+    return Plan(
+        kinds=kinds,
+        fixed=fixed,
+        joined=joined,
+        worded=worded,
+        loose=np.uint64(0 if any(kind.classes & OTHER for kind in joined) else LOOSE),
+        admits=admits,
+        lengths=lengths,
+        checked=checked.reshape(-1),
+        compactable=compactable.reshape(-1),
+        patterns=patterns,
+        finders=finders,
+        word_lengths=word_lengths,
+        shortest_word=min((length for kind in worded for length in kind.lengths), default=0),
+        marks=bits.marks(),
+    )
+
+
+def _by_classes(test: Callable[[int], bool]) -> Bools:
+    return np.fromiter((bool(test(classes)) for classes in range(256)), np.bool_, 256)
+
+
+def _tried(kind: Kind, classes: int) -> bool:
+    return kind.admits(classes) and classes & kind.pattern_needs == kind.pattern_needs
+
+
+def _left(kind: Kind, classes: int) -> bool:
+    return kind.admits(classes) or kind.admits(classes & ~OTHER)
+
+
+class _Bits:
+    """Gives every list of characters that some expression needs a bit of its own, while there are any."""
+
+    def __init__(self) -> None:
+        self._lists: dict[frozenset[str], int] = {}
+
+    def alternatives(self, expression: str) -> tuple[Alternative, ...]:
+        return tuple(map(self._alternative, clues_of(expression)))
+
+    def _alternative(self, clues: Sequence[Clue]) -> Alternative:
+        every, some, times = 0, [], []
+        for clue in sorted(clues, key=lambda clue: len(clue.characters))[:_ENOUGH]:
+            bits = self._bits(clue.characters)
+            if bits.bit_count() == 1:
+                every |= bits
+                if clue.times > 1 and len(clue.characters) == 1:
+                    times.append((np.uint64(bits), clue.times))
+            elif bits:
+                some.append(np.uint64(bits))
+        return Alternative(np.uint64(every), tuple(some), tuple(times))
+
+    def _bits(self, characters: frozenset[str]) -> int:
+        if characters == {"@"}:
+            return AT
+        if characters == {"*"}:
+            return STAR
+        if len(characters) > _SHORT_LIST and all(character.isascii() for character in characters):
+            union = 0
+            for character in characters:
+                union |= int(CLASS[ord(character)])
+            return union if union & ~(DIGIT | LETTER) == 0 else 0
+        if any(ord(character) > 0xFFFF for character in characters):  # noqa: PLR2004 - two code units
+            return 0
+        if characters not in self._lists:
+            if len(self._lists) == _CLUE_BITS:
+                return 0
+            self._lists[characters] = 1 << (_FIRST_CLUE + len(self._lists))
+        return self._lists[characters]
+
+    def marks(self) -> Marks:
+        """Return the mark of every UTF-16 code unit, as the character that it folds to."""
+        marks = np.zeros(65536, np.uint64)
+        marks[:128] = CLASS[:128]
+        marks[128:] = CLASS[255]
+        for character in BLANK:
+            marks[ord(character)] |= np.uint64(EMPTY)
+        for code in range(128):
+            if CLASS[code] == OTHER and not SEPARATOR[code] and code != ord("+"):
+                marks[code] |= np.uint64(LOOSE)
+        for character in JOINERS:
+            marks[ord(character)] |= np.uint64(JOINER)
+        for characters, bit in self._lists.items():
+            for character in characters:
+                marks[ord(character)] |= np.uint64(bit)
+        wide, ascii_codes = narrow()
+        marks[wide] = marks[ascii_codes] | np.uint64(WIDE)
+        elsewhere = folds_elsewhere()
+        marks[elsewhere[elsewhere < len(marks)]] |= np.uint64(ODD)
+        return marks
