@@ -19,6 +19,7 @@ from winddown.detectors.calendar_dates import FIRST_YEAR, LAST_YEAR
 from winddown.detectors.kind import Kind
 from winddown.detectors.kinds import ALL
 from winddown.detectors.kinds.birth_date import YOUNG
+from winddown.detectors.plan import plan_for
 from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.recognise import recognise
 from winddown.detectors.tally import Tally
@@ -27,7 +28,7 @@ from winddown.domain.errors import Refused
 _PROBE, _FEW = 4096, 512
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
-_CHUNK = 65_536  # cells; keeps the intermediate matrices inside the processor's caches and memory flat
+_CHUNK, _CHUNK_BYTES = 65_536, 2 << 20  # cells and bytes; keeps what is worked on near the processor and memory flat
 
 
 class Profiler:
@@ -44,7 +45,7 @@ class Profiler:
         if len(set(field_names)) != len(field_names):
             raise Refused("two fields share one name", rule="detectors.fields", next_step="rename one in the query")
         self._fields = tuple(field_names)
-        self._kinds = tuple(kinds)
+        self._plan = plan_for(tuple(kinds))
         self._tallies: dict[str, Tally] = {name: Tally(name) for name in self._fields}
 
     def feed(self, batch: pa.RecordBatch) -> None:
@@ -140,7 +141,10 @@ class Profiler:
     def _read_text(self, tally: Tally, present: "pa.Array[Any]", weights: npt.NDArray[np.int64] | None) -> None:
         text = present.cast(pa.large_string())
         tally.sketch.add(pl.from_arrow(text))
-        tally.add(recognise(text, self._kinds), weights)
+        step = max(1, len(text) * _CHUNK_BYTES // max(text.nbytes, _CHUNK_BYTES))
+        for start in range(0, len(text), step):
+            part = None if weights is None else weights[start : start + step]
+            tally.add(recognise(text.slice(start, step), self._plan), part)
 
     def _read_integers(self, tally: Tally, present: "pa.Array[Any]") -> None:
         tally.sketch.add(pl.from_arrow(present))
@@ -148,7 +152,7 @@ class Profiler:
         if len(numbers) > 1 and numbers.dtype != np.uint64:
             tally.sequential += int(np.count_nonzero(np.diff(numbers.astype(np.int64)) == 1))
         if numbers.max() >= _SHORTEST_INTEGER:
-            tally.add(recognise(present.cast(pa.large_string()), self._kinds))
+            tally.add(recognise(present.cast(pa.large_string()), self._plan))
 
     def _read_fractions(self, tally: Tally, present: "pa.Array[Any]") -> None:
         # A nullable column of phone numbers often arrives as floats: whole numbers are read as what they mean.
@@ -163,7 +167,7 @@ class Profiler:
             whole = (np.abs(numbers) <= _EXACT_FLOAT) & (np.floor(numbers) == numbers)
             text = pa.array(numbers[whole].astype(np.int64)).cast(pa.large_string())
         if len(text):
-            tally.add(recognise(text, self._kinds))
+            tally.add(recognise(text, self._plan))
 
     def _read_bytes(self, tally: Tally, present: "pa.Array[Any]") -> None:
         try:

@@ -1,8 +1,8 @@
 """The plan: what all kinds together look for, arranged so that one look at a cell rules out nearly all of them.
 
-Every character has a mark, a word of bits: its class, how it folds, and which clues it answers. The marks of a cell's
-characters, united, then say in a few comparisons which expressions are worth trying on the cell; its length and classes
-say which checks are. A kind that no cell of a column can be costs the same few comparisons for the whole column.
+Every character has a mark, a word of bits that tells its class and how it folds, and another for the clues it answers.
+The bits of a cell's characters, united, then say in a few comparisons which expressions are worth trying on the cell; its
+length and classes say which checks are. A kind that no cell of a column can be costs the same few comparisons for the whole column.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,31 +14,30 @@ import numpy.typing as npt
 
 from winddown.detectors.clues import Clue, clues_of
 from winddown.detectors.fold import BLANK, folds_elsewhere, narrow
-from winddown.detectors.kind import ALNUM, AT, DIGIT, LETTER, OTHER, STAR, Bools, Kind
+from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
 from winddown.detectors.segments import CLASS, JOINERS, LONGEST_JOINED, SEPARATOR
 
-Marks = npt.NDArray[np.uint64]
+Marks = npt.NDArray[np.uint16]
+Clues = npt.NDArray[np.uint64]
 
 WIDE = 1 << 8  # takes three bytes and one when folded
 ODD = 1 << 9  # NFKC does more to it, or to its neighbours, than narrowing
 EMPTY = 1 << 10  # white space, which is stripped at the edges
 JOINER = 1 << 11  # may stand between the digits of a number written in groups
 LOOSE = 1 << 12  # other ASCII that no number written in groups holds
-CLASSES = 0xFF
-_FIRST_CLUE = 13
-_CLUE_BITS = 64 - _FIRST_CLUE
-CLUES = ((1 << _CLUE_BITS) - 1) << _FIRST_CLUE
+EVERY_CLUE = np.uint64((1 << 64) - 1)
+_CLUE_BITS = 64
 _ENOUGH = 3  # clues per alternative; the rarest are those of the shortest lists
 _SHORT_LIST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """What one alternative of an expression demands: all of the bits, one of each group, a character so many times."""
+    """What one alternative demands: all of these clues, a class of each group, a character at so many places."""
 
-    every: np.uint64
-    some: tuple[np.uint64, ...]
-    times: tuple[tuple[np.uint64, int], ...]
+    clues: np.uint64
+    classes: tuple[np.uint16, ...]
+    times: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Plan:
     fixed: tuple[Kind, ...]
     joined: tuple[Kind, ...]
     worded: tuple[Kind, ...]
-    loose: np.uint64  # marks that keep a cell from being compacted
+    loose: np.uint16  # marks that keep a cell from being compacted
     admits: dict[str, Bools]  # by kind id and union of classes, for fixed kinds
     lengths: int  # that have a row of their own in the next two tables; the last is for all that are longer
     checked: Bools  # by length and union of classes: some fixed kind can be
@@ -71,6 +70,7 @@ class Plan:
     word_lengths: Bools
     shortest_word: int
     marks: Marks  # by UTF-16 code unit
+    clues: Clues  # the same
 
 
 @lru_cache(maxsize=8)
@@ -126,7 +126,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         fixed=fixed,
         joined=joined,
         worded=worded,
-        loose=np.uint64(0 if any(kind.classes & OTHER for kind in joined) else LOOSE),
+        loose=np.uint16(0 if any(kind.classes & OTHER for kind in joined) else LOOSE),
         admits=admits,
         lengths=lengths,
         checked=checked.reshape(-1),
@@ -135,7 +135,8 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         finders=finders,
         word_lengths=word_lengths,
         shortest_word=min((length for kind in worded for length in kind.lengths), default=0),
-        marks=bits.marks(),
+        marks=_marks(),
+        clues=bits.clues(),
     )
 
 
@@ -151,6 +152,25 @@ def _left(kind: Kind, classes: int) -> bool:
     return kind.admits(classes) or kind.admits(classes & ~OTHER)
 
 
+def _marks() -> Marks:
+    # Of every UTF-16 code unit, as the character that it folds to.
+    marks = np.zeros(65536, np.uint16)
+    marks[:128] = CLASS[:128]
+    marks[128:] = CLASS[255]
+    for character in BLANK:
+        marks[ord(character)] |= np.uint16(EMPTY)
+    for code in range(128):
+        if CLASS[code] == OTHER and not SEPARATOR[code] and code != ord("+"):
+            marks[code] |= np.uint16(LOOSE)
+    for character in JOINERS:
+        marks[ord(character)] |= np.uint16(JOINER)
+    wide, ascii_codes = narrow()
+    marks[wide] = marks[ascii_codes] | np.uint16(WIDE)
+    elsewhere = folds_elsewhere()
+    marks[elsewhere[elsewhere < len(marks)]] |= np.uint16(ODD)
+    return marks
+
+
 class _Bits:
     """Gives every list of characters that some expression needs a bit of its own, while there are any."""
 
@@ -158,55 +178,34 @@ class _Bits:
         self._lists: dict[frozenset[str], int] = {}
 
     def alternatives(self, expression: str) -> tuple[Alternative, ...]:
-        return tuple(map(self._alternative, clues_of(expression)))
+        return tuple(dict.fromkeys(map(self._alternative, clues_of(expression))))
 
     def _alternative(self, clues: Sequence[Clue]) -> Alternative:
-        every, some, times = 0, [], []
+        bits, groups, times = 0, [], []
         for clue in sorted(clues, key=lambda clue: len(clue.characters))[:_ENOUGH]:
-            bits = self._bits(clue.characters)
-            if bits.bit_count() == 1:
-                every |= bits
-                if clue.times > 1 and len(clue.characters) == 1:
-                    times.append((np.uint64(bits), clue.times))
-            elif bits:
-                some.append(np.uint64(bits))
-        return Alternative(np.uint64(every), tuple(some), tuple(times))
+            if len(clue.characters) > _SHORT_LIST and all(map(str.isascii, clue.characters)):
+                groups.append(np.uint16(np.bitwise_or.reduce([CLASS[ord(character)] for character in clue.characters])))
+                continue
+            bits |= self._bit(clue.characters)
+            if clue.times > 1 and len(clue.characters) == 1:
+                times.append((ord(min(clue.characters)), clue.times))
+        return Alternative(np.uint64(bits), tuple(groups), tuple(times))
 
-    def _bits(self, characters: frozenset[str]) -> int:
-        if characters == {"@"}:
-            return AT
-        if characters == {"*"}:
-            return STAR
-        if len(characters) > _SHORT_LIST and all(character.isascii() for character in characters):
-            union = 0
-            for character in characters:
-                union |= int(CLASS[ord(character)])
-            return union if union & ~(DIGIT | LETTER) == 0 else 0
+    def _bit(self, characters: frozenset[str]) -> int:
         if any(ord(character) > 0xFFFF for character in characters):  # noqa: PLR2004 - two code units
             return 0
         if characters not in self._lists:
             if len(self._lists) == _CLUE_BITS:
                 return 0
-            self._lists[characters] = 1 << (_FIRST_CLUE + len(self._lists))
+            self._lists[characters] = 1 << len(self._lists)
         return self._lists[characters]
 
-    def marks(self) -> Marks:
-        """Return the mark of every UTF-16 code unit, as the character that it folds to."""
-        marks = np.zeros(65536, np.uint64)
-        marks[:128] = CLASS[:128]
-        marks[128:] = CLASS[255]
-        for character in BLANK:
-            marks[ord(character)] |= np.uint64(EMPTY)
-        for code in range(128):
-            if CLASS[code] == OTHER and not SEPARATOR[code] and code != ord("+"):
-                marks[code] |= np.uint64(LOOSE)
-        for character in JOINERS:
-            marks[ord(character)] |= np.uint64(JOINER)
+    def clues(self) -> Clues:
+        """Return the clues that every UTF-16 code unit answers, as the character that it folds to."""
+        clues = np.zeros(65536, np.uint64)
         for characters, bit in self._lists.items():
             for character in characters:
-                marks[ord(character)] |= np.uint64(bit)
+                clues[ord(character)] |= np.uint64(bit)
         wide, ascii_codes = narrow()
-        marks[wide] = marks[ascii_codes] | np.uint64(WIDE)
-        elsewhere = folds_elsewhere()
-        marks[elsewhere[elsewhere < len(marks)]] |= np.uint64(ODD)
-        return marks
+        clues[wide] = clues[ascii_codes]
+        return clues

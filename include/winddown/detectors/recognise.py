@@ -15,11 +15,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from winddown.detectors.exact import Exact
 from winddown.detectors.fold import buffers, fold, fold_column, trimmed
 from winddown.detectors.kind import ALNUM, DIGIT, Bools, Kind
-from winddown.detectors.plan import Plan, Search, plan_for
+from winddown.detectors.plan import Plan, Search
 from winddown.detectors.runs import runs
-from winddown.detectors.screen import Screen, promising, screen
+from winddown.detectors.screen import Screen, screen
 from winddown.detectors.segments import (
     CLASS,
     LONGEST_JOINED,
@@ -54,15 +55,12 @@ class Recognition:
         flags[cells] = True
 
 
-_NONE: Rows = np.zeros(0, np.int64)
-
-
-def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
+def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     """Read every cell of a column.
 
     Args:
         column: text without nulls, of any size; it is not kept.
-        kinds: the kinds to look for.
+        plan: what to look for.
 
     Returns:
         The outcome per cell. A cell that matches a kind as a whole does not count as containing it.
@@ -70,17 +68,15 @@ def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
     Raises:
         UnicodeDecodeError: the column is no UTF-8.
     """
-    plan = plan_for(tuple(kinds))
     column = trimmed(column)
     seen = screen(column, plan)
     found = Recognition(len(column), seen.lengths == 0)
-    classes = seen.classes
-    shapes = np.minimum(seen.lengths, plan.lengths - 1) * 256 + classes
+    shapes = np.minimum(seen.lengths, plan.lengths - 1) * 256 + seen.classes
     checked = np.flatnonzero(plan.checked.take(shapes))
     grouped = np.flatnonzero(plan.compactable.take(shapes) & ((seen.marks & plan.loose) == 0))
-    matched = [(search, *_matchable(seen, classes, search)) for search in plan.patterns]
-    searched = [(search, _findable(seen, classes, search)) for search in plan.finders]
-    exact = _Exact(column, seen, [checked, grouped, *(rows for _, _, rows in matched), *(rows for _, rows in searched)])
+    matched = [(search, shaped, seen.promising(search, shaped)) for search, shaped in _admitting(seen, plan.patterns)]
+    searched = [(search, seen.promising(search, rows)) for search, rows in _admitting(seen, plan.finders)]
+    exact = Exact(column, seen, [checked, grouped, *(rows for _, _, rows in matched), *(rows for _, rows in searched)])
 
     _check(found, plan, exact.segments(checked), inside=False)
     if len(grouped):
@@ -99,49 +95,9 @@ def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
     return found
 
 
-class _Exact:
-    """The folded text of the cells that the screen left open; the others are neither folded nor copied."""
-
-    def __init__(self, column: "pa.Array[Any]", seen: Screen, open_cells: Sequence[Rows]) -> None:
-        self._seen, self._place = seen, None
-        if not seen.even:
-            left = np.zeros(len(column), np.bool_)
-            for rows in open_cells:
-                left[rows] = True
-            rows = np.flatnonzero(left)
-            if len(rows) < len(column):
-                column = column.take(rows)
-                self._place = np.cumsum(left) - 1
-            column = fold_column(column)
-        self._column = column
-
-    def text(self, rows: Rows) -> "pa.Array[Any]":
-        """Return the folded text of cells."""
-        places = rows if self._place is None else self._place[rows]
-        return self._column if len(places) == len(self._column) else self._column.take(places)
-
-    def segments(self, rows: Rows) -> Segments:
-        """Return cells as segments."""
-        data, offsets = buffers(self._column)
-        places = rows if self._place is None else self._place[rows]
-        every = len(rows) == len(offsets) - 1
-        starts = offsets[:-1] if every else offsets[places]
-        lengths, classes = self._seen.lengths[rows], self._seen.classes[rows]
-        return Segments(data, starts, lengths, classes, None if len(rows) == len(self._seen.marks) else rows)
-
-
-def _matchable(seen: Screen, classes: Any, search: Search) -> tuple[Rows, Rows]:
-    # The cells whose form fits, the base that chance applies to, and those of them in which the pattern may match.
-    fits = search.admits.take(classes)
-    if not fits.any():
-        return _NONE, _NONE
-    shaped = np.flatnonzero(fits & (seen.lengths >= search.least) & (seen.lengths <= search.most))
-    return shaped, promising(seen, search, shaped)
-
-
-def _findable(seen: Screen, classes: Any, search: Search) -> Rows:
-    fits = search.admits.take(classes)
-    return promising(seen, search, np.flatnonzero(fits & (seen.lengths >= search.least))) if fits.any() else _NONE
+def _admitting(seen: Screen, searches: Sequence[Search]) -> list[tuple[Search, Rows]]:
+    admitting = [(search, seen.admitting(search)) for search in searches]
+    return [(search, rows) for search, rows in admitting if len(rows)]
 
 
 def _take_away(inside: dict[str, Bools], whole: dict[str, Bools]) -> None:
@@ -163,7 +119,7 @@ def _check(found: Recognition, plan: Plan, segments: Segments, *, inside: bool, 
             found.mark(found.typical, kind, segments.cells(chosen[valid][typical]))
 
 
-def _match(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression: str) -> None:
+def _match(found: Recognition, kind: Kind, exact: Exact, rows: Rows, expression: str) -> None:
     if not len(rows):
         return
     text = pl.from_arrow(exact.text(rows))
@@ -174,7 +130,7 @@ def _match(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression
         found.mark(found.typical, kind, rows[typical])
 
 
-def _find(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression: str) -> None:
+def _find(found: Recognition, kind: Kind, exact: Exact, rows: Rows, expression: str) -> None:
     if not len(rows):
         return
     places = rows[pl.from_arrow(exact.text(rows)).str.contains(expression).to_numpy()]
@@ -185,7 +141,7 @@ def _find(found: Recognition, kind: Kind, exact: _Exact, rows: Rows, expression:
 def _read_words(found: Recognition, plan: Plan, column: "pa.Array[Any]", seen: Screen) -> None:
     if not plan.worded:
         return
-    several = ((seen.marks & ~np.uint64(ALNUM) & np.uint64(255)) != 0) & ((seen.marks & np.uint64(DIGIT)) != 0)
+    several = ((seen.classes & ~np.uint8(ALNUM)) != 0) & ((seen.classes & np.uint8(DIGIT)) != 0)
     several &= seen.lengths > plan.shortest_word
     if "birth_date" in found.whole:  # no number that is looked for hides in a cell that is wholly a date
         several &= ~found.whole["birth_date"]

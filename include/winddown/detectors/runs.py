@@ -5,15 +5,13 @@ long as the shortest number. Most text has none, which a few passes over bits sh
 read word by word.
 """
 
-from functools import cache
-
 import numpy as np
 
-from winddown.detectors.fold import narrow
+from winddown.detectors.exact import in_ascii
 from winddown.detectors.kind import ALNUM, DIGIT, Bools
 from winddown.detectors.plan import JOINER
 from winddown.detectors.screen import Screen
-from winddown.detectors.segments import CLASS, Bytes, Rows, classes_of
+from winddown.detectors.segments import CLASS, Bytes, Rows, classes_of, stretches
 
 Found = tuple[Bytes, Rows, Rows]  # bytes, their offsets, the cell of each run
 
@@ -22,15 +20,14 @@ def runs(seen: Screen, chosen: Rows, shortest: int) -> Found | None:
     """Return the runs of at least ``shortest`` characters, a digit among them, in the chosen cells."""
     units, marks, bounds, rows = seen.units, seen.unit_marks, seen.bounds, chosen
     if len(chosen) < len(bounds) - 1:
-        places, bounds = _stretches(bounds[chosen], bounds[chosen + 1])
+        places, bounds = stretches(bounds[chosen], bounds[chosen + 1])
         units, marks = units[places], marks[places]
     if len(units) < shortest:
         return None
-    low = marks.astype(np.uint16)
-    alnum = (low & np.uint16(ALNUM)) != 0
-    digit = (low & np.uint16(DIGIT)) != 0
+    alnum = (marks & np.uint16(ALNUM)) != 0
+    digit = (marks & np.uint16(DIGIT)) != 0
     member = alnum.copy()
-    member[1:-1] |= ((low[1:-1] & np.uint16(JOINER)) != 0) & digit[:-2] & alnum[2:]
+    member[1:-1] |= ((marks[1:-1] & np.uint16(JOINER)) != 0) & digit[:-2] & alnum[2:]
     glued = member[:-1] & member[1:]
     inner = bounds[1:-1]
     glued[inner[(inner > 0) & (inner < len(units))] - 1] = False
@@ -43,20 +40,13 @@ def runs(seen: Screen, chosen: Rows, shortest: int) -> Found | None:
         return None
     starts, ends = edges[0::2], edges[1::2] + shortest - 1
     cells = np.searchsorted(bounds, starts, side="right") - 1
-    places, offsets = _stretches(starts, ends)
-    data = _ascii()[units[places]]
+    places, offsets = stretches(starts, ends)
+    data = in_ascii(units[places])
     numeric = (classes_of(CLASS[data], offsets) & DIGIT) != 0
     if not numeric.all():
-        places, fewer = _stretches(offsets[:-1][numeric], offsets[1:][numeric])
+        places, fewer = stretches(offsets[:-1][numeric], offsets[1:][numeric])
         data, offsets, cells = data[places], fewer, cells[numeric]
     return data, offsets, rows[cells]
-
-
-def _stretches(starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
-    # Every place inside the stretches, one after the other, and the offsets of the stretches in that list.
-    offsets = np.zeros(len(starts) + 1, np.int64)
-    np.cumsum(ends - starts, out=offsets[1:])
-    return np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1]), offsets
 
 
 def _all_of(flags: Bools, count: int) -> Bools:
@@ -67,11 +57,3 @@ def _all_of(flags: Bools, count: int) -> Bools:
         width *= 2
     return flags[: len(flags) - (count - width)] & flags[count - width :]
 
-
-@cache
-def _ascii() -> Bytes:
-    table: Bytes = np.zeros(65536, np.uint8)
-    table[:128] = np.arange(128)
-    wide, codes = narrow()
-    table[wide] = codes
-    return table

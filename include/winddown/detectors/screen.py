@@ -2,10 +2,10 @@
 
 Text beyond ASCII is read as UTF-16, one unit per character for all of Chinese, which makes every question about a
 character one look into a table, folding included. Nothing is decided here but what a cell cannot be: whatever the marks
-leave open is folded and read exactly. Cells in which folding does more than narrowing are left wholly open.
+leave open is folded and read exactly. Cells in which folding does more than narrowing are odd: they are left wholly
+open, and read from their own text.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,63 +14,121 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winddown.detectors.fold import buffers, fold_column, folds_elsewhere
-from winddown.detectors.kind import ALNUM, DIGIT, Bools
-from winddown.detectors.plan import CLASSES, CLUES, EMPTY, JOINER, ODD, WIDE, Alternative, Marks, Plan, Search
+from winddown.detectors.fold import FULL_WIDTH, buffers, fold_column, folds_elsewhere
+from winddown.detectors.kind import Bools
+from winddown.detectors.plan import EMPTY, EVERY_CLUE, ODD, WIDE, Alternative, Clues, Marks, Plan, Search
 from winddown.detectors.segments import CLASS, Bytes, Rows, classes_of
 
 _ASCII = 0x80
 _FOUR = 0xF0  # the first lead byte of a sequence of four, which takes two units
-_ALL_DIGITS = (ord("0"), ord("9"))
 
 
 @dataclass(slots=True)
 class Screen:
     """What was seen of each cell, and, as long as the column is worked on, of each character.
 
-    ``lengths`` are bytes of the folded cell, ``marks`` the united marks of its characters. ``odd`` cells have every
-    clue. ``even`` says that folding changes no cell of the column.
+    ``lengths`` are bytes of the folded cell, ``marks`` the united marks of its characters, ``odd`` the cells that only
+    NFKC can fold. ``even`` says that folding changes no cell at all. Units of cell ``i`` are ``bounds[i:i + 2]``.
     """
 
-    lengths: Rows
-    marks: Marks
-    odd: Rows
-    even: bool
+    plan: Plan
     units: npt.NDArray[Any]
+    places: Rows  # the units as places in a table
     bounds: Rows
     unit_marks: Marks
+    lengths: Rows
+    marks: Marks
+    classes: Bytes
+    unions: Rows  # the different classes of cells
+    odd: Rows
+    even: bool
+    clues: Clues | None = None  # of each cell; None until they are asked for
 
-    @property
-    def classes(self) -> Bytes:
-        """Return the union of classes of each cell."""
-        return self.marks.astype(np.uint8)
+    def admitting(self, search: Search) -> Rows:
+        """Return the cells whose classes and length an expression applies to."""
+        open_unions = search.admits[self.unions]
+        if not open_unions.any():
+            return _NONE
+        fits = (self.lengths >= search.least) & (self.lengths <= search.most)
+        if not open_unions.all():
+            fits &= search.admits.take(self.classes)
+        return np.flatnonzero(fits)
+
+    def promising(self, search: Search, chosen: Rows) -> Rows:
+        """Return those of the chosen cells in which an expression may match."""
+        if not len(chosen):
+            return chosen
+        if self.clues is None:
+            self.clues = self._clues()
+        marks, clues = self.marks[chosen], self.clues[chosen]
+        hopeful = np.zeros(len(chosen), np.bool_)
+        for alternative in search.alternatives:
+            hopeful |= self._shows(alternative, chosen, marks, clues)
+            if hopeful.all():
+                return chosen
+        return chosen[hopeful]
+
+    def _clues(self) -> Clues:
+        table = self.plan.clues[:_ASCII] if self.units.dtype == np.uint8 else self.plan.clues
+        clues = _united(table.take(self.places, mode="wrap"), self.bounds)
+        clues[self.odd] = EVERY_CLUE
+        return clues
+
+    def _shows(self, alternative: Alternative, chosen: Rows, marks: Marks, clues: Clues) -> Bools:
+        shows = (clues & alternative.clues) == alternative.clues
+        for group in alternative.classes:
+            shows &= (marks & group) != 0
+        for character, times in alternative.times:
+            if not shows.any():
+                break
+            places = np.flatnonzero(self._is(character))
+            counts = np.bincount(np.searchsorted(self.bounds, places, side="right") - 1, minlength=len(self.marks))
+            counts[self.odd] = times
+            shows &= counts[chosen] >= times
+        return np.asarray(shows)
+
+    def _is(self, character: int) -> Bools:
+        same = self.units == character
+        if self.units.dtype != np.uint8 and character < _ASCII:
+            same |= self.units == character + FULL_WIDTH
+        return np.asarray(same)
+
+
+_NONE: Rows = np.zeros(0, np.int64)
 
 
 def screen(column: "pa.Array[Any]", plan: Plan) -> Screen:
     """Look at every cell of a column without nulls that is trimmed in ASCII. Raises UnicodeDecodeError for no UTF-8."""
     data, offsets = buffers(column)
-    units, bounds = _units(column, data, offsets)
-    table = plan.marks[:_ASCII] if units.dtype == np.uint8 else plan.marks
-    unit_marks = table.take(units.astype(np.intp), mode="wrap")
-    filled = bounds[1:] > bounds[:-1]
-    every = bool(filled.all())
-    starts = bounds[:-1] if every else bounds[:-1][filled]
-    marks = np.zeros(len(column), np.uint64)
-    if len(starts):
-        marks[... if every else filled] = np.bitwise_or.reduceat(unit_marks, starts)
-    seen = Screen(np.diff(offsets), marks, np.zeros(0, np.int64), True, units, bounds, unit_marks)
-    if units.dtype != np.uint8 and len(starts):
-        _fold(seen, column, filled, starts, bounds[1:][filled] - 1)
-    return seen
-
-
-def _units(column: "pa.Array[Any]", data: Bytes, offsets: Rows) -> tuple[npt.NDArray[Any], Rows]:
     top = int(data.max()) if len(data) else 0
-    if top < _ASCII:
-        return data, offsets
+    units, bounds = (data, offsets) if top < _ASCII else _units(column, data, offsets, pairs=top >= _FOUR)
+    table = plan.marks[:_ASCII] if units.dtype == np.uint8 else plan.marks
+    places = units.astype(np.intp)
+    unit_marks = table.take(places, mode="wrap")
+    marks, lengths = _united(unit_marks, bounds), np.diff(offsets)
+    odd = _NONE if units.dtype == np.uint8 else _odd(marks, unit_marks, units, bounds, pairs=top >= _FOUR)
+    wide = units.dtype != np.uint8 and bool(np.bitwise_or.reduce(marks) & WIDE)
+    if wide:
+        filled = bounds[1:] > bounds[:-1]
+        shorter = ((unit_marks & np.uint16(WIDE)) != 0).astype(np.uint16)
+        lengths[filled] -= 2 * np.add.reduceat(shorter, bounds[:-1][filled]).astype(np.int64)
+    if len(odd):
+        own, ends = buffers(fold_column(column.take(odd)))
+        lengths[odd] = np.diff(ends)
+        marks[odd] = classes_of(CLASS[own], ends) | np.uint16(ODD | WIDE)
+    classes = marks.astype(np.uint8)
+    unions = np.flatnonzero(np.bincount(classes, minlength=256))
+    return Screen(
+        plan, units, places, bounds, unit_marks, lengths, marks, classes, unions, odd, even=not wide and not len(odd)
+    )
+
+
+def _units(
+    column: "pa.Array[Any]", data: Bytes, offsets: Rows, *, pairs: bool
+) -> tuple[npt.NDArray[Any], Rows]:
     units = np.frombuffer(data.tobytes().decode().encode("utf-16-le"), np.uint16)
     lengths = pc.utf8_length(column).to_numpy()
-    if top >= _FOUR:
+    if pairs:
         places = np.flatnonzero(data >= _FOUR)
         lengths = lengths + np.bincount(np.searchsorted(offsets, places, side="right") - 1, minlength=len(column))
     bounds = np.zeros(len(column) + 1, np.int64)
@@ -78,49 +136,26 @@ def _units(column: "pa.Array[Any]", data: Bytes, offsets: Rows) -> tuple[npt.NDA
     return units, bounds
 
 
-def _fold(seen: Screen, column: "pa.Array[Any]", filled: Bools, starts: Rows, ends: Rows) -> None:
-    union = int(np.bitwise_or.reduce(seen.marks))
-    odd = (seen.marks & np.uint64(ODD)) != 0
-    edges = (seen.unit_marks[starts] | seen.unit_marks[ends]) & np.uint64(EMPTY)
-    odd[filled] |= edges != 0
-    pairs = np.flatnonzero((seen.units & np.uint16(0xFC00)) == 0xD800)  # noqa: PLR2004 - high surrogates
-    if len(pairs):
-        high, low = seen.units[pairs].astype(np.int64), seen.units[pairs + 1].astype(np.int64)
-        changing = pairs[np.isin(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00), folds_elsewhere())]
-        odd[np.searchsorted(seen.bounds, changing, side="right") - 1] = True
-    if union & WIDE:
-        wide = ((seen.unit_marks & np.uint64(WIDE)) != 0).astype(np.uint16)
-        seen.lengths[filled] -= 2 * np.add.reduceat(wide, starts).astype(np.int64)
-    seen.odd = np.flatnonzero(odd)
-    seen.even = not union & WIDE and not len(seen.odd)
-    if len(seen.odd):
-        data, offsets = buffers(fold_column(column.take(seen.odd)))
-        seen.lengths[seen.odd] = np.diff(offsets)
-        seen.marks[seen.odd] = classes_of(CLASS[data], offsets).astype(np.uint64) | np.uint64(CLUES)
+def _united(marks: npt.NDArray[Any], bounds: Rows) -> npt.NDArray[Any]:
+    starts = bounds[:-1]
+    filled = bounds[1:] > starts
+    if filled.all():
+        return np.bitwise_or.reduceat(marks, starts) if len(starts) else np.zeros(0, marks.dtype)
+    union = np.zeros(len(starts), marks.dtype)
+    if filled.any():
+        union[filled] = np.bitwise_or.reduceat(marks, starts[filled])
+    return union
 
 
-def promising(seen: Screen, search: Search, chosen: Rows) -> Rows:
-    """Return those of the chosen cells in which the expression may match."""
-    if not len(chosen):
-        return chosen
-    marks = seen.marks[chosen]
-    hopeful = np.zeros(len(chosen), np.bool_)
-    for alternative in search.alternatives:
-        hopeful |= _shows(seen, alternative, chosen, marks)
-        if hopeful.all():
-            return chosen
-    return chosen[hopeful]
-
-
-def _shows(seen: Screen, alternative: Alternative, chosen: Rows, marks: Marks) -> Bools:
-    shows = (marks & alternative.every) == alternative.every
-    for group in alternative.some:
-        shows &= (marks & group) != 0
-    for bit, times in alternative.times:
-        if not shows.any():
-            break
-        places = np.flatnonzero((seen.unit_marks & bit) != 0)
-        counts = np.bincount(np.searchsorted(seen.bounds, places, side="right") - 1, minlength=len(seen.marks))
-        counts[seen.odd] = times
-        shows &= counts[chosen] >= times
-    return np.asarray(shows)
+def _odd(marks: Marks, unit_marks: Marks, units: npt.NDArray[Any], bounds: Rows, *, pairs: bool) -> Rows:
+    odd = (marks & np.uint16(ODD)) != 0
+    if np.bitwise_or.reduce(marks) & EMPTY:
+        filled = bounds[1:] > bounds[:-1]
+        edges = unit_marks[bounds[:-1][filled]] | unit_marks[bounds[1:][filled] - 1]
+        odd[filled] |= (edges & np.uint16(EMPTY)) != 0
+    if pairs:
+        first = np.flatnonzero((units & np.uint16(0xFC00)) == 0xD800)  # noqa: PLR2004 - high surrogates
+        high, low = units[first].astype(np.int64), units[first + 1].astype(np.int64)
+        changing = first[np.isin(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00), folds_elsewhere())]
+        odd[np.searchsorted(bounds, changing, side="right") - 1] = True
+    return np.flatnonzero(odd)

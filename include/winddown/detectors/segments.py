@@ -50,6 +50,13 @@ class Segments:
         return chosen if self.rows is None else self.rows[chosen]
 
 
+def stretches(starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
+    """Return every place inside the stretches, one after the other, and the offsets of the stretches in that list."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(ends - starts, out=offsets[1:])
+    return np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1]), offsets
+
+
 def classes_of(byte_classes: Bytes, offsets: Rows) -> npt.NDArray[np.uint8]:
     """Return the union of character classes of each cell; 0 for an empty one."""
     union = np.zeros(len(offsets) - 1, np.uint8)
@@ -110,9 +117,7 @@ def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Seg
     if not len(chosen):
         return
     starts, lengths = starts[chosen], lengths[chosen]
-    packed_offsets = np.zeros(len(chosen) + 1, np.int64)
-    np.cumsum(lengths, out=packed_offsets[1:])
-    source = np.repeat(starts - packed_offsets[:-1], lengths) + np.arange(packed_offsets[-1])
+    source, packed_offsets = stretches(starts, starts + lengths)
     cell = np.searchsorted(offsets, starts, side="right") - 1
     short, short_offsets = compacted(data[source], packed_offsets)
     fits = np.flatnonzero(wanted[np.minimum(np.diff(short_offsets), len(wanted) - 1)])

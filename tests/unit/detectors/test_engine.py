@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from winddown.detectors import ALL, ColumnProfile, Profiler
 from winddown.detectors.fold import BLANK, buffers, fold, fold_column
+from winddown.detectors.plan import plan_for
 from winddown.detectors.recognise import found_inside, holds, recognise
 from winddown.detectors.sketch import KEPT
 from winddown.domain.errors import Refused
@@ -257,6 +258,6 @@ def test_no_value_is_kept(rng: random.Random, make: dict) -> None:
 
 
 def test_nothing_is_marked_for_an_empty_column() -> None:
-    assert recognise(pa.array([], pa.large_string()), ALL).whole == {}
+    assert recognise(pa.array([], pa.large_string()), plan_for(ALL)).whole == {}
     assert profile_of(pa.array([], pa.string())).cells == 0
     assert profile_of(pa.nulls(3)).nulls == 3
