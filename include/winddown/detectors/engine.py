@@ -28,7 +28,7 @@ from winddown.domain.errors import Refused
 _PROBE, _FEW = 4096, 512
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
-_CHUNK, _CHUNK_BYTES = 65_536, 2 << 20  # cells and bytes; keeps what is worked on near the processor and memory flat
+_CHUNK, _CHUNK_BYTES = 65_536, 1 << 20  # cells and bytes; keeps what is worked on near the processor and memory flat
 
 
 class Profiler:

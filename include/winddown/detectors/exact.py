@@ -87,4 +87,4 @@ def _narrow_units() -> npt.NDArray[np.uint16]:
 
 def in_ascii(units: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return units that fold to ASCII, folded."""
-    return units if units.dtype == np.uint8 else _narrow_units().take(units).astype(np.uint8)
+    return units if units.dtype == np.uint8 else _narrow_units().take(units, mode="wrap").astype(np.uint8)

@@ -25,6 +25,7 @@ ODD = 1 << 9  # NFKC does more to it, or to its neighbours, than narrowing
 EMPTY = 1 << 10  # white space, which is stripped at the edges
 JOINER = 1 << 11  # may stand between the digits of a number written in groups
 LOOSE = 1 << 12  # other ASCII that no number written in groups holds
+SEPARATES = 1 << 13  # is dropped from a number written in groups
 EVERY_CLUE = np.uint64((1 << 64) - 1)
 _CLUE_BITS = 64
 _ENOUGH = 3  # clues per alternative; the rarest are those of the shortest lists
@@ -64,7 +65,8 @@ class Plan:
     admits: dict[str, Bools]  # by kind id and union of classes, for fixed kinds
     lengths: int  # that have a row of their own in the next two tables; the last is for all that are longer
     checked: Bools  # by length and union of classes: some fixed kind can be
-    compactable: Bools  # the same for the kinds that a compacted cell can be
+    compactable: Bools  # the same, after compacting, for the kinds whose values are compacted
+    worded_checked: Bools  # the same for the kinds that are looked for inside text
     patterns: tuple[Search, ...]
     finders: tuple[Search, ...]
     word_lengths: Bools
@@ -111,16 +113,18 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
     )
     checked = np.zeros((lengths, 256), np.bool_)
     compactable = np.zeros((lengths, 256), np.bool_)
-    for kind in fixed:
-        for length in kind.lengths:
-            checked[length] |= admits[kind.id]
-    grouped = _by_classes(lambda classes: not classes & ~(ALNUM | OTHER) and bool(classes & OTHER and classes & DIGIT))
+    worded_checked = np.zeros((lengths, 256), np.bool_)
+    numeric = _by_classes(lambda classes: bool(classes & DIGIT))
+    for table, group in ((checked, fixed), (worded_checked, worded)):
+        for kind in group:
+            for length in kind.lengths:
+                table[length] |= admits[kind.id]
+    worded_checked &= numeric
+    grouped = numeric & _by_classes(lambda classes: not classes & ~(ALNUM | OTHER) and bool(classes & OTHER))
     for kind in joined:
-        # At most every second character of a number in groups is a separator; a plus and parentheses come on top.
         fits = grouped & _by_classes(lambda classes, kind=kind: _left(kind, classes))  # type: ignore[misc]
         for length in kind.lengths:
-            compactable[length + 1 :] |= fits
-    compactable[LONGEST_JOINED + 1 :] = False
+            compactable[length] |= fits
     return Plan(
         kinds=kinds,
         fixed=fixed,
@@ -131,6 +135,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         lengths=lengths,
         checked=checked.reshape(-1),
         compactable=compactable.reshape(-1),
+        worded_checked=worded_checked.reshape(-1),
         patterns=patterns,
         finders=finders,
         word_lengths=word_lengths,
@@ -160,7 +165,9 @@ def _marks() -> Marks:
     for character in BLANK:
         marks[ord(character)] |= np.uint16(EMPTY)
     for code in range(128):
-        if CLASS[code] == OTHER and not SEPARATOR[code] and code != ord("+"):
+        if SEPARATOR[code]:
+            marks[code] |= np.uint16(SEPARATES)
+        elif CLASS[code] == OTHER and code != ord("+"):
             marks[code] |= np.uint16(LOOSE)
     for character in JOINERS:
         marks[ord(character)] |= np.uint16(JOINER)

@@ -17,19 +17,17 @@ import pyarrow as pa
 
 from winddown.detectors.exact import Exact
 from winddown.detectors.fold import buffers, fold, fold_column, trimmed
-from winddown.detectors.kind import ALNUM, DIGIT, Bools, Kind
-from winddown.detectors.plan import Plan, Search
+from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
+from winddown.detectors.plan import SEPARATES, Plan, Search
 from winddown.detectors.runs import runs
-from winddown.detectors.screen import Screen, screen
+from winddown.detectors.screen import Screen, counted, screen
 from winddown.detectors.segments import (
     CLASS,
     LONGEST_JOINED,
     Rows,
     Segments,
     blocks,
-    classes_of,
     compacted,
-    words,
 )
 
 
@@ -50,6 +48,7 @@ class Recognition:
         if not len(cells):
             return
         flags = target.get(kind.id)
+
         if flags is None:
             flags = target[kind.id] = np.zeros(self.cells, np.bool_)
         flags[cells] = True
@@ -73,7 +72,7 @@ def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     found = Recognition(len(column), seen.lengths == 0)
     shapes = np.minimum(seen.lengths, plan.lengths - 1) * 256 + seen.classes
     checked = np.flatnonzero(plan.checked.take(shapes))
-    grouped = np.flatnonzero(plan.compactable.take(shapes) & ((seen.marks & plan.loose) == 0))
+    grouped = _grouped(seen)
     matched = [(search, shaped, seen.promising(search, shaped)) for search, shaped in _admitting(seen, plan.patterns)]
     searched = [(search, seen.promising(search, rows)) for search, rows in _admitting(seen, plan.finders)]
     exact = Exact(column, seen, [checked, grouped, *(rows for _, _, rows in matched), *(rows for _, rows in searched)])
@@ -81,8 +80,7 @@ def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     _check(found, plan, exact.segments(checked), inside=False)
     if len(grouped):
         data, offsets = compacted(*buffers(exact.text(grouped)))
-        short = Segments(data, offsets[:-1], np.diff(offsets), classes_of(CLASS[data], offsets), grouped)
-        _check(found, plan, short, inside=False, joined=True)
+        _check(found, plan, Segments.of(data, offsets, grouped), inside=False, joined=True)
     for search, shaped, rows in matched:
         found.mark(found.whole_shaped, search.kind, shaped)
         _match(found, search.kind, exact, rows, search.expression)
@@ -93,6 +91,21 @@ def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     _take_away(found.inside, found.whole)
     _take_away(found.inside_shaped, found.whole_shaped)
     return found
+
+
+def _grouped(seen: Screen) -> Rows:
+    # The cells that some kind can be once their separators are dropped; a leading plus may be one more.
+    plan = seen.plan
+    fits = ((seen.classes & np.uint8(OTHER)) != 0) & ((seen.classes & ~np.uint8(ALNUM | OTHER)) == 0)
+    fits &= (seen.lengths <= LONGEST_JOINED) & ((seen.marks & plan.loose) == 0)
+    if not fits.any():
+        return np.flatnonzero(fits)
+    lengths = seen.lengths - counted((seen.unit_marks & np.uint16(SEPARATES)) != 0, seen.bounds)
+    shapes = np.clip(lengths, 0, plan.lengths - 1) * 256 + seen.classes
+    shorter = np.maximum(shapes - 256, 0)
+    able = plan.compactable.take(shapes) | plan.compactable.take(shorter)
+    able[seen.odd] = True
+    return np.flatnonzero(fits & able)
 
 
 def _admitting(seen: Screen, searches: Sequence[Search]) -> list[tuple[Search, Rows]]:
@@ -112,11 +125,18 @@ def _check(found: Recognition, plan: Plan, segments: Segments, *, inside: bool, 
         shaped, valid = kind.check(block)
         if not shaped.any():
             continue
-        found.mark(found.inside_shaped if inside else found.whole_shaped, kind, segments.cells(chosen[shaped]))
-        found.mark(found.inside if inside else found.whole, kind, segments.cells(chosen[valid]))
-        if kind.typical is not None and valid.any():
-            typical = kind.typical(block[valid])
-            found.mark(found.typical, kind, segments.cells(chosen[valid][typical]))
+        cells = segments.cells(chosen)
+        found.mark(found.inside_shaped if inside else found.whole_shaped, kind, _where(cells, shaped))
+        if not valid.any():
+            continue
+        valid_cells = _where(cells, valid)
+        found.mark(found.inside if inside else found.whole, kind, valid_cells)
+        if kind.typical is not None:
+            found.mark(found.typical, kind, _where(valid_cells, kind.typical(_where(block, valid))))
+
+
+def _where(rows: Any, flags: Bools) -> Any:
+    return rows if flags.all() else rows[flags]
 
 
 def _match(found: Recognition, kind: Kind, exact: Exact, rows: Rows, expression: str) -> None:
@@ -145,17 +165,16 @@ def _read_words(found: Recognition, plan: Plan, column: "pa.Array[Any]", seen: S
     several &= seen.lengths > plan.shortest_word
     if "birth_date" in found.whole:  # no number that is looked for hides in a cell that is wholly a date
         several &= ~found.whole["birth_date"]
-    if len(seen.odd):
-        rows = seen.odd[several[seen.odd]]
-        several[seen.odd] = False
-        if len(rows):
-            for segments in words(*buffers(fold_column(column.take(rows))), plan.word_lengths, rows):
-                _check(found, plan, segments, inside=True)
+    rows = seen.odd[several[seen.odd]]
+    if len(rows):
+        several[rows] = False
+        folded = screen(fold_column(column.take(rows)), plan)
+        for segments in runs(folded, np.arange(len(rows))):
+            segments.rows = rows[segments.rows]
+            _check(found, plan, segments, inside=True)
     chosen = np.flatnonzero(several)
-    cut = runs(seen, chosen, plan.shortest_word) if len(chosen) else None
-    if cut is not None:
-        data, offsets, rows = cut
-        for segments in words(data, offsets, plan.word_lengths, rows):
+    if len(chosen):
+        for segments in runs(seen, chosen):
             _check(found, plan, segments, inside=True)
 
 
@@ -182,7 +201,8 @@ def _forms(folded: str) -> Iterator[tuple[str, bool]]:
 
 
 def _words(folded: str) -> Iterator[str]:
-    yield from re.findall(r"[0-9A-Za-z]+", folded)
+    # Without a digit a word is no number. That spares every kind the words of ordinary language.
+    yield from re.findall(r"[A-Za-z]*[0-9][0-9A-Za-z]*", folded)
     joined = r"[0-9A-Za-z](?:[0-9A-Za-z]|(?<=[0-9])[ -](?=[0-9])|(?<=[0-9])\((?=[0-9A-Za-z]))*"
     for word in re.findall(joined, folded):
         if len(word) <= LONGEST_JOINED and not word.isalnum():

@@ -81,8 +81,7 @@ class Screen:
         for character, times in alternative.times:
             if not shows.any():
                 break
-            places = np.flatnonzero(self._is(character))
-            counts = np.bincount(np.searchsorted(self.bounds, places, side="right") - 1, minlength=len(self.marks))
+            counts = counted(self._is(character), self.bounds)
             counts[self.odd] = times
             shows &= counts[chosen] >= times
         return np.asarray(shows)
@@ -109,9 +108,7 @@ def screen(column: "pa.Array[Any]", plan: Plan) -> Screen:
     odd = _NONE if units.dtype == np.uint8 else _odd(marks, unit_marks, units, bounds, pairs=top >= _FOUR)
     wide = units.dtype != np.uint8 and bool(np.bitwise_or.reduce(marks) & WIDE)
     if wide:
-        filled = bounds[1:] > bounds[:-1]
-        shorter = ((unit_marks & np.uint16(WIDE)) != 0).astype(np.uint16)
-        lengths[filled] -= 2 * np.add.reduceat(shorter, bounds[:-1][filled]).astype(np.int64)
+        lengths -= 2 * counted((unit_marks & np.uint16(WIDE)) != 0, bounds)
     if len(odd):
         own, ends = buffers(fold_column(column.take(odd)))
         lengths[odd] = np.diff(ends)
@@ -145,6 +142,15 @@ def _united(marks: npt.NDArray[Any], bounds: Rows) -> npt.NDArray[Any]:
     if filled.any():
         union[filled] = np.bitwise_or.reduceat(marks, starts[filled])
     return union
+
+
+def counted(flags: Bools, bounds: Rows) -> Rows:
+    """Return how many units of each cell are flagged, modulo 65,536."""
+    counts = np.zeros(len(bounds) - 1, np.int64)
+    filled = bounds[1:] > bounds[:-1]
+    if filled.any():
+        counts[filled] = np.add.reduceat(flags.view(np.uint8), bounds[:-1][filled], dtype=np.uint16)
+    return counts
 
 
 def _odd(marks: Marks, unit_marks: Marks, units: npt.NDArray[Any], bounds: Rows, *, pairs: bool) -> Rows:

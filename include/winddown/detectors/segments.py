@@ -6,6 +6,7 @@ over that. Nothing here copies a value anywhere but into such a matrix, which di
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,11 @@ class Segments:
     classes: npt.NDArray[np.uint8]
     rows: Rows | None = None  # None: segment i is cell i
 
+    @classmethod
+    def of(cls, data: Bytes, offsets: Rows, rows: Rows) -> Self:
+        """Return cells of their own bytes as segments."""
+        return cls(data, offsets[:-1], np.diff(offsets), classes_of(CLASS[data], offsets), rows)
+
     def cells(self, chosen: Rows) -> Rows:
         """Return the cells that the chosen segments belong to."""
         return chosen if self.rows is None else self.rows[chosen]
@@ -74,82 +80,10 @@ def compacted(data: Bytes, offsets: Rows) -> tuple[Bytes, Rows]:
     keep[first[data[first] == ord("+")]] = False
     lengths = np.zeros(len(filled), np.int64)
     if len(first):  # cells are short here: 16 bits hold every count
-        lengths[filled] = np.add.reduceat(keep.view(np.uint8).astype(np.uint16), first)
+        lengths[filled] = np.add.reduceat(keep.view(np.uint8), first, dtype=np.uint16)
     places = np.zeros(len(offsets), np.int64)
     np.cumsum(lengths, out=places[1:])
     return data[keep], places
-
-
-def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Segments]:
-    """Yield the words of cells, then the numbers that are written in groups.
-
-    A word is a maximal run of ``[0-9A-Za-z]``; it never crosses a cell. A grouped number is a run in which single
-    spaces, dashes or opening parentheses stand between digits (after a parenthesis also a letter, as in
-    ``A123456(A)``); its segments come without the separators.
-
-    Args:
-        data: the bytes of the cells.
-        offsets: where they start, ``n + 1`` of them.
-        wanted: the byte lengths worth reporting, as a table.
-        rows: the number of each cell in the column.
-    """
-    alnum = (CLASS[data] & ALNUM) != 0
-    border = np.zeros(len(data) + 1, np.bool_)
-    border[offsets] = True
-    starts, ends = _runs(alnum, border)
-    plain = _fitting(starts, ends, wanted)
-    if len(plain):
-        yield _segments(data, starts[plain], ends[plain], offsets, rows)
-
-    joins = np.flatnonzero(SEPARATOR[data])
-    joins = joins[(joins > 0) & (joins < len(data) - 1)]
-    joins = joins[~border[joins] & ~border[joins + 1] & (data[joins] != ord(")"))]
-    before, after = CLASS[data[joins - 1]], CLASS[data[joins + 1]]
-    bracket = data[joins] == ord("(")
-    joins = joins[((before & DIGIT) != 0) & (((after & DIGIT) != 0) | (bracket & ((after & ALNUM) != 0)))]
-    if not len(joins):
-        return
-    alnum[joins] = True
-    starts, ends = _runs(alnum, border)
-    lengths = ends - starts
-    grouped = np.searchsorted(joins, starts) != np.searchsorted(joins, ends)
-    chosen = np.flatnonzero(grouped & (lengths <= LONGEST_JOINED))
-    if not len(chosen):
-        return
-    starts, lengths = starts[chosen], lengths[chosen]
-    source, packed_offsets = stretches(starts, starts + lengths)
-    cell = np.searchsorted(offsets, starts, side="right") - 1
-    short, short_offsets = compacted(data[source], packed_offsets)
-    fits = np.flatnonzero(wanted[np.minimum(np.diff(short_offsets), len(wanted) - 1)])
-    if len(fits):
-        begin, length = short_offsets[:-1][fits], np.diff(short_offsets)[fits]
-        yield Segments(short, begin, length, _union(short, begin, length), rows[cell[fits]])
-
-
-def _runs(member: Bools, border: Bools) -> tuple[Rows, Rows]:
-    start, end = member.copy(), member.copy()
-    start[1:] &= ~member[:-1] | border[1:-1]
-    end[:-1] &= ~member[1:] | border[1:-1]
-    return np.flatnonzero(start), np.flatnonzero(end) + 1
-
-
-def _fitting(starts: Rows, ends: Rows, wanted: Bools) -> Rows:
-    return np.flatnonzero(wanted[np.minimum(ends - starts, len(wanted) - 1)])
-
-
-def _segments(data: Bytes, starts: Rows, ends: Rows, offsets: Rows, rows: Rows) -> Segments:
-    cell = np.searchsorted(offsets, starts, side="right") - 1
-    lengths = ends - starts
-    return Segments(data, starts, lengths, _union(data, starts, lengths), rows[cell])
-
-
-def _union(data: Bytes, starts: Rows, lengths: Rows) -> npt.NDArray[np.uint8]:
-    # The gaps between segments become segments of their own, which reduceat needs and which are then dropped.
-    bounds = np.empty(2 * len(starts), np.int64)
-    bounds[0::2], bounds[1::2] = starts, starts + lengths
-    if bounds[-1] == len(data):
-        bounds = bounds[:-1]
-    return np.bitwise_or.reduceat(CLASS[data], bounds)[0::2]
 
 
 def blocks(
@@ -180,6 +114,8 @@ def blocks(
         block = _gather(segments, chosen, length)
         if np.bitwise_or.reduce(unions) & LOWER:
             block = UPPERCASE[block]
+        # Checks look at one place of all values at a time, so these lie one after the other in memory.
+        block = np.asfortranarray(block)
         for kind in able:
             table = admits[kind.id]
             if table[unions].all():
