@@ -38,7 +38,7 @@ _RANGES = (
 _THREE = 0xE0  # the first lead byte of a sequence of three; below it, sequences have two bytes
 _SLOTS = (0xF5 - 0xDC) << 12
 FULL_WIDTH = 0xFEE0  # from a character of ASCII to its full-width form
-_IDEOGRAPHIC_SPACE = 0x3000  # full-width forms and this one are rewritten in place and need no NFKC
+IDEOGRAPHIC_SPACE = 0x3000  # full-width forms and this one are rewritten in place and need no NFKC
 
 
 def _slot(lead: npt.NDArray[np.int64], second: npt.NDArray[np.int64], third: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -56,7 +56,7 @@ def folds_elsewhere() -> npt.NDArray[np.int64]:
             code
             for first, end in _RANGES
             for code in range(first, end)
-            if code != _IDEOGRAPHIC_SPACE
+            if code != IDEOGRAPHIC_SPACE
             and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
         ],
         np.int64,
@@ -66,7 +66,7 @@ def folds_elsewhere() -> npt.NDArray[np.int64]:
 def narrow() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the code points of full-width forms and of the ideographic space, and the ASCII codes they fold to."""
     forms = np.arange(0xFF01, 0xFF5F)
-    return np.append(forms, _IDEOGRAPHIC_SPACE), np.append(forms - FULL_WIDTH, ord(" "))
+    return np.append(forms, IDEOGRAPHIC_SPACE), np.append(forms - FULL_WIDTH, ord(" "))
 
 
 @cache

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from winddown.detectors.clues import Clue, clues_of
 from winddown.detectors.fold import BLANK, folds_elsewhere, narrow
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
-from winddown.detectors.segments import CLASS, JOINERS, LONGEST_JOINED, SEPARATOR
+from winddown.detectors.segments import CLASS, LONGEST_JOINED, SEPARATOR
 
 Marks = npt.NDArray[np.uint16]
 Clues = npt.NDArray[np.uint64]
@@ -23,9 +23,8 @@ Clues = npt.NDArray[np.uint64]
 WIDE = 1 << 8  # takes three bytes and one when folded
 ODD = 1 << 9  # NFKC does more to it, or to its neighbours, than narrowing
 EMPTY = 1 << 10  # white space, which is stripped at the edges
-JOINER = 1 << 11  # may stand between the digits of a number written in groups
-LOOSE = 1 << 12  # other ASCII that no number written in groups holds
-SEPARATES = 1 << 13  # is dropped from a number written in groups
+LOOSE = 1 << 11  # other ASCII that no number written in groups holds
+SEPARATES = 1 << 12  # is dropped from a number written in groups
 EVERY_CLUE = np.uint64((1 << 64) - 1)
 _CLUE_BITS = 64
 _ENOUGH = 3  # clues per alternative; the rarest are those of the shortest lists
@@ -169,8 +168,6 @@ def _marks() -> Marks:
             marks[code] |= np.uint16(SEPARATES)
         elif CLASS[code] == OTHER and code != ord("+"):
             marks[code] |= np.uint16(LOOSE)
-    for character in JOINERS:
-        marks[ord(character)] |= np.uint16(JOINER)
     wide, ascii_codes = narrow()
     marks[wide] = marks[ascii_codes] | np.uint16(WIDE)
     elsewhere = folds_elsewhere()

@@ -13,85 +13,98 @@ import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.exact import in_ascii
-from winddown.detectors.fold import FULL_WIDTH
+from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools
-from winddown.detectors.plan import JOINER, Marks, Plan
+from winddown.detectors.plan import Plan
 from winddown.detectors.screen import Screen
-from winddown.detectors.segments import LONGEST_JOINED, Rows, Segments, compacted, stretches
+from winddown.detectors.segments import LONGEST_JOINED, SEPARATOR, Bytes, Rows, Segments, stretches
 
 Bits = npt.NDArray[np.uint64]  # a flag per character, 64 to a word, the first in the lowest bit
 
 
 def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
     """Yield the runs in the chosen cells that some kind can be, then the grouped ones without their separators."""
-    plan, units, marks, bounds = seen.plan, seen.units, seen.unit_marks, seen.bounds
+    units, classes, bounds = seen.units, seen.unit_marks.astype(np.uint8), seen.bounds
+    shortest = seen.plan.shortest_word
     if len(chosen) < len(bounds) - 1:
         places, bounds = stretches(bounds[chosen], bounds[chosen + 1])
-        units, marks = units[places], marks[places]
-    if len(units) <= plan.shortest_word:
+        units, classes = units[places], classes[places]
+    if len(units) < shortest:
         return
-    last = np.zeros(len(units), np.bool_)
-    last[bounds[1:] - 1] = True
+    last = np.zeros(len(units), np.uint8)
+    last[bounds[1:] - 1] = 1
     ends_cell = _packed(last)
-    alnum = _packed((marks & np.uint16(ALNUM)) != 0)
-    starts, ends = _runs(alnum, ends_cell, plan.shortest_word)
-    fit, classes = _fitting(plan, marks, starts, ends, ends - starts)
-    if len(fit):
-        starts, ends = starts[fit], ends[fit]
-        cells, lengths, data = chosen[_cells(bounds, starts)], ends - starts, units
-        if units.dtype != np.uint8:
-            source, offsets = stretches(starts, ends)
-            data, starts = in_ascii(units[source]), offsets[:-1]
-        yield Segments(data, starts, lengths, classes, cells)
-
-    joins = _joins(units, marks, alnum, ends_cell)
-    places = _places(joins)
-    if not len(places):
+    alnum, digit = _packed(classes & np.uint8(ALNUM)), _packed(classes & np.uint8(DIGIT))
+    plain = _together(alnum, ends_cell, shortest)
+    if (plain & _within(digit, shortest)).any():
+        starts, ends = _edges(plain, shortest)
+        fit, union = _fitting(seen.plan, classes, starts, ends, ends - starts)
+        if len(fit):
+            starts, ends = starts[fit], ends[fit]
+            cells, lengths, data = chosen[_cells(bounds, starts)], ends - starts, units
+            if units.dtype != np.uint8:
+                source, offsets = stretches(starts, ends)
+                data, starts = in_ascii(units[source]), offsets[:-1]
+            yield Segments(data, starts, lengths, union, cells)
+    joins = _joins(units, alnum, digit, ends_cell)
+    if not joins.any():
         return
-    starts, ends = _runs(alnum | joins, ends_cell, plan.shortest_word + 1)
+    grouped = _together(alnum | joins, ends_cell, shortest + 1)
+    if not (grouped & _within(joins, shortest + 1)).any():
+        return
+    places = _places(joins)
+    starts, ends = _edges(grouped, shortest + 1)
     inside = np.searchsorted(places, ends) - np.searchsorted(places, starts)
     lengths = np.where((inside > 0) & (ends - starts <= LONGEST_JOINED), ends - starts - inside, 0)
-    fit, _ = _fitting(plan, marks, starts, ends, lengths)
-    starts, ends = starts[fit], ends[fit]
-    cells = _cells(bounds, starts)
-    inner = (starts > bounds[cells]) | (ends < bounds[cells + 1])  # whole cells have been compacted and checked
+    fit, union = _fitting(seen.plan, classes, starts, ends, lengths)
+    cells = _cells(bounds, starts[fit])
+    inner = (starts[fit] > bounds[cells]) | (ends[fit] < bounds[cells + 1])  # whole cells have been compacted and checked
     if inner.any():
-        source, offsets = stretches(starts[inner], ends[inner])
-        data, offsets = compacted(in_ascii(units[source]), offsets)
-        yield Segments.of(data, offsets, chosen[cells[inner]])
+        fit, union, cells = fit[inner], union[inner], cells[inner]
+        source, _ = stretches(starts[fit], ends[fit])
+        data = in_ascii(units[source])
+        offsets = np.cumsum(lengths[fit]) - lengths[fit]
+        yield Segments(data[~SEPARATOR[data]], offsets, lengths[fit], union, chosen[cells])
 
 
-def _joins(units: npt.NDArray[Any], marks: Marks, alnum: Bits, ends_cell: Bits) -> Bits:
+def _joins(units: npt.NDArray[Any], alnum: Bits, digit: Bits, ends_cell: Bits) -> Bits:
     # Separators between digits, or a parenthesis between a digit and a letter; none at a cell's edge.
-    digit = _packed((marks & np.uint16(DIGIT)) != 0)
-    joiner = _packed((marks & np.uint16(JOINER)) != 0) & ~ends_cell
-    joiner &= _earlier(digit & ~ends_cell)
-    joins = joiner & _later(digit, 1)
-    before_letter = _places(joiner & _later(alnum & ~digit, 1))
-    opening = (units[before_letter] == ord("(")) | (units[before_letter] == ord("(") + FULL_WIDTH)
-    for place in before_letter[opening].tolist():
-        joins[place >> 6] |= np.uint64(1 << (place & 63))
-    return joins
+    joins = _packed(_are(units, "-") | _are(units, " ")) & _later(digit, 1)
+    opening = _are(units, "(")
+    if opening.any():
+        joins |= _packed(opening) & _later(alnum, 1)
+    return joins & _earlier(digit & ~ends_cell) & ~ends_cell
 
 
-def _runs(member: Bits, ends_cell: Bits, shortest: int) -> tuple[Rows, Rows]:
-    # Starts and ends of the maximal runs of at least ``shortest`` members that lie in one cell.
-    together = member & _later(member, 1) & ~ends_cell
+def _are(units: npt.NDArray[Any], character: str) -> Bools:
+    same = units == ord(character)
+    if units.dtype != np.uint8:
+        same |= units == (IDEOGRAPHIC_SPACE if character == " " else ord(character) + FULL_WIDTH)
+    return np.asarray(same)
+
+
+def _together(member: Bits, ends_cell: Bits, count: int) -> Bits:
+    # The places from which ``count`` characters on are members in one cell.
+    together, width = member & _later(member, 1) & ~ends_cell, 1
+    while 2 * width < count:
+        together, width = together & _later(together, width), 2 * width
+    return together & _later(together, count - 1 - width) if width < count - 1 else together
+
+
+def _within(flags: Bits, count: int) -> Bits:
+    # The places from which on there is a flag within ``count`` characters.
     width = 1
-    while 2 * width <= shortest - 1:
-        together = together & _later(together, width)
-        width *= 2
-    if width < shortest - 1:
-        together = together & _later(together, shortest - 1 - width)
-    if not together.any():
-        return _NONE, _NONE
-    return _places(together & ~_earlier(together)), _places(together & ~_later(together, 1)) + shortest
+    while 2 * width <= count:
+        flags, width = flags | _later(flags, width), 2 * width
+    return flags | _later(flags, count - width) if width < count else flags
 
 
-_NONE: Rows = np.zeros(0, np.int64)
+def _edges(together: Bits, count: int) -> tuple[Rows, Rows]:
+    # Where the runs of at least ``count`` characters start and end.
+    return _places(together & ~_earlier(together)), _places(together & ~_later(together, 1)) + count
 
 
-def _packed(flags: Bools) -> Bits:
+def _packed(flags: npt.NDArray[Any]) -> Bits:
     # One word more than needed, so that the last place has a neighbour.
     packed = np.zeros((len(flags) // 64 + 1) * 8, np.uint8)
     packed[: (len(flags) + 7) // 8] = np.packbits(flags, bitorder="little")
@@ -122,17 +135,17 @@ def _places(bits: Bits) -> Rows:
     return words[octet >> 3] * 64 + ((octet & 7) << 3) + (found & 7)
 
 
-def _fitting(plan: Plan, marks: Marks, starts: Rows, ends: Rows, lengths: Rows) -> tuple[Rows, npt.NDArray[np.uint8]]:
+def _fitting(plan: Plan, classes: Bytes, starts: Rows, ends: Rows, lengths: Rows) -> tuple[Rows, Bytes]:
     # The runs that some kind can be by their lengths, then by their classes; and these classes.
     fit = np.flatnonzero(plan.word_lengths[np.minimum(lengths, plan.lengths - 1)])
     if not len(fit):
         return fit, np.zeros(0, np.uint8)
     edges = np.empty(2 * len(fit), np.int64)
     edges[0::2], edges[1::2] = starts[fit], ends[fit]  # what lies between two runs is dropped again
-    union = np.bitwise_or.reduceat(marks, edges[:-1] if edges[-1] == len(marks) else edges)[0::2]
-    classes = union.astype(np.uint8) & np.uint8(0xFF ^ OTHER)
-    able = plan.worded_checked[lengths[fit] * 256 + classes]
-    return fit[able], classes[able]
+    union = np.bitwise_or.reduceat(classes, edges[:-1] if edges[-1] == len(classes) else edges)[0::2]
+    union &= np.uint8(0xFF ^ OTHER)
+    able = plan.worded_checked[lengths[fit] * 256 + union]
+    return fit[able], union[able]
 
 
 def _cells(bounds: Rows, starts: Rows) -> Rows:

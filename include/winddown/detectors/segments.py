@@ -31,8 +31,6 @@ UPPERCASE[ord("a") : ord("z") + 1] -= 32
 SEPARATOR = np.zeros(256, np.bool_)
 SEPARATOR[[ord(character) for character in " -()"]] = True
 
-JOINERS = " -("  # of these, the ones that may stand inside a number in the middle of text
-
 LONGEST_JOINED = 48  # bytes; the longest number written in groups is an IBAN of 34 characters
 
 
