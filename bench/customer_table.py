@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BATCH = 20_000
+BATCH = 50_000
 Rows = npt.NDArray[np.int64]
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛"
 GIVEN = "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂文辉玲建国红梅志华春晓东海鹏飞子轩雨涵欣怡浩宇梓嘉俊思佳一诺若曦天博"
@@ -105,7 +105,9 @@ class _Batch:
 
     def uscc(self) -> "pa.Array[Any]":
         alphabet = np.frombuffer(b"0123456789ABCDEFGHJKLMNPQRTUWXY", np.uint8)
-        values = np.hstack([np.tile([9, 1, 3, 3, 0, 1, 0, 6], (self.rows, 1)), self.rng.integers(0, 10, (self.rows, 8))])
+        values = np.hstack(
+            [np.tile([9, 1, 3, 3, 0, 1, 0, 6], (self.rows, 1)), self.rng.integers(0, 10, (self.rows, 8))]
+        )
         inner = -(values[:, 8:] @ np.array([3, 7, 9, 10, 5, 8, 4, 2])) % 11
         values = np.hstack([values, np.where(inner == 10, 29, inner)[:, None]])  # noqa: PLR2004 - X stands for ten
         weights = np.array([1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28])
@@ -113,7 +115,9 @@ class _Batch:
 
     def address(self) -> "pa.Array[Any]":
         building = _join(_text(self.ints(1, 30)), "幢", _text(self.ints(101, 2800)), "室")
-        return _join(self.pick(CITIES), self.pick(STREETS), _text(self.ints(1, 999)), "号", self.sometimes(0.6, building))
+        return _join(
+            self.pick(CITIES), self.pick(STREETS), _text(self.ints(1, 999)), "号", self.sometimes(0.6, building)
+        )
 
     def hexadecimal(self, width: int) -> "pa.Array[Any]":
         return _strings(np.frombuffer(b"0123456789abcdef", np.uint8)[self.rng.integers(0, 16, (self.rows, width))])
@@ -138,7 +142,9 @@ class _Batch:
         return _join(self.sentences(3, TOPICS), self.sometimes(0.5, price), self.sometimes(0.3, order))
 
     def chat(self) -> "pa.Array[Any]":
-        said = self.pick(["亲，在吗？", "好的👌", "请问什么时候发货呀", "OK thanks, ", "收到[微笑]", "麻烦帮我看一下订单", "😂😂"])
+        said = self.pick(
+            ["亲，在吗？", "好的👌", "请问什么时候发货呀", "OK thanks, ", "收到[微笑]", "麻烦帮我看一下订单", "😂😂"]
+        )
         pay = _join("已转账", _text(self.ints(1, 3000)), "元")
         return _join(said, self.sentences(2, TOPICS), self.sometimes(0.2, pay), self.sometimes(0.4, said))
 
@@ -148,12 +154,16 @@ class _Batch:
         return _join("本人于", when, "反映：", self.sentences(5, TOPICS), self.every(every, "电话", self.mobile()))
 
     def review(self) -> "pa.Array[Any]":
-        return _join(self.sentences(4, REVIEWS), self.sometimes(0.2, self.pick(["10/10", "5 stars!", "version 2.3.1", "~~"])))
+        return _join(
+            self.sentences(4, REVIEWS), self.sometimes(0.2, self.pick(["10/10", "5 stars!", "version 2.3.1", "~~"]))
+        )
 
     def delivery_note(self) -> "pa.Array[Any]":
         every, _ = IMPLANTS["delivery_note"]
         to = _join("收件人：", self.name(), "，地址", self.address())
-        return _join(self.pick(REPLIES), "，", self.sometimes(0.3, to), self.every(every, "，电话", self.mobile()), "。")
+        return _join(
+            self.pick(REPLIES), "，", self.sometimes(0.3, to), self.every(every, "，电话", self.mobile()), "。"
+        )
 
     def clause(self) -> "pa.Array[Any]":
         first = _join("第", _text(self.ints(1, 60)), "条　")
@@ -174,13 +184,17 @@ class _Batch:
             "customer_name": self.name(),
             "name_latin": _join(self.pick(PINYIN), " ", self.pick(PINYIN), self.pick(PINYIN)),
             "gender": self.pick("男女"),
-            "birthday": pc.strftime(pa.array(np.datetime64("1950-01-01", "s") + self.ints(0, 1_600_000_000)), "%Y-%m-%d"),
+            "birthday": pc.strftime(
+                pa.array(np.datetime64("1950-01-01", "s") + self.ints(0, 1_600_000_000)), "%Y-%m-%d"
+            ),
             "mobile": self.mobile(),
             "phone_number": self.some_null(self.mobile().cast(pa.int64())),
             "landline": self.some_null(_join("0571-8", _text(self.ints(0, 10**7), 7))),
             "id_card": self.resident_id(),
             "passport": self.some_null(_join("E", _text(self.ints(0, 10**8), 8))),
-            "email": _join(self.pick(PINYIN), _text(self.ints(1, 99999)), self.pick(["@qq.com", "@163.com", "@example.com"])),
+            "email": _join(
+                self.pick(PINYIN), _text(self.ints(1, 99999)), self.pick(["@qq.com", "@163.com", "@example.com"])
+            ),
             "wechat": self.some_null(_join("wxid_", self.hexadecimal(14))),
             "qq": _text(self.ints(10**5, 10**10)),
             "address": self.address(),
@@ -192,7 +206,9 @@ class _Batch:
             "plate": self.some_null(_join(self.pick("浙沪川鄂粤"), self.pick("ABCDE"), _text(self.ints(0, 10**5), 5))),
             "order_no": _join(pc.strftime(pa.array(moment), "%Y%m%d%H%M%S"), _text(self.ints(0, 10**4), 4)),
             "snowflake": pa.array(self.ints(10**17, 10**18)),
-            "serial": _join("SN", _text(self.ints(2019, 2026)), "-", _text(self.ints(0, 10**6), 6), "-", self.pick("ABC")),
+            "serial": _join(
+                "SN", _text(self.ints(2019, 2026)), "-", _text(self.ints(0, 10**6), 6), "-", self.pick("ABC")
+            ),
             "sku": _join("SKU-", _text(self.ints(0, 10**4), 4), "-", self.pick("ABC")),
             "status": self.pick(["paid", "open", "closed", "refunded"]),
             "amount": pa.array(self.rng.random(self.rows) * 1000),
@@ -201,8 +217,12 @@ class _Batch:
             "quantity": pa.array(self.ints(1, 99).astype(np.int32)),
             "created_at": pc.strftime(pa.array(moment), "%Y-%m-%d %H:%M:%S"),
             "updated_at": pa.array(moment),
-            "ip": _join(*(part for _ in range(3) for part in (_text(self.ints(1, 255)), ".")), _text(self.ints(1, 255))),
-            "user_agent": _join(self.pick(AGENTS), _text(self.ints(80, 130)), ".0.", _text(self.ints(1000, 7000)), ".1"),
+            "ip": _join(
+                *(part for _ in range(3) for part in (_text(self.ints(1, 255)), ".")), _text(self.ints(1, 255))
+            ),
+            "user_agent": _join(
+                self.pick(AGENTS), _text(self.ints(80, 130)), ".0.", _text(self.ints(1000, 7000)), ".1"
+            ),
             "token": self.hexadecimal(32),
             "session": _join(*dashes, "-", self.hexadecimal(12)),
             "payload": self.payload(),
@@ -217,7 +237,12 @@ class _Batch:
         }
 
 
+def batch(number: int, rows: int = BATCH) -> pa.RecordBatch:
+    """Return one batch."""
+    return pa.record_batch(_Batch(number, rows).columns())
+
+
 def batches(rows: int) -> Iterator[pa.RecordBatch]:
     """Yield ``rows`` rows in batches, the same for every run."""
     for number, start in enumerate(range(0, rows, BATCH)):
-        yield pa.record_batch(_Batch(number, min(BATCH, rows - start)).columns())
+        yield batch(number, min(BATCH, rows - start))

@@ -58,7 +58,9 @@ def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
     lengths = np.where((inside > 0) & (ends - starts <= LONGEST_JOINED), ends - starts - inside, 0)
     fit, union = _fitting(seen.plan, classes, starts, ends, lengths)
     cells = _cells(bounds, starts[fit])
-    inner = (starts[fit] > bounds[cells]) | (ends[fit] < bounds[cells + 1])  # whole cells have been compacted and checked
+    inner = (starts[fit] > bounds[cells]) | (
+        ends[fit] < bounds[cells + 1]
+    )  # whole cells have been compacted and checked
     if inner.any():
         fit, union, cells = fit[inner], union[inner], cells[inner]
         source, _ = stretches(starts[fit], ends[fit])

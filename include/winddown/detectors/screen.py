@@ -120,9 +120,7 @@ def screen(column: "pa.Array[Any]", plan: Plan) -> Screen:
     )
 
 
-def _units(
-    column: "pa.Array[Any]", data: Bytes, offsets: Rows, *, pairs: bool
-) -> tuple[npt.NDArray[Any], Rows]:
+def _units(column: "pa.Array[Any]", data: Bytes, offsets: Rows, *, pairs: bool) -> tuple[npt.NDArray[Any], Rows]:
     units = np.frombuffer(data.tobytes().decode().encode("utf-16-le"), np.uint16)
     lengths = pc.utf8_length(column).to_numpy()
     if pairs:
