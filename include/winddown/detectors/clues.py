@@ -76,7 +76,7 @@ def _required(name: Any, argument: Any) -> _Sets:
         case "BRANCH":
             return _united([_sequence(branch) for branch in argument[1]])
         case "MAX_REPEAT" | "MIN_REPEAT":
-            return _sequence(argument[2]) * min(argument[0], 4)
+            return _sequence(argument[2]) * min(int(argument[0]), 4)
         case _:
             return ()
 

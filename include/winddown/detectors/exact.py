@@ -56,7 +56,7 @@ class Exact:
     def segments(self, rows: Rows) -> Segments:
         """Return cells as segments."""
         data, offsets = buffers(self._column)
-        whole = len(rows) == len(self._seen.marks)
+        whole = len(rows) == len(self._seen.lengths)
         if self._place is None:
             starts = offsets[:-1] if whole else offsets[rows]
         else:
@@ -68,12 +68,12 @@ class Exact:
 
 def _narrowed(seen: Screen, rows: Rows) -> "pa.Array[Any]":
     # UTF-16 back to UTF-8; what each cell takes in bytes was worked out by the screen.
-    places = seen.places
-    if len(rows) < len(seen.marks):
-        places = places[stretches(seen.bounds[rows], seen.bounds[rows + 1])[0]]
+    units = seen.units
+    if len(rows) < len(seen.lengths):
+        units = units[stretches(seen.bounds[rows], seen.bounds[rows + 1])[0]]
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(seen.lengths[rows], out=offsets[1:])
-    text = _narrow_units().take(places, mode="wrap").tobytes().decode("utf-16-le")
+    text = _narrow_units().take(units, mode="wrap").tobytes().decode("utf-16-le")
     return column_of(np.frombuffer(text.encode(), np.uint8), offsets)
 
 

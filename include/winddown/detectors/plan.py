@@ -15,7 +15,7 @@ import numpy.typing as npt
 from winddown.detectors.clues import Clue, clues_of
 from winddown.detectors.fold import BLANK, folds_elsewhere, narrow
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
-from winddown.detectors.segments import CLASS, LONGEST_JOINED, SEPARATOR
+from winddown.detectors.segments import CLASS, LONGEST_JOINED, Bytes
 
 Marks = npt.NDArray[np.uint16]
 Clues = npt.NDArray[np.uint64]
@@ -23,8 +23,6 @@ Clues = npt.NDArray[np.uint64]
 WIDE = 1 << 8  # takes three bytes and one when folded
 ODD = 1 << 9  # NFKC does more to it, or to its neighbours, than narrowing
 EMPTY = 1 << 10  # white space, which is stripped at the edges
-LOOSE = 1 << 11  # other ASCII that no number written in groups holds
-SEPARATES = 1 << 12  # is dropped from a number written in groups
 EVERY_CLUE = np.uint64((1 << 64) - 1)
 _CLUE_BITS = 64
 _ENOUGH = 3  # clues per alternative; the rarest are those of the shortest lists
@@ -36,8 +34,8 @@ class Alternative:
     """What one alternative demands: all of these clues, a class of each group, a character at so many places."""
 
     clues: np.uint64
-    classes: tuple[np.uint16, ...]
-    times: tuple[tuple[int, int], ...]
+    classes: tuple[np.uint8, ...]
+    times: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Plan:
     fixed: tuple[Kind, ...]
     joined: tuple[Kind, ...]
     worded: tuple[Kind, ...]
-    loose: np.uint16  # marks that keep a cell from being compacted
+    joined_are_alnum: bool  # no value that is compacted holds anything else
     admits: dict[str, Bools]  # by kind id and union of classes, for fixed kinds
     lengths: int  # that have a row of their own in the next two tables; the last is for all that are longer
     checked: Bools  # by length and union of classes: some fixed kind can be
@@ -72,6 +70,7 @@ class Plan:
     shortest_word: int
     marks: Marks  # by UTF-16 code unit
     clues: Clues  # the same
+    ascii_clues: tuple[Bytes, Clues]  # a table of groups of ASCII characters, and the clues of each union of groups
 
 
 @lru_cache(maxsize=8)
@@ -129,7 +128,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         fixed=fixed,
         joined=joined,
         worded=worded,
-        loose=np.uint16(0 if any(kind.classes & OTHER for kind in joined) else LOOSE),
+        joined_are_alnum=not any(kind.classes & OTHER for kind in joined),
         admits=admits,
         lengths=lengths,
         checked=checked.reshape(-1),
@@ -141,6 +140,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         shortest_word=min((length for kind in worded for length in kind.lengths), default=0),
         marks=_marks(),
         clues=bits.clues(),
+        ascii_clues=_grouped_clues(bits.clues()[:128]),
     )
 
 
@@ -163,16 +163,27 @@ def _marks() -> Marks:
     marks[128:] = CLASS[255]
     for character in BLANK:
         marks[ord(character)] |= np.uint16(EMPTY)
-    for code in range(128):
-        if SEPARATOR[code]:
-            marks[code] |= np.uint16(SEPARATES)
-        elif CLASS[code] == OTHER and code != ord("+"):
-            marks[code] |= np.uint16(LOOSE)
     wide, ascii_codes = narrow()
     marks[wide] = marks[ascii_codes] | np.uint16(WIDE)
     elsewhere = folds_elsewhere()
     marks[elsewhere[elsewhere < len(marks)]] |= np.uint16(ODD)
     return marks
+
+
+def _grouped_clues(clues: Clues) -> tuple[Bytes, Clues]:
+    # Eight groups of characters that answer the same clues fit a byte; of more, the last ones are taken together.
+    signatures = [int(each) for each in np.unique(clues) if each]
+    places = {signature: min(place, 7) for place, signature in enumerate(signatures)}
+    table = np.zeros(256, np.uint8)
+    meaning = np.zeros(256, np.uint64)
+    for code, each in enumerate(clues.tolist()):
+        if each:
+            table[code] = 1 << places[each]
+    for union in range(256):
+        for signature, place in places.items():
+            if union >> place & 1:
+                meaning[union] |= np.uint64(signature)
+    return table, meaning
 
 
 class _Bits:
@@ -188,11 +199,11 @@ class _Bits:
         bits, groups, times = 0, [], []
         for clue in sorted(clues, key=lambda clue: len(clue.characters))[:_ENOUGH]:
             if len(clue.characters) > _SHORT_LIST and all(map(str.isascii, clue.characters)):
-                groups.append(np.uint16(np.bitwise_or.reduce([CLASS[ord(character)] for character in clue.characters])))
+                groups.append(np.uint8(np.bitwise_or.reduce([CLASS[ord(character)] for character in clue.characters])))
                 continue
             bits |= self._bit(clue.characters)
-            if clue.times > 1 and len(clue.characters) == 1:
-                times.append((ord(min(clue.characters)), clue.times))
+            if clue.times > 1 and len(clue.characters) == 1 and min(clue.characters).isascii():
+                times.append((min(clue.characters), clue.times))
         return Alternative(np.uint64(bits), tuple(groups), tuple(times))
 
     def _bit(self, characters: frozenset[str]) -> int:

@@ -18,9 +18,9 @@ import pyarrow as pa
 from winddown.detectors.exact import Exact
 from winddown.detectors.fold import buffers, fold, fold_column, trimmed
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
-from winddown.detectors.plan import SEPARATES, Plan, Search
+from winddown.detectors.plan import Plan, Search
 from winddown.detectors.runs import runs
-from winddown.detectors.screen import Screen, counted, screen
+from winddown.detectors.screen import Screen, counted, screen, separating
 from winddown.detectors.segments import (
     CLASS,
     LONGEST_JOINED,
@@ -97,13 +97,15 @@ def _grouped(seen: Screen) -> Rows:
     # The cells that some kind can be once their separators are dropped; a leading plus may be one more.
     plan = seen.plan
     fits = ((seen.classes & np.uint8(OTHER)) != 0) & ((seen.classes & ~np.uint8(ALNUM | OTHER)) == 0)
-    fits &= (seen.lengths <= LONGEST_JOINED) & ((seen.marks & plan.loose) == 0)
+    fits &= ((seen.classes & np.uint8(DIGIT)) != 0) & (seen.lengths <= LONGEST_JOINED)
     if not fits.any():
         return np.flatnonzero(fits)
-    lengths = seen.lengths - counted((seen.unit_marks & np.uint16(SEPARATES)) != 0, seen.bounds)
-    shapes = np.clip(lengths, 0, plan.lengths - 1) * 256 + seen.classes
-    shorter = np.maximum(shapes - 256, 0)
-    able = plan.compactable.take(shapes) | plan.compactable.take(shorter)
+    separators = counted(separating(seen.units), seen.bounds)
+    others = counted((seen.unit_classes & np.uint8(OTHER)) != 0, seen.bounds)
+    shapes = np.clip(seen.lengths - separators, 1, plan.lengths - 1) * 256 + seen.classes
+    able = plan.compactable.take(shapes) | plan.compactable.take(shapes - 256)
+    if plan.joined_are_alnum:
+        able &= others - separators <= 1
     able[seen.odd] = True
     return np.flatnonzero(fits & able)
 

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.exact import in_ascii
-from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools
 from winddown.detectors.plan import Plan
-from winddown.detectors.screen import Screen
+from winddown.detectors.screen import Screen, are
 from winddown.detectors.segments import LONGEST_JOINED, SEPARATOR, Bytes, Rows, Segments, stretches
 
 Bits = npt.NDArray[np.uint64]  # a flag per character, 64 to a word, the first in the lowest bit
@@ -24,7 +23,7 @@ Bits = npt.NDArray[np.uint64]  # a flag per character, 64 to a word, the first i
 
 def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
     """Yield the runs in the chosen cells that some kind can be, then the grouped ones without their separators."""
-    units, classes, bounds = seen.units, seen.unit_marks.astype(np.uint8), seen.bounds
+    units, classes, bounds = seen.units, seen.unit_classes, seen.bounds
     shortest = seen.plan.shortest_word
     if len(chosen) < len(bounds) - 1:
         places, bounds = stretches(bounds[chosen], bounds[chosen + 1])
@@ -71,18 +70,11 @@ def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
 
 def _joins(units: npt.NDArray[Any], alnum: Bits, digit: Bits, ends_cell: Bits) -> Bits:
     # Separators between digits, or a parenthesis between a digit and a letter; none at a cell's edge.
-    joins = _packed(_are(units, "-") | _are(units, " ")) & _later(digit, 1)
-    opening = _are(units, "(")
+    joins = _packed(are(units, "-") | are(units, " ")) & _later(digit, 1)
+    opening = are(units, "(")
     if opening.any():
         joins |= _packed(opening) & _later(alnum, 1)
     return joins & _earlier(digit & ~ends_cell) & ~ends_cell
-
-
-def _are(units: npt.NDArray[Any], character: str) -> Bools:
-    same = units == ord(character)
-    if units.dtype != np.uint8:
-        same |= units == (IDEOGRAPHIC_SPACE if character == " " else ord(character) + FULL_WIDTH)
-    return np.asarray(same)
 
 
 def _together(member: Bits, ends_cell: Bits, count: int) -> Bits:
@@ -129,12 +121,12 @@ def _earlier(bits: Bits) -> Bits:
 
 def _places(bits: Bits) -> Rows:
     # First the words that have any, then their bytes, then the bits: set flags are few.
-    words = np.flatnonzero(bits)
+    words: Rows = np.flatnonzero(bits)
     octets = bits[words].view(np.uint8)
     some = np.flatnonzero(octets)
     found = np.flatnonzero(np.unpackbits(octets[some], bitorder="little").view(np.bool_))
     octet = some[found >> 3]
-    return words[octet >> 3] * 64 + ((octet & 7) << 3) + (found & 7)
+    return np.asarray(words[octet >> 3] * 64 + ((octet & 7) << 3) + (found & 7))
 
 
 def _fitting(plan: Plan, classes: Bytes, starts: Rows, ends: Rows, lengths: Rows) -> tuple[Rows, Bytes]:

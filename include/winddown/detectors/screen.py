@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winddown.detectors.fold import FULL_WIDTH, buffers, fold_column, folds_elsewhere
+from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE, buffers, fold_column, folds_elsewhere
 from winddown.detectors.kind import Bools
 from winddown.detectors.plan import EMPTY, EVERY_CLUE, ODD, WIDE, Alternative, Clues, Marks, Plan, Search
 from winddown.detectors.segments import CLASS, Bytes, Rows, classes_of
@@ -27,17 +27,15 @@ _FOUR = 0xF0  # the first lead byte of a sequence of four, which takes two units
 class Screen:
     """What was seen of each cell, and, as long as the column is worked on, of each character.
 
-    ``lengths`` are bytes of the folded cell, ``marks`` the united marks of its characters, ``odd`` the cells that only
-    NFKC can fold. ``even`` says that folding changes no cell at all. Units of cell ``i`` are ``bounds[i:i + 2]``.
+    ``lengths`` are bytes of the folded cell, ``classes`` the union of its characters', ``odd`` the cells that only NFKC
+    can fold. ``even`` says that folding changes no cell at all. The units of cell ``i`` are ``bounds[i:i + 2]``.
     """
 
     plan: Plan
     units: npt.NDArray[Any]
-    places: Rows  # the units as places in a table
     bounds: Rows
-    unit_marks: Marks
+    unit_classes: Bytes
     lengths: Rows
-    marks: Marks
     classes: Bytes
     unions: Rows  # the different classes of cells
     odd: Rows
@@ -60,37 +58,33 @@ class Screen:
             return chosen
         if self.clues is None:
             self.clues = self._clues()
-        marks, clues = self.marks[chosen], self.clues[chosen]
+        classes, clues = self.classes[chosen], self.clues[chosen]
         hopeful = np.zeros(len(chosen), np.bool_)
         for alternative in search.alternatives:
-            hopeful |= self._shows(alternative, chosen, marks, clues)
+            hopeful |= self._shows(alternative, chosen, classes, clues)
             if hopeful.all():
                 return chosen
         return chosen[hopeful]
 
     def _clues(self) -> Clues:
-        table = self.plan.clues[:_ASCII] if self.units.dtype == np.uint8 else self.plan.clues
-        clues = _united(table.take(self.places, mode="wrap"), self.bounds)
+        if self.units.dtype == np.uint8:
+            table, meaning = self.plan.ascii_clues
+            return meaning[_united(_translated(self.units, table), self.bounds)]
+        clues = _united(self.plan.clues.take(self.units, mode="wrap"), self.bounds)
         clues[self.odd] = EVERY_CLUE
         return clues
 
-    def _shows(self, alternative: Alternative, chosen: Rows, marks: Marks, clues: Clues) -> Bools:
+    def _shows(self, alternative: Alternative, chosen: Rows, classes: Bytes, clues: Clues) -> Bools:
         shows = (clues & alternative.clues) == alternative.clues
         for group in alternative.classes:
-            shows &= (marks & group) != 0
+            shows &= (classes & group) != 0
         for character, times in alternative.times:
             if not shows.any():
                 break
-            counts = counted(self._is(character), self.bounds)
+            counts = counted(are(self.units, character), self.bounds)
             counts[self.odd] = times
             shows &= counts[chosen] >= times
         return np.asarray(shows)
-
-    def _is(self, character: int) -> Bools:
-        same = self.units == character
-        if self.units.dtype != np.uint8 and character < _ASCII:
-            same |= self.units == character + FULL_WIDTH
-        return np.asarray(same)
 
 
 _NONE: Rows = np.zeros(0, np.int64)
@@ -101,23 +95,28 @@ def screen(column: "pa.Array[Any]", plan: Plan) -> Screen:
     data, offsets = buffers(column)
     top = int(data.max()) if len(data) else 0
     units, bounds = (data, offsets) if top < _ASCII else _units(column, data, offsets, pairs=top >= _FOUR)
-    table = plan.marks[:_ASCII] if units.dtype == np.uint8 else plan.marks
-    places = units.astype(np.intp)
-    unit_marks = table.take(places, mode="wrap")
-    marks, lengths = _united(unit_marks, bounds), np.diff(offsets)
-    odd = _NONE if units.dtype == np.uint8 else _odd(marks, unit_marks, units, bounds, pairs=top >= _FOUR)
-    wide = units.dtype != np.uint8 and bool(np.bitwise_or.reduce(marks) & WIDE)
-    if wide:
-        lengths -= 2 * counted((unit_marks & np.uint16(WIDE)) != 0, bounds)
+    lengths, odd, even = np.diff(offsets), _NONE, True
+    if top < _ASCII:
+        unit_classes = _translated(units, CLASS)
+        classes = _united(unit_classes, bounds)
+    else:
+        unit_marks = plan.marks.take(units, mode="wrap")
+        unit_classes, marks = unit_marks.astype(np.uint8), _united(unit_marks, bounds)
+        classes, odd = marks.astype(np.uint8), _odd(marks, unit_marks, units, bounds, pairs=top >= _FOUR)
+        wide = bool(np.bitwise_or.reduce(marks) & WIDE)
+        if wide:
+            lengths -= 2 * counted((unit_marks & np.uint16(WIDE)) != 0, bounds)
+        even = not wide and not len(odd)
     if len(odd):
         own, ends = buffers(fold_column(column.take(odd)))
         lengths[odd] = np.diff(ends)
-        marks[odd] = classes_of(CLASS[own], ends) | np.uint16(ODD | WIDE)
-    classes = marks.astype(np.uint8)
+        classes[odd] = classes_of(CLASS[own], ends)
     unions = np.flatnonzero(np.bincount(classes, minlength=256))
-    return Screen(
-        plan, units, places, bounds, unit_marks, lengths, marks, classes, unions, odd, even=not wide and not len(odd)
-    )
+    return Screen(plan, units, bounds, unit_classes, lengths, classes, unions, odd, even)
+
+
+def _translated(units: Bytes, table: Bytes) -> Bytes:
+    return np.frombuffer(units.tobytes().translate(table.tobytes()), np.uint8)
 
 
 def _units(column: "pa.Array[Any]", data: Bytes, offsets: Rows, *, pairs: bool) -> tuple[npt.NDArray[Any], Rows]:
@@ -142,12 +141,30 @@ def _united(marks: npt.NDArray[Any], bounds: Rows) -> npt.NDArray[Any]:
     return union
 
 
+def separating(units: npt.NDArray[Any]) -> Bools:
+    """Return which units fold to a character that numbers written in groups are separated by."""
+    flags = are(units, " ")
+    for character in "-()":
+        flags |= are(units, character)
+    return flags
+
+
+def are(units: npt.NDArray[Any], character: str) -> Bools:
+    """Return which units fold to a character of ASCII by narrowing or as they are."""
+    same = units == ord(character)
+    if units.dtype != np.uint8:
+        same |= units == (IDEOGRAPHIC_SPACE if character == " " else ord(character) + FULL_WIDTH)
+    return np.asarray(same)
+
+
 def counted(flags: Bools, bounds: Rows) -> Rows:
     """Return how many units of each cell are flagged, modulo 65,536."""
-    counts = np.zeros(len(bounds) - 1, np.int64)
-    filled = bounds[1:] > bounds[:-1]
+    lengths = np.diff(bounds)
+    counts = np.zeros(len(lengths), np.int64)
+    filled = lengths > 0
     if filled.any():
-        counts[filled] = np.add.reduceat(flags.view(np.uint8), bounds[:-1][filled], dtype=np.uint16)
+        width = np.uint8 if lengths.max() < _ASCII else np.uint16
+        counts[filled] = np.add.reduceat(flags.view(np.uint8), bounds[:-1][filled], dtype=width)
     return counts
 
 

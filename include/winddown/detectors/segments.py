@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from winddown.detectors.kind import ALNUM, AT, DIGIT, DOT, HIGH, LOWER, OTHER, STAR, UPPER, Block, Bools, Kind
+from winddown.detectors.kind import AT, DIGIT, DOT, HIGH, LOWER, OTHER, STAR, UPPER, Block, Bools, Kind
 
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -24,9 +24,6 @@ CLASS[ord("a") : ord("z") + 1] = LOWER
 CLASS[ord("@")] = AT
 CLASS[ord("*")] = STAR
 CLASS[[ord("."), ord(":")]] = DOT
-
-UPPERCASE = np.arange(256, dtype=np.uint8)
-UPPERCASE[ord("a") : ord("z") + 1] -= 32
 
 SEPARATOR = np.zeros(256, np.bool_)
 SEPARATOR[[ord(character) for character in " -()"]] = True
@@ -111,7 +108,7 @@ def blocks(
             chosen, classes = chosen[keep], classes[keep]
         block = _gather(segments, chosen, length)
         if np.bitwise_or.reduce(unions) & LOWER:
-            block = UPPERCASE[block]
+            block = block - (((block - np.uint8(ord("a"))) < 26).view(np.uint8) << np.uint8(5))  # noqa: PLR2004 - letters
         # Checks look at one place of all values at a time, so these lie one after the other in memory.
         block = np.asfortranarray(block)
         for kind in able:
