@@ -57,8 +57,8 @@ def _rows_all(flags: Bools) -> Bools:
 
 def number(block: Block) -> Ints:
     """Return the rows read as decimal numbers of at most 18 digits."""
-    width = np.int32 if block.shape[1] <= 9 else np.int64  # noqa: PLR2004 - so many digits fit
-    total = np.zeros(len(block), width)
+    short = block.shape[1] <= 9  # noqa: PLR2004 - so many digits fit 32 bits
+    total: npt.NDArray[Any] = np.zeros(len(block), np.int32 if short else np.int64)
     for column in range(block.shape[1]):
         total *= 10
         total += block[:, column] - np.uint8(48)

@@ -1,8 +1,9 @@
 r"""Clues: characters without which a regular expression cannot match, worked out from the expression itself.
 
-A cell without an ``@`` holds no e-mail address, one without any of 省市区县旗州盟 no postal address. Reading that off the
-expression makes a new kind cheap for cells that cannot match, without its author having to think of it, and it cannot
-contradict the expression. Whatever is not understood yields no clue, and the expression is then tried on every cell.
+A cell without an ``@`` holds no e-mail address, one without any of 省市区县旗州盟 no postal address. Reading that off
+the expression makes a new kind cheap for cells that cannot match, without its author having to think of it, and it
+cannot contradict the expression. Whatever is not understood yields no clue, and the expression is then tried on every
+cell.
 
 >>> [sorted("".join(sorted(clue.characters)) for clue in clues) for clues in clues_of("(?:姓名|户名)[: ]*[王李]")]
 [['名', '姓户', '李王']]

@@ -28,7 +28,7 @@ from winddown.domain.errors import Refused
 _PROBE, _FEW = 4096, 512
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
-_CHUNK, _CHUNK_BYTES = 65_536, 1 << 20  # cells and bytes; keeps what is worked on near the processor and memory flat
+_CHUNK, _CHUNK_BYTES = 65_536, 1 << 21  # cells and bytes; keeps what is worked on near the processor and memory flat
 
 
 class Profiler:
@@ -87,6 +87,8 @@ class Profiler:
         tally.types[str(kind)] = None
         tally.cells += len(array)
         tally.nulls += array.null_count
+        if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):  # Arrow cannot take nulls out of these
+            array = array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
         present = array.drop_null() if array.null_count else array
         if not len(present):
             return
@@ -116,7 +118,7 @@ class Profiler:
 
     def _read_plain(self, tally: Tally, present: "pa.Array[Any]") -> None:  # noqa: PLR0911 - one line per family of types
         kind = present.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return self._read_strings(tally, present)
         if pa.types.is_integer(kind):
             return self._read_integers(tally, present)
@@ -131,8 +133,6 @@ class Profiler:
         return tally.skip(len(present), because=f"no reader for the type {kind}")
 
     def _read_strings(self, tally: Tally, present: "pa.Array[Any]") -> None:
-        if pa.types.is_string_view(present.type):
-            present = present.cast(pa.large_string())
         if len(present) > _PROBE and len(present.slice(0, _PROBE).unique()) <= _FEW:
             self._read_dictionary(tally, present.dictionary_encode())
         else:
@@ -143,8 +143,13 @@ class Profiler:
         tally.sketch.add(pl.from_arrow(text))
         step = max(1, len(text) * _CHUNK_BYTES // max(text.nbytes, _CHUNK_BYTES))
         for start in range(0, len(text), step):
-            part = None if weights is None else weights[start : start + step]
-            tally.add(recognise(text.slice(start, step), self._plan), part)
+            part = text.slice(start, step)
+            weight = None if weights is None else weights[start : start + step]
+            try:
+                tally.add(recognise(part, self._plan), weight)
+            except UnicodeDecodeError:  # Arrow does not look; and the exception would quote what it could not read
+                cells = len(part) if weight is None else int(weight.sum())
+                tally.skip(cells, because="text that is not UTF-8")
 
     def _read_integers(self, tally: Tally, present: "pa.Array[Any]") -> None:
         tally.sketch.add(pl.from_arrow(present))

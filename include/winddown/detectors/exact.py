@@ -57,10 +57,8 @@ class Exact:
         """Return cells as segments."""
         data, offsets = buffers(self._column)
         whole = len(rows) == len(self._seen.lengths)
-        if self._place is None:
-            starts = offsets[:-1] if whole else offsets[rows]
-        else:
-            starts = offsets[self._place[rows]]
+        places = rows if self._place is None else self._place[rows]
+        starts = offsets[:-1] if whole and self._place is None else offsets[places]
         if whole:
             return Segments(data, starts, self._seen.lengths, self._seen.classes)
         return Segments(data, starts, self._seen.lengths[rows], self._seen.classes[rows], rows)

@@ -176,6 +176,8 @@ def _full_width(
 
 
 def _trimmed(column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> "pa.Array[Any]":
+    if not len(data) or data.min() > ord(" "):
+        return column
     filled = offsets[1:] > offsets[:-1]
     edges = np.concatenate([data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]])
     if len(edges) and edges.min() <= ord(" "):

@@ -1,8 +1,9 @@
 """The plan: what all kinds together look for, arranged so that one look at a cell rules out nearly all of them.
 
 Every character has a mark, a word of bits that tells its class and how it folds, and another for the clues it answers.
-The bits of a cell's characters, united, then say in a few comparisons which expressions are worth trying on the cell; its
-length and classes say which checks are. A kind that no cell of a column can be costs the same few comparisons for the whole column.
+The bits of a cell's characters, united, then say in a few comparisons which expressions are worth trying on the cell;
+its length and classes say which checks are. A kind that no cell of a column can be costs the same few comparisons for
+the whole column.
 """
 
 from collections.abc import Callable, Sequence

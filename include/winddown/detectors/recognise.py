@@ -2,8 +2,8 @@
 
 The order of work keeps the cost down. A screen gives each cell its length, its character classes and the clues in it;
 by these, nearly every cell is dismissed for nearly every kind. Only what is left is folded and read exactly: kinds of
-fixed length as byte matrices, kinds of free form by Rust regular expressions, numbers inside text word by word. ``holds``
-and ``found_inside`` say the same for one text, slowly: they define what the columnar code must count.
+fixed length as byte matrices, kinds of free form by Rust regular expressions, numbers inside text run by run.
+``holds`` and ``found_inside`` say the same for one text, slowly: they define what the columnar code must count.
 """
 
 import re

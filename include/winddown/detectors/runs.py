@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.exact import in_ascii
-from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools
+from winddown.detectors.kind import ALNUM, DIGIT, OTHER
 from winddown.detectors.plan import Plan
 from winddown.detectors.screen import Screen, are
 from winddown.detectors.segments import LONGEST_JOINED, SEPARATOR, Bytes, Rows, Segments, stretches
@@ -45,7 +45,7 @@ def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
                 source, offsets = stretches(starts, ends)
                 data, starts = in_ascii(units[source]), offsets[:-1]
             yield Segments(data, starts, lengths, union, cells)
-    joins = _joins(units, alnum, digit, ends_cell)
+    joins = _joins(units, classes, alnum, digit, ends_cell)
     if not joins.any():
         return
     grouped = _together(alnum | joins, ends_cell, shortest + 1)
@@ -68,13 +68,16 @@ def runs(seen: Screen, chosen: Rows) -> Iterator[Segments]:
         yield Segments(data[~SEPARATOR[data]], offsets, lengths[fit], union, chosen[cells])
 
 
-def _joins(units: npt.NDArray[Any], alnum: Bits, digit: Bits, ends_cell: Bits) -> Bits:
+def _joins(units: npt.NDArray[Any], classes: Bytes, alnum: Bits, digit: Bits, ends_cell: Bits) -> Bits:
     # Separators between digits, or a parenthesis between a digit and a letter; none at a cell's edge.
+    possible = _packed(classes & np.uint8(OTHER)) & ~ends_cell & _earlier(digit & ~ends_cell) & _later(alnum, 1)
+    if not possible.any():
+        return possible
     joins = _packed(are(units, "-") | are(units, " ")) & _later(digit, 1)
     opening = are(units, "(")
     if opening.any():
-        joins |= _packed(opening) & _later(alnum, 1)
-    return joins & _earlier(digit & ~ends_cell) & ~ends_cell
+        joins |= _packed(opening)
+    return joins & possible
 
 
 def _together(member: Bits, ends_cell: Bits, count: int) -> Bits:

@@ -69,7 +69,7 @@ class Screen:
     def _clues(self) -> Clues:
         if self.units.dtype == np.uint8:
             table, meaning = self.plan.ascii_clues
-            return meaning[_united(_translated(self.units, table), self.bounds)]
+            return np.asarray(meaning[_united(_translated(self.units, table), self.bounds)])
         clues = _united(self.plan.clues.take(self.units, mode="wrap"), self.bounds)
         clues[self.odd] = EVERY_CLUE
         return clues

@@ -112,15 +112,11 @@ def blocks(
         # Checks look at one place of all values at a time, so these lie one after the other in memory.
         block = np.asfortranarray(block)
         for kind in able:
-            table = admits[kind.id]
-            if table[unions].all():
+            fits = admits[kind.id][classes]
+            if fits.all():
                 yield kind, chosen, block
-            else:
-                fits = table[classes]
-                if fits.all():
-                    yield kind, chosen, block
-                elif fits.any():
-                    yield kind, chosen[fits], block[fits]
+            elif fits.any():
+                yield kind, chosen[fits], block[fits]
 
 
 def _gather(segments: Segments, chosen: Rows, length: int) -> Block:
