@@ -14,7 +14,7 @@ numbers look the same: values alone are never proof.
 import numpy as np
 
 from winddown.detectors.checksums import all_digits, member
-from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
+from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _FIRST, _PAIRED = member("EGDSPCHM"), member("EC")
@@ -50,7 +50,6 @@ KIND = Kind(
     max_length=9,
     classes=ALNUM,
     needs=DIGIT,
-    needs_any=LETTER,
     lengths=frozenset({9}),
     check=_check,
     chance=0.3,
