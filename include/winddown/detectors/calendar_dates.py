@@ -16,12 +16,12 @@ FIRST_YEAR, LAST_YEAR = 1880, 2049
 _DAYS = np.zeros(10000, np.bool_)
 for _month in range(1, 13):
     _DAYS[_month * 100 + 1 : _month * 100 + calendar.monthrange(2024, _month)[1] + 1] = True
+_LEAP = np.array([calendar.isleap(year) for year in range(10000)])
 
 
 def is_date(year: Ints, month_day: Ints) -> Bools:
     """Return which pairs of a year and ``MMDD`` name an existing day in the window."""
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    exists = _DAYS[month_day] & (leap | (month_day != 229))  # noqa: PLR2004 - the 29th of February
+    exists = _DAYS[month_day] & (_LEAP[year] | (month_day != 229))  # noqa: PLR2004 - the 29th of February
     return np.asarray(exists & (year >= FIRST_YEAR) & (year <= LAST_YEAR))
 
 

@@ -6,6 +6,7 @@ refuse it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,12 @@ def all_digits(block: Block) -> Bools:
 
 def every(block: Block, allowed: Bools) -> Bools:
     """Return which rows consist of allowed bytes only."""
-    return _rows_all(allowed[block])
+    return _rows_all(_looked_up(allowed, block))
+
+
+def _looked_up(values: npt.NDArray[Any], block: Block) -> npt.NDArray[Any]:
+    # In the order in which the block lies in memory, and without a check of bounds, which no byte can exceed.
+    return values.take(block.T, mode="wrap").T
 
 
 def _rows_all(flags: Bools) -> Bools:
@@ -51,16 +57,17 @@ def _rows_all(flags: Bools) -> Bools:
 
 def number(block: Block) -> Ints:
     """Return the rows read as decimal numbers of at most 18 digits."""
-    total = np.zeros(len(block), np.int64)
+    short = block.shape[1] <= 9  # noqa: PLR2004 - so many digits fit 32 bits
+    total: npt.NDArray[Any] = np.zeros(len(block), np.int32 if short else np.int64)
     for column in range(block.shape[1]):
         total *= 10
         total += block[:, column] - np.uint8(48)
-    return total
+    return total.astype(np.int64)
 
 
 def weighted(block: Block, weights: Sequence[int], values: npt.NDArray[np.uint8] = BASE36) -> Ints:
     """Return the weighted sum of each row; float32 holds it exactly, the sums stay far below 2**24."""
-    sums = values[block].astype(np.float32) @ np.asarray(weights, np.float32)
+    sums = _looked_up(values, block).astype(np.float32) @ np.asarray(weights, np.float32)
     return np.asarray(sums, np.int64)
 
 
@@ -82,7 +89,8 @@ def mod_11_2(block: Block) -> Bools:
     weights = [pow(2, width - 1 - column, 11) for column in range(width - 1)]
     last = block[:, -1]
     check = np.where(last == ord("X"), 10, last.astype(np.int64) - 48)
-    return np.asarray((weighted(block[:, :-1], weights) + check) % 11 == 1)
+    digits = (block[:, :-1] - np.uint8(48)).astype(np.float32)
+    return np.asarray(((digits @ np.asarray(weights, np.float32)).astype(np.int64) + check) % 11 == 1)
 
 
 def mod_11_10(block: Block) -> Bools:

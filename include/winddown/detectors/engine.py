@@ -19,6 +19,7 @@ from winddown.detectors.calendar_dates import FIRST_YEAR, LAST_YEAR
 from winddown.detectors.kind import Kind
 from winddown.detectors.kinds import ALL
 from winddown.detectors.kinds.birth_date import YOUNG
+from winddown.detectors.plan import plan_for
 from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.recognise import recognise
 from winddown.detectors.tally import Tally
@@ -27,7 +28,7 @@ from winddown.domain.errors import Refused
 _PROBE, _FEW = 4096, 512
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
-_CHUNK = 65_536  # cells; keeps the intermediate matrices inside the processor's caches and memory flat
+_CHUNK, _CHUNK_BYTES = 65_536, 1 << 21  # cells and bytes; keeps what is worked on near the processor and memory flat
 
 
 class Profiler:
@@ -44,7 +45,7 @@ class Profiler:
         if len(set(field_names)) != len(field_names):
             raise Refused("two fields share one name", rule="detectors.fields", next_step="rename one in the query")
         self._fields = tuple(field_names)
-        self._kinds = tuple(kinds)
+        self._plan = plan_for(tuple(kinds))
         self._tallies: dict[str, Tally] = {name: Tally(name) for name in self._fields}
 
     def feed(self, batch: pa.RecordBatch) -> None:
@@ -86,6 +87,8 @@ class Profiler:
         tally.types[str(kind)] = None
         tally.cells += len(array)
         tally.nulls += array.null_count
+        if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):  # Arrow cannot take nulls out of these
+            array = array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
         present = array.drop_null() if array.null_count else array
         if not len(present):
             return
@@ -115,7 +118,7 @@ class Profiler:
 
     def _read_plain(self, tally: Tally, present: "pa.Array[Any]") -> None:  # noqa: PLR0911 - one line per family of types
         kind = present.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return self._read_strings(tally, present)
         if pa.types.is_integer(kind):
             return self._read_integers(tally, present)
@@ -130,8 +133,6 @@ class Profiler:
         return tally.skip(len(present), because=f"no reader for the type {kind}")
 
     def _read_strings(self, tally: Tally, present: "pa.Array[Any]") -> None:
-        if pa.types.is_string_view(present.type):
-            present = present.cast(pa.large_string())
         if len(present) > _PROBE and len(present.slice(0, _PROBE).unique()) <= _FEW:
             self._read_dictionary(tally, present.dictionary_encode())
         else:
@@ -140,7 +141,15 @@ class Profiler:
     def _read_text(self, tally: Tally, present: "pa.Array[Any]", weights: npt.NDArray[np.int64] | None) -> None:
         text = present.cast(pa.large_string())
         tally.sketch.add(pl.from_arrow(text))
-        tally.add(recognise(text, self._kinds), weights)
+        step = max(1, len(text) * _CHUNK_BYTES // max(text.nbytes, _CHUNK_BYTES))
+        for start in range(0, len(text), step):
+            part = text.slice(start, step)
+            weight = None if weights is None else weights[start : start + step]
+            try:
+                tally.add(recognise(part, self._plan), weight)
+            except UnicodeDecodeError:  # Arrow does not look; and the exception would quote what it could not read
+                cells = len(part) if weight is None else int(weight.sum())
+                tally.skip(cells, because="text that is not UTF-8")
 
     def _read_integers(self, tally: Tally, present: "pa.Array[Any]") -> None:
         tally.sketch.add(pl.from_arrow(present))
@@ -148,7 +157,7 @@ class Profiler:
         if len(numbers) > 1 and numbers.dtype != np.uint64:
             tally.sequential += int(np.count_nonzero(np.diff(numbers.astype(np.int64)) == 1))
         if numbers.max() >= _SHORTEST_INTEGER:
-            tally.add(recognise(present.cast(pa.large_string()), self._kinds))
+            tally.add(recognise(present.cast(pa.large_string()), self._plan))
 
     def _read_fractions(self, tally: Tally, present: "pa.Array[Any]") -> None:
         # A nullable column of phone numbers often arrives as floats: whole numbers are read as what they mean.
@@ -163,7 +172,7 @@ class Profiler:
             whole = (np.abs(numbers) <= _EXACT_FLOAT) & (np.floor(numbers) == numbers)
             text = pa.array(numbers[whole].astype(np.int64)).cast(pa.large_string())
         if len(text):
-            tally.add(recognise(text, self._kinds))
+            tally.add(recognise(text, self._plan))
 
     def _read_bytes(self, tally: Tally, present: "pa.Array[Any]") -> None:
         try:

@@ -37,7 +37,8 @@ _RANGES = (
 )
 _THREE = 0xE0  # the first lead byte of a sequence of three; below it, sequences have two bytes
 _SLOTS = (0xF5 - 0xDC) << 12
-_IDEOGRAPHIC_SPACE = 0x3000  # full-width forms and this one are rewritten in place and need no NFKC
+FULL_WIDTH = 0xFEE0  # from a character of ASCII to its full-width form
+IDEOGRAPHIC_SPACE = 0x3000  # full-width forms and this one are rewritten in place and need no NFKC
 
 
 def _slot(lead: npt.NDArray[np.int64], second: npt.NDArray[np.int64], third: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -48,16 +49,30 @@ def _slot(lead: npt.NDArray[np.int64], second: npt.NDArray[np.int64], third: npt
 
 
 @cache
+def folds_elsewhere() -> npt.NDArray[np.int64]:
+    """Return the code points that NFKC changes or attaches to their neighbour, but for those that are narrowed."""
+    return np.array(
+        [
+            code
+            for first, end in _RANGES
+            for code in range(first, end)
+            if code != IDEOGRAPHIC_SPACE
+            and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
+        ],
+        np.int64,
+    )
+
+
+def narrow() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the code points of full-width forms and of the ideographic space, and the ASCII codes they fold to."""
+    forms = np.arange(0xFF01, 0xFF5F)
+    return np.append(forms, IDEOGRAPHIC_SPACE), np.append(forms - FULL_WIDTH, ord(" "))
+
+
+@cache
 def _changed() -> npt.NDArray[np.int64]:
     # The first three bytes of every character that NFKC changes, one row each.
-    changed = [
-        chr(code)
-        for first, end in _RANGES
-        for code in range(first, end)
-        if code != _IDEOGRAPHIC_SPACE
-        and (unicodedata.combining(chr(code)) or unicodedata.normalize("NFKC", chr(code)) != chr(code))
-    ]
-    return np.array([list((character.encode() + b"\0")[:3]) for character in changed], np.int64)
+    return np.array([list((chr(code).encode() + b"\0")[:3]) for code in folds_elsewhere().tolist()], np.int64)
 
 
 @cache
@@ -110,6 +125,11 @@ def fold_column(column: "pa.Array[Any]") -> "pa.Array[Any]":
     return _trimmed(column, data, offsets)
 
 
+def trimmed(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    """Return a column without nulls, stripped of the white space that stands in ASCII around its cells."""
+    return _trimmed(column, *buffers(column))
+
+
 def _rare(
     column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -156,6 +176,8 @@ def _full_width(
 
 
 def _trimmed(column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> "pa.Array[Any]":
+    if not len(data) or data.min() > ord(" "):
+        return column
     filled = offsets[1:] > offsets[:-1]
     edges = np.concatenate([data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]])
     if len(edges) and edges.min() <= ord(" "):

@@ -57,6 +57,7 @@ class Kind:
     max_length: int
     classes: int  # a value may contain these classes only
     needs: int = 0  # and must contain all of these
+    needs_any: int = 0  # and, unless 0, at least one of these
     chance: float
     lookalike: float | None = None
     joins: bool = False  # spaces, dashes, parentheses and a leading plus are dropped before the check
@@ -89,6 +90,12 @@ class Kind:
             )
         if not 0 < self.chance <= self.worst <= 1:
             raise Refused(f"kind {self.id}: 0 < chance <= lookalike <= 1", rule="detectors.kind")
+
+    def admits(self, classes: int) -> bool:
+        """Return whether a value that consists of exactly these classes can be of this kind."""
+        if classes & ~self.classes or classes & self.needs != self.needs:
+            return False
+        return not self.needs_any or bool(classes & self.needs_any)
 
     @property
     def checksummed(self) -> bool:

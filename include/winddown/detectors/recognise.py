@@ -1,9 +1,9 @@
 """Recognition of every cell of one text column, columnar.
 
-The order of work keeps the cost down: one pass gives each cell its length and character classes; kinds of fixed
-length are then checked as byte matrices, kinds of free form by Rust regular expressions on the cells that can match;
-cells that hold more than one word are read word by word at the end. ``holds`` and ``found_inside`` say the same for
-one text, slowly: they define what the columnar code must count.
+The order of work keeps the cost down. A screen gives each cell its length, its character classes and the clues in it;
+by these, nearly every cell is dismissed for nearly every kind. Only what is left is folded and read exactly: kinds of
+fixed length as byte matrices, kinds of free form by Rust regular expressions, numbers inside text run by run.
+``holds`` and ``found_inside`` say the same for one text, slowly: they define what the columnar code must count.
 """
 
 import re
@@ -15,18 +15,19 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from winddown.detectors.fold import buffers, fold, fold_column
+from winddown.detectors.exact import Exact
+from winddown.detectors.fold import buffers, fold, fold_column, trimmed
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
+from winddown.detectors.plan import Plan, Search
+from winddown.detectors.runs import runs
+from winddown.detectors.screen import Screen, counted, screen, separating
 from winddown.detectors.segments import (
     CLASS,
     LONGEST_JOINED,
     Rows,
     Segments,
     blocks,
-    classes_of,
     compacted,
-    whole_cells,
-    words,
 )
 
 
@@ -47,39 +48,71 @@ class Recognition:
         if not len(cells):
             return
         flags = target.get(kind.id)
+
         if flags is None:
             flags = target[kind.id] = np.zeros(self.cells, np.bool_)
         flags[cells] = True
 
 
-def recognise(column: "pa.Array[Any]", kinds: Sequence[Kind]) -> Recognition:
+def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     """Read every cell of a column.
 
     Args:
         column: text without nulls, of any size; it is not kept.
-        kinds: the kinds to look for.
+        plan: what to look for.
 
     Returns:
         The outcome per cell. A cell that matches a kind as a whole does not count as containing it.
+
+    Raises:
+        UnicodeDecodeError: the column is no UTF-8.
     """
-    column = fold_column(column)
-    data, offsets = buffers(column)
-    classes = classes_of(CLASS[data], offsets)
-    cells = whole_cells(data, offsets, classes)
-    found = Recognition(len(column), cells.lengths == 0)
-    fixed = [kind for kind in kinds if kind.check is not None]
-    _check(found, cells, fixed, inside=False)
-    _check_compacted(found, column, cells, [kind for kind in fixed if kind.joins])
-    for kind in kinds:
-        if kind.pattern is not None:
-            _match(found, kind, column, cells)
-    _read_words(found, column, cells, [kind for kind in fixed if kind.embeds and kind.finder is None])
-    for kind in kinds:
-        if kind.finder is not None:
-            _find(found, kind, column, cells)
+    column = trimmed(column)
+    seen = screen(column, plan)
+    found = Recognition(len(column), seen.lengths == 0)
+    shapes = np.minimum(seen.lengths, plan.lengths - 1) * 256 + seen.classes
+    checked = np.flatnonzero(plan.checked.take(shapes))
+    grouped = _grouped(seen)
+    matched = [(search, shaped, seen.promising(search, shaped)) for search, shaped in _admitting(seen, plan.patterns)]
+    searched = [(search, seen.promising(search, rows)) for search, rows in _admitting(seen, plan.finders)]
+    exact = Exact(column, seen, [checked, grouped, *(rows for _, _, rows in matched), *(rows for _, rows in searched)])
+
+    _check(found, plan, exact.segments(checked), inside=False)
+    if len(grouped):
+        data, offsets = compacted(*buffers(exact.text(grouped)))
+        _check(found, plan, Segments.of(data, offsets, grouped), inside=False, joined=True)
+    for search, shaped, rows in matched:
+        found.mark(found.whole_shaped, search.kind, shaped)
+        _match(found, search.kind, exact, rows, search.expression)
+    _read_words(found, plan, column, seen)
+    for search, rows in searched:
+        whole = found.whole.get(search.kind.id)
+        _find(found, search.kind, exact, rows if whole is None else rows[~whole[rows]], search.expression)
     _take_away(found.inside, found.whole)
     _take_away(found.inside_shaped, found.whole_shaped)
     return found
+
+
+def _grouped(seen: Screen) -> Rows:
+    # The cells that some kind can be once their separators are dropped; a leading plus may be one more.
+    plan = seen.plan
+    fits = ((seen.classes & np.uint8(OTHER)) != 0) & ((seen.classes & ~np.uint8(ALNUM | OTHER)) == 0)
+    fits &= ((seen.classes & np.uint8(DIGIT)) != 0) & (seen.lengths <= LONGEST_JOINED)
+    if not fits.any():
+        return np.flatnonzero(fits)
+    separators = counted(separating(seen.units), seen.bounds)
+    others = counted((seen.unit_classes & np.uint8(OTHER)) != 0, seen.bounds)
+    shapes = np.clip(seen.lengths - separators, 1, plan.lengths - 1) * 256 + seen.classes
+    able = plan.compactable.take(shapes) | plan.compactable.take(shapes - 256)
+    if plan.joined_are_alnum:
+        able &= others - separators <= 1
+    able[seen.odd] = True
+    return np.flatnonzero(fits & able)
+
+
+def _admitting(seen: Screen, searches: Sequence[Search]) -> list[tuple[Search, Rows]]:
+    admitting = [(search, seen.admitting(search)) for search in searches]
+    return [(search, rows) for search, rows in admitting if len(rows)]
 
 
 def _take_away(inside: dict[str, Bools], whole: dict[str, Bools]) -> None:
@@ -87,78 +120,64 @@ def _take_away(inside: dict[str, Bools], whole: dict[str, Bools]) -> None:
         inside[kind_id] &= ~whole[kind_id]
 
 
-def _check(found: Recognition, segments: Segments, kinds: Sequence[Kind], *, inside: bool) -> None:
-    for kind, chosen, block in blocks(segments, kinds):
+def _check(found: Recognition, plan: Plan, segments: Segments, *, inside: bool, joined: bool = False) -> None:
+    kinds = plan.worded if inside else plan.joined if joined else plan.fixed
+    for kind, chosen, block in blocks(segments, kinds, plan.admits):
         assert kind.check is not None  # noqa: S101 - blocks() yields kinds with lengths, which have a check
         shaped, valid = kind.check(block)
         if not shaped.any():
             continue
-        found.mark(found.inside_shaped if inside else found.whole_shaped, kind, segments.cells(chosen[shaped]))
-        found.mark(found.inside if inside else found.whole, kind, segments.cells(chosen[valid]))
-        if kind.typical is not None and valid.any():
-            typical = kind.typical(block[valid])
-            found.mark(found.typical, kind, segments.cells(chosen[valid][typical]))
+        cells = segments.cells(chosen)
+        found.mark(found.inside_shaped if inside else found.whole_shaped, kind, _where(cells, shaped))
+        if not valid.any():
+            continue
+        valid_cells = _where(cells, valid)
+        found.mark(found.inside if inside else found.whole, kind, valid_cells)
+        if kind.typical is not None:
+            found.mark(found.typical, kind, _where(valid_cells, kind.typical(_where(block, valid))))
 
 
-def _check_compacted(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
-    grouped = ((cells.classes & ~np.uint8(ALNUM | OTHER)) == 0) & ((cells.classes & OTHER) != 0)
-    chosen = np.flatnonzero(grouped & ((cells.classes & DIGIT) != 0) & (cells.lengths <= LONGEST_JOINED))
-    if not len(chosen) or not kinds:
+def _where(rows: Any, flags: Bools) -> Any:
+    return rows if flags.all() else rows[flags]
+
+
+def _match(found: Recognition, kind: Kind, exact: Exact, rows: Rows, expression: str) -> None:
+    if not len(rows):
         return
-    data, offsets = compacted(*buffers(column.take(chosen)))
-    classes = classes_of(CLASS[data], offsets)
-    _check(found, Segments(data, offsets[:-1], np.diff(offsets), classes, chosen), kinds, inside=False)
-
-
-def _match(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
-    assert kind.pattern is not None  # noqa: S101 - the caller chose kinds with a pattern
-    needs = kind.needs | kind.pattern_needs
-    fits = ((cells.classes & needs) == needs) & ((cells.classes & ~np.uint8(kind.classes)) == 0)
-    chosen = np.flatnonzero(fits & (cells.lengths >= kind.min_length) & (cells.lengths <= kind.max_length))
-    if not len(chosen):
-        return
-    found.mark(found.whole_shaped, kind, chosen)
-    text = _take(column, chosen)
-    matched = text.str.contains(f"^(?:{kind.pattern})$").to_numpy()
-    found.mark(found.whole, kind, chosen[matched])
+    text = pl.from_arrow(exact.text(rows))
+    matched = text.str.contains(expression).to_numpy()
+    found.mark(found.whole, kind, rows[matched])
     if kind.typical_pattern is not None and matched.any():
         typical = text.str.contains(f"^(?:{kind.typical_pattern})$").to_numpy() & matched
-        found.mark(found.typical, kind, chosen[typical])
+        found.mark(found.typical, kind, rows[typical])
 
 
-def _find(found: Recognition, kind: Kind, column: "pa.Array[Any]", cells: Segments) -> None:
-    fits = (cells.classes & kind.finder_needs) == kind.finder_needs
-    fits &= cells.lengths > kind.min_length
-    if kind.id in found.whole:
-        fits &= ~found.whole[kind.id]
-    chosen = np.flatnonzero(fits)
-    if not len(chosen):
+def _find(found: Recognition, kind: Kind, exact: Exact, rows: Rows, expression: str) -> None:
+    if not len(rows):
         return
-    assert kind.finder is not None  # noqa: S101 - the caller chose kinds with a finder
-    places = chosen[_take(column, chosen).str.contains(kind.finder).to_numpy()]
+    places = rows[pl.from_arrow(exact.text(rows)).str.contains(expression).to_numpy()]
     found.mark(found.inside_shaped, kind, places)  # inside text the finder is the shape as well as the check
     found.mark(found.inside, kind, places)
 
 
-def _take(column: "pa.Array[Any]", chosen: Rows) -> pl.Series:
-    return pl.from_arrow(column if len(chosen) == len(column) else column.take(chosen))
-
-
-def _read_words(found: Recognition, column: "pa.Array[Any]", cells: Segments, kinds: Sequence[Kind]) -> None:
-    if not kinds:
+def _read_words(found: Recognition, plan: Plan, column: "pa.Array[Any]", seen: Screen) -> None:
+    if not plan.worded:
         return
-    wanted = np.zeros(LONGEST_JOINED + 2, np.bool_)
-    wanted[[length for kind in kinds for length in kind.lengths]] = True
-    several = ((cells.classes & ~np.uint8(ALNUM)) != 0) & ((cells.classes & DIGIT) != 0)
-    several &= cells.lengths > min(min(kind.lengths) for kind in kinds)
+    several = ((seen.classes & ~np.uint8(ALNUM)) != 0) & ((seen.classes & np.uint8(DIGIT)) != 0)
+    several &= seen.lengths > plan.shortest_word
     if "birth_date" in found.whole:  # no number that is looked for hides in a cell that is wholly a date
         several &= ~found.whole["birth_date"]
+    rows = seen.odd[several[seen.odd]]
+    if len(rows):
+        several[rows] = False
+        folded = screen(fold_column(column.take(rows)), plan)
+        for segments in runs(folded, np.arange(len(rows))):
+            segments.rows = rows[segments.rows]
+            _check(found, plan, segments, inside=True)
     chosen = np.flatnonzero(several)
-    if not len(chosen):
-        return
-    data, offsets = buffers(column if len(chosen) == len(column) else column.take(chosen))
-    for segments in words(data, offsets, wanted, chosen):
-        _check(found, segments, kinds, inside=True)
+    if len(chosen):
+        for segments in runs(seen, chosen):
+            _check(found, plan, segments, inside=True)
 
 
 def holds(kind: Kind, text: str) -> bool:
@@ -184,7 +203,8 @@ def _forms(folded: str) -> Iterator[tuple[str, bool]]:
 
 
 def _words(folded: str) -> Iterator[str]:
-    yield from re.findall(r"[0-9A-Za-z]+", folded)
+    # Without a digit a word is no number. That spares every kind the words of ordinary language.
+    yield from re.findall(r"[A-Za-z]*[0-9][0-9A-Za-z]*", folded)
     joined = r"[0-9A-Za-z](?:[0-9A-Za-z]|(?<=[0-9])[ -](?=[0-9])|(?<=[0-9])\((?=[0-9A-Za-z]))*"
     for word in re.findall(joined, folded):
         if len(word) <= LONGEST_JOINED and not word.isalnum():
@@ -194,7 +214,7 @@ def _words(folded: str) -> Iterator[str]:
 def _is(kind: Kind, text: str, *, compact: bool) -> bool:
     encoded = np.frombuffer(text.encode(), np.uint8)
     union = int(np.bitwise_or.reduce(CLASS[encoded])) if len(encoded) else 0
-    if union & ~kind.classes or union & kind.needs != kind.needs:
+    if not kind.admits(union):
         return False
     if kind.check is not None and len(encoded) in kind.lengths and (kind.joins or not compact):
         upper = np.frombuffer(re.sub("[a-z]", lambda match: match[0].upper(), text).encode(), np.uint8)

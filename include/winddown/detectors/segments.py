@@ -4,13 +4,14 @@ A segment is a whole cell or one word inside it. Segments of one length become a
 over that. Nothing here copies a value anywhere but into such a matrix, which dies with the call.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from winddown.detectors.kind import ALNUM, AT, DIGIT, DOT, HIGH, LOWER, OTHER, STAR, UPPER, Block, Bools, Kind
+from winddown.detectors.kind import AT, DIGIT, DOT, HIGH, LOWER, OTHER, STAR, UPPER, Block, Bools, Kind
 
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -23,9 +24,6 @@ CLASS[ord("a") : ord("z") + 1] = LOWER
 CLASS[ord("@")] = AT
 CLASS[ord("*")] = STAR
 CLASS[[ord("."), ord(":")]] = DOT
-
-UPPERCASE = np.arange(256, dtype=np.uint8)
-UPPERCASE[ord("a") : ord("z") + 1] -= 32
 
 SEPARATOR = np.zeros(256, np.bool_)
 SEPARATOR[[ord(character) for character in " -()"]] = True
@@ -43,9 +41,21 @@ class Segments:
     classes: npt.NDArray[np.uint8]
     rows: Rows | None = None  # None: segment i is cell i
 
+    @classmethod
+    def of(cls, data: Bytes, offsets: Rows, rows: Rows) -> Self:
+        """Return cells of their own bytes as segments."""
+        return cls(data, offsets[:-1], np.diff(offsets), classes_of(CLASS[data], offsets), rows)
+
     def cells(self, chosen: Rows) -> Rows:
         """Return the cells that the chosen segments belong to."""
         return chosen if self.rows is None else self.rows[chosen]
+
+
+def stretches(starts: Rows, ends: Rows) -> tuple[Rows, Rows]:
+    """Return every place inside the stretches, one after the other, and the offsets of the stretches in that list."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(ends - starts, out=offsets[1:])
+    return np.repeat(starts - offsets[:-1], np.diff(offsets)) + np.arange(offsets[-1]), offsets
 
 
 def classes_of(byte_classes: Bytes, offsets: Rows) -> npt.NDArray[np.uint8]:
@@ -57,115 +67,52 @@ def classes_of(byte_classes: Bytes, offsets: Rows) -> npt.NDArray[np.uint8]:
     return union
 
 
-def whole_cells(data: Bytes, offsets: Rows, classes: npt.NDArray[np.uint8]) -> Segments:
-    """Return every cell as one segment."""
-    return Segments(data, offsets[:-1], np.diff(offsets), classes)
-
-
 def compacted(data: Bytes, offsets: Rows) -> tuple[Bytes, Rows]:
     """Return cells without the separators of grouped numbers and without a leading plus."""
     keep = ~SEPARATOR[data]
-    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    filled = offsets[1:] > offsets[:-1]
+    first = offsets[:-1][filled]
     keep[first[data[first] == ord("+")]] = False
-    places = np.zeros(len(data) + 1, np.int64)
-    np.cumsum(keep, out=places[1:])
-    return data[keep], places[offsets]
+    lengths = np.zeros(len(filled), np.int64)
+    if len(first):  # cells are short here: 16 bits hold every count
+        lengths[filled] = np.add.reduceat(keep.view(np.uint8), first, dtype=np.uint16)
+    places = np.zeros(len(offsets), np.int64)
+    np.cumsum(lengths, out=places[1:])
+    return data[keep], places
 
 
-def words(data: Bytes, offsets: Rows, wanted: Bools, rows: Rows) -> Iterator[Segments]:
-    """Yield the words of cells, then the numbers that are written in groups.
+def blocks(
+    segments: Segments, kinds: Sequence[Kind], admits: Mapping[str, Bools]
+) -> Iterator[tuple[Kind, Rows, Block]]:
+    """Yield, for each length and each kind of that length, the segments whose classes fit, and their block.
 
-    A word is a maximal run of ``[0-9A-Za-z]``; it never crosses a cell. A grouped number is a run in which single
-    spaces, dashes or opening parentheses stand between digits (after a parenthesis also a letter, as in
-    ``A123456(A)``); its segments come without the separators.
-
-    Args:
-        data: the bytes of the cells.
-        offsets: where they start, ``n + 1`` of them.
-        wanted: the byte lengths worth reporting, as a table.
-        rows: the number of each cell in the column.
+    ``admits`` says for each kind which unions of classes it can be.
     """
-    alnum = (CLASS[data] & ALNUM) != 0
-    border = np.zeros(len(data) + 1, np.bool_)
-    border[offsets] = True
-    starts, ends = _runs(alnum, border)
-    plain = _fitting(starts, ends, wanted)
-    if len(plain):
-        yield _segments(data, starts[plain], ends[plain], offsets, rows)
-
-    joins = np.flatnonzero(SEPARATOR[data])
-    joins = joins[(joins > 0) & (joins < len(data) - 1)]
-    joins = joins[~border[joins] & ~border[joins + 1] & (data[joins] != ord(")"))]
-    before, after = CLASS[data[joins - 1]], CLASS[data[joins + 1]]
-    bracket = data[joins] == ord("(")
-    joins = joins[((before & DIGIT) != 0) & (((after & DIGIT) != 0) | (bracket & ((after & ALNUM) != 0)))]
-    if not len(joins):
+    if not len(segments.lengths):
         return
-    alnum[joins] = True
-    starts, ends = _runs(alnum, border)
-    lengths = ends - starts
-    grouped = np.searchsorted(joins, starts) != np.searchsorted(joins, ends)
-    chosen = np.flatnonzero(grouped & (lengths <= LONGEST_JOINED))
-    if not len(chosen):
-        return
-    starts, lengths = starts[chosen], lengths[chosen]
-    packed_offsets = np.zeros(len(chosen) + 1, np.int64)
-    np.cumsum(lengths, out=packed_offsets[1:])
-    source = np.repeat(starts - packed_offsets[:-1], lengths) + np.arange(packed_offsets[-1])
-    cell = np.searchsorted(offsets, starts, side="right") - 1
-    short, short_offsets = compacted(data[source], packed_offsets)
-    fits = np.flatnonzero(wanted[np.minimum(np.diff(short_offsets), len(wanted) - 1)])
-    if len(fits):
-        begin, length = short_offsets[:-1][fits], np.diff(short_offsets)[fits]
-        yield Segments(short, begin, length, _union(short, begin, length), rows[cell[fits]])
-
-
-def _runs(member: Bools, border: Bools) -> tuple[Rows, Rows]:
-    start, end = member.copy(), member.copy()
-    start[1:] &= ~member[:-1] | border[1:-1]
-    end[:-1] &= ~member[1:] | border[1:-1]
-    return np.flatnonzero(start), np.flatnonzero(end) + 1
-
-
-def _fitting(starts: Rows, ends: Rows, wanted: Bools) -> Rows:
-    return np.flatnonzero(wanted[np.minimum(ends - starts, len(wanted) - 1)])
-
-
-def _segments(data: Bytes, starts: Rows, ends: Rows, offsets: Rows, rows: Rows) -> Segments:
-    cell = np.searchsorted(offsets, starts, side="right") - 1
-    lengths = ends - starts
-    return Segments(data, starts, lengths, _union(data, starts, lengths), rows[cell])
-
-
-def _union(data: Bytes, starts: Rows, lengths: Rows) -> npt.NDArray[np.uint8]:
-    # The gaps between segments become segments of their own, which reduceat needs and which are then dropped.
-    bounds = np.empty(2 * len(starts), np.int64)
-    bounds[0::2], bounds[1::2] = starts, starts + lengths
-    if bounds[-1] == len(data):
-        bounds = bounds[:-1]
-    return np.bitwise_or.reduceat(CLASS[data], bounds)[0::2]
-
-
-def blocks(segments: Segments, kinds: Sequence[Kind]) -> Iterator[tuple[Kind, Rows, Block]]:
-    """Yield, for each length and each kind of that length, the segments whose classes fit, and their block."""
     longest = max((max(kind.lengths) for kind in kinds), default=0)
     present = np.bincount(np.minimum(segments.lengths, longest + 1), minlength=longest + 2)
-    for length in np.flatnonzero(present[: longest + 1]):
-        able = [kind for kind in kinds if int(length) in kind.lengths]
+    for length in np.flatnonzero(present[: longest + 1]).tolist():
+        able = [kind for kind in kinds if length in kind.lengths]
         if not able:
             continue
         chosen = np.flatnonzero(segments.lengths == length)
         classes = segments.classes[chosen]
-        fitting = [((classes & ~np.uint8(kind.classes)) == 0) & ((classes & kind.needs) == kind.needs) for kind in able]
-        some = np.logical_or.reduce(fitting)
-        if not some.any():
+        unions = np.flatnonzero(np.bincount(classes, minlength=256))
+        able = [kind for kind in able if admits[kind.id][unions].any()]
+        if not able:
             continue
-        if not some.all():
-            chosen, classes, fitting = chosen[some], classes[some], [fits[some] for fits in fitting]
-        block = _gather(segments, chosen, int(length))
-        if np.bitwise_or.reduce(classes) & LOWER:
-            block = UPPERCASE[block]
-        for kind, fits in zip(able, fitting, strict=True):
+        some = np.logical_or.reduce([admits[kind.id] for kind in able])
+        if not some[unions].all():
+            keep = some[classes]
+            chosen, classes = chosen[keep], classes[keep]
+        block = _gather(segments, chosen, length)
+        if np.bitwise_or.reduce(unions) & LOWER:
+            block = block - (((block - np.uint8(ord("a"))) < 26).view(np.uint8) << np.uint8(5))  # noqa: PLR2004 - letters
+        # Checks look at one place of all values at a time, so these lie one after the other in memory.
+        block = np.asfortranarray(block)
+        for kind in able:
+            fits = admits[kind.id][classes]
             if fits.all():
                 yield kind, chosen, block
             elif fits.any():

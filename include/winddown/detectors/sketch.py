@@ -43,6 +43,6 @@ class DistinctSketch:
 
 
 def _few_smallest(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    # A partial order is cheaper than sorting a batch of which few hashes stay, unless repetitions leave too few.
-    few = np.unique(np.partition(hashes, 2 * KEPT)[: 2 * KEPT])
-    return few if len(few) >= KEPT else np.unique(hashes)
+    # Of hashes that are spread evenly, these are below the line; repetitions may leave too few, then all are compared.
+    few = np.unique(hashes[hashes < np.uint64(int(2 * KEPT / len(hashes) * _SPAN))])
+    return few if len(few) >= KEPT else np.sort(pl.Series(hashes).unique().to_numpy())

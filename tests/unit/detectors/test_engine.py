@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.detectors import ALL, ColumnProfile, Profiler
+from winddown.detectors.clues import clues_of
 from winddown.detectors.fold import BLANK, buffers, fold, fold_column
+from winddown.detectors.plan import plan_for
 from winddown.detectors.recognise import found_inside, holds, recognise
 from winddown.detectors.sketch import KEPT
 from winddown.domain.errors import Refused
@@ -149,6 +151,73 @@ def test_rare_values_are_counted_exactly(rng: random.Random, make: dict) -> None
     assert profile.cells == profile.filled == 100_000
 
 
+PLAIN = st.lists(st.sampled_from([each for each in FRAGMENTS if each.isascii()] + ["a1b2c3d4", "x" * 40]), max_size=6)
+LONG = st.lists(st.sampled_from([*FRAGMENTS, "客户来电询问，" * 9, "confirmed by warehouse "]), max_size=30)
+
+
+@settings(max_examples=75, deadline=None)
+@given(st.lists(st.one_of(PLAIN.map("".join), PLAIN.map(" ".join), LONG.map("".join)), min_size=1, max_size=12))
+def test_long_text_and_plain_ascii_are_counted_alike(cells: list[str]) -> None:
+    profile = profile_of(pa.array(cells, pa.large_string()), batch=5)
+    assert (profile.matches, profile.embedded) == naive(cells)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(st.none(), texts), min_size=1, max_size=20), st.integers(0, 5))
+def test_slices_dictionaries_and_nulls_are_counted_as_what_they_show(cells: list[str | None], skipped: int) -> None:
+    whole, inside = naive([cell for cell in cells[skipped:] if cell is not None])
+    array = pa.array(cells, pa.string())
+    for form in (array, array.dictionary_encode(), array.cast(pa.large_string()), array.cast(pa.string_view())):
+        profile = profile_of(form.slice(skipped))
+        assert (profile.matches, profile.embedded) == (whole, inside)
+        assert (profile.cells, profile.nulls) == (len(cells[skipped:]), cells[skipped:].count(None))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(pieces, min_size=1, max_size=12))
+def test_characters_of_gb_18030_and_full_width_digits_are_counted_as_their_narrow_forms(cells: list[str]) -> None:
+    wide = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
+    cells = [each for cell in cells for each in (cell.translate(wide), f"𠮷㐂{cell}䶮", f"{cell}🙂𝟏𝟑𝟖", f"²{cell}")]
+    profile = profile_of(pa.array(cells))
+    assert (profile.matches, profile.embedded) == naive(cells)
+
+
+def test_the_forms_that_were_tried_are_counted_whether_or_not_a_clue_was_seen() -> None:
+    cells = ["浙江省杭州市西湖区文三路138号", "没有任何地名的一段普通的话", "短"]
+    assert profile_of(pa.array(cells)).shaped["address"] == 2
+
+
+def test_a_column_of_nulls_in_any_form_is_read() -> None:
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.int64(), pa.float64()):
+        profile = profile_of(pa.nulls(5, kind))
+        assert (profile.cells, profile.nulls, profile.filled, profile.matches) == (5, 5, 0, {})
+
+
+def test_text_that_is_no_utf_8_is_unread_and_not_quoted() -> None:
+    broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"13812345678\xff"], pa.binary()).buffers())
+    profile = profile_of(broken)
+    assert (profile.unread, profile.unread_because) == (1, ("text that is not UTF-8",))
+
+
+EXPRESSIONS = [expression for kind in ALL for expression in (kind.pattern, kind.finder) if expression is not None]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(EXPRESSIONS), st.data())
+def test_whatever_matches_shows_the_clues(expression: str, data: st.DataObject) -> None:
+    match = data.draw(st.from_regex(expression, fullmatch=True))
+    assert any(
+        all(sum(character in clue.characters for character in match) >= clue.times for clue in clues)
+        for clues in clues_of(expression)
+    )
+
+
+def test_a_kind_that_no_cell_can_be_costs_nothing_per_cell() -> None:
+    # Every finder names characters that it cannot match without: else it would be tried on every text there is.
+    idle = [kind.id for kind in ALL if kind.finder is not None and () in clues_of(kind.finder)]
+    assert idle == []
+
+
 def test_words_do_not_run_across_cells() -> None:
     profile = profile_of(pa.array(["x 1381234", "5678 y", "电话138", "12345678"]))
     assert "mobile" not in profile.matches
@@ -178,6 +247,7 @@ def test_a_sentence_of_repeated_values_is_weighted(make: dict, rng: random.Rando
         (pa.array([13812345678.0, float("nan"), 1.5, None]), 1),
         (pa.array([decimal.Decimal("13812345678.00"), decimal.Decimal("1.25")]), 1),
         (pa.array([b"13812345678", None], pa.binary()), 1),
+        (pa.array([b"13812345678", None], pa.binary_view()), 1),
         (pa.array(["13812345678"], pa.string_view()), 1),
         (pa.array(["13812345678"], pa.large_string()), 1),
         (pa.array([["13812345678", "x"], [], None]), 1),
@@ -257,6 +327,6 @@ def test_no_value_is_kept(rng: random.Random, make: dict) -> None:
 
 
 def test_nothing_is_marked_for_an_empty_column() -> None:
-    assert recognise(pa.array([], pa.large_string()), ALL).whole == {}
+    assert recognise(pa.array([], pa.large_string()), plan_for(ALL)).whole == {}
     assert profile_of(pa.array([], pa.string())).cells == 0
     assert profile_of(pa.nulls(3)).nulls == 3

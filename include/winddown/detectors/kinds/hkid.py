@@ -14,7 +14,7 @@ Source: Immigration Department of Hong Kong; Registration of Persons Ordinance, 
 import numpy as np
 
 from winddown.detectors.checksums import BASE36, all_digits, member, narrowed
-from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
+from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _LAST = member("0123456789A")
@@ -46,6 +46,7 @@ KIND = Kind(
     max_length=9,
     classes=ALNUM,
     needs=DIGIT,
+    needs_any=LETTER,
     lengths=frozenset({8, 9}),
     check=_check,
     chance=1 / 11,

@@ -15,7 +15,7 @@ has no IBAN: this finds customers' foreign accounts.
 import numpy as np
 
 from winddown.detectors.checksums import all_digits, mod_97, narrowed
-from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
+from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _COUNTRIES = {
@@ -65,6 +65,7 @@ KIND = Kind(
     max_length=32,
     classes=ALNUM,
     needs=DIGIT,
+    needs_any=LETTER,
     lengths=frozenset(LENGTHS.values()),
     check=_check,
     chance=1 / 97,

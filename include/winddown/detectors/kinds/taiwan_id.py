@@ -14,7 +14,7 @@ Source: Ministry of the Interior of Taiwan, rules on household registration numb
 import numpy as np
 
 from winddown.detectors.checksums import all_digits, member, narrowed
-from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
+from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _PLACE = np.zeros(256, np.int64)
@@ -47,6 +47,7 @@ KIND = Kind(
     max_length=10,
     classes=ALNUM,
     needs=DIGIT,
+    needs_any=LETTER,
     lengths=frozenset({10}),
     check=_check,
     chance=1 / 10,

@@ -15,7 +15,7 @@ True
 import numpy as np
 
 from winddown.detectors.checksums import IS_DIGIT, all_digits, every, member, narrowed, weighted
-from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
+from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _ALLOWED = member("0123456789ABCDEFGHJKLMNPRSTUVWXYZ")
@@ -51,6 +51,7 @@ KIND = Kind(
     max_length=17,
     classes=ALNUM,
     needs=DIGIT,
+    needs_any=LETTER,
     lengths=frozenset({17}),
     check=_check,
     chance=1 / 11,
