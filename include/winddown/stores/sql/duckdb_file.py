@@ -97,7 +97,7 @@ class DuckDbSource:
             if not now.fields:
                 raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
             refuse_change(collection, now)
-            reader = connection.execute(f"SELECT {chosen} FROM {_table(ref)}").to_arrow_reader(
+            reader: Any = connection.sql(f"SELECT {chosen} FROM {_table(ref)}").to_arrow_reader(
                 _rows_a_batch(collection)
             )
             for batch in reader:

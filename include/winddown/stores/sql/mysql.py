@@ -6,13 +6,14 @@ one statement, so in one snapshot (InnoDB), which keeps old row versions alive a
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
+from pymysql import MySQLError
 from pymysql.cursors import SSCursor
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
@@ -92,19 +93,29 @@ class MySqlSource:
             self._refuse_change(look, collection)
             with closing(self._engine.raw_connection()) as pooled:
                 driver: Any = pooled.driver_connection
-                try:
-                    # Whoever reads may take its time over a batch; the server would hang up after a minute.
-                    _prepare(driver)
-                    cursor = driver.cursor(SSCursor)
+                # Whoever reads may take its time over a batch; the server would hang up after a minute.
+                _prepare(driver)
+                with self._unbuffered(driver) as cursor:
                     cursor.execute(f"SELECT {chosen} FROM {_table(ref)}")
                     for number, batch in enumerate(batched(cursor, names, text=text)):
                         if number == 0:
                             self._refuse_change(look, collection)
                             raw.close()
                         yield batch
-                finally:
-                    # Closing the cursor would read the rest of the table first.
-                    pooled.invalidate()
+
+    @contextmanager
+    def _unbuffered(self, driver: Any) -> Iterator[Any]:
+        """Give a cursor that takes rows as they come. Left early, it kills its statement: closing would read it all."""
+        cursor = driver.cursor(SSCursor)
+        try:
+            yield cursor
+        except BaseException:
+            with suppress(SQLAlchemyError), self._engine.connect() as killer:
+                killer.exec_driver_sql(f"KILL QUERY {int(driver.thread_id())}")
+            raise
+        finally:
+            with suppress(MySQLError):
+                cursor.close()
 
     def _refuse_change(self, connection: Connection, collection: Collection) -> None:
         schema, _, name = collection.ref.name.partition(".")
