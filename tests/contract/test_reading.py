@@ -3,17 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from .mariadb_server import mariadb
 from .postgresql_subject import Database
 from .reading_engines import DuckReading, GenericReading, MariaReading, PostgresReading, SqliteReading
 from .reading_subject import ReadingSubject
 from .reading_suite import DiscoverySuite, KeptSuite, ReadingSuite
-
-
-@pytest.fixture(scope="session")
-def mariadb_url() -> Iterator[str]:
-    with mariadb() as url:
-        yield url
 
 
 class TestPostgres(DiscoverySuite, ReadingSuite):

@@ -111,7 +111,7 @@ class DuckDbSource:
         try:
             with closing(duckdb.connect(str(self._path), read_only=True, config=_SETTINGS)) as connection:
                 yield connection
-        except duckdb.IOException:
+        except (duckdb.IOException, duckdb.ConnectionException):
             raise Transient(
                 f"store {self._store} is not available while {doing}: its file is in use or broken"
             ) from None

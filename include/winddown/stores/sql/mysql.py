@@ -6,14 +6,13 @@ one statement, so in one snapshot (InnoDB), which keeps old row versions alive a
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
-from pymysql import MySQLError
 from pymysql.cursors import SSCursor
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
@@ -59,6 +58,16 @@ _FOREIGN_KEYS = text("""
 """)
 
 
+class _Cursor(SSCursor):  # type: ignore[misc]
+    """Takes rows as they come; the driver's own closing would read the rest of the table first."""
+
+    def forget(self) -> None:
+        """Take no more rows, whatever is left or lost; the connection is of no use afterwards."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
+        self.connection = None
+
+
 class MySqlSource:
     """All databases of one server that the reading user sees, or the one that the connection's URL names."""
 
@@ -95,27 +104,18 @@ class MySqlSource:
                 driver: Any = pooled.driver_connection
                 # Whoever reads may take its time over a batch; the server would hang up after a minute.
                 _prepare(driver)
-                with self._unbuffered(driver) as cursor:
+                cursor = driver.cursor(_Cursor)
+                try:
                     cursor.execute(f"SELECT {chosen} FROM {_table(ref)}")
                     for number, batch in enumerate(batched(cursor, names, text=text)):
                         if number == 0:
                             self._refuse_change(look, collection)
                             raw.close()
                         yield batch
-
-    @contextmanager
-    def _unbuffered(self, driver: Any) -> Iterator[Any]:
-        """Give a cursor that takes rows as they come. Left early, it kills its statement: closing would read it all."""
-        cursor = driver.cursor(SSCursor)
-        try:
-            yield cursor
-        except BaseException:
-            with suppress(SQLAlchemyError), self._engine.connect() as killer:
-                killer.exec_driver_sql(f"KILL QUERY {int(driver.thread_id())}")
-            raise
-        finally:
-            with suppress(MySQLError):
-                cursor.close()
+                finally:
+                    # The server notices that nobody takes the rest.
+                    cursor.forget()
+                    pooled.invalidate()
 
     def _refuse_change(self, connection: Connection, collection: Collection) -> None:
         schema, _, name = collection.ref.name.partition(".")
