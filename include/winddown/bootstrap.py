@@ -218,6 +218,8 @@ def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
         options = {"connect_timeout": 10, "init_command": "SET time_zone = '+08:00'"}
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
         return MySqlSource(store, engine=engine)
+    if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
+        raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:
         return GenericSource(store, engine=create_engine(url, poolclass=NullPool, hide_parameters=True))
     except (ArgumentError, ImportError):
