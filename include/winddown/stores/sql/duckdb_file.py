@@ -24,7 +24,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
-    "memory_limit": "512MB",
+    "memory_limit": "256MB",
     "threads": 1,
 }
 _AS_THEY_ARE = frozenset(
