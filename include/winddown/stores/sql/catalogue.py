@@ -183,7 +183,7 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
-        format=FORMATS.get(found.kind, "table"),
+        format=FORMATS.get(found.kind, found.kind),
         key=key,
         fields=fields,
         foreign_keys=links,
