@@ -65,7 +65,7 @@ class PostgresReading(ReadingSubject):
 
     def _wrong(self) -> str:
         url = make_url(self._database.connections["contract_db"].url)
-        return url.set(password="wrong").render_as_string(hide_password=False)
+        return url.set(username="nobody_here", password="wrong").render_as_string(hide_password=False)
 
     def sessions(self) -> int:
         query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'winddown_contract_reader'"
