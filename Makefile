@@ -59,8 +59,9 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: $(VENV)/development ## how fast cells are classified
+bench: $(VENV)/development ## how fast cells are classified, in memory and through PostgreSQL
 	$(BIN)/python bench/bench_classify.py
+	$(BIN)/python bench/bench_read_sql.py --rows 200000
 
 clean: ## remove environment, demo and caches
 	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from winddown import __version__
@@ -36,7 +38,12 @@ from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
+from winddown.stores.sql.duckdb_file import DuckDbSource
+from winddown.stores.sql.generic import GenericSource
+from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.postgresql import PostgresStore
+from winddown.stores.sql.readable import ReadableStore, Source
+from winddown.stores.sql.sqlite import SqliteSource
 
 _SUFFIX = {
     Power.FREEZE: "__mark",
@@ -139,6 +146,9 @@ def _systems(case: Case, connections: Connections, authority: Authority, setting
                 _url(_parameters(connections, declaration, "__scratch")),
                 bin_folder=settings.postgres_bin,
             )
+        elif declaration.kind != "s3":
+            source = _source(declaration.name, declaration.kind, _parameters(connections, declaration, ""))
+            stores[declaration.name] = ReadableStore(declaration.name, source=source)
         else:
             stores[declaration.name] = S3Store(
                 declaration.name,
@@ -213,6 +223,35 @@ def _engine(parameters: ConnectionParameters) -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)},
     )
+
+
+def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
+    """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
+    try:
+        url = make_url(parameters.url)
+    except ArgumentError:
+        raise Refused(f"the connection of store {store} has no URL that can be read") from None
+    if kind in {"sqlite", "duckdb"}:
+        if url.get_backend_name() != kind or not url.database:
+            raise Refused(f"the connection of store {store} has no URL like {kind}:////folder/file")
+        path = Path(unquote(url.database))
+        return SqliteSource(store, path=path) if kind == "sqlite" else DuckDbSource(store, path=path)
+    if kind == "mysql":
+        if url.get_backend_name() not in {"mysql", "mariadb"}:
+            raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
+        url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
+        options = {"connect_timeout": 10, "init_command": "SET time_zone = '+08:00'"}
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+        return MySqlSource(store, engine=engine)
+    if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
+        raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
+    try:
+        return GenericSource(store, engine=create_engine(url, poolclass=NullPool, hide_parameters=True))
+    except (ArgumentError, ImportError):
+        raise Refused(
+            f"no driver is installed for the dialect {url.drivername!r} of store {store}",
+            next_step="install the dialect's SQLAlchemy package on the workers",
+        ) from None
 
 
 def _client(parameters: ConnectionParameters) -> Any:

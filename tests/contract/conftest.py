@@ -1,7 +1,7 @@
 """Servers, started once a session, and the desk that mints authorizations.
 
-``WINDDOWN_TEST_POSTGRES_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_URL`` (``http://access:secret@host:port``) name
-other servers to run the same suite against.
+``WINDDOWN_TEST_POSTGRES_URL`` and ``WINDDOWN_TEST_MARIADB_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_URL``
+(``http://access:secret@host:port``) name other servers to run the same suite against.
 """
 
 import os
@@ -16,6 +16,7 @@ from winddown.control.engine import open_control, upgrade
 from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
 
 from .desk import Desk
+from .mariadb_server import mariadb
 from .postgresql_subject import Database, create_database
 
 
@@ -47,3 +48,9 @@ def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Address]:
     server = EmbeddedS3(tmp_path_factory.mktemp("s3"))
     yield server.start()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    with mariadb() as url:
+        yield url

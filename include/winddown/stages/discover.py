@@ -1,6 +1,8 @@
 """Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from winddown.detectors.kinds import BY_ID
@@ -56,7 +58,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
     return Inventory(
         collections=tuple(sorted(collections, key=lambda found: found.ref)),
         blockers=tuple(sorted(blockers)),
-        facts=tuple(sorted(facts)),
+        facts=tuple(sorted(_without_personal_words(facts))),
         identities=tuple(identities),
     )
 
@@ -65,6 +67,19 @@ def _marked(deployment: Deployment, case: Case, collection: Collection) -> Colle
     """Key the change mark: a store may take it from records, and an inventory holds nothing that can be tried out."""
     mark = collection.change_mark
     return replace(collection, change_mark=deployment.keys(case.id).pseudonym(mark)) if mark else collection
+
+
+def _names_a_person(words: Iterable[str]) -> bool:
+    return any(holds(kind, word) or found_inside(kind, word) for kind in _SPEAKING for word in words)
+
+
+def _without_personal_words(facts: list[Fact]) -> list[Fact]:
+    """Withhold facts that would say what the name of a collection may not; how many they are is a fact itself."""
+    words = {fact: re.split("[/=#.:, ()]", f"{fact.subject}:{fact.value}") for fact in facts}
+    personal = {word for word in set().union(*words.values()) if _names_a_person([word])}
+    withheld = Counter(fact.subject.partition(":")[0] for fact, own in words.items() if personal.intersection(own))
+    kept = [fact for fact, own in words.items() if not personal.intersection(own)]
+    return [*kept, *(Fact(store, "withheld", f"{count} facts that name a person") for store, count in withheld.items())]
 
 
 def _without_personal_names(
@@ -78,7 +93,7 @@ def _without_personal_names(
     kept, blockers = [], []
     for collection in collections:
         words = [*re.split("[/=#.:]", collection.ref.name), *collection.field_names()]
-        if not any(holds(kind, word) or found_inside(kind, word) for kind in _SPEAKING for word in words):
+        if not _names_a_person(words):
             kept.append(collection)
             continue
         alias = deployment.keys(case.id).pseudonym(str(collection.ref))[:16]

@@ -23,16 +23,13 @@ from winddown.stores.sql.reading import verbatim
 QUARANTINE_SCHEMA = "winddown_quarantine"
 FORMATS = {"r": "table", "p": "partitioned-table", "m": "materialised-view"}
 # Relation, column or schema does not exist (any more), an internal look-up failed, a lock did not come in time.
-_CHANGED = frozenset({"42P01", "42703", "3F000", "XX000", "55P03"})
+CHANGED = frozenset({"42P01", "42703", "3F000", "XX000", "55P03"})
 
 # Indexes, TOAST, composite types and sequences hold no records of their own.
 _RELATIONS = """
     SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
            coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
            has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
-           CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint
-                                             FROM pg_partition_tree(c.oid) t)
-                ELSE pg_table_size(c.oid) END AS bytes,
            c.relispopulated AS filled
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 """
@@ -54,6 +51,8 @@ _WRITES = text("""
       FROM pg_class c WHERE c.oid = :oid
 """)
 _SAMPLED_ROWS = 1_000
+# Waits for whoever locks the table, so it is asked of one table at a time.
+_BYTES = text("SELECT coalesce(sum(pg_table_size(relid)), pg_table_size(:oid)) FROM pg_partition_tree(:oid)")
 _COLUMNS = text("""
     SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
            coalesce(col_description(attrelid, attnum), '') AS comment
@@ -107,7 +106,6 @@ class _Found:
     kind: str
     comment: str
     readable: bool
-    bytes: int
     filled: bool
 
 
@@ -129,7 +127,7 @@ def discover(connection: Connection, store: str) -> Iterator[Collection | Blocke
             collection = _collection(connection, found, ref)
             blockers = list(_table_blockers(connection, found, collection))
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _CHANGED:
+            if getattr(error.orig, "sqlstate", None) not in CHANGED:
                 raise
             yield changed(ref)
             continue
@@ -138,7 +136,7 @@ def discover(connection: Connection, store: str) -> Iterator[Collection | Blocke
 
 
 def describe(connection: Connection, ref: CollectionRef) -> Collection:
-    """Describe one table as it is now, without counting it; raises Refused when it is gone."""
+    """Describe one table as it is now, without counting or measuring it; raises Refused when it is gone."""
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one_or_none()
     if row is None:
@@ -186,18 +184,20 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
         for row in connection.execute(_FOREIGN_KEYS, {"oid": found.oid})
     )
     fields = tuple(Field(row.name, row.type, row.nullable, row.comment) for row in columns)
+    size = 0
     if count is None:
+        size = int(connection.execute(_BYTES, {"oid": found.oid}).scalar_one() or 0)
         count = int(connection.execute(text(verbatim(f"SELECT count(*) FROM {quoted(ref.name)}"))).scalar_one())
     schema: list[Any] = [list(key), [[field.name, field.type, field.nullable] for field in fields]]
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
-        format=FORMATS.get(found.kind, "table"),
+        format=FORMATS.get(found.kind, found.kind),
         key=key,
         fields=fields,
         foreign_keys=links,
         record_count=count,
-        byte_count=found.bytes,
+        byte_count=size,
         version_count=0,
         fingerprint=digest([*schema, count]),
         comment=found.comment,

@@ -6,10 +6,11 @@ Names only: bounds of partitions and texts of views may quote values, so neither
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Fact
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA
+from winddown.stores.sql.catalogue import CHANGED, QUARANTINE_SCHEMA
 
 _OWN = r"""
     c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\_%'
@@ -27,9 +28,12 @@ _OF_RELATIONS = {
            AND has_any_column_privilege(r.oid, c.oid, 'SELECT') GROUP BY 1
     """,
     "partitions": f"""
-        SELECT c.oid, count(*) || ': ' || string_agg(p.relname, ', ' ORDER BY p.relname)
-          FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
-         WHERE {_OWN} AND c.relkind = 'p' AND NOT c.relispartition AND t.isleaf GROUP BY 1
+        WITH RECURSIVE part AS (
+            SELECT i.inhparent AS root, i.inhrelid AS leaf FROM pg_inherits i
+            UNION ALL SELECT p.root, i.inhrelid FROM part p JOIN pg_inherits i ON i.inhparent = p.leaf)
+        SELECT c.oid, count(*) || ': ' || string_agg(l.relname, ', ' ORDER BY l.relname)
+          FROM pg_class c JOIN part p ON p.root = c.oid JOIN pg_class l ON l.oid = p.leaf AND l.relkind <> 'p'
+         WHERE {_OWN} AND c.relkind = 'p' AND NOT c.relispartition GROUP BY 1
     """,
     "reads": f"""
         SELECT c.oid, string_agg(DISTINCT t.relnamespace::regnamespace || '.' || t.relname, ', ')
@@ -111,8 +115,14 @@ def facts(connection: Connection, store: str) -> Iterator[Fact | Blocker]:
         found = f"SELECT n.nspname || '.' || r.relname, f.value FROM ({query}) f(oid, value) "
         found += "JOIN pg_class r ON r.oid = f.oid JOIN pg_namespace n ON n.oid = r.relnamespace ORDER BY 1"
         values = {"quarantine": QUARANTINE_SCHEMA} if ":quarantine" in query else {}
-        for subject, value in connection.execute(text(found), values):
-            yield Fact(f"{store}:{subject}", name, str(value))
+        try:
+            rows = connection.execute(text(found), values).all()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in CHANGED:
+                raise
+            yield Fact(store, name, "not seen: relations were altered or locked meanwhile")
+            continue
+        yield from (Fact(f"{store}:{subject}", name, str(value)) for subject, value in rows)
     large = connection.execute(_LARGE_OBJECTS).one()
     if large.objects:
         yield Fact(store, "large_objects", f"{large.objects} in {large.bytes} bytes")

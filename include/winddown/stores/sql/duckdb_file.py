@@ -24,7 +24,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
-    "memory_limit": "512MB",
+    "memory_limit": "256MB",
     "threads": 1,
 }
 _AS_THEY_ARE = frozenset(
@@ -97,7 +97,7 @@ class DuckDbSource:
             if not now.fields:
                 raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
             refuse_change(collection, now)
-            reader = connection.execute(f"SELECT {chosen} FROM {_table(ref)}").to_arrow_reader(
+            reader: Any = connection.sql(f"SELECT {chosen} FROM {_table(ref)}").to_arrow_reader(
                 _rows_a_batch(collection)
             )
             for batch in reader:
@@ -111,7 +111,7 @@ class DuckDbSource:
         try:
             with closing(duckdb.connect(str(self._path), read_only=True, config=_SETTINGS)) as connection:
                 yield connection
-        except duckdb.IOException:
+        except (duckdb.IOException, duckdb.ConnectionException):
             raise Transient(
                 f"store {self._store} is not available while {doing}: its file is in use or broken"
             ) from None

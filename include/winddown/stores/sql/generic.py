@@ -62,9 +62,8 @@ class GenericSource:
                     f"collection {collection.ref} no longer exists", next_step="discover and plan again"
                 ) from None
             query = select(*table(name, *map(column, names), schema=schema).columns)
-            found = connection.execution_options(yield_per=_STREAMED_ROWS).execute(query)
-            rows = found if text else (_cut(row) for row in found)
-            yield from batched(rows, names, text=text)
+            with connection.execution_options(yield_per=_STREAMED_ROWS).execute(query) as found:
+                yield from batched(found if text else map(_cut, found), names, text=text)
 
     def _relation(
         self, inspector: Inspector, schema: str, name: str, *, kind: str

@@ -58,6 +58,16 @@ _FOREIGN_KEYS = text("""
 """)
 
 
+class _Cursor(SSCursor):  # type: ignore[misc]
+    """Takes rows as they come; the driver's own closing would read the rest of the table first."""
+
+    def forget(self) -> None:
+        """Take no more rows, whatever is left or lost; the connection is of no use afterwards."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
+        self.connection = None
+
+
 class MySqlSource:
     """All databases of one server that the reading user sees, or the one that the connection's URL names."""
 
@@ -92,10 +102,10 @@ class MySqlSource:
             self._refuse_change(look, collection)
             with closing(self._engine.raw_connection()) as pooled:
                 driver: Any = pooled.driver_connection
+                # Whoever reads may take its time over a batch; the server would hang up after a minute.
+                _prepare(driver)
+                cursor = driver.cursor(_Cursor)
                 try:
-                    # Whoever reads may take its time over a batch; the server would hang up after a minute.
-                    _prepare(driver)
-                    cursor = driver.cursor(SSCursor)
                     cursor.execute(f"SELECT {chosen} FROM {_table(ref)}")
                     for number, batch in enumerate(batched(cursor, names, text=text)):
                         if number == 0:
@@ -103,7 +113,8 @@ class MySqlSource:
                             raw.close()
                         yield batch
                 finally:
-                    # Closing the cursor would read the rest of the table first.
+                    # The server notices that nobody takes the rest.
+                    cursor.forget()
                     pooled.invalidate()
 
     def _refuse_change(self, connection: Connection, collection: Collection) -> None:

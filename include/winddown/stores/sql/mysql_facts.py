@@ -82,7 +82,7 @@ def _views(connection: Connection, store: str, views: list[str]) -> Iterator[Fac
                 yield Fact(f"{store}:{view}", "reads", "unknown: its definition is not shown to the reading user")
                 continue
             tables = _attempt(connection, "SELECT table_schema, table_name FROM information_schema.tables", {}) or []
-            read = sorted(f"{s}.{t}" for s, t in tables if f"`{s}`.`{t}`" in str(found[0][0]))
+            read = sorted(f"{s}.{t}" for s, t in tables if f"`{s}`.`{t.replace('`', '``')}`" in str(found[0][0]))
         else:
             read = sorted({f"{row[2]}.{row[3]}" for row in rows})
         yield Fact(f"{store}:{view}", "reads", ", ".join(read) or "no table")

@@ -59,7 +59,13 @@ class ReadableStore:
             tuple(item for item in found if isinstance(item, Fact)),
         )
 
-    def read(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def read(
+        self,
+        collection: Collection,
+        *,
+        fields: Sequence[str] | None = None,
+        bound: bool = False,  # noqa: ARG002 - no order is ever made of these records
+    ) -> Iterator[pa.RecordBatch]:
         """Yield all rows by one statement: key fields first, all values as text."""
         wanted = collection.field_names() if fields is None else fields
         return self._source.rows(collection, list(dict.fromkeys([*collection.key, *wanted])), text=True)

@@ -147,4 +147,4 @@ def refuse_change(seen: Collection, now: Collection) -> None:
 
 
 def _shape(collection: Collection) -> tuple[object, ...]:
-    return collection.key, tuple((field.name, field.type) for field in collection.fields)
+    return collection.format, collection.key, tuple((field.name, field.type) for field in collection.fields)
