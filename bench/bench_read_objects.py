@@ -49,7 +49,6 @@ def rows(megabytes: int) -> Iterator[list[dict[str, object]]]:
 
 def write(kind: str, path: Path, megabytes: int) -> None:
     """Generate one file."""
-
     if kind == "parquet":
         writer = None
         for block in rows(megabytes):
@@ -82,7 +81,6 @@ class _Text:
 
 def plain(kind: str, path: Path) -> int:
     """The library's own read: the number of rows."""
-
     if kind == "parquet":
         return sum(batch.num_rows for batch in pq.ParquetFile(path).iter_batches(use_threads=False))
     if kind.startswith("jsonl"):
@@ -108,7 +106,6 @@ KINDS = ("parquet", "csv", "csv_gb18030", "jsonl", "jsonl_gz")
 
 def child(kind: str, reader: str, path: Path) -> None:
     """Read and print rows, CPU seconds and peak memory."""
-
     before = time.process_time()
     count = READERS[reader](kind, path)
     spent = time.process_time() - before

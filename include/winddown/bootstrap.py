@@ -34,6 +34,7 @@ from winddown.ports import Clock, Inspector, Store
 from winddown.rules.loader import load_pack
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
+from winddown.stores.files.store import FilesStore
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.postgresql import PostgresStore
@@ -125,6 +126,9 @@ def _systems(case: Case, connections: Connections, authority: Authority, setting
                 _url(_parameters(connections, declaration, "__scratch")),
                 bin_folder=settings.postgres_bin,
             )
+        elif declaration.kind == "files":
+            root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
+            stores[declaration.name] = FilesStore(declaration.name, root=root)
         else:
             stores[declaration.name] = S3Store(
                 declaration.name,

@@ -25,8 +25,9 @@ from winddown.ports import Discovery
 from winddown.stores.objects import formats
 from winddown.stores.objects.discovery import discover_bucket
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
-from winddown.stores.objects.reading import OBJECT, ROW, VERSION, Reading, prefix_of
+from winddown.stores.objects.reading import Reading, prefix_of
 from winddown.stores.objects.refusals import read_only
 from winddown.stores.objects.versions import Version, histories
 
@@ -66,9 +67,9 @@ class S3Store:
         """Yield all rows of all objects, or one row an opaque object; values as text."""
         return self._reading.rows(collection, fields)
 
-    def cells(self, collection: Collection, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield all rows in the files' own types, without locators."""
-        return self._reading.cells(collection, fields)
+    def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
+        """Yield every field of all rows in the files' own types, without locators; nothing of opaque objects."""
+        return self._reading.cells(collection)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield the rows of every version below the current one; a version that cannot be read raises Refused."""
