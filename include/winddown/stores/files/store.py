@@ -59,6 +59,7 @@ class FilesStore:
             (
                 Fact(self.name, "symbolic-links", f"{links} inside the folder, not followed"),
                 Fact(self.name, "hard-links", f"{shared} files with more than one name"),
+                *gathering.facts(),
             ),
         )
 

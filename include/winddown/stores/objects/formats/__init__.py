@@ -88,7 +88,12 @@ _REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
-_OPAQUE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"%PDF-", b"PGDMP")
+_OPAQUE_MAGIC = {
+    b"\xff\xd8\xff": "JPEG images",
+    b"\x89PNG\r\n": "PNG images",
+    b"%PDF-": "PDF documents",
+    b"PGDMP": "PostgreSQL dumps",
+}
 OPAQUE = "opaque"
 TORN = "torn"  # begins like a known format and does not go on like it
 _TORN_MAGIC = (b"PAR1", b"ORC")
@@ -101,7 +106,7 @@ def recognise(head: bytes, tail: bytes) -> str | None:
     """
     if not head:
         return None
-    if head.startswith(_OPAQUE_MAGIC):
+    if head.startswith(tuple(_OPAQUE_MAGIC)):
         return OPAQUE
     ends = Ends(head, tail)
     for found in _BINARY:
@@ -156,6 +161,13 @@ def _member_format(member: BinaryIO, size: int) -> str:
     if found is None or found == TORN:
         raise Unreadable(Problem.ARCHIVE, "an archive holds a file of no known format")
     return found
+
+
+def opaque_kind(source: BinaryIO) -> str:
+    """What an opaque file is, in words."""
+    source.seek(0)
+    head = source.read(8)
+    return next((kind for magic, kind in _OPAQUE_MAGIC.items() if head.startswith(magic)), "archives of documents")
 
 
 def read(form: str, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
