@@ -36,6 +36,7 @@ from winddown.ports import Clock, Inspector, Store
 from winddown.rules.loader import load_pack
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
+from winddown.stores.files.store import FilesStore
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
@@ -146,6 +147,9 @@ def _systems(case: Case, connections: Connections, authority: Authority, setting
                 _url(_parameters(connections, declaration, "__scratch")),
                 bin_folder=settings.postgres_bin,
             )
+        elif declaration.kind == "files":
+            root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
+            stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
             source = _source(declaration.name, declaration.kind, _parameters(connections, declaration, ""))
             stores[declaration.name] = ReadableStore(declaration.name, source=source)

@@ -107,7 +107,7 @@ class _Custodian(_Strict):
 
 class _Store(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    kind: Literal["postgresql", "mysql", "sqlite", "duckdb", "sql", "s3"]
+    kind: Literal["postgresql", "mysql", "sqlite", "duckdb", "sql", "s3", "files"]
     connection: Identifier
     region: Name
     bucket: str = ""

@@ -62,12 +62,14 @@ class Looked:
         fields: names and types of its fields.
         records: number of its rows; 1 for an opaque one.
         problem: why it cannot be read to its end, None when it can.
+        kind: what an opaque object is.
     """
 
     format: str | None
     fields: tuple[tuple[str, str], ...] = ()
     records: int = 0
     problem: Unreadable | None = None
+    kind: str = ""
 
 
 def look(source: BinaryIO, size: int) -> Looked:
@@ -78,7 +80,7 @@ def look(source: BinaryIO, size: int) -> Looked:
         if form is None or form == formats.TORN:
             return Looked(form)
         if form == formats.OPAQUE:
-            return Looked(form, records=1)
+            return Looked(form, records=1, kind=formats.opaque_kind(source))
         return _measured(source, form)
     except Unreadable as problem:
         return Looked(form, problem=problem)
@@ -115,6 +117,7 @@ class _Gathered:
     hasher: Any = field(default_factory=hashlib.sha256)
     problems: dict[Problem, Counter[str]] = field(default_factory=dict)
     classes: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -160,6 +163,7 @@ class Gathering:
         found.size += size
         found.versions += len(history)
         found.classes[storage_class] += 1
+        found.kinds[looked.kind] += 1
         found.hasher.update(canonical(history))
         stated = [] if looked.format == formats.OPAQUE else [(name, "partition") for name, _ in place.partitions]
         for name, kind in (*looked.fields, *stated):
@@ -201,8 +205,11 @@ class Gathering:
                 yield unreadable(ref, problem, reasons, found.objects)
 
     def facts(self) -> Iterator[Fact]:
-        """Storage classes of the collections."""
+        """Storage classes of the collections, and what of them is not read as cells."""
         for ref, _, found in self._each():
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.kinds.items()) if kind)
+            if kinds:
+                yield Fact(str(ref), "not-read", f"the content of {kinds}, text layers and EXIF included")
             classes = ", ".join(f"{name} {count}" for name, count in sorted(found.classes.items()) if name)
             if classes:
                 yield Fact(str(ref), "storage-classes", classes)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection, CollectionRef, Medium
@@ -15,10 +16,10 @@ from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.located import located, select
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.versions import Version, by_key
 
-OBJECT, VERSION, ROW = "winddown_object", "winddown_version", "winddown_row"
 _LOOKERS = 8
 
 
@@ -32,12 +33,13 @@ class Reading:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
         wanted = list(collection.field_names() if fields is None else fields)
         for version, source in self._members(collection):
+            named = (version.key, version.version_id)
             if collection.medium is Medium.OBJECTS:
-                yield _located(version, 0, pa.RecordBatch.from_pylist([{}]), 1, [])
+                yield located(named, 0, pa.RecordBatch.from_pylist([{}]), [])
                 continue
             start = 0
             for batch in formats.read(collection.format, source, fields=wanted):
-                yield _located(version, start, batch, batch.num_rows, wanted)
+                yield located((version.key, version.version_id), start, batch, wanted)
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
@@ -47,7 +49,7 @@ class Reading:
             return
         for version, source in self._members(collection):
             for batch in formats.read(collection.format, source, fields=wanted):
-                yield _select(version, batch, wanted)
+                yield select(version.key, batch, wanted)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield the rows of every version below the current one, as text."""
@@ -60,7 +62,7 @@ class Reading:
                     raise Unreadable(Problem.BROKEN, "an older version is of no format that is read")
                 start = 0
                 for batch in formats.read(form, source, fields=wanted):
-                    yield _located(version, start, batch, batch.num_rows, wanted)
+                    yield located((version.key, version.version_id), start, batch, wanted)
                     start += batch.num_rows
 
     def fetch(self, collection: Collection, batch: Batch, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -75,7 +77,7 @@ class Reading:
             start = 0
             for found in formats.read(collection.format, self._open(version), fields=fields):
                 numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
-                yield as_text(_select(version, found, list(fields))).filter(pa.compute.is_in(numbers, rows))
+                yield as_text(select(version.key, found, list(fields))).filter(pc.is_in(numbers, rows))
                 start += found.num_rows
 
     def content(self, collection: Collection) -> Iterator[bytes]:
@@ -132,27 +134,3 @@ def _format(source: BinaryIO, size: int) -> str | None:
         return formats.identify(source, size)
     except Unreadable:
         return None
-
-
-def _located(version: Version, start: int, batch: pa.RecordBatch, count: int, fields: list[str]) -> pa.RecordBatch:
-    found = as_text(_select(version, batch, fields))
-    arrays = [
-        pa.repeat(pa.scalar(version.key), count),
-        pa.repeat(pa.scalar(version.version_id), count),
-        pa.array(range(start, start + count), type=pa.int64()),
-        *(found.column(name) for name in fields),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=[OBJECT, VERSION, ROW, *fields])
-
-
-def _select(version: Version, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
-    """Take fields by name; one that the file does not have is what its path states, or null."""
-    names = set(batch.schema.names)
-    stated = dict(place_of(version.key).partitions)
-    columns = [
-        batch.column(name)
-        if name in names
-        else pa.repeat(pa.scalar(stated.get(name), type=pa.string()), batch.num_rows)
-        for name in fields
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=fields)

@@ -26,8 +26,9 @@ from winddown.ports import Discovery
 from winddown.stores.objects import formats
 from winddown.stores.objects.discovery import discover_bucket
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
-from winddown.stores.objects.reading import OBJECT, ROW, VERSION, Reading, prefix_of
+from winddown.stores.objects.reading import Reading, prefix_of
 from winddown.stores.objects.refusals import read_only
 from winddown.stores.objects.versions import Version, histories
 
@@ -75,7 +76,7 @@ class S3Store:
         return self._reading.rows(collection, fields)
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield all rows in the files' own types, without locators."""
+        """Yield every field of all rows in the files' own types, without locators; nothing of opaque objects."""
         return self._reading.cells(collection)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:

@@ -20,7 +20,7 @@ from winddown.stores.objects.formats import (
     zip_archive,
 )
 from winddown.stores.objects.formats.ends import HEAD, TAIL, Ends
-from winddown.stores.objects.formats.packed import CODECS, GZIP, Packed
+from winddown.stores.objects.formats.packed import CODECS, GZIP, Packed, unpacked_head
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 
@@ -78,20 +78,24 @@ class _Zip:
 
 _BINARY: tuple[_EndsFormat, ...] = (parquet, orc, avro)
 _TEXT: tuple[_EndsFormat, ...] = (jsonl, json_document, csv_text)
-_PACKED: tuple[_EndsFormat, ...] = (
+_PACKED: tuple[RowFormat, ...] = (
     jsonl_gz,
     *(Packed(inner, codec) for inner in _TEXT for codec in CODECS if (inner, codec) != (jsonl, GZIP)),
 )
-_BY_ENDS = (*_BINARY, *_PACKED, *_TEXT)
-ROW_FORMATS: tuple[RowFormat, ...] = (*_BY_ENDS, xlsx, _Zip())
+ROW_FORMATS: tuple[RowFormat, ...] = (*_BINARY, *_PACKED, *_TEXT, xlsx, _Zip())
 BY_ID = {found.ID: found for found in ROW_FORMATS}
 _REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
-_OPAQUE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"%PDF-", b"PGDMP")
+_OPAQUE_MAGIC = {
+    b"\xff\xd8\xff": "JPEG images",
+    b"\x89PNG\r\n": "PNG images",
+    b"%PDF-": "PDF documents",
+    b"PGDMP": "PostgreSQL dumps",
+}
 OPAQUE = "opaque"
-TORN = "torn"  # begins like a format that is known by its end as well, and ends otherwise
+TORN = "torn"  # begins like a known format and does not go on like it
 _TORN_MAGIC = (b"PAR1", b"ORC")
 
 
@@ -102,7 +106,7 @@ def recognise(head: bytes, tail: bytes) -> str | None:
     """
     if not head:
         return None
-    if head.startswith(_OPAQUE_MAGIC):
+    if head.startswith(tuple(_OPAQUE_MAGIC)):
         return OPAQUE
     ends = Ends(head, tail)
     for found in _BINARY:
@@ -110,7 +114,16 @@ def recognise(head: bytes, tail: bytes) -> str | None:
             return found.ID
     if head.startswith(_TORN_MAGIC):
         return TORN
-    return next((found.ID for found in (*_PACKED, *_TEXT) if found.recognise(ends)), None)
+    for codec in CODECS:
+        if head.startswith(codec.magic):
+            inside = unpacked_head(head, codec)
+            form = _text_format(Ends(inside, inside))
+            return TORN if not inside else f"{form}.{codec.suffix}" if form else None
+    return _text_format(ends)
+
+
+def _text_format(ends: Ends) -> str | None:
+    return next((found.ID for found in _TEXT if found.recognise(ends)), None)
 
 
 def identify(source: BinaryIO, size: int) -> str | None:
@@ -119,6 +132,8 @@ def identify(source: BinaryIO, size: int) -> str | None:
     head = source.read(min(HEAD, size))
     if head.startswith(archive.MAGIC):
         return _identify_archive(source)
+    more = next((codec.head for codec in CODECS if head.startswith(codec.magic)), HEAD)
+    head += source.read(min(more, size) - len(head))
     tail = head[-TAIL:]
     if size > len(head) and head.startswith(_TORN_MAGIC):
         source.seek(size - TAIL)
@@ -146,6 +161,13 @@ def _member_format(member: BinaryIO, size: int) -> str:
     if found is None or found == TORN:
         raise Unreadable(Problem.ARCHIVE, "an archive holds a file of no known format")
     return found
+
+
+def opaque_kind(source: BinaryIO) -> str:
+    """What an opaque file is, in words."""
+    source.seek(0)
+    head = source.read(8)
+    return next((kind for magic, kind in _OPAQUE_MAGIC.items() if head.startswith(magic)), "archives of documents")
 
 
 def read(form: str, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from winddown.stores.objects.formats import limits
-from winddown.stores.objects.formats.encoding import encoding_of, utf8_pieces
+from winddown.stores.objects.formats.encoding import encoding_of, require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.lines import whole_lines
 from winddown.stores.objects.formats.problem import Problem, Unreadable
@@ -43,7 +43,8 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
     for text in whole_lines(_joined(first, pieces), quote=b'"', end=end):
         body = text
         if not names:
-            header = next(iter(_records(text)))
+            header = _first_record(text)
+            require_utf8(header)
             body = text[len(header) :]
             delimiter = _delimiter(header.decode())
             names = _parsed([header.decode()], delimiter)[0]
@@ -86,6 +87,7 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordBatch]:
     places = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord('"')) if b'"' in text else None
     if places is not None and not _is_regular(text, places, delimiter):
+        require_utf8(text)
         rows = _parsed([raw.decode() for raw in _records(text) if raw.strip(_BLANK)], delimiter)
         if any(len(row) != len(names) for row in rows):
             raise _ragged()
@@ -99,7 +101,6 @@ def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordB
             read_options=pacsv.ReadOptions(column_names=numbered, block_size=len(text) + 1, use_threads=False),
             parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=places is not None),
             convert_options=pacsv.ConvertOptions(
-                check_utf8=False,  # it was checked, or made, on the way here
                 column_types=dict.fromkeys(numbered, pa.string()),
                 null_values=[""],
                 strings_can_be_null=True,
@@ -107,6 +108,7 @@ def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordB
         )
     except pa.ArrowException:
         # Arrow's message quotes the line.
+        require_utf8(text)
         raise _ragged() from None
     for batch in table.to_batches():
         yield pa.RecordBatch.from_arrays(batch.columns, names=names)
@@ -114,10 +116,14 @@ def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordB
 
 def _is_regular(text: bytes, places: "np.ndarray[tuple[int], np.dtype[np.int64]]", delimiter: str) -> bool:
     """Whether every quote opens a field at its beginning, closes one at its end, or stands doubled inside."""
-    buffer = np.frombuffer(b"\n" + text + b"\n", dtype=np.uint8)
+    if len(places) % 2:
+        return False
+    buffer = np.frombuffer(text, dtype=np.uint8)
     edge = np.zeros(256, dtype=bool)
     edge[[10, 13, ord(delimiter), ord('"')]] = True
-    return bool(edge[buffer[places[0::2]]].all() and edge[buffer[places[1::2] + 2]].all()) and len(places) % 2 == 0
+    before, after = places[0::2] - 1, places[1::2] + 1
+    # The text begins and ends at the edge of a field.
+    return bool(edge[buffer[before[before >= 0]]].all() and edge[buffer[after[after < len(text)]]].all())
 
 
 def _parsed(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -150,6 +156,21 @@ def _records(content: bytes) -> list[bytes]:
                 records[-1] += record
             pending, quotes = [], 0
     return [*records, b"".join(pending)] if pending else records
+
+
+def _first_record(content: bytes) -> bytes:
+    """The first of ``_records``, found without cutting the rest."""
+    end = 0
+    while end < len(content):
+        end = (
+            min((at for at in (content.find(b"\n", end), content.find(b"\r", end)) if at >= 0), default=len(content))
+            + 1
+        )
+        if content.count(b'"', 0, end) % 2 == 0:
+            break
+    while content[end : end + 1] in {b"\r", b"\n"}:
+        end += 1
+    return content[:end]
 
 
 def _delimiter(header: str) -> str:

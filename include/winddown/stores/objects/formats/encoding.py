@@ -10,6 +10,7 @@ import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from winddown.stores.objects.formats import limits
@@ -19,12 +20,16 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 _SAMPLE = 65_536
 _CONTROLS = frozenset(range(32)) - {9, 10, 12, 13}
 _NUL_SHARE = 0.1
-_LEAST_FAMILIAR = 0.15
+_LEAST_FAMILIAR = 0.3  # chance gives .15 to .2, names and addresses .5
 _MARGIN = 2
 _COUNTABLE = 30
 _LEAST_UTF_16 = 16  # bytes without a mark
 _SYMBOLS = 0xA1  # three rows of symbols begin both standards
 _LEVEL_ONE = {"gb18030": (0xB0, 0xD7), "big5hkscs": (0xA4, 0xC6)}  # first bytes of the common characters
+# Two Han characters in UTF-8, which are valid pairs of GB18030 and Big5 too, but rare characters there.
+# Bytes by their part in that: L begins a Han character, C goes on with it, others are ASCII (.) or neither.
+_CLASSES = b"." * 0x80 + b"C" * 0x40 + b"O" * 0x24 + b"L" * 6 + b"O" * 0x16
+_UTF_8_WORD = b"LCCLCC"
 _NEVER = -(1 << 30)
 
 # The most frequent characters of running text, forms and names. Text in the right encoding is full of them.
@@ -60,7 +65,8 @@ def decoded_head(head: bytes) -> str | None:
 def utf8_pieces(source: BinaryIO) -> Iterator[bytes]:
     """Yield the whole file as UTF-8, in pieces of some mebibytes, without a byte-order mark.
 
-    A piece may end inside a character. The encoding is told by the first piece that is not plain ASCII.
+    A piece may end inside a character. The encoding is told by the first piece that is not plain ASCII. UTF-8 is passed
+    on as it is: who cuts it between characters calls ``require_utf8``.
 
     Raises:
         Unreadable: the encoding cannot be told, or bytes do not decode in it.
@@ -70,13 +76,19 @@ def utf8_pieces(source: BinaryIO) -> Iterator[bytes]:
     piece = piece[mark:]
     while piece and encoding is None:
         if not piece.isascii():
+            piece += source.read(_SAMPLE)  # the first such byte may be the last one of the piece
             encoding = encoding_of(piece)
             break
         yield piece
         piece = source.read(limits.PIECE)
     if encoding is None:
         return
-    yield from _checked(piece, source) if encoding == "utf-8" else _translated(piece, source, encoding)
+    if encoding != "utf-8":
+        yield from _translated(piece, source, encoding)
+        return
+    while piece:
+        yield piece
+        piece = source.read(limits.PIECE)
 
 
 def encoding_of(sample: bytes) -> str:
@@ -138,33 +150,13 @@ def _score(text: str | None, encoding: str) -> int:
     return 2 * frequent + common - 2 * rare
 
 
-def _checked(piece: bytes, source: BinaryIO) -> Iterator[bytes]:
-    """Pass UTF-8 on, checked by Arrow, which is many times faster than decoding it."""
-    rest = b""
-    while piece:
-        whole = rest + piece
-        end = _complete(whole)
-        try:
-            pa.array([whole[:end]], type=pa.binary()).cast(pa.string())
-        except pa.ArrowException:
-            raise _mixed() from None
-        yield whole[:end]
-        rest = whole[end:]
-        piece = source.read(limits.PIECE)
-    if rest:
-        raise _mixed()
-
-
-def _complete(piece: bytes) -> int:
-    """Length without a character that begins in the last three bytes and ends behind them."""
-    for back in range(1, min(4, len(piece) + 1)):
-        byte = piece[-back]
-        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a character
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
-            return len(piece) - back if needed > back else len(piece)
-        if byte < 0x80:  # noqa: PLR2004 - ASCII
-            break
-    return len(piece)
+def require_utf8(text: bytes) -> None:
+    """Raise Unreadable for bytes that are no UTF-8. Arrow checks many times faster than decoding does."""
+    size = np.array([0, len(text)], dtype=np.int32)
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(size), pa.py_buffer(text)]).cast(pa.string())
+    except pa.ArrowException:
+        raise _mixed() from None
 
 
 def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -173,10 +165,28 @@ def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes
         while piece:
             # Half a pair of UTF-16 surrogates decodes by itself and is no character.
             yield decoder.decode(piece).encode()
+            if _holds_utf8(piece):
+                raise _mixed()
             piece = source.read(limits.PIECE)
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError:
         raise _mixed() from None
+
+
+def _holds_utf8(piece: bytes) -> bool:
+    """Whether a word between ASCII bytes is UTF-8 of common characters, as chance would hardly make one."""
+    classes = piece.translate(_CLASSES)
+    place = classes.find(_UTF_8_WORD)
+    while place >= 0:
+        end = place
+        while classes[end : end + 3] == _UTF_8_WORD[:3]:
+            end += 3
+        if classes[place - 1 : place] in {b"", b"."} and classes[end : end + 1] in {b"", b"."}:
+            pairs = piece[place:end].decode().encode("gb18030", "replace")
+            if len(pairs) * 3 == (end - place) * 2 and all(0xB0 <= first <= 0xD7 for first in pairs[::2]):  # noqa: PLR2004
+                return True
+        place = classes.find(_UTF_8_WORD, end)
+    return False
 
 
 def _mixed() -> Unreadable:

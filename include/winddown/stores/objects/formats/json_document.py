@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from winddown.stores.objects.formats import limits
-from winddown.stores.objects.formats.encoding import utf8_pieces
+from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.json_rows import as_batch, refuse_repeated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
@@ -103,6 +103,7 @@ def _scan(text: bytes, *, depth: int) -> _Scan:
 
 
 def _parsed(text: bytes) -> Any:
+    require_utf8(text)
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:

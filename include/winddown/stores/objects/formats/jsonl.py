@@ -9,16 +9,18 @@ from typing import BinaryIO
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from winddown.stores.objects.formats import limits
-from winddown.stores.objects.formats.encoding import utf8_pieces
+from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.json_rows import as_batch, refuse_repeated
 from winddown.stores.objects.formats.lines import whole_lines
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 ID = "jsonl"
+_EXACT = 1 << 53
 _KNOWN = (pa.string(), pa.int64(), pa.float64(), pa.bool_())
 
 
@@ -34,12 +36,13 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
     names: dict[str, None] = {}
     types: pa.Schema | None = None
     for text in whole_lines(utf8_pieces(source)):
-        lines = [line for line in text.split(b"\n") if line.strip()]
-        batch = _by_arrow(text, types, len(lines)) if types is not None else None
-        if batch is None:
-            batch = _one_by_one(lines, names)
-            types = batch.schema if all(kind in _KNOWN for kind in batch.schema.types) else None
-        yield batch
+        require_utf8(text)
+        batches = _by_arrow(text, types) if types is not None else []
+        if not batches:
+            lines = [line for line in text.split(b"\n") if line.strip()]
+            batches = [_one_by_one(lines, names)]
+            types = batches[0].schema if all(kind in _KNOWN for kind in batches[0].schema.types) else None
+        yield from batches
 
 
 def _is_object(line: str) -> bool:
@@ -49,7 +52,7 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _by_arrow(text: bytes, types: pa.Schema, count: int) -> pa.RecordBatch | None:
+def _by_arrow(text: bytes, types: pa.Schema) -> list[pa.RecordBatch]:
     try:
         table = pj.read_json(
             pa.BufferReader(text),
@@ -57,8 +60,21 @@ def _by_arrow(text: bytes, types: pa.Schema, count: int) -> pa.RecordBatch | Non
             parse_options=pj.ParseOptions(explicit_schema=types, unexpected_field_behavior="error"),
         )
     except pa.ArrowException:
-        return None
-    return table.combine_chunks().to_batches()[0] if table.num_rows == count and count else None
+        return []
+    # Two documents on one line are no JSON lines; blank lines are rare enough to go one by one.
+    if table.num_rows != text.count(b"\n") + (not text.endswith(b"\n")) or any(
+        _is_rounded(column) for column in table.columns
+    ):
+        return []
+    return list(table.to_batches())
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
+    """Whether a whole number may have lost digits because its member held fractions so far."""
+    if column.type != pa.float64():
+        return False
+    greatest = pc.max(pc.abs(column)).as_py()
+    return greatest is not None and greatest >= _EXACT
 
 
 def _one_by_one(lines: list[bytes], names: dict[str, None]) -> pa.RecordBatch:

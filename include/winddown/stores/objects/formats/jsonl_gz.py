@@ -12,17 +12,11 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from winddown.stores.objects.formats import jsonl
-from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.packed import GZIP, Packed
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 _PACKED = Packed(jsonl, GZIP)
 ID = _PACKED.ID
-
-
-def recognise(ends: Ends) -> bool:
-    """Gzip around JSON lines."""
-    return _PACKED.recognise(ends)
 
 
 def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -2,7 +2,7 @@
 
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
-PIECE = 1 << 22  # bytes read at once from text
+PIECE = 1 << 20  # bytes read at once from text
 RECORD = 1 << 24  # bytes of one line, record or element
 DOCUMENT = 1 << 26  # bytes of a JSON document that is one record
 DEPTH = 64  # nested levels of one value

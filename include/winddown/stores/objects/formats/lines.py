@@ -19,18 +19,17 @@ def whole_lines(pieces: Iterable[bytes], *, quote: bytes = b"", end: bytes = b"\
     pending: list[bytes] = []
     size = 0
     for piece in pieces:
-        whole = piece
-        if quote or end in piece:
-            whole, pending, size = b"".join([*pending, piece]), [], 0
-            cut = _cut(whole, quote, end)
-            if cut:
-                yield whole[:cut]
-                whole = whole[cut:]
-        if whole:
-            pending.append(whole)
-            size += len(whole)
+        # Quotes count from the beginning of the line; without them only the new piece has to be looked at.
+        whole = b"".join([*pending, piece]) if quote and pending else piece
+        cut = _cut(whole, quote, end)
+        if not cut:
+            pending, size = ([whole], len(whole)) if quote else ([*pending, whole], size + len(whole))
+        else:
+            text = whole[:cut] if quote or not pending else b"".join([*pending, memoryview(whole)[:cut]])
+            yield text
+            pending, size = [whole[cut:]], len(whole) - cut
         limits.check_record(size)
-    if pending:
+    if size:
         yield b"".join(pending)
 
 

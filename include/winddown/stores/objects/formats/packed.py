@@ -8,31 +8,35 @@ from typing import BinaryIO, Protocol, cast
 import pyarrow as pa
 
 from winddown.stores.objects.formats import limits
-from winddown.stores.objects.formats.ends import HEAD, Ends
+from winddown.stores.objects.formats.ends import HEAD
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A way of packing. ``arrow`` is Arrow's name of it."""
+    """A way of packing.
+
+    Attributes:
+        arrow: Arrow's name of it.
+        magic: what packed files begin with.
+        head: bytes from which something can be unpacked; bzip2 unpacks whole blocks of up to 900 kB.
+    """
 
     suffix: str
     arrow: str
-    magic: bytes
+    magic: tuple[bytes, ...]
+    head: int = HEAD
 
 
-GZIP = Codec("gz", "gzip", b"\x1f\x8b")
-CODECS = (GZIP, Codec("zst", "zstd", b"\x28\xb5\x2f\xfd"), Codec("bz2", "bz2", b"BZh"))
+GZIP = Codec("gz", "gzip", (b"\x1f\x8b",))
+_BZIP2 = tuple(b"BZh%d1AY&SY" % size for size in range(1, 10))
+CODECS = (GZIP, Codec("zst", "zstd", (b"\x28\xb5\x2f\xfd",)), Codec("bz2", "bz2", _BZIP2, 1 << 20))
 
 
 class TextFormat(Protocol):
     """What may stand inside."""
 
     ID: str
-
-    def recognise(self, ends: Ends) -> bool:
-        """Whether the unpacked head is this format's."""
-        ...
 
     def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield all rows; reads strictly forwards."""
@@ -46,28 +50,21 @@ class Packed:
         self.ID = f"{inner.ID}.{codec.suffix}"
         self._inner, self._codec = inner, codec
 
-    def recognise(self, ends: Ends) -> bool:
-        """The codec's magic, around the beginning of the inner format."""
-        if not ends.head.startswith(self._codec.magic):
-            return False
-        return self._inner.recognise(unpacked_ends(ends, self._codec))
-
     def read(self, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield all rows; raises Unreadable for a packed stream that is torn, damaged or a bomb."""
         return self._inner.read(cast("BinaryIO", Unpacking(source, self._codec)), fields=fields)
 
 
-def unpacked_ends(ends: Ends, codec: Codec) -> Ends:
-    """The beginning of what is packed, as far as the head shows it; empty when it cannot be unpacked."""
-    stream = pa.CompressedInputStream(pa.BufferReader(ends.head), codec.arrow)
+def unpacked_head(head: bytes, codec: Codec) -> bytes:
+    """The beginning of what is packed, as far as the head shows it; empty when nothing can be unpacked."""
+    stream = pa.CompressedInputStream(pa.BufferReader(head), codec.arrow)
     pieces: list[bytes] = []
     try:
         while sum(map(len, pieces)) < HEAD and (piece := stream.read(1 << 12)):
             pieces.append(piece)
     except OSError:
         pass  # a head ends in the middle of the stream; what came out before counts
-    head = b"".join(pieces)[:HEAD]
-    return Ends(head, head)
+    return b"".join(pieces)[:HEAD]
 
 
 class Unpacking(io.RawIOBase):

@@ -59,11 +59,19 @@ def _opened(source: BinaryIO) -> pq.ParquetFile:
 
 
 def _batch_size(file: pq.ParquetFile, group: int, wanted: list[str] | None) -> int:
-    """Rows of a batch. A dictionary may unfold to far more than the footer says, so a few rows are tried first."""
+    """Rows of a batch. Dictionaries may unfold to far more than the footer says, so a few rows of them are tried."""
     footer = file.metadata.row_group(group)
     if not footer.num_rows:
         return 1
-    first = next(file.iter_batches(batch_size=_PROBED, row_groups=[group], columns=wanted, use_threads=False), None)
+    columns = [footer.column(index) for index in range(footer.num_columns)]
+    folded = {
+        found.path_in_schema.partition(".")[0]
+        for found in columns
+        if found.has_dictionary_page and found.physical_type == "BYTE_ARRAY"
+    }
+    tried = sorted(folded if wanted is None else folded & set(wanted))
+    batches = file.iter_batches(batch_size=_PROBED, row_groups=[group], columns=tried, use_threads=False)
+    first = next(batches, None) if tried else None
     probed = 0 if first is None or not first.num_rows else first.nbytes // first.num_rows
     return rows_a_batch(max(footer.total_byte_size // footer.num_rows, probed))
 

@@ -1,0 +1,35 @@
+"""Names rows of files by object, version and number, and gives every file of a collection the same fields."""
+
+import pyarrow as pa
+
+from winddown.stores.objects.formats.text import as_text
+from winddown.stores.objects.gathering import place_of
+
+OBJECT, VERSION, ROW = LOCATORS = ("winddown_object", "winddown_version", "winddown_row")
+
+
+def located(named: tuple[str, str], start: int, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
+    """Fields as text behind the locators; ``named`` is the object and its version, ``start`` its first row's number."""
+    key, version = named
+    count = batch.num_rows
+    found = as_text(select(key, batch, fields))
+    arrays = [
+        pa.repeat(pa.scalar(key), count),
+        pa.repeat(pa.scalar(version), count),
+        pa.array(range(start, start + count), type=pa.int64()),
+        *(found.column(name) for name in fields),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=[*LOCATORS, *fields])
+
+
+def select(key: str, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
+    """Take fields by name; one that the file does not have is what its path states, or null."""
+    names = set(batch.schema.names)
+    stated = dict(place_of(key).partitions)
+    columns = [
+        batch.column(name)
+        if name in names
+        else pa.repeat(pa.scalar(stated.get(name), type=pa.string()), batch.num_rows)
+        for name in fields
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=fields)

@@ -1,0 +1,168 @@
+"""JSON in lines and documents, packed or not: read back equal, whatever the size of the pieces it is read in."""
+
+import bz2
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from winddown.stores.objects import formats
+from winddown.stores.objects.formats import json_document, jsonl, limits
+from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.formats.text import as_text
+
+TEXT = st.lists(st.sampled_from(["a", '"', "\\", "{", "}", "[", "]", ",", ":", "\n", "中", "𠮷", "\u2028"]), max_size=6)
+STRINGS = TEXT.map("".join)
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | STRINGS
+    | st.floats(allow_nan=False, allow_infinity=False, width=16)
+)
+VALUES = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(STRINGS, PLAIN, max_size=2)
+DOCUMENTS = st.lists(st.dictionaries(st.sampled_from(["id", "name", 'q"\n', "中"]), VALUES, max_size=4), max_size=12)
+PIECES = st.sampled_from([16, 40, 1 << 22])
+
+
+def rows(content: bytes, form: str) -> list[dict[str, Any]]:
+    return [row for batch in formats.read(form, io.BytesIO(content)) for row in batch.to_pylist()]
+
+
+def read_any(source: io.BytesIO, size: int) -> Iterator[pa.RecordBatch]:
+    form = str(formats.identify(source, size))
+    if form == formats.TORN:
+        raise Unreadable(Problem.BROKEN, "as discovery names it")
+    yield from formats.read(form, source)
+
+
+def problem_of(content: bytes) -> Problem:
+    source = io.BytesIO(content)
+    with pytest.raises(Unreadable) as refused:
+        list(read_any(source, len(content)))
+    assert refused.value.__cause__ is None
+    return refused.value.problem
+
+
+def same(found: Any, written: Any) -> bool:
+    """A value as it was, or, where a member's values are of several kinds, its text."""
+    if isinstance(found, bool) or isinstance(written, bool):
+        return found is written or found == text_of(written)
+    return bool(found == written) or found == text_of(written)
+
+
+def text_of(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@given(documents=DOCUMENTS, size=PIECES, indent=st.sampled_from([None, 1]), shape=st.sampled_from(["lines", "array"]))
+@settings(max_examples=200)
+def test_documents_are_read_as_they_were_written(
+    documents: list[dict[str, Any]], size: int, indent: int | None, shape: str
+) -> None:
+    if shape == "lines":
+        content = b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
+    else:
+        content = json.dumps(documents, ensure_ascii=False, indent=indent).encode() + b"\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "PIECE", size)
+        found = rows(content, "jsonl" if shape == "lines" else "json")
+    assert len(found) == len(documents)
+    for row, document in zip(found, documents, strict=True):
+        assert document.keys() <= row.keys() or not document
+        assert all(same(row.get(name), value) for name, value in document.items())
+        assert all(value is None for name, value in row.items() if name not in document)
+
+
+@given(values=st.lists(st.sampled_from([1, 2**53 + 1, "a", "2024-01-01", None, 2.5, True]), min_size=1, max_size=40))
+def test_types_that_change_between_pieces_change_no_value(values: list[Any]) -> None:
+    content = b"".join(orjson.dumps({"value": value}) + b"\n" for value in values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "PIECE", 48)
+        found = rows(content, "jsonl")
+    assert all(same(row["value"], value) for row, value in zip(found, values, strict=True))
+
+
+def test_lines_of_one_kind_go_through_arrow_and_keep_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PIECE", 64)
+    calls = []
+    real = jsonl._one_by_one
+    monkeypatch.setattr(jsonl, "_one_by_one", lambda *given: calls.append(1) or real(*given))
+    content = b"".join(orjson.dumps({"id": number, "on": "2024-01-01"}) + b"\n" for number in range(100))
+    found = [batch for batch in jsonl.read(io.BytesIO(content)) if batch.num_rows]
+    assert {tuple(map(str, batch.schema.types)) for batch in found} == {("int64", "string")}
+    assert len(calls) == 1, "only the first piece is parsed line by line"
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
+        (b'\n{"a": 1}', "jsonl"),
+        (b'{\n "a": 1\n}\n', "json"),
+        (b' [{"a": 1}]', "json"),
+        ('{"姓名": "欧阳娜娜", "地址": "北京市"}\n'.encode("gb18030"), "jsonl"),
+        (b"\xef\xbb\xbf" + b'{"a": 1}\n{"a": 2}\n', "jsonl"),
+        ('[{"a": "中"}]'.encode("utf-16"), "json"),
+    ],
+)
+def test_lines_and_documents_are_told_apart(content: bytes, form: str) -> None:
+    assert formats.identify(io.BytesIO(content), len(content)) == form
+    assert rows(content, form)
+    for suffix, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("zst", zstd)):
+        packed = pack(content)
+        assert formats.identify(io.BytesIO(packed), len(packed)) == f"{form}.{suffix}"
+        assert rows(packed, f"{form}.{suffix}") == rows(content, form)
+
+
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b'{"a": 1}\n{"a": 2\n', Problem.BROKEN),
+        (b'{"a": 1}\n{"a": 2}{"a": 3}\n', Problem.BROKEN),
+        (b'{"a": 1}\n[2]\n', Problem.BROKEN),
+        (b'[{"a": 1}, 2]', Problem.BROKEN),
+        (b'[{"a": 1}', Problem.BROKEN),
+        (b'[{"a": 1}] more', Problem.BROKEN),
+        (b'{"a": NaN}\n', Problem.BROKEN),
+        (b'{"a": 1}\n{"b": 1, "b": 2}\n', Problem.FIELDS),
+        (b'[{"a": 1, "a": ":"}]', Problem.FIELDS),
+        (b'{"a": 1}\n' + b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}\n", Problem.LIMIT),
+        (b'[{"a": ' + b'{"b":' * 200 + b"1" + b"}" * 200 + b"}]", Problem.LIMIT),
+        (b'{\n"a": ' + b"[" * 200 + b"]" * 200 + b"}", Problem.LIMIT),
+        (b'{"a": "' + "中".encode() + b'"}\n{"a": "\xd6\xd0\xce\xc4"}\n' * 9, Problem.ENCODING),
+    ],
+)
+def test_what_is_not_right_is_named(content: bytes, problem: Problem) -> None:
+    assert problem_of(content) is problem
+    assert problem_of(gzip.compress(content)) is problem
+
+
+def test_a_torn_packed_file_is_refused() -> None:
+    content = b"".join(orjson.dumps({"id": number}) + b"\n" for number in range(5000))
+    for pack in (gzip.compress, bz2.compress, zstd):
+        assert problem_of(pack(content)[:-9]) is Problem.BROKEN
+        assert problem_of(pack(content) + b"more") is Problem.BROKEN
+
+
+def test_brackets_inside_strings_do_not_nest() -> None:
+    text = b'{"a": "[[[[\\"[[[", "b": ["\\\\", {"c": []}]}'
+    assert jsonl.depth_of(text) == 4
+    assert json_document._scan(text, depth=0).deepest == 4
+
+
+def test_as_text_says_what_json_says() -> None:
+    content = b'{"a": 1, "b": true, "c": [1, "x"], "d": 2.5}\n'
+    (batch,) = jsonl.read(io.BytesIO(content))
+    assert as_text(batch).to_pylist() == [{"a": "1", "b": "true", "c": '[1,"x"]', "d": "2.5"}]
