@@ -57,6 +57,10 @@ def test_folders_are_read_by_content_and_partitions_are_fields(root: Path) -> No
         ("2", "诸葛", "2024", "北京", 1),
         ("3", "客户地址", "2025", None, 0),
     ]
+    (scan,) = store.read(collections["scans"])
+    assert scan.select(["winddown_object", "winddown_row"]).to_pylist() == [
+        {"winddown_object": "scans/1.dat", "winddown_row": 0}
+    ]
     (cells,) = store.cells(collections["tables"])
     assert cells.schema.names == ["id"]
     assert cells.schema.types == [pa.int64()]

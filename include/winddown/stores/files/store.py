@@ -27,7 +27,7 @@ from winddown.stores.objects import formats
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
-from winddown.stores.objects.located import LOCATORS, OBJECT, ROW, VERSION, located, select
+from winddown.stores.objects.located import LOCATORS, OBJECT, ROW, VERSION, WHOLE, located, select
 from winddown.stores.objects.reading import folder_of
 
 
@@ -74,7 +74,7 @@ class FilesStore:
         wanted = list(collection.field_names() if fields is None else fields)
         for entry, source in self._members(collection):
             if collection.medium is Medium.OBJECTS:
-                yield located((entry.key, entry.state), 0, pa.RecordBatch.from_pylist([{}]), [])
+                yield located((entry.key, entry.state), 0, WHOLE, [])
                 continue
             start = 0
             for batch in formats.read(collection.format, source, fields=wanted):

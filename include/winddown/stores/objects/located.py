@@ -7,6 +7,9 @@ from winddown.stores.objects.gathering import place_of
 
 OBJECT, VERSION, ROW = LOCATORS = ("winddown_object", "winddown_version", "winddown_row")
 
+# An opaque object is one row, of which no field is asked for.
+WHOLE = pa.RecordBatch.from_arrays([pa.nulls(1)], names=["object"])
+
 
 def located(named: tuple[str, str], start: int, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
     """Fields as text behind the locators; ``named`` is the object and its version, ``start`` its first row's number."""

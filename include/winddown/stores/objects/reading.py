@@ -16,7 +16,7 @@ from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import place_of
-from winddown.stores.objects.located import located, select
+from winddown.stores.objects.located import WHOLE, located, select
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.versions import Version, by_key
 
@@ -35,7 +35,7 @@ class Reading:
         for version, source in self._members(collection):
             named = (version.key, version.version_id)
             if collection.medium is Medium.OBJECTS:
-                yield located(named, 0, pa.RecordBatch.from_pylist([{}]), [])
+                yield located(named, 0, WHOLE, [])
                 continue
             start = 0
             for batch in formats.read(collection.format, source, fields=wanted):
