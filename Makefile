@@ -13,7 +13,7 @@ export PYTHONPATH := include
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test check format lock bench clean
+.PHONY: help demo up down test check format lock bench bench-classify bench-read bench-accuracy clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -59,9 +59,18 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: $(VENV)/development ## how fast cells are classified, in memory and through PostgreSQL
+bench: bench-classify bench-read bench-accuracy ## all benchmarks; each ends with one line a figure
+
+bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
+
+bench-read: $(VENV)/development ## the same through PostgreSQL and files, and how a bucket of a million keys is listed
 	$(BIN)/python bench/bench_read_sql.py --rows 200000
+	$(BIN)/python bench/bench_read_objects.py --megabytes 100
+	$(BIN)/python bench/bench_list_objects.py --keys 1000000
+
+bench-accuracy: $(VENV)/development ## precision and recall on data of other authors, fetched when it runs
+	$(BIN)/python bench/accuracy.py
 
 clean: ## remove environment, demo and caches
 	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi
