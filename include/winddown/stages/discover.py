@@ -36,7 +36,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
             blockers.append(_store_blocker("credentials-refused", declaration.name, error.message, error.next_step))
         else:
             collections += [_marked(deployment, case, collection) for collection in found.collections]
-            blockers += found.blockers
+            blockers += [_unspeaking(deployment, case, blocker) for blocker in found.blockers]
             facts += found.facts
             identities.append((declaration.name, found.identity))
     collections, speaking = _without_personal_names(deployment, case, collections)
@@ -71,6 +71,16 @@ def _marked(deployment: Deployment, case: Case, collection: Collection) -> Colle
 
 def _names_a_person(words: Iterable[str]) -> bool:
     return any(holds(kind, word) or found_inside(kind, word) for kind in _SPEAKING for word in words)
+
+
+def _unspeaking(deployment: Deployment, case: Case, blocker: Blocker) -> Blocker:
+    """A blocker about something whose name is personal information, under a keyed hash and without its explanation."""
+    store, _, name = blocker.subject.partition(":")
+    if not _names_a_person(re.split("[/=#.: ]", f"{name} {blocker.explanation}")):
+        return blocker
+    alias = deployment.keys(case.id).pseudonym(blocker.subject)[:16]
+    hidden = "its name, which is not shown here on purpose, is itself personal information"
+    return replace(blocker, subject=f"{store}:{alias}", explanation=hidden)
 
 
 def _without_personal_words(facts: list[Fact]) -> list[Fact]:

@@ -139,9 +139,9 @@ def _refuse_stuck(wave: Wave, decisions: tuple[Decision, ...], blockers: list[Bl
 def _refuse_another_system(first: Inventory, now: Inventory) -> None:
     """What was classified and decided on must be what the plan is about, not a copy that answers in its place."""
     moved = [
-        f"{store} (classified {known}, found {now.identity(store) or 'none'})"
+        f"{store} (classified {known}, found {now.identity(store)})"
         for store, known in first.identities
-        if known != now.identity(store)
+        if now.identity(store) and known != now.identity(store)  # one that is down has none, and is blocked
     ]
     if moved:
         raise Refused(

@@ -17,6 +17,7 @@ from winddown.control.engine import open_control, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.domain.plan import Act, Method
@@ -46,6 +47,8 @@ class ShelfStore:
     discoveries: int = 0
     readings: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
+    blockers: list[Blocker] = field(default_factory=list)
+    identity: str = ""
 
     def put(
         self, name: str, rows: Rows, *, key: tuple[str, ...] = (), refers: Sequence[tuple[str, str]] = (),
@@ -67,7 +70,8 @@ class ShelfStore:
         self.discoveries += 1
         if self.is_down:
             raise Transient("the server does not answer")
-        return Discovery(tuple(found for found, _ in self.shelf.values()), ())
+        collections = tuple(found for found, _ in self.shelf.values())
+        return Discovery(collections, tuple(self.blockers), identity=self.identity)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:
         return collection.key if collection.medium is Medium.TABLE else OBJECT_LOCATORS
