@@ -214,6 +214,8 @@ _SESSION = (
     "bytea_output=hex",
     "extra_float_digits=1",
     "lc_monetary=C",
+    "standard_conforming_strings=on",
+    "synchronous_commit=on",
 )
 
 

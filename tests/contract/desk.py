@@ -71,6 +71,7 @@ class Desk:
                     target=target,
                     batch_digest=batch_digest,
                     identity=identity,
+                    plan_id="",
                     expires_at=stamp(expires_at),
                 )
             )

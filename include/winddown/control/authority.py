@@ -78,11 +78,12 @@ class Authority:
         Raises Refused with every objection when there is one. Restoring is checked against nothing: undo must not wait.
         """
         with self._engine.begin() as connection:
-            # Grace is measured between two times of the same ledger, whichever worker's clock is fast or slow.
+            # The ledger's time never steps back. Grace begins at it and ends by the clock: after a clock that ran ahead
+            # was set right, grace is longer, never shorter.
             now = self._ledger.now_within(connection, effect.case)
             plan = load_plan(connection, effect.plan_id) if effect.plan_id else None
             identity = effect.identity if plan is None else dict(plan.identities).get(effect.store, "")
-            objections = self._objections(connection, effect, plan, now)
+            objections = self._objections(connection, effect, plan)
             if not identity:
                 objections.append(f"nothing says which system store {effect.store} is")
             if objections:
@@ -103,6 +104,7 @@ class Authority:
                     target=effect.order_id,
                     batch_digest=effect.batch_digest,
                     identity=identity,
+                    plan_id=effect.plan_id,
                     expires_at=stamp(expires_at),
                 )
             )
@@ -126,7 +128,10 @@ class Authority:
         )
 
     def redeem(self, authorization: Authorization) -> None:
-        """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case stopped."""
+        """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case stopped.
+
+        A plan that was withdrawn, or a hold that was placed, since it was minted makes it worthless too.
+        """
         table = tables.authorization
         with self._engine.begin() as connection:
             stopped = connection.execute(
@@ -134,6 +139,11 @@ class Authority:
             ).one_or_none()
             if stopped is not None and authorization.power is not Power.RESTORE:
                 raise Refused(f"case {authorization.case} was stopped", rule="kill switch")
+            plan_id = connection.execute(select(table.c.plan_id).where(table.c.nonce == authorization.nonce)).scalar()
+            if plan_id and authorization.power is not Power.RESTORE:
+                objections = _plan_objections(connection, load_plan(connection, plan_id))
+                if objections:
+                    raise Refused("; ".join(objections), rule="single-use authorization", next_step="plan again")
             spent = connection.execute(
                 update(table)
                 .where(
@@ -221,7 +231,7 @@ class Authority:
 
     # -- what can stand against an effect ------------------------------------------------------------------------
 
-    def _objections(self, connection: Connection, effect: Effect, plan: Plan | None, now: datetime) -> list[str]:
+    def _objections(self, connection: Connection, effect: Effect, plan: Plan | None) -> list[str]:
         if effect.power is Power.RESTORE:
             return []
         stopped = connection.execute(select(tables.switch).where(tables.switch.c.case_id == effect.case)).one_or_none()
@@ -240,7 +250,7 @@ class Authority:
             *objections,
             *_batch_objections(order, effect),
             *_acknowledgement_objections(connection, plan, order),
-            *(_purge_objections(connection, plan, effect, now) if effect.power is Power.PURGE else ()),
+            *(_purge_objections(connection, plan, effect, self._clock.now()) if effect.power is Power.PURGE else ()),
         ]
 
 

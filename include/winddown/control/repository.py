@@ -162,11 +162,8 @@ class Repository:
 
     def put_hold(self, case_id: str, hold: LegalHold) -> None:
         """Place or update a hold."""
-        body = canonical(_adapter(LegalHold).dump_python(hold, mode="json")).decode()
         with self.engine.begin() as connection:
-            _upsert(
-                connection, tables.hold, {"case_id": case_id, "hold_id": hold.id}, {"body": body, "released_at": None}
-            )
+            put_hold_within(connection, case_id, hold)
 
     def holds(self, case_id: str) -> tuple[LegalHold, ...]:
         """All holds in force."""
@@ -248,6 +245,12 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
         raise Refused(f"plan {plan_id} was changed in the database after it was made", rule="approval binds the digest")
     plan: Plan = _adapter(Plan).validate_json(row.body)
     return plan
+
+
+def put_hold_within(connection: Connection, case_id: str, hold: LegalHold) -> None:
+    """Place or update a hold inside the caller's transaction, e.g. that of its ledger entry."""
+    body = canonical(_adapter(LegalHold).dump_python(hold, mode="json")).decode()
+    _upsert(connection, tables.hold, {"case_id": case_id, "hold_id": hold.id}, {"body": body, "released_at": None})
 
 
 def load_holds(connection: Connection, case_id: str) -> tuple[LegalHold, ...]:

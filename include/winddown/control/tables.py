@@ -76,6 +76,7 @@ authorization = Table(
     Column("target", String(200), nullable=False),
     Column("batch_digest", String(64), nullable=False),
     Column("identity", Text, nullable=False, server_default=text("'-'")),
+    Column("plan_id", String(100), nullable=False, server_default=text("'-'")),
     Column("expires_at", String(40), nullable=False),
     Column("redeemed_at", String(40), nullable=True),
 )

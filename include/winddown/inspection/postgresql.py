@@ -4,6 +4,8 @@ Shares no code with the store. Rows are counted by a sequential scan against an 
 index; quarantine tables are found by their comment, not by their name.
 """
 
+import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,8 +45,16 @@ class PostgresInspector:
         return self._count(order, batch, condition)
 
     def unchanged(self, order: Order, batch: Batch) -> int:
-        """Count rows of the batch whose text has the planned digest."""
-        content = "encode(sha256(convert_to(row(winddown_row.*)::text, 'UTF8')), 'hex')"
+        """Count rows of the batch whose text, with the names and types of the fields, has the planned digest."""
+        named = text(
+            "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), E'\\n' ORDER BY attnum) "
+            "FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0 AND NOT attisdropped"
+        )
+        schema, _, table = order.collection.name.partition(".")
+        with self._connection() as connection:
+            fields = connection.execute(named, {"t": f"{_identifier(schema)}.{_identifier(table)}"}).scalar_one()
+        shape = hashlib.sha256((fields or "").encode()).hexdigest()
+        content = f"encode(sha256(convert_to('{shape}' || row(winddown_row.*)::text, 'UTF8')), 'hex')"
         return self._count(order, batch, f"{content} = planned.{CONTENT}")
 
     def _count(self, order: Order, batch: Batch, condition: str) -> int:
@@ -72,15 +82,15 @@ class PostgresInspector:
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
 
-        Owners and members of the owner, superusers and roles named ``winddown_…`` are left out: only the
-        administrator can take these rights.
+        Owners that cannot log in, superusers and roles named ``winddown_…`` are left out. An owner that can log in is
+        named: only the administrator can take its right.
         """
         query = text(
             "SELECT DISTINCT r.rolname FROM pg_roles r "
             "CROSS JOIN unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
             "JOIN pg_namespace n ON n.nspname = u.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.t "
             "WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'winddown\\_%' AND r.rolname NOT LIKE 'pg\\_%' "
-            "AND NOT pg_has_role(r.oid, c.relowner, 'USAGE') "
+            "AND (r.rolcanlogin OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')) "
             "AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') "
             "OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')) ORDER BY 1"
         )
@@ -117,10 +127,24 @@ class PostgresInspector:
         """
         with self._connection() as connection:
             folder = Path(str(connection.execute(text("SHOW data_directory")).scalar_one()))
-        return search_files(folder, probes, medium="files of the database server")
+            system = int(connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar_one())
+        medium = "files of the database server"
+        if not _is_cluster(folder, system):
+            # A folder of that name on this machine may belong to another server.
+            return ByteSearch(reached=False, medium=medium, bytes_read=0, probes=len(probes), found=0)
+        return search_files(folder, probes, medium=medium)
 
     def _connection(self) -> "_Reading":
         return _Reading(self._engine, self._name)
+
+
+def _is_cluster(folder: Path, system: int) -> bool:
+    """Whether a data directory is that of a system: ``global/pg_control`` begins with its identifier."""
+    try:
+        with (folder / "global" / "pg_control").open("rb") as control:
+            return int.from_bytes(control.read(8), sys.byteorder) == system % (1 << 64)
+    except OSError:
+        return False
 
 
 class _Reading:

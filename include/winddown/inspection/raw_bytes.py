@@ -72,7 +72,8 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for root, _, names in os.walk(folder):
+    # A database's other volumes hang below its folder as links: tablespaces, and sometimes the write-ahead log.
+    for root, _, names in os.walk(folder, followlinks=True):
         for name in names:
             path = Path(root) / name
             if path.is_file() and not path.is_symlink():

@@ -6,6 +6,7 @@ library where the store uses pyarrow.
 
 import contextlib
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -56,7 +57,7 @@ class S3Inspector:
         for key, history in self._histories(batch):
             above = [found for found in history if found["version"] not in key["versions"]]
             whole = len(history) - len(above) == len(key["versions"])
-            if whole and not any(found["marker"] or self._made_by(order, found) for found in above):
+            if whole and not any(self._made_by(order, found) for found in above):
                 seen += max(len(key.get("rows") or ()), 1)
         return seen
 
@@ -141,11 +142,16 @@ class S3Inspector:
         )
 
     def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
+        if found["marker"]:
+            return order.method is Method.DELETE_MARKER
         try:
             head = self._client.head_object(Bucket=self._bucket, Key=found["key"], VersionId=found["version"])
         except (ClientError, BotoCoreError):
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
-        return bool(head.get("Metadata", {}).get("winddown-order") == order.id)
+        if head.get("Metadata", {}).get("winddown-order") != order.id:
+            return False
+        content = self._content(found["key"], found["version"])
+        return bool(head["Metadata"].get("winddown-sha256") == hashlib.sha256(content).hexdigest())
 
     def _contradictions(self, key: dict[str, Any], latest: str) -> int:
         doomed = set(key["rows"])

@@ -54,16 +54,21 @@ class Coverage:
 
 
 def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
-    """Classify every collection of the inventory; record findings and the coverage ledger."""
-    case = deployment.case(case_id)
+    """Classify every collection of the first inventory; record findings and the coverage ledger."""
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+    return classify_inventory(deployment, case_id, inventory)
+
+
+def classify_inventory(deployment: Deployment, case_id: str, inventory: Inventory) -> tuple[Finding, ...]:
+    """Classify an inventory: a plan's, on frozen stores, costs no more than what was written since the last reading."""
+    case = deployment.case(case_id)
     taxonomy = load_taxonomy()
     findings: list[Finding] = []
     coverage: list[Coverage] = []
     lists: list[TradeSecret] = []
     began_at = stamp(deployment.clock.now())
     for collection in inventory.collections:
-        reading = _read(deployment, case, collection)
+        reading = _read(deployment, case, collection, inventory.identity(collection.ref.store))
         found = [judged_by(_answered(case, finding), taxonomy) for finding in reading.findings]
         findings += found
         coverage.append(
@@ -114,13 +119,13 @@ def judge_again(deployment: Deployment, case_id: str, taxonomy: Taxonomy) -> tup
     return changed
 
 
-def _read(deployment: Deployment, case: Case, collection: Collection) -> Reading:
+def _read(deployment: Deployment, case: Case, collection: Collection, identity: str) -> Reading:
     """Read every cell of a collection, unless nothing was written since it was read last."""
-    known = earlier_reading(deployment, case.id, collection)
+    known = earlier_reading(deployment, case.id, collection, identity=identity)
     if known is not None:
         return known
     at = stamp(deployment.clock.now())
-    marks = (collection.fingerprint, collection.change_mark, deployment.code_version, at)
+    marks = (identity, collection.fingerprint, collection.change_mark, deployment.code_version, at)
     if collection.medium is Medium.OBJECTS:
         opaque = f"opaque: {collection.record_count} objects are not read as cells"
         return Reading(*marks, collection.record_count, 0, opaque, ())
@@ -207,5 +212,7 @@ def _answered(case: Case, finding: Finding) -> Finding:
                 embedded=finding.embedded,
                 reasons=(f"{entry.steward} answered: {because}",),
                 counter_evidence=(f"the detectors said {finding.status}: {'; '.join(finding.reasons)}",),
+                # An answer says what the field is of; what else stands in it was counted and stays.
+                contains=finding.contains,
             )
     return finding

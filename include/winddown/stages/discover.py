@@ -128,7 +128,9 @@ def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:
             continue
         named = {entry.dated_by, *(field for field, _ in entry.elements), *(field for field, _, _ in entry.answers)}
         named |= {entry.subject.field} if entry.subject is not None else set()
-        unknown = sorted(named - {""} - set(collection.field_names()))
+        known = set(collection.field_names())
+        # A member of a structure, such as owner.phone, is known when the structure is.
+        unknown = sorted(name for name in named - {""} if name not in known and name.partition(".")[0] not in known)
         if unknown:
             blockers.append(
                 Blocker(

@@ -16,12 +16,14 @@ class Reading:
     """One collection, read to its end.
 
     Attributes:
+        identity: of the system that the collection was read in.
         fingerprint, change_mark: the collection's when it was read.
         code_version: of the program that read it; another one's detectors may see more.
         read_at: ISO 8601, UTC.
         unread: what of it could not be read; see ``Coverage``.
     """
 
+    identity: str
     fingerprint: str
     change_mark: str
     code_version: str
@@ -32,7 +34,7 @@ class Reading:
     findings: tuple[Finding, ...]
 
 
-def earlier_reading(deployment: Deployment, case_id: str, collection: Collection) -> Reading | None:
+def earlier_reading(deployment: Deployment, case_id: str, collection: Collection, *, identity: str) -> Reading | None:
     """Return the last reading if the store says that nothing was written since, and the same program made it.
 
     A store that cannot tell (an empty change mark) is read again.
@@ -40,8 +42,9 @@ def earlier_reading(deployment: Deployment, case_id: str, collection: Collection
     found: Reading | None = deployment.control.get(case_id, "reading", _name(collection), type_=Reading)
     if found is None or not collection.change_mark:
         return None
-    now = (collection.fingerprint, collection.change_mark, deployment.code_version)
-    return found if (found.fingerprint, found.change_mark, found.code_version) == now else None
+    now = (identity, collection.fingerprint, collection.change_mark, deployment.code_version)
+    then = (found.identity, found.fingerprint, found.change_mark, found.code_version)
+    return found if then == now else None
 
 
 def remember(deployment: Deployment, case_id: str, collection: Collection, reading: Reading) -> None:

@@ -10,7 +10,7 @@ from winddown.control.authority import Effect, effect_of
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Order, Plan
+from winddown.domain.plan import Act, Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Inspector, Store
 from winddown.stages.deployment import ACTOR, Deployment
@@ -41,7 +41,7 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         return receipt
     _refuse_surprises(order, batch, power, where, before)
     require_same_system(inspector, plan, order.collection.store)
-    if before is None:
+    if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
         _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     receipt = _act(store, authorization, order, batch, power)
@@ -123,6 +123,9 @@ def _act(store: Store, authorization: Authorization, order: Order, batch: Batch,
 
 def _read_back(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
     """Contradictions that another path finds."""
+    if power is Power.RESTORE and order.act is Act.MINIMISE:
+        # What else of the row was changed meanwhile is none of ours; nothing may be left behind.
+        return inspector.set_aside(order, batch)
     if power is Power.RESTORE:
         return batch.records - inspector.unchanged(order, batch)
     if power is Power.QUARANTINE:

@@ -12,6 +12,7 @@ import polars as pl
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Disposition
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Inventory, Medium
 from winddown.domain.plan import Act, Order
 from winddown.ports import SupportsVersions, ability
@@ -34,13 +35,19 @@ def unkept_history(
     blockers = []
     for found in labelled:
         if found.collection.medium is Medium.ROW_FILES and found.collection.ref in erased:
-            lost = _lost(deployment, case, inventory, index, found)
+            lost: int | str
+            try:
+                lost = _lost(deployment, case, inventory, index, found)
+            except Refused as error:
+                lost = error.message
             if lost:
                 blockers.append(
                     Blocker(
                         "older-versions-hold-more",
                         str(found.collection.ref),
-                        f"{lost} rows that must stay stand only in older versions of its objects",
+                        lost
+                        if isinstance(lost, str)
+                        else f"{lost} rows that must stay stand only in older versions of its objects",
                         "steward",
                         "bring these versions back under names of their own, so that their rows are decided on",
                     )

@@ -3,6 +3,7 @@
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from winddown.control.repository import put_hold_within
 from winddown.domain.batch import keys_digest
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
@@ -69,8 +70,9 @@ def _place(deployment: Deployment, case_id: str, placing: list[tuple[LegalHold, 
         _refuse_release(deployment, case_id, found)
         write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
         body = {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count}
-        deployment.ledger.append(case_id, "hold_placed", body, actor=hold.steward)
-        deployment.control.put_hold(case_id, hold)
+        with deployment.control.engine.begin() as connection:
+            deployment.ledger.append_within(connection, case_id, "hold_placed", body, actor=hold.steward)
+            put_hold_within(connection, case_id, hold)
 
 
 def _refuse_release(deployment: Deployment, case_id: str, found: DeclaredHold) -> None:

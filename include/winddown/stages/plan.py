@@ -7,12 +7,12 @@ from winddown.domain.case import Case
 from winddown.domain.clocks import ClockResult, check_clocks
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
-from winddown.domain.finding import Finding
 from winddown.domain.hold import holds_digest
 from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
 from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.check import Checks
+from winddown.stages.classify import classify_inventory
 from winddown.stages.decide import label_and_decide, today
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
@@ -45,12 +45,11 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     checks = deployment.control.require(case_id, "checks", "before", type_=Checks)
     seen = take_inventory(deployment, case)
     inventory = replace(seen, blockers=(*seen.blockers, *checks.blockers))
-    findings: tuple[Finding, ...] = deployment.control.require(
-        case_id, "findings", "findings", type_=tuple[Finding, ...]
-    )
     first: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
     _refuse_another_system(first, inventory)
     _refuse_unclassified(first, inventory)
+    # What was written since the first reading, e.g. before the freeze, is read now: a plan rests on no older findings.
+    findings = classify_inventory(deployment, case_id, inventory)
     inventory_digest = record_inventory(deployment, case_id, inventory, name=wave)
     labelled, index = label_and_decide(deployment, case, inventory, findings)
     number = len(deployment.control.plans(case_id)) + 1

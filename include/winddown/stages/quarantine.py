@@ -92,7 +92,7 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
 
 def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     """Restore what can be; the store is asked, not our memory, because an effect may never have been recorded."""
-    store_of = deployment.systems(deployment.case(plan.case)).store
+    systems = deployment.systems(deployment.case(plan.case))
     effects = {(found.order_id, found.batch, found.power): found.state for found in deployment.control.effects(plan.id)}
     done_batches = records = 0
     failures: list[str] = []
@@ -100,11 +100,14 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
         for batch in batches(deployment, plan.case, order) if order.act is not Act.SEAL else ():
             if effects.get((order.id, batch.index, Power.PURGE)) == "done":
                 continue
-            begun = effects.get((order.id, batch.index, Power.QUARANTINE)) not in {None, "restored"}
+            state = effects.get((order.id, batch.index, Power.QUARANTINE))
+            begun = state not in {None, "restored"}
             try:
-                where = store_of(order.collection.store).locate(order, batch)
+                where = systems.store(order.collection.store).locate(order, batch)
                 if where is Whereabouts.LIVE or not (begun or where is Whereabouts.QUARANTINED):
                     continue  # nothing of ours to undo, whoever else wrote there
+                if state == "intent" and not systems.inspectors[order.collection.store].set_aside(order, batch):
+                    continue  # it was intended and never done
                 records += perform(deployment, plan, order, batch, Power.RESTORE).records
             except (Residual, Refused) as error:
                 failures.append(error.message)

@@ -44,6 +44,15 @@ def versioning(client: Any, bucket: str) -> tuple[str, str]:
         return NOT_KNOWN, code
 
 
+def deletes_noncurrent(client: Any, bucket: str) -> bool:
+    """Whether an enabled lifecycle rule deletes versions that are not current; False where it may not be asked."""
+    try:
+        rules = client.get_bucket_lifecycle_configuration(Bucket=bucket).get("Rules", [])
+    except ClientError:
+        return False
+    return any(rule.get("Status") == "Enabled" and rule.get("NoncurrentVersionExpiration") for rule in rules)
+
+
 def _answer(ask: Callable[[], str]) -> str:
     try:
         return ask()

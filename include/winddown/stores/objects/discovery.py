@@ -9,13 +9,14 @@ from typing import Any
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Fact
 from winddown.ports import Discovery
-from winddown.stores.objects.bucket_facts import bucket_facts, versioning
+from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.refusals import hidden, unknown_versioning, unversioned
+from winddown.stores.objects.refusals import expiring, hidden, unknown_versioning, unnamed, unversioned
 from winddown.stores.objects.versions import Version, by_key
 
+UNNAMED = "null"  # the version of whatever was written while the bucket kept none
 WINDOW = 256  # objects that are looked at together
 _LOOKERS = 8
 _SMALL = 1 << 20  # objects up to this size are read side by side; bigger ones one after another, to bound memory
@@ -30,12 +31,17 @@ def discover_bucket(store: str, client: Any, bucket: str) -> Discovery:
         with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
             while window := list(islice(histories, WINDOW)):
                 found.add(window, pool)
+        is_expiring = deletes_noncurrent(client, bucket)
         facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
     blockers: list[Blocker] = []
     if refusal:
         blockers.append(unknown_versioning(store, refusal))
     elif state != "Enabled":
         blockers.append(unversioned(store))
+    else:
+        blockers += [unnamed(store, *each) for each in sorted(found.unnamed.items())]
+    if is_expiring:
+        blockers.append(expiring(store))
     return Discovery(
         tuple(found.gathering.collections()),
         (*blockers, *found.gathering.blockers(), *(hidden(store, folder) for folder in sorted(found.deleted))),
@@ -50,6 +56,7 @@ class _Bucket:
         self.gathering = Gathering(store)
         self.deleted: set[str] = set()
         self._store, self._client, self._bucket = store, client, bucket
+        self.unnamed: Counter[str] = Counter()
         self._locks: Counter[str] = Counter()
         self._markers = self._older = 0
 
@@ -69,6 +76,8 @@ class _Bucket:
                 self._locks["under a legal hold"] += 1
             if attributes.get("ObjectLockMode"):
                 self._locks[f"in {attributes['ObjectLockMode'].lower()} retention"] += 1
+            if version.version_id == UNNAMED:
+                self.unnamed[place_of(version.key).folder] += 1
             named = sorted([found.key, found.version_id, found.etag] for found in history)
             self.gathering.add(version.key, version.size, looked, history=named, storage_class=version.storage_class)
 

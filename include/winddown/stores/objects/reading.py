@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from winddown.domain.batch import Batch
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.stores.objects import formats
 from winddown.stores.objects.discovery import WINDOW
@@ -61,7 +62,15 @@ class Reading:
                 if form is None or form not in formats.BY_ID:
                     raise Unreadable(Problem.BROKEN, "an older version is of no format that is read")
                 start = 0
-                for batch in formats.read(form, source, fields=wanted):
+                for batch in formats.read(form, source):
+                    more = set(batch.schema.names) - set(wanted)
+                    if more:
+                        raise Refused(
+                            f"an older version of an object in {collection.ref} has {len(more)} fields that no current "
+                            "one has",
+                            rule="purging an object destroys its older versions",
+                            next_step="bring the version back under a name of its own, so that it is decided on",
+                        )
                     yield located((version.key, version.version_id), start, batch, wanted)
                     start += batch.num_rows
 

@@ -20,6 +20,28 @@ def unversioned(store: str) -> Blocker:
     )
 
 
+def expiring(store: str) -> Blocker:
+    """A lifecycle rule deletes what is not the current version."""
+    return Blocker(
+        "expiring-versions",
+        store,
+        "a lifecycle rule deletes noncurrent versions, so what is in quarantine would be destroyed during grace",
+        "storage administrator",
+        "suspend the rule until the case is certified",
+    )
+
+
+def unnamed(store: str, folder: str, count: int) -> Blocker:
+    """Current versions without a version id of their own."""
+    return Blocker(
+        "unnamed-versions",
+        f"{store}:{folder or '.'}",
+        f"{count} objects were written before the bucket kept versions; their version can be overwritten unseen",
+        "storage administrator",
+        "copy each of them onto itself, so that it gets a version of its own",
+    )
+
+
 def hidden(store: str, folder: str) -> Blocker:
     """Versions lie below delete markers in a folder."""
     return Blocker(

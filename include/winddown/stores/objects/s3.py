@@ -8,6 +8,7 @@ Collections are folders: all objects with the same dirname and format, partition
 Reading holds a batch at a time; a rewrite, one object.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,8 +25,10 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.objects import formats
+from winddown.stores.objects.bucket_facts import deletes_noncurrent
 from winddown.stores.objects.discovery import discover_bucket
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
@@ -157,6 +160,12 @@ class S3Store:
                     rule="reversible until purge",
                     next_step="switch versioning on, then plan again",
                 )
+            if deletes_noncurrent(self._reader, self._bucket):
+                raise Refused(
+                    f"order {order.id}: a lifecycle rule would destroy what is set aside",
+                    rule="reversible until purge",
+                    next_step="suspend the rule, then clear the task",
+                )
             pending = []
             for key, history in self._each(client, order, batch):
                 place = self._place(client, order, key, history)
@@ -199,9 +208,10 @@ class S3Store:
                 if self._foreign(client, order, key, history):
                     raise _overtaken(order, batch)
                 doomed += _doomed(order, key, history)
-            # Markers go last: killed in between, no half-purged object shows again.
-            doomed.sort(key=lambda version: version.is_marker)
-            deleted = self._delete(client, [_named(version) for version in doomed])
+            # Markers go in a request of their own, once every version is gone: whether killed in between or denied a
+            # single version, no half-purged object shows again.
+            deleted = self._delete(client, [_named(version) for version in doomed if not version.is_marker])
+            deleted += self._delete(client, [_named(version) for version in doomed if version.is_marker])
             for key, history in self._each(client, order, batch):
                 if _doomed(order, key, history):
                     raise Residual(
@@ -247,7 +257,12 @@ class S3Store:
                 for page in client.get_paginator("list_multipart_uploads").paginate(
                     Bucket=self._bucket, Prefix=prefix_of(ref)
                 ):
-                    for upload in page.get("Uploads", ()):
+                    own = [
+                        each
+                        for each in page.get("Uploads", ())
+                        if place_of(each["Key"]).folder == prefix_of(ref).rstrip("/")
+                    ]
+                    for upload in own:
                         client.abort_multipart_upload(
                             Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                         )
@@ -326,7 +341,14 @@ class S3Store:
         if order.method is Method.DELETE_MARKER or version.is_marker:
             return version.is_marker and order.method is Method.DELETE_MARKER
         head = client.head_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-        return bool(head["Metadata"].get("winddown-order") == order.id)
+        if head["Metadata"].get("winddown-order") != order.id:
+            return False
+        # A writer may read our version, change it and write it back with its metadata.
+        answer = client.get_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
+        hasher = hashlib.sha256()
+        for piece in answer["Body"].iter_chunks(1 << 20):
+            hasher.update(piece)
+        return bool(head["Metadata"].get("winddown-sha256") == hasher.hexdigest())
 
     def _rewrite(self, client: Any, order: Order, key: dict[str, Any]) -> None:
         name, version_id = key["object"], key["version"]
@@ -350,7 +372,12 @@ class S3Store:
             Bucket=self._bucket,
             Key=name,
             Body=survivors,
-            Metadata={**answer.get("Metadata", {}), "winddown-order": order.id, "winddown-source": version_id},
+            Metadata={
+                **answer.get("Metadata", {}),
+                "winddown-order": order.id,
+                "winddown-source": version_id,
+                "winddown-sha256": hashlib.sha256(survivors).hexdigest(),
+            },
             **kept,
             **({"Tagging": urlencode([(tag["Key"], tag["Value"]) for tag in tags])} if tags else {}),
         )

@@ -42,12 +42,14 @@ _TABLES = text(
 """
 )
 _ONE_TABLE = text(_RELATIONS + "WHERE n.nspname = :schema AND c.relname = :name")
-# Statistics count every write, aborted ones too. A crash or a reset clears them, and says so. They come up to a minute
-# late, so a sample of the rows is looked at as well.
+# Statistics count every write, aborted ones too. A reset clears them, and so does a crash, of which pg_stat_bgwriter
+# tells. They come up to a minute late, so a sample of the rows is looked at as well.
 _WRITES = text("""
-    SELECT concat_ws('/', c.relfilenode, pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_updated(c.oid),
-                     pg_stat_get_tuples_deleted(c.oid), (SELECT stats_reset FROM pg_stat_database
-                                                          WHERE datname = current_database()))
+    SELECT CASE WHEN current_setting('track_counts')::boolean THEN
+             concat_ws('/', c.relfilenode, pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_updated(c.oid),
+                       pg_stat_get_tuples_deleted(c.oid), (SELECT stats_reset FROM pg_stat_bgwriter),
+                       (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()))
+           END
       FROM pg_class c WHERE c.oid = :oid
 """)
 _SAMPLED_ROWS = 1_000
@@ -85,7 +87,7 @@ _HAZARDS = text("""
      WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL
     SELECT 'cascade', conname::text FROM pg_constraint
-     WHERE confrelid = :oid AND contype = 'f' AND confdeltype IN ('c', 'n', 'd')
+     WHERE confrelid = :oid AND contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
     UNION ALL
     SELECT 'row-security', relname::text FROM pg_class WHERE oid = :oid AND relrowsecurity
     UNION ALL
@@ -215,6 +217,8 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
         f"TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (7)"
     )
     writes = connection.execute(_WRITES, {"oid": found.oid}).scalar_one()
+    if writes is None:
+        return ""
     return f"{writes} {connection.execute(text(verbatim(sample))).scalar_one()}"
 
 

@@ -1,8 +1,10 @@
 """Clears what a purge leaves in PostgreSQL beside the tables: quarantine tables, our schema, the write-ahead log."""
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted
+from winddown.domain.inventory import CollectionRef
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 
 ACTING_LOCK = "hashtext('winddown'), hashtext('acting')"
 """Key of the advisory lock that whoever moves records holds shared, and whoever drops emptied tables holds alone."""
@@ -37,6 +39,29 @@ def drop_emptied(engine: Engine) -> int:
         if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
     return dropped
+
+
+def forget_statistics(connection: Connection, ref: CollectionRef) -> bool:
+    """Clear the sample values of a table that has no rows left, which ANALYZE leaves as they are.
+
+    Giving a column its own type again does it. False where that is not possible, e.g. because a view reads the column.
+    """
+    table = quoted(ref.name)
+    if connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {table})")).scalar_one():
+        return True
+    columns = connection.execute(
+        text(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(:t) "
+            "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+        ),
+        {"t": table},
+    ).all()
+    alters = ", ".join(f"ALTER COLUMN {quoted_name(name)} TYPE {kind}" for name, kind in columns)
+    try:
+        connection.execute(text(f"ALTER TABLE {table} {alters}"))
+    except DBAPIError:
+        return False
+    return True
 
 
 def cycle_wal(connection: Connection) -> int:

@@ -17,9 +17,21 @@ from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
-# ``ROW(t.*)``, because ``t`` alone may be a column. The settings on which the text depends come with the engine.
-BOUND = f"encode(sha256(convert_to(ROW(t.*)::text, 'UTF8')), 'hex') AS {CONTENT}"
-SAME = f"{BOUND.partition(' AS ')[0]} = k.{CONTENT}"
+
+
+def content(collection: Collection) -> str:
+    """The digest of a row of ``t``, bound to the names and types of all fields: a renamed field is another one.
+
+    ``ROW(t.*)``, because ``t`` alone may be a column. The settings on which the text depends come with the engine.
+    """
+    fields = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    shape = hashlib.sha256(fields.encode()).hexdigest()
+    return f"encode(sha256(convert_to('{shape}' || ROW(t.*)::text, 'UTF8')), 'hex')"
+
+
+def same(collection: Collection) -> str:
+    """The condition that a row of ``t`` has the content that its key ``k`` was planned with."""
+    return f"{content(collection)} = k.{CONTENT}"
 
 
 def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
@@ -96,7 +108,8 @@ class Position:
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
-        query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')} WHERE {SAME}"
+        join = key_join(self._collection, "t")
+        query = f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {same(self._collection)}"
         return int(self._connection.execute(text(query), self._values).scalar_one())
 
     def journalled(self) -> str | None:
@@ -125,7 +138,7 @@ class Position:
             names = _names(self._collection.field_names())
             query = (
                 f"WITH gone AS (DELETE FROM {self._table} t USING {_key_rows(self._collection)} "
-                f"WHERE {condition} AND {SAME} "
+                f"WHERE {condition} AND {same(self._collection)} "
                 f"RETURNING {_names(self._collection.field_names(), 't')}) "
                 f"INSERT INTO {self._aside} (winddown_batch, {names}) SELECT :batch, {names} FROM gone"
             )
@@ -133,11 +146,15 @@ class Position:
         kept = (*self._collection.key, *self._order.fields)
         copied = self._run(
             f"INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
-            f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} WHERE {SAME} FOR UPDATE OF t"
+            f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} "
+            f"WHERE {same(self._collection)} FOR UPDATE OF t"
         )
         emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
-        self._run(f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} WHERE {self._key_match()}")
-        return copied
+        cleared = self._run(
+            f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} "
+            f"WHERE {self._key_match()} AND {same(self._collection)}"
+        )
+        return min(copied, cleared)
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""

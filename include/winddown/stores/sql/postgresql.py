@@ -26,9 +26,9 @@ from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import Copies, typed
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.leftovers import cycle_wal, drop_emptied
+from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, forget_statistics
 from winddown.stores.sql.limits import kept_relation
-from winddown.stores.sql.position import BOUND, SAME, Position, key_join, key_values, prepare, take_turns
+from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
 
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
@@ -80,7 +80,7 @@ class PostgresStore:
         """Yield all rows in one snapshot: key fields first, all values as text, in the table's order."""
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*collection.key, *wanted]))
-        expressions = [_as_text(collection, columns)] + ([BOUND] if bound else [])
+        expressions = [_as_text(collection, columns)] + ([f"{content(collection)} AS {CONTENT}"] if bound else [])
         return self._copies.read(collection, columns + ([CONTENT] if bound else []), expressions=expressions)
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
@@ -92,7 +92,8 @@ class PostgresStore:
         """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""
         table, join = quoted(collection.ref.name), key_join(collection, "t")
         order = ", ".join(f"t.{quoted_name(name)}" for name in collection.key)
-        query = f"SELECT {_as_text(collection, fields, 't')} FROM {table} t JOIN {join} WHERE {SAME} ORDER BY {order}"
+        query = f"SELECT {_as_text(collection, fields, 't')} FROM {table} t JOIN {join} "
+        query += f"WHERE {same(collection)} ORDER BY {order}"
         with translated(self.name, f"reading {collection.ref}"), self._reader.connect() as connection:
             rows = [tuple(row) for row in connection.execute(text(query), key_values(collection, batch))]
         yield _arrow(fields, rows)
@@ -166,7 +167,9 @@ class PostgresStore:
             if state == "purged":
                 raise Residual(f"order {order.id} batch {batch.index} was purged and cannot be restored")
             if state == "quarantined":
-                restored = min(position.put_back(), position.unchanged())
+                restored = position.put_back()
+                if order.act is Act.ERASE:
+                    restored = min(restored, position.unchanged())
                 if restored != batch.records:
                     raise Residual(
                         f"order {order.id} batch {batch.index}: only {restored} of {batch.records} records could be "
@@ -243,14 +246,17 @@ class PostgresStore:
             connection.execute(text("SET lock_timeout = '30s'"))
             authorization.require_system(_identity(connection))
             dropped = drop_emptied(engine)
+            stuck = [ref.name for ref in collections if not forget_statistics(connection, ref)]
             for ref in collections:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
+            connection.execute(text("VACUUM FULL pg_catalog.pg_statistic_ext_data"))
             switched = cycle_wal(connection)
         details = (
             ("tables_rewritten", str(len(collections))),
             ("quarantine_tables_dropped", str(dropped)),
-            ("statistics_rewritten", "pg_statistic"),
+            ("statistics_rewritten", "pg_statistic, pg_statistic_ext_data"),
+            ("statistics_left", ", ".join(stuck) or "none"),
             ("wal_switches", str(switched)),
             ("not_reached", "archived WAL, replicas, replication slots, blocks of the file system"),
         )
