@@ -1,8 +1,14 @@
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from winddown.domain.authorization import Power
+from winddown.domain.errors import Refused
+from winddown.domain.receipt import Whereabouts
+from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import SupportsSanitise, ability
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
@@ -37,3 +43,56 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: PostgresSubject,
     store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
     query = "SELECT count(*) FROM pg_namespace WHERE nspname = 'winddown_quarantine'"
     assert database.admin.execute(query).fetchone() == (0,)
+
+
+def test_a_renamed_field_is_another_one(subject: PostgresSubject) -> None:
+    planned = work(subject)
+    first, second = subject.shape.minimise[:2] if len(subject.shape.minimise) > 1 else (subject.shape.minimise[0], "x")
+    for old, new in ((first, "between"), (second, first), ("between", second)) if second != "x" else ((first, "x"),):
+        subject._run("ALTER TABLE {t} RENAME COLUMN {o} TO {n}", o=sql.Identifier(old), n=sql.Identifier(new))
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.MIXED
+    assert planned.unchanged() == 0
+    content = subject.content()
+    with pytest.raises(Refused, match="0 of 2 planned records"):
+        planned.act(Power.QUARANTINE)
+    assert subject.content() == content
+
+
+def test_a_reference_that_follows_updates_is_a_hazard(subject: PostgresSubject) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, subject.shape.key))
+    types = {field.name: field.type for field in subject.collection.fields}
+    own = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(types[name])) for name in subject.shape.key
+    )
+    subject._run(
+        "CREATE TABLE {s}.follower ({d}, FOREIGN KEY ({c}) REFERENCES {t} ON UPDATE CASCADE)",
+        s=sql.Identifier(subject.schema), d=own, c=columns,
+    )  # fmt: skip
+    found = [blocker for blocker in subject.store.discover().blockers if blocker.code == "cascade"]
+    assert [blocker.subject for blocker in found] == [str(subject.ref)]
+
+
+def test_statistics_of_an_emptied_table_hold_nothing(subject: PostgresSubject) -> None:
+    subject._run("ANALYZE {t}")
+    planned = work(subject, chosen=subject.content().keys())
+    planned.act_all(Power.QUARANTINE)
+    planned.act_all(Power.PURGE)
+    store = ability(subject.store, SupportsSanitise)
+    assert store is not None
+    query = "SELECT attname FROM pg_stats WHERE schemaname = %s AND tablename = %s ORDER BY 1"
+    named = (subject.schema, subject.ref.name.partition(".")[2])
+    assert len(subject._run(query, named)) >= len(subject.shape.fields)
+    receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    # What a generated column reads cannot be cleared, and is said.
+    read = ['na"me'] if 'na"me' in subject.shape.fields else []
+    assert [name for (name,) in subject._run(query, named)] == read
+    said = dict(receipt.details)["statistics_left"]
+    assert said == (", ".join(f"{subject.ref.name}.{name}" for name in read) or "none")
+
+
+def test_files_of_another_cluster_are_not_searched_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "global").mkdir()
+    (tmp_path / "global" / "pg_control").write_bytes((7).to_bytes(8, sys.byteorder) + b"rest")
+    assert _is_cluster(tmp_path, 7)
+    assert not _is_cluster(tmp_path, 8)
+    assert not _is_cluster(tmp_path / "nowhere", 7)

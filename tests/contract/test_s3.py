@@ -11,7 +11,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
-from winddown.ports import SupportsContent, SupportsFreeze, SupportsSanitise, ability
+from winddown.ports import SupportsContent, SupportsFreeze, SupportsSanitise, SupportsVersions, ability
 
 from .ability_suites import FreezeSuite, SanitiseSuite
 from .desk import Desk
@@ -117,15 +117,57 @@ class TestHistories:
         planned.act(PURGE)
         assert (where(planned), planned.remaining(), planned.leftovers()) == (Whereabouts.GONE, 0, 0)
 
+    def test_an_old_version_that_is_denied_does_not_show_again(self, subject: BucketSubject) -> None:
+        planned = work(subject, size=1)
+        planned.act(QUARANTINE)
+        live = subject.bucket.live()
+        subject.acting = Incomplete(subject.acting, deletes=1, says="error")
+        with pytest.raises(Residual, match="did not delete"):
+            planned.act(PURGE)
+        assert subject.bucket.live() == live
+
     @pytest.mark.parametrize("says", ["done", "error"])
     def test_a_service_that_keeps_an_old_version_is_found_out(self, subject: BucketSubject, says: str) -> None:
         planned = work(subject)
         planned.act(QUARANTINE)
         subject.acting = Incomplete(subject.acting, deletes=-1, says=says)
+        live = subject.bucket.live()
         with pytest.raises(Residual):
             planned.act(PURGE)
-        assert planned.leftovers() == 1
+        markers = sum(is_marker for _, _, is_marker, _ in subject.bucket.history())
+        assert planned.leftovers() == 1 + markers
+        assert subject.bucket.live() == live, "the markers stay until every version is gone"
         assert where(planned) is Whereabouts.MIXED
+
+
+@pytest.mark.parametrize("subject", [CsvFiles, ParquetFiles], indirect=True)
+def test_a_writer_that_keeps_our_metadata_is_not_taken_for_us(subject: BucketSubject) -> None:
+    planned = work(subject)
+    planned.act(QUARANTINE)
+    key = planned.batches[0].keys.to_pylist()[0]["object"]
+    client, bucket = subject.bucket.client, subject.bucket.name
+    ours = client.get_object(Bucket=bucket, Key=key)
+    changed = subject.original(key, without="another")
+    client.put_object(Bucket=bucket, Key=key, Body=changed, Metadata=ours["Metadata"])
+    assert where(planned) is Whereabouts.MIXED
+    planned.act(RESTORE)
+    assert subject.bucket.live()[key] == changed, "the writer's version stays on top"
+    assert planned.unchanged() == planned.batches[0].records
+
+
+@pytest.mark.parametrize("subject", [CsvFiles], indirect=True)
+def test_an_older_version_with_more_fields_is_not_passed_over(subject: BucketSubject) -> None:
+    client, bucket, key = subject.bucket.client, subject.bucket.name, subject.keys()[0]
+    current = subject.bucket.live()[key]
+    head, _, rest = current.partition(b"\n")
+    client.put_object(
+        Bucket=bucket, Key=key, Body=head.rstrip() + b",voucher\n" + rest.split(b"\n")[0].rstrip() + b",1\n"
+    )
+    client.put_object(Bucket=bucket, Key=key, Body=current)
+    versions = ability(subject.store, SupportsVersions)
+    assert versions is not None
+    with pytest.raises(Refused, match="1 fields that no current one has"):
+        list(versions.older(subject.collection))
 
 
 @pytest.mark.parametrize("subject", [CsvFiles, JsonFiles, ParquetFiles], indirect=True)
@@ -204,17 +246,40 @@ class TestBucket:
         assert store is not None
         assert b"".join(store.content(subject.collection)) == subject.original(max(subject.keys()))
 
+    def test_a_lifecycle_rule_that_would_destroy_the_quarantine_stops_it(self, subject: BucketSubject) -> None:
+        planned, content = work(subject), subject.content()
+        rule = {
+            "ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        }  # fmt: skip
+        client, bucket = subject.bucket.client, subject.bucket.name
+        client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+        assert "expiring-versions" in {blocker.code for blocker in subject.store.discover().blockers}
+        with pytest.raises(Refused, match="a lifecycle rule would destroy"):
+            planned.act(QUARANTINE)
+        assert subject.content() == content
+
+    def test_objects_without_a_version_of_their_own_are_a_blocker(self, subject: BucketSubject) -> None:
+        client, bucket = subject.bucket.client, subject.bucket.name
+        for status, key in (("Suspended", f"{FOLDER}/early"), ("Enabled", f"{FOLDER}/late")):
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+            subject.bucket.put(key, b"%PDF-1.7")
+        found = [blocker for blocker in subject.store.discover().blockers if blocker.code == "unnamed-versions"]
+        assert [blocker.subject for blocker in found] == [str(subject.ref)]
+        assert found[0].explanation.startswith("1 objects")
+
     def test_sanitise_aborts_uploads_of_the_folder_alone(self, subject: BucketSubject) -> None:
         client, bucket = subject.bucket.client, subject.bucket.name
-        for key in (f"{FOLDER}/half", "elsewhere/half"):
+        for key in (f"{FOLDER}/half", "elsewhere/half", f"{FOLDER}/below/half"):
             client.create_multipart_upload(Bucket=bucket, Key=key)
         store = ability(subject.store, SupportsSanitise)
         assert store is not None
         receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
         assert dict(receipt.details)["multipart_uploads_aborted"] == "1"
         left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
-        assert [upload["Key"] for upload in left] == ["elsewhere/half"]
-        client.abort_multipart_upload(Bucket=bucket, Key=left[0]["Key"], UploadId=left[0]["UploadId"])
+        assert sorted(upload["Key"] for upload in left) == ["elsewhere/half", f"{FOLDER}/below/half"]
+        for upload in left:
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 def where(planned: Work) -> Whereabouts:

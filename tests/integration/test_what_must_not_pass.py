@@ -100,3 +100,17 @@ def test_a_blocker_that_is_resolved_after_the_certificate_is_carried_out(company
     # The customers are gone, so whose the notes were cannot be told any more: blocked by name, not forgotten.
     labels = {(item.label, item.disposition.value) for item in case.decisions("shop_db:shop.notes")}
     assert ("unknown", "blocked") in labels
+
+
+def test_what_was_written_after_the_first_reading_is_read_before_it_is_decided_on(company_case: MakeCase) -> None:
+    case = company_case()
+    case.run_until("grace")
+    with case.database() as connection:  # as the superuser, whom no freeze stops
+        connection.execute(
+            "UPDATE finance.payments p SET method = '139' || lpad(n.n::text, 8, '0') FROM (SELECT payment_no, "
+            "row_number() OVER () AS n FROM finance.payments) n WHERE n.payment_no = p.payment_no"
+        )
+    halt = case.run_until("approvals", wave="after-claims")
+    orders = [found for found in case.deploy().control.plan(halt.plan_id).orders if found.act == "minimise"]
+    emptied = {name for found in orders if str(found.collection) == "shop_db:finance.payments" for name in found.fields}
+    assert "method" in emptied

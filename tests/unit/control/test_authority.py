@@ -447,3 +447,32 @@ def test_every_authorization_has_a_nonce_of_its_own(authority: Authority, approv
     rights = [authority.authorize(effect, actor="winddown") for _ in range(3)]
     assert len({right.nonce for right in rights}) == 3
     assert {right.expires_at - timedelta(minutes=1) for right in rights} == {rights[0].expires_at - LIFETIME}
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_plan_withdrawn_or_a_hold_placed_after_minting_makes_the_right_worthless(
+    authority: Authority, control: Repository, deed: Deed
+) -> None:
+    right, undo = (
+        authority.authorize(deed("o-files", power), actor="x") for power in (Power.QUARANTINE, Power.RESTORE)
+    )
+    control.put_hold("c-1", HOLD)
+    with pytest.raises(Refused, match="the holds changed after plan p-1"):
+        authority.redeem(right)
+    control.set_plan_state("p-1", "withdrawn")
+    with pytest.raises(Refused, match="plan p-1 is withdrawn"):
+        authority.redeem(right)
+    authority.redeem(undo)
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_clock_that_ran_ahead_and_was_set_right_makes_grace_longer(
+    authority: Authority, ledger: Ledger, deed: Deed, carry_out: CarryOut, pass_time: PassTime
+) -> None:
+    carry_out(deed("o-files", Power.QUARANTINE))
+    pass_time(timedelta(days=400))
+    ledger.append("c-1", "classified", {}, actor="winddown")
+    pass_time(-timedelta(days=400))
+    assert "grace ends at" in objections(authority, deed("o-files", Power.PURGE))
+    pass_time(HOUR)
+    authority.authorize(deed("o-files", Power.PURGE), actor="winddown")

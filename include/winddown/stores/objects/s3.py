@@ -210,10 +210,13 @@ class S3Store:
                 doomed += _doomed(order, key, history)
             # Markers go in a request of their own, once every version is gone: whether killed in between or denied a
             # single version, no half-purged object shows again.
-            deleted = self._delete(client, [_named(version) for version in doomed if not version.is_marker])
-            deleted += self._delete(client, [_named(version) for version in doomed if version.is_marker])
-            for key, history in self._each(client, order, batch):
-                if _doomed(order, key, history):
+            deleted = 0
+            for markers in (False, True):
+                part = [version for version in doomed if version.is_marker is markers]
+                deleted += self._delete(client, [_named(version) for version in part])
+                again = self._each(client, order, batch)
+                left = [version for key, history in again for version in _doomed(order, key, history)]
+                if any(version.is_marker is markers for version in left):
                     raise Residual(
                         f"order {order.id} batch {batch.index}: versions are still listed after their deletion"
                     )

@@ -41,27 +41,29 @@ def drop_emptied(engine: Engine) -> int:
     return dropped
 
 
-def forget_statistics(connection: Connection, ref: CollectionRef) -> bool:
+def forget_statistics(connection: Connection, ref: CollectionRef) -> list[str]:
     """Clear the sample values of a table that has no rows left, which ANALYZE leaves as they are.
 
-    Giving a column its own type again does it. False where that is not possible, e.g. because a view reads the column.
+    Giving a column its own type again does it. Returns the columns for which that is not possible, because a view or a
+    generated column reads them.
     """
     table = quoted(ref.name)
     if connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {table})")).scalar_one():
-        return True
+        return []
     columns = connection.execute(
         text(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(:t) "
-            "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
         ),
         {"t": table},
     ).all()
-    alters = ", ".join(f"ALTER COLUMN {quoted_name(name)} TYPE {kind}" for name, kind in columns)
-    try:
-        connection.execute(text(f"ALTER TABLE {table} {alters}"))
-    except DBAPIError:
-        return False
-    return True
+    left = []
+    for name, kind in columns:
+        try:
+            connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {quoted_name(name)} TYPE {kind}"))
+        except DBAPIError:
+            left.append(f"{ref.name}.{name}")
+    return left
 
 
 def cycle_wal(connection: Connection) -> int:

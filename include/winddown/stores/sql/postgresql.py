@@ -246,7 +246,7 @@ class PostgresStore:
             connection.execute(text("SET lock_timeout = '30s'"))
             authorization.require_system(_identity(connection))
             dropped = drop_emptied(engine)
-            stuck = [ref.name for ref in collections if not forget_statistics(connection, ref)]
+            stuck = [name for ref in collections for name in forget_statistics(connection, ref)]
             for ref in collections:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
