@@ -6,9 +6,9 @@ cannot contradict the expression. Whatever is not understood yields no clue, and
 cell.
 
 >>> [sorted("".join(sorted(clue.characters)) for clue in clues) for clues in clues_of("(?:姓名|户名)[: ]*[王李]")]
-[['名', '姓户', '李王']]
->>> clues_of(r"[0-9]{1,3}(?:\\.[0-9]{1,3}){3}")[0][-1].times
-4
+[['名', '姓', '李王'], ['名', '户', '李王']]
+>>> clues_of(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")[0][-1].times
+3
 >>> clues_of("[^,]+"), clues_of("(?i)x")
 (((),), ((),))
 """
