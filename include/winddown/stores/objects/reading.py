@@ -12,7 +12,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.stores.objects import formats
-from winddown.stores.objects.discovery import WINDOW
+from winddown.stores.objects.discovery import UNNAMED, WINDOW
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
@@ -22,6 +22,7 @@ from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.versions import Version, by_key
 
 _LOOKERS = 8
+_FORMS_MAX = 100_000  # remembered formats; some 20 MB
 
 
 class Reading:
@@ -29,6 +30,7 @@ class Reading:
 
     def __init__(self, store: str, client: Any, bucket: str) -> None:
         self._store, self._client, self._bucket = store, client, bucket
+        self._forms: dict[tuple[str, str], str | None] = {}
 
     def rows(self, collection: Collection, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
@@ -117,10 +119,20 @@ class Reading:
             with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
                 while window := list(islice(listed, WINDOW)):
                     sources = [self._open(history[0]) for history in window]
-                    forms = pool.map(_format, sources, [history[0].size for history in window])
+                    forms = pool.map(self._form, [history[0] for history in window], sources)
                     for history, source, form in zip(window, sources, forms, strict=True):
                         if form == collection.format:
                             yield history, source
+
+    def _form(self, version: Version, source: BinaryIO) -> str | None:
+        """The format of a version, asked once: what has a version id of its own never changes."""
+        name = (version.key, version.version_id)
+        if name in self._forms:
+            return self._forms[name]
+        form = _format(source, version.size)
+        if version.version_id != UNNAMED and len(self._forms) < _FORMS_MAX:
+            self._forms[name] = form
+        return form
 
     def _open(self, version: Version) -> BinaryIO:
         return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
