@@ -54,9 +54,12 @@ class Coverage:
 
 
 def classify(deployment: Deployment, case_id: str) -> tuple[Finding, ...]:
-    """Classify every collection of the first inventory; record findings and the coverage ledger."""
+    """Classify every collection of the first inventory; record findings, the coverage ledger, and likely links."""
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
-    return classify_inventory(deployment, case_id, inventory)
+    findings = classify_inventory(deployment, case_id, inventory)
+    relations = relate(deployment, deployment.case(case_id), inventory, findings)
+    deployment.control.put(case_id, "relations", "relations", relations, type_=tuple[Relation, ...])
+    return findings
 
 
 def classify_inventory(deployment: Deployment, case_id: str, inventory: Inventory) -> tuple[Finding, ...]:
@@ -81,8 +84,6 @@ def classify_inventory(deployment: Deployment, case_id: str, inventory: Inventor
         if inventory.collection_named(blocker.subject) is None
     ]
     deployment.control.put(case_id, "findings", "findings", tuple(findings), type_=tuple[Finding, ...])
-    relations = relate(deployment, case, inventory, findings)
-    deployment.control.put(case_id, "relations", "relations", relations, type_=tuple[Relation, ...])
     deployment.control.put(case_id, "trade_secrets", "lists", tuple(lists), type_=tuple[TradeSecret, ...])
     digest = deployment.control.put(case_id, "coverage", "coverage", tuple(coverage), type_=tuple[Coverage, ...])
     body = {
@@ -90,7 +91,6 @@ def classify_inventory(deployment: Deployment, case_id: str, inventory: Inventor
         "cells": sum(found.cells for found in coverage),
         "fields": len(findings),
         "personal_fields": sum(finding.is_personal for finding in findings),
-        "relations": len(relations),
         "trade_secret_collections": len({found.collection for found in lists}),
         "taxonomy": f"{taxonomy.version} {taxonomy.digest}",
         "unread_collections": sum(bool(found.unread) for found in coverage),
