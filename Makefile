@@ -12,6 +12,8 @@ DEMO_OPTIONS = --dir $(DEMO) --customers $(CUSTOMERS) --seed $(SEED) --postgres-
 export PYTHONPATH := include
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Progress shows as it happens, also in a pipe.
+export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo up down test check format lock bench bench-classify bench-read bench-accuracy clean
 help: ## list the targets
