@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pyarrow as pa
-from bench_classify import GIVEN, SURNAMES, mobile, remark, resident_id  # also limits the libraries to one thread
+from customer_values import GIVEN, SURNAMES, mobile, remark, resident_id  # also limits the libraries to one thread
 from sqlalchemy import create_engine
 
 from winddown.demo.schema import CUSTOMERS
