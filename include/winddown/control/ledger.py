@@ -56,7 +56,7 @@ class Ledger:
         return int(head.size)
 
     def now_within(self, connection: Connection, case_id: str) -> datetime:
-        """The case's time, by which periods are measured: the clock's, but never before the ledger's last entry.
+        """The time at which an effect is recorded: the clock's, but never before the ledger's last entry.
 
         Locks the ledger's head until the caller's transaction ends.
         """

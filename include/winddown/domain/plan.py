@@ -87,7 +87,8 @@ class Plan:
 
     Attributes:
         inventory_digest, decisions: what was found and decided when the plan was made.
-        fingerprints: collection → fingerprint; a change afterwards is an objection.
+        fingerprints: collection → fingerprint when the plan was made, for whoever compares later; effects are held to
+            the content and versions in their keys instead.
         holds_digest: digest of all holds in force; a later hold is an objection until its records are taken out.
         preconditions: clocks of the timeline that were checked, as sentences with dates.
         rule_packs: pack id and version → digest.

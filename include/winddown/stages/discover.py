@@ -75,12 +75,16 @@ def _names_a_person(words: Iterable[str]) -> bool:
 
 def _unspeaking(deployment: Deployment, case: Case, blocker: Blocker) -> Blocker:
     """A blocker about something whose name is personal information, under a keyed hash and without its explanation."""
-    store, _, name = blocker.subject.partition(":")
+    name = blocker.subject.partition(":")[2]
     if not _names_a_person(re.split("[/=#.: ]", f"{name} {blocker.explanation}")):
         return blocker
-    alias = deployment.keys(case.id).pseudonym(blocker.subject)[:16]
     hidden = "its name, which is not shown here on purpose, is itself personal information"
-    return replace(blocker, subject=f"{store}:{alias}", explanation=hidden)
+    return replace(blocker, subject=_alias(deployment, case, blocker.subject), explanation=hidden)
+
+
+def _alias(deployment: Deployment, case: Case, subject: str) -> str:
+    """The store's name and a keyed hash in place of what may not be shown."""
+    return f"{subject.partition(':')[0]}:{deployment.keys(case.id).pseudonym(subject)[:16]}"
 
 
 def _without_personal_words(facts: list[Fact]) -> list[Fact]:
@@ -106,11 +110,10 @@ def _without_personal_names(
         if not _names_a_person(words):
             kept.append(collection)
             continue
-        alias = deployment.keys(case.id).pseudonym(str(collection.ref))[:16]
         blockers.append(
             Blocker(
                 "personal-name",
-                f"{collection.ref.store}:{alias}",
+                _alias(deployment, case, str(collection.ref)),
                 "a folder's or field's name is itself personal information, or a file has no header",
                 "steward",
                 "rename the folder, or give the file a header; the name is not shown here on purpose",
