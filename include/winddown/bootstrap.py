@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
+from botocore.session import get_session
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -260,8 +261,16 @@ def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
         ) from None
 
 
+@cache
+def _services() -> boto3.Session:
+    session = get_session()
+    # Nobody here asks when an object was written, and reading dates would take most of the time of a listing.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    return boto3.Session(botocore_session=session)
+
+
 def _client(parameters: ConnectionParameters) -> Any:
-    return boto3.client(
+    return _services().client(
         "s3",
         endpoint_url=parameters.endpoint_url or None,
         aws_access_key_id=parameters.access_key,

@@ -64,8 +64,8 @@ class EmbeddedAirflow:
         self._workspace = workspace
         self._state = directory / "address.json"
 
-    def start(self) -> AirflowAddress:
-        """Start it and wait until scheduler, DAG processor and triggerer are healthy and the DAGs are there."""
+    def launch(self) -> None:
+        """Start its processes; ``wait`` says when they are ready."""
         self.stop()
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         address = AirflowAddress(
@@ -86,8 +86,20 @@ class EmbeddedAirflow:
             )
         _LAUNCHED[process.pid] = process
         _write_secret(self._state, {"pid": process.pid, "url": address.url, "passwords": dict(address.passwords)})
-        self._wait(address, process)
-        return address
+
+    def wait(self) -> AirflowAddress:
+        """Wait until scheduler, DAG processor and triggerer are healthy and the DAGs are there; return where it is."""
+        address = self.address()
+        process = _LAUNCHED[int(json.loads(self._state.read_text())["pid"])]
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise Transient(f"Airflow ended with status {process.returncode}; see {self._home / 'airflow.log'}")
+            if _is_healthy(address):
+                return address
+            time.sleep(0.5)
+        self.stop()
+        raise Transient(f"Airflow was not ready within {READY_SECONDS} s; see {self._home / 'airflow.log'}")
 
     def address(self) -> AirflowAddress:
         """Where the running one listens; raises Refused when none was started in this folder."""
@@ -134,6 +146,7 @@ class EmbeddedAirflow:
             "API__BASE_URL": address.url,
             "API__WORKERS": "1",
             "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             "TRIGGERER__DEFAULT_CAPACITY": "50",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
@@ -151,17 +164,6 @@ class EmbeddedAirflow:
             "GX_ANALYTICS_ENABLED": "false",
             "WINDDOWN_WORKSPACE": str(self._workspace),
         }
-
-    def _wait(self, address: AirflowAddress, process: "subprocess.Popen[bytes]") -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                raise Transient(f"Airflow ended with status {process.returncode}; see {self._home / 'airflow.log'}")
-            if _is_healthy(address):
-                return
-            time.sleep(0.5)
-        self.stop()
-        raise Transient(f"Airflow was not ready within {READY_SECONDS} s; see {self._home / 'airflow.log'}")
 
 
 class AirflowClient:

@@ -117,7 +117,7 @@ def _case() -> dict[str, Any]:
             {"id": STEWARD, "name": "李管", "role": "steward"},
         ],
         "approvers": [LIQUIDATOR, OFFICER],
-        "grace": {"duration": "PT20S", "reason": "demonstration run", "accepted_by": LIQUIDATOR},
+        "grace": {"duration": "PT5S", "reason": "demonstration run", "accepted_by": LIQUIDATOR},
         "custodian": {
             "person": CUSTODIAN,
             "organisation": "上海示例档案托管有限公司",

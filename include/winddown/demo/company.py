@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -31,6 +31,16 @@ CUSTOMERS_A_LOAD = 5_000
 
 
 @dataclass(frozen=True, slots=True)
+class Premises:
+    """A company that owns nothing yet: its people, an empty database, an empty bucket, its case and its connections."""
+
+    directory: Path
+    cast: Cast
+    database_url: str = field(repr=False)
+    s3: S3Address
+
+
+@dataclass(frozen=True, slots=True)
 class Company:
     """What was generated: where it is, who plays a part, and how many records each collection has by fate."""
 
@@ -47,8 +57,17 @@ class Company:
 def generate(*, customers: int, seed: int, postgres_admin_url: str, s3: S3Address, directory: Path) -> Company:
     """Create database ``shop``, bucket ``huadong-shop`` and the case folder of a company of any size.
 
-    Rows, truth, files and case follow the seed; passwords, the custodian's keys and the database dump's bytes do not.
-    Memory grows with the orders' export only. It does not start servers and does not clean up after a failure.
+    It is ``found`` and ``fill`` one after the other, with their errors. Rows, truth, files and case follow the seed;
+    passwords, the custodian's keys and the database dump's bytes do not. It does not start servers and does not clean
+    up after a failure.
+    """
+    return fill(
+        found(customers=customers, seed=seed, postgres_admin_url=postgres_admin_url, s3=s3, directory=directory)
+    )
+
+
+def found(*, customers: int, seed: int, postgres_admin_url: str, s3: S3Address, directory: Path) -> Premises:
+    """Create database, bucket, roles and the case folder, all of them still empty; takes a second.
 
     Args:
         customers: how many customers, 20 at least.
@@ -59,7 +78,6 @@ def generate(*, customers: int, seed: int, postgres_admin_url: str, s3: S3Addres
 
     Raises:
         Refused: too few customers, or a company is there already (database, bucket or case).
-        Transient: the dump of the database failed.
     """
     cast = draw_cast(customers, seed=seed)
     if (directory / "case.yaml").exists():
@@ -73,6 +91,17 @@ def generate(*, customers: int, seed: int, postgres_admin_url: str, s3: S3Addres
         passwords = create_roles(server)
         server.execute("CREATE DATABASE shop OWNER shop_owner TEMPLATE template0")
     database_url = conninfo.make_conninfo(postgres_admin_url, dbname=DATABASE)
+    write_case(directory, cast)
+    _write_connections(directory, database_url, passwords=passwords, s3=s3)
+    return Premises(directory, cast, database_url, s3)
+
+
+def fill(premises: Premises) -> Company:
+    """Fill database and bucket, back the database up, and write the truth.
+
+    Memory grows with the orders' export only. Raises Transient when the dump of the database failed.
+    """
+    directory, cast, database_url, s3 = premises.directory, premises.cast, premises.database_url, premises.s3
     with (
         TruthWriter(directory / FILE_NAME) as truth,
         contextlib.closing(connect(s3)) as client,
@@ -84,8 +113,6 @@ def generate(*, customers: int, seed: int, postgres_admin_url: str, s3: S3Addres
         _back_up(database_url, directory, truth=truth, uploader=uploader)
     with psycopg.connect(database_url, autocommit=True) as database:
         database.execute("ANALYZE")
-    write_case(directory, cast)
-    _write_connections(directory, database_url, passwords=passwords, s3=s3)
     return Company(directory, cast, dict(truth.counts))
 
 

@@ -219,7 +219,7 @@ class EmbeddedS3:
             return self.address()
         state = _read_state(self._state_file)
         port = _free_port(state.get("port"))
-        command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+        command = [sys.executable, "-m", "winddown.demo.s3_server", "-H", HOST, "-p", str(port)]
         nowhere = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -261,10 +261,10 @@ class EmbeddedS3:
         return S3Address(f"http://{HOST}:{state['port']}", str(state["access_key"]), str(state["secret_key"]))
 
     def is_running(self) -> bool:
-        """Say whether the recorded process is a moto server."""
+        """Say whether the recorded process is such a server."""
         state = _read_state(self._state_file)
         command = _command_of(int(str(state.get("pid", 0))))
-        return "moto.server" in command and str(state.get("port")) in command
+        return "winddown.demo.s3_server" in command and str(state.get("port")) in command
 
 
 def _unprivileged_user() -> pwd.struct_passwd:

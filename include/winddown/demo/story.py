@@ -18,7 +18,7 @@ import yaml
 from winddown.archive.content import content_digest
 from winddown.archive.custody import open_as_custodian
 from winddown.demo.airflow import OPERATOR, AirflowAddress, AirflowClient, EmbeddedAirflow
-from winddown.demo.company import generate
+from winddown.demo.company import fill, found
 from winddown.demo.compare import compare, read_connections
 from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
 from winddown.domain.errors import Refused, WinddownError
@@ -62,16 +62,19 @@ class Story:
         database = "a PostgreSQL that runs already" if self._postgres_url else "PostgreSQL from a wheel"
         objects = "an S3 service that runs already" if self._s3_url else "a demonstration S3 (it enforces nothing)"
         self._tell("servers", f"{database} and {objects}")
-        company = generate(
+        premises = found(
             customers=self._customers,
             seed=self._seed,
             postgres_admin_url=self._postgres_url or postgres.start(),
             s3=s3_address(self._s3_url) if self._s3_url else files.start(),
             directory=self.directory,
         )
-        self._tell("company", f"{self._customers:,} customers, {company.records:,} records in two stores")
         self._case = yaml.safe_load((self.directory / "case.yaml").read_text("utf-8"))
-        self._address = self._airflow().start()
+        airflow = self._airflow()
+        airflow.launch()  # it comes up while the company is filled
+        company = fill(premises)
+        self._tell("company", f"{self._customers:,} customers, {company.records:,} records in two stores")
+        self._address = airflow.wait()
         self._tell("airflow", f"scheduler, triggerer and API are up at {self._address.url}")
         return self._address
 
@@ -134,7 +137,7 @@ class Story:
                 self._acknowledge(state["plan_id"])
             else:
                 self._answer_late(operator)
-            time.sleep(1)
+            time.sleep(0.5)
         raise Refused(f"the case was not finished within {DEADLINE_SECONDS} s; see the Airflow log")
 
     def _state(self, operator: AirflowClient) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class PostgresInspector:
             fields = connection.execute(named, {"t": f"{_identifier(schema)}.{_identifier(table)}"}).scalar_one()
         shape = hashlib.sha256((fields or "").encode()).hexdigest()
         content = f"encode(sha256(convert_to('{shape}' || row(winddown_row.*)::text, 'UTF8')), 'hex')"
-        return self._count(order, batch, f"{content} = planned.{CONTENT}")
+        # Compared row by row after the keys were joined: as part of the join it would be computed for the whole table.
+        return self._count(order, batch, f"({content} = planned.{CONTENT}) IS TRUE")
 
     def _count(self, order: Order, batch: Batch, condition: str) -> int:
         """Count rows that a batch names and that meet a condition, without any index."""
@@ -69,7 +70,7 @@ class PostgresInspector:
             f"SELECT count(*) FROM {_identifier(schema)}.{_identifier(table)} AS winddown_row "
             f"JOIN unnest({arrays}) AS planned ({', '.join(map(_identifier, names))}) ON {key} WHERE {condition}"
         )
-        values = {f"v{index}": batch.keys.column(name).to_pylist() for index, name in enumerate(names)}
+        values = {f"v{index}": _text_array(batch.keys.column(name).to_pylist()) for index, name in enumerate(names)}
         with self._connection() as connection:
             connection.execute(text("SET LOCAL enable_indexscan = off"))
             connection.execute(text("SET LOCAL enable_bitmapscan = off"))
@@ -167,6 +168,12 @@ class _Reading:
         if isinstance(error, DBAPIError):
             state = getattr(error.orig, "sqlstate", "none")
             raise Transient(f"the inspector of store {self._name} failed (SQLSTATE {state})") from None
+
+
+def _text_array(values: list[str]) -> str:
+    """One parameter a column; the driver would take thousands of values one by one."""
+    joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{joined}"}}' if values else "{}"
 
 
 def _identifier(name: str) -> str:

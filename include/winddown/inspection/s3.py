@@ -8,12 +8,14 @@ import contextlib
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -28,6 +30,9 @@ from winddown.domain.plan import Method, Order
 from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
 
+_READERS = 8
+_SMALL = 1 << 20
+_WINDOW = 64
 _CSV_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]|"")*+")*+(?:\r\n|\r|\n|\Z)')
 
 
@@ -119,18 +124,19 @@ class S3Inspector:
         found: set[bytes] = set()
         where: set[str] = set()
         read = 0
-        for version in self._versions(""):
-            if version["marker"] or version["key"].startswith(self._set_apart or ("\x00",)):
-                continue
-            if (version["key"].rpartition("/")[0] or ".") in folders:
-                continue
-            content = self._content(version["key"], version["version"])
+        searched = (
+            version
+            for version in self._versions("")
+            if not version["marker"]
+            and not version["key"].startswith(self._set_apart or ("\x00",))
+            and (version["key"].rpartition("/")[0] or ".") not in folders
+        )
+        for folder, content in self._contents(searched):
             read += len(content)
-            for piece in (content, *_unpacked(content)):
-                hits = patterns.found_in(piece)
+            for hits in patterns.found_in_each([content, *_unpacked(content)]):
                 if hits:
                     found |= hits
-                    where.add(version["key"].rpartition("/")[0])
+                    where.add(folder)
         return ByteSearch(
             reached=read > 0,
             medium="every object version that the service lists; not the service's disks"
@@ -140,6 +146,17 @@ class S3Inspector:
             found=len(found),
             where=tuple(sorted(where)),
         )
+
+    def _contents(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+        """Folder and content of each version; small ones are read side by side, bigger ones alone, to bound memory."""
+        with ThreadPoolExecutor(max_workers=_READERS) as pool:
+            while window := list(itertools.islice(versions, _WINDOW)):
+                small = [version for version in window if version["size"] <= _SMALL]
+                read = pool.map(lambda version: self._content(version["key"], version["version"]), small)
+                for version in window:
+                    is_small = version["size"] <= _SMALL
+                    content = next(read) if is_small else self._content(version["key"], version["version"])
+                    yield version["key"].rpartition("/")[0], content
 
     def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
         if found["marker"]:
@@ -184,6 +201,7 @@ class S3Inspector:
                         "key": raw["Key"],
                         "version": raw["VersionId"],
                         "latest": raw["IsLatest"],
+                        "size": raw.get("Size", 0),
                         "marker": marker,
                     }
             if not page.get("IsTruncated"):

@@ -20,7 +20,7 @@ from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import select
 
-BATCH_RECORDS = 5_000
+BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
 Levels = dict[CollectionRef, int]
 

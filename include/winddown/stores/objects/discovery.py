@@ -1,7 +1,7 @@
 """Discovers a bucket in one pass over all versions in the order of keys; memory does not grow with the objects."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -22,11 +22,16 @@ _LOOKERS = 8
 _SMALL = 1 << 20  # objects up to this size are read side by side; bigger ones one after another, to bound memory
 
 
-def discover_bucket(store: str, client: Any, bucket: str) -> Discovery:
-    """List all folders; formats are found by content, and what is not understood becomes a blocker."""
+def discover_bucket(
+    store: str, client: Any, bucket: str, *, remember: Callable[[Version, str | None], None]
+) -> Discovery:
+    """List all folders; formats are found by content, and what is not understood becomes a blocker.
+
+    ``remember`` is told the format of every live version.
+    """
     with translated(store, "listing"):
         state, refusal = versioning(client, bucket)
-        found = _Bucket(store, client, bucket)
+        found = _Bucket(store, client, bucket, remember)
         histories = by_key(client, bucket)
         with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
             while window := list(islice(histories, WINDOW)):
@@ -52,10 +57,11 @@ def discover_bucket(store: str, client: Any, bucket: str) -> Discovery:
 class _Bucket:
     """What was seen so far."""
 
-    def __init__(self, store: str, client: Any, bucket: str) -> None:
+    def __init__(self, store: str, client: Any, bucket: str, remember: Callable[[Version, str | None], None]) -> None:
         self.gathering = Gathering(store)
         self.deleted: set[str] = set()
         self._store, self._client, self._bucket = store, client, bucket
+        self._remember = remember
         self.unnamed: Counter[str] = Counter()
         self._locks: Counter[str] = Counter()
         self._markers = self._older = 0
@@ -72,6 +78,7 @@ class _Bucket:
         for history in live:
             version = history[0]
             looked, attributes = next(small) if version.size <= _SMALL else self._look(version)
+            self._remember(version, looked.format)
             if attributes.get("ObjectLockLegalHoldStatus") == "ON":
                 self._locks["under a legal hold"] += 1
             if attributes.get("ObjectLockMode"):

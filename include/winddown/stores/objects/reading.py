@@ -32,6 +32,11 @@ class Reading:
         self._store, self._client, self._bucket = store, client, bucket
         self._forms: dict[tuple[str, str], str | None] = {}
 
+    def remember(self, version: Version, form: str | None) -> None:
+        """Keep what format a version is of, so that it is not asked again."""
+        if version.version_id != UNNAMED and len(self._forms) < _FORMS_MAX:
+            self._forms[version.key, version.version_id] = form
+
     def rows(self, collection: Collection, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
         wanted = list(collection.field_names() if fields is None else fields)
@@ -130,8 +135,7 @@ class Reading:
         if name in self._forms:
             return self._forms[name]
         form = _format(source, version.size)
-        if version.version_id != UNNAMED and len(self._forms) < _FORMS_MAX:
-            self._forms[name] = form
+        self.remember(version, form)
         return form
 
     def _open(self, version: Version) -> BinaryIO:

@@ -61,7 +61,7 @@ class S3Store:
 
     def discover(self) -> Discovery:
         """List all folders; formats are found by content, and what is not understood becomes a blocker."""
-        found = discover_bucket(self.name, self._reader, self._bucket)
+        found = discover_bucket(self.name, self._reader, self._bucket, remember=self._reading.remember)
         return replace(found, identity=self._identity(self._reader))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder

@@ -7,6 +7,8 @@ so the next one sees in the journal what the first one did.
 import hashlib
 from collections.abc import Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, text
 
 from winddown.domain.batch import CONTENT, Batch
@@ -30,8 +32,11 @@ def content(collection: Collection) -> str:
 
 
 def same(collection: Collection) -> str:
-    """The condition that a row of ``t`` has the content that its key ``k`` was planned with."""
-    return f"{content(collection)} = k.{CONTENT}"
+    """The condition that a row of ``t`` has the content that its key ``k`` was planned with.
+
+    Not ``=``, by which the planner could join: it would compute the digest of every row of the table for every batch.
+    """
+    return f"{content(collection)} IS NOT DISTINCT FROM k.{CONTENT}"
 
 
 def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
@@ -247,7 +252,13 @@ def key_join(collection: Collection, alias: str) -> str:
 def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
     """Parameters of a statement with ``key_join``: an array a key field, and one of contents."""
     names = (*collection.key, CONTENT)
-    return {f"k{index}": batch.keys.column(name).to_pylist() for index, name in enumerate(names)}
+    return {f"k{index}": _array(batch.keys.column(name)) for index, name in enumerate(names)}
+
+
+def _array(values: pa.ChunkedArray) -> str:
+    """Texts as the server writes an array of them; a driver would look at every value by itself."""
+    escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
+    return '{"' + '","'.join(escaped.to_pylist()) + '"}' if len(values) else "{}"
 
 
 def _empty(collection: Collection, field: str) -> str:
