@@ -41,7 +41,7 @@ down: $(VENV)/runtime ## stop what `make up` started
 	@$(BIN)/python -m winddown.demo stop --dir $(DEMO)
 
 test: $(VENV)/development ## run every test; what cannot run here is named with its reason at the end
-	@$(BIN)/pytest -q --durations=10 $(PYTEST)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 $(PYTEST)
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

@@ -298,7 +298,7 @@ def company_servers() -> Iterator[Servers]:
 def company_case(company_servers: Servers, tmp_path: Path) -> Callable[..., CompanyCase]:
     """Make a company with a case in a folder of this test; only the last one made has its stores.
 
-    Grace is a second instead of the demonstration's twenty, so that tests do not wait.
+    Grace is a second instead of the demonstration's five, so that tests do not wait.
     """
 
     def make(*, customers: int = 60, seed: int = 7, name: str = "case", grace_seconds: int = 1) -> CompanyCase:

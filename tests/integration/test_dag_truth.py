@@ -148,7 +148,7 @@ def test_both_waves_have_plans_and_approvals_of_their_own(outcome: Outcome) -> N
     assert [document["wave"] for document in outcome.certificates] == ["at_once", "after_claims"]
     for document in outcome.certificates:
         assert {row["person"] for row in document["approvals"]} == {"chen.liquidator", "wu.privacy"}
-        assert document["grace"]["seconds"] == 20
+        assert document["grace"]["seconds"] == 5
         assert "demonstration" in document["grace"]["reason"]
 
 

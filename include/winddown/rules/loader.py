@@ -25,7 +25,7 @@ _RULES = Path(__file__).parent
 _Document = TypeVar("_Document", bound=BaseModel)
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML without its two silent conveniences: the last of two equal keys, and dates guessed from text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it so
