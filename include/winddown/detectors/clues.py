@@ -11,6 +11,11 @@ cell.
 3
 >>> clues_of("[^,]+"), clues_of("(?i)x")
 (((),), ((),))
+
+What a match begins with is worked out as well, for expressions that must fit from the first character on.
+
+>>> first_of("(?:第|[0-9]{2})?(?i:k)x"), first_of("[^,]+"), first_of("a?")
+(((31532, 31532), (48, 57), (75, 75), (107, 107), (8490, 8490)), None, None)
 """
 
 import re
@@ -22,6 +27,7 @@ from typing import Any
 
 MOST = 80  # characters; a longer list dismisses too little
 _ALTERNATIVES = 4
+_UNUSUAL = {"k": "\u212a", "s": "\u017f", "å": "\u212b"}  # what else is the same letter when case is ignored
 _parser: Any = re._parser  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public parser of expressions
 
 _Sets = tuple[frozenset[str], ...]
@@ -44,6 +50,67 @@ def clues_of(pattern: str) -> tuple[tuple[Clue, ...], ...]:
         tuple(Clue(characters, times) for characters, times in Counter(sets).items()) for sets in _alternatives(tree)
     )
     return tuple(dict.fromkeys(alternatives))
+
+
+def first_of(pattern: str) -> tuple[tuple[int, int], ...] | None:
+    """Return the ranges of characters that a match may begin with; None when it may begin with any, or be empty."""
+    tree = _parser.parse(pattern)
+    if tree.state.flags & ~re.UNICODE:
+        return None
+    try:
+        found, empty = _first(tree, ignore_case=False)
+    except _UnknownError:
+        return None
+    return None if empty else tuple(dict.fromkeys(found))
+
+
+class _UnknownError(Exception):
+    """Something in an expression that is not understood."""
+
+
+def _first(nodes: Iterable[Any], *, ignore_case: bool) -> tuple[list[tuple[int, int]], bool]:
+    # The ranges that a sequence may begin with, and whether it may be empty.
+    found: list[tuple[int, int]] = []
+    for name, argument in nodes:
+        ranges, empty = _first_of_one(str(name), argument, ignore_case=ignore_case)
+        found += ranges
+        if not empty:
+            return found, False
+    return found, True
+
+
+def _first_of_one(name: str, argument: Any, *, ignore_case: bool) -> tuple[list[tuple[int, int]], bool]:
+    match name:
+        case "LITERAL":
+            return _cased([(argument, argument)], ignore_case=ignore_case), False
+        case "IN" if all(str(kind) in {"LITERAL", "RANGE"} for kind, _ in argument):
+            ranges = [(value, value) if str(kind) == "LITERAL" else value for kind, value in argument]
+            return _cased(ranges, ignore_case=ignore_case), False
+        case "SUBPATTERN" if not argument[2] and not argument[1] & ~re.IGNORECASE:
+            return _first(argument[3], ignore_case=ignore_case or bool(argument[1]))
+        case "BRANCH":
+            branches = [_first(branch, ignore_case=ignore_case) for branch in argument[1]]
+            return [one for ranges, _ in branches for one in ranges], any(empty for _, empty in branches)
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            ranges, empty = _first(argument[2], ignore_case=ignore_case)
+            return ranges, empty or not argument[0]
+        case "AT":
+            return [], True
+        case _:
+            raise _UnknownError
+
+
+def _cased(ranges: list[tuple[int, int]], *, ignore_case: bool) -> list[tuple[int, int]]:
+    if not ignore_case:
+        return ranges
+    found = []
+    for first, last in ranges:
+        if last - first > MOST:
+            raise _UnknownError
+        for code in range(first, last + 1):
+            twins = {chr(code), chr(code).lower(), chr(code).upper(), *_UNUSUAL.get(chr(code).lower(), "")}
+            found += [(ord(twin), ord(twin)) for twin in sorted(twins) if len(twin) == 1]
+    return found
 
 
 def _alternatives(nodes: Iterable[Any]) -> tuple[_Sets, ...]:

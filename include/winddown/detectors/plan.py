@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from winddown.detectors.clues import Clue, clues_of
+from winddown.detectors.clues import Clue, clues_of, first_of
 from winddown.detectors.fold import BLANK, folds_elsewhere, narrow
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER, Bools, Kind
 from winddown.detectors.segments import CLASS, LONGEST_JOINED, Bytes
@@ -49,6 +49,7 @@ class Search:
     least: int
     most: int
     alternatives: tuple[Alternative, ...]
+    first: np.uint64  # its bit in the plan's ``firsts``; 0 when a match may begin with anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Plan:
     shortest_word: int
     marks: Marks  # by UTF-16 code unit
     clues: Clues  # the same
+    firsts: Clues  # by UTF-16 code unit: the expressions of which a match may begin with it
     ascii_clues: tuple[Bytes, Clues]  # a table of groups of ASCII characters, and the clues of each union of groups
 
 
@@ -84,7 +86,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
     lengths = max([LONGEST_JOINED, *(length for kind in fixed for length in kind.lengths)]) + 2
     word_lengths = np.zeros(lengths, np.bool_)
     word_lengths[[length for kind in worded for length in kind.lengths]] = True
-    bits = _Bits()
+    bits, firsts = _Bits(), _Firsts()
     # Finders look at every text and come first, should the bits run out.
     finders = tuple(
         Search(
@@ -94,6 +96,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
             kind.min_length + 1,
             1 << 62,
             bits.alternatives(kind.finder),
+            np.uint64(0),
         )
         for kind in kinds
         if kind.finder is not None
@@ -106,6 +109,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
             kind.min_length,
             kind.max_length,
             bits.alternatives(kind.pattern),
+            firsts.bit(kind.pattern),
         )
         for kind in kinds
         if kind.pattern is not None
@@ -141,6 +145,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         shortest_word=min((length for kind in worded for length in kind.lengths), default=0),
         marks=_marks(),
         clues=bits.clues(),
+        firsts=firsts.table,
         ascii_clues=_grouped_clues(bits.clues()[:128]),
     )
 
@@ -185,6 +190,30 @@ def _grouped_clues(clues: Clues) -> tuple[Bytes, Clues]:
             if union >> place & 1:
                 meaning[union] |= np.uint64(signature)
     return table, meaning
+
+
+class _Firsts:
+    """Gives every expression a bit, and every code unit the bits of the expressions that it may begin a match of."""
+
+    def __init__(self) -> None:
+        self.table = np.zeros(65536, np.uint64)
+        self._given = 0
+
+    def bit(self, expression: str) -> np.uint64:
+        ranges = first_of(expression)
+        if ranges is None or self._given == _CLUE_BITS:
+            return np.uint64(0)
+        bit = np.uint64(1 << self._given)
+        self._given += 1
+        begins = np.zeros(65536, np.bool_)
+        for first, last in ranges:
+            begins[first : last + 1] = True
+            if last >= len(begins):
+                begins[0xD800:0xDC00] = True  # the first unit of every pair
+        wide, ascii_codes = narrow()
+        begins[wide] = begins[ascii_codes]
+        self.table[begins] |= bit
+        return bit
 
 
 class _Bits:

@@ -41,6 +41,7 @@ class Screen:
     odd: Rows
     even: bool
     clues: Clues | None = None  # of each cell; None until they are asked for
+    firsts: Clues | None = None  # expressions that each cell may begin a match of, likewise
 
     def admitting(self, search: Search) -> Rows:
         """Return the cells whose classes and length an expression applies to."""
@@ -54,6 +55,10 @@ class Screen:
 
     def promising(self, search: Search, chosen: Rows) -> Rows:
         """Return those of the chosen cells in which an expression may match."""
+        if search.first and len(chosen):
+            if self.firsts is None:
+                self.firsts = self._firsts()
+            chosen = chosen[(self.firsts[chosen] & search.first) != 0]
         if not len(chosen):
             return chosen
         if self.clues is None:
@@ -65,6 +70,14 @@ class Screen:
             if hopeful.all():
                 return chosen
         return chosen[hopeful]
+
+    def _firsts(self) -> Clues:
+        starts = self.bounds[:-1]
+        firsts = np.zeros(len(starts), np.uint64)
+        filled = self.bounds[1:] > starts
+        firsts[filled] = self.plan.firsts.take(self.units[starts[filled]])
+        firsts[self.odd] = EVERY_CLUE
+        return firsts
 
     def _clues(self) -> Clues:
         if self.units.dtype == np.uint8:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.detectors import ALL, ColumnProfile, Profiler
-from winddown.detectors.clues import clues_of
+from winddown.detectors.clues import clues_of, first_of
 from winddown.detectors.fold import BLANK, buffers, fold, fold_column
 from winddown.detectors.plan import plan_for
 from winddown.detectors.recognise import found_inside, holds, recognise
@@ -210,6 +210,14 @@ def test_whatever_matches_shows_the_clues(expression: str, data: st.DataObject) 
         all(sum(character in clue.characters for character in match) >= clue.times for clue in clues)
         for clues in clues_of(expression)
     )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([kind.pattern for kind in ALL if kind.pattern is not None]), st.data())
+def test_whatever_matches_begins_with_what_was_worked_out(expression: str, data: st.DataObject) -> None:
+    begins = first_of(expression)
+    match = data.draw(st.from_regex(expression, fullmatch=True))
+    assert begins is None or any(first <= ord(match[0]) <= last for first, last in begins)
 
 
 def test_a_kind_that_no_cell_can_be_costs_nothing_per_cell() -> None:
