@@ -8,6 +8,11 @@ Entry = tuple[int, int, int, bytes]  # tag, type, count, value
 
 PICTURE = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x5a" * 200 + b"\xff\xd9"
 ASCII, LONG, RATIONAL, UNDEFINED = 2, 4, 5, 7
+FONT = (
+    b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [<< /Type "
+    b"/Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /DW 1000 "
+    b"/CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 2 >> >>] >>"
+)
 WHERE = [((31, 1), (13, 1), (4944, 100)), ((121, 1), (28, 1), (2532, 100))]  # 31.2304, 121.4737
 
 
@@ -21,9 +26,7 @@ def pdf(pages: Sequence[Sequence[str]], *, extra: str = "", more: Sequence[bytes
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
-        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [<< /Type "
-        b"/Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /DW 1000 "
-        b"/CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 2 >> >>] >>",
+        FONT,
     ]
     for number, lines in enumerate(pages):
         shown = "\n".join(f"<{line.encode('utf-16-be').hex()}> Tj T*" for line in lines)

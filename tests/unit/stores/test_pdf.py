@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-import time
+import resource
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -87,7 +87,9 @@ def _encrypted() -> bytes:
     """Encrypted for a user whose password is not empty (ISO 32000-1, 7.6.3, revision 2)."""
     pad = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
     owner, identity = hashlib.sha256(b"owner").digest(), bytes(16)
-    key = hashlib.md5(b"secret".ljust(32, b" ") + owner + b"\xfc\xff\xff\xff" + identity, usedforsecurity=False).digest()
+    key = hashlib.md5(
+        b"secret".ljust(32, b" ") + owner + b"\xfc\xff\xff\xff" + identity, usedforsecurity=False
+    ).digest()
     user = _rc4(key[:5], pad)
     entries = f"/V 1 /R 2 /Filter /Standard /P -4 /O <{owner.hex()}> /U <{user.hex()}>"
     return pdf([LINES], extra=f"/Encrypt << {entries} >> /ID [<{identity.hex()}> <{identity.hex()}>]")
@@ -122,13 +124,11 @@ def test_an_attached_file_is_told(reader: PdfReader) -> None:
     assert Told("", "PDF documents with attached files, which are not read") in read(reader, content)
 
 
-def _bomb(gigabytes: int, layers: int = 1) -> bytes:
-    """A page whose content unpacks to so much."""
-    packer, pieces = zlib.compressobj(9), []
-    piece = b" " * (1 << 24)
-    for _ in range(gigabytes * 64):
-        pieces.append(packer.compress(piece))
-    content = b"".join([*pieces, packer.flush()])
+def _bomb(layers: int) -> bytes:
+    """A page whose content unpacks to a gigabyte of blanks: one packed piece, again and again."""
+    packer = zlib.compressobj(9)
+    first, piece = (packer.compress(b" " * (1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    content = first + piece * 63
     for _ in range(layers - 1):
         content = zlib.compress(content, 9)
     filters = " ".join(["/FlateDecode"] * layers)
@@ -145,35 +145,27 @@ def _bomb(gigabytes: int, layers: int = 1) -> bytes:
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_bomb_ends_its_own_process_and_the_next_document_is_read(layers: int) -> None:
-    bomb = _bomb(2, layers)
-    assert len(bomb) < 3 << 20
+    bomb = _bomb(layers)
+    assert len(bomb) < 2 << 20
     with PdfReader() as reader:
-        before = time.process_time()
-        (told,) = read(reader, bomb)
-        assert told in {Told("", ENDED), Told("", NO_TEXT), Told("", "PDF documents that are damaged")}
-        assert time.process_time() - before < 5
-        assert _greatest_child() < 1 << 20, "the process may have a gibibyte of addresses"
+        assert read(reader, bomb) == [Told("", ENDED)]
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 768 << 10  # KiB
         assert read(reader, pdf([LINES])) == [WHOLE]
-
-
-def _greatest_child() -> int:
-    import resource  # noqa: PLC0415 - of the processes that were ended
-
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def test_a_document_that_costs_too_much_time_is_ended_and_the_next_is_read() -> None:
     # Forms that call each other double the work at each of 60 levels.
-    levels = [
-        stream(b"/X Do /X Do", f"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X {n + 1} 0 R >> >>")
-        for n in range(5, 65)
+    form = "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>"
+    levels = [stream(b"/X Do /X Do", form % (number + 1)) for number in range(5, 65)]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>",
+        stream(b"/X Do"),
     ]
-    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>"
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page, stream(b"/X Do")]
     content = assembled([*objects, *levels])
     with PdfReader(seconds=1) as reader:
-        told = read(reader, content)
-        assert told[-1] in {Told("", SLOW), Told("", NO_TEXT)}
+        assert read(reader, content) == [Told("", SLOW)]
         assert read(reader, pdf([LINES])) == [WHOLE]
 
 

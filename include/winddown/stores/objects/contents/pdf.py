@@ -21,7 +21,7 @@ from winddown.stores.objects.contents import pdf_process
 from winddown.stores.objects.formats import limits
 
 FIELDS = ("text", "title", "author_name")
-_MEMORY = 1 << 30  # address space of the process
+_MEMORY = 3 << 28  # address space of the process
 _SECONDS = 60.0  # of processor time for one document
 _PATIENCE = 5  # times that, of the clock, where the machine has other things to do
 
