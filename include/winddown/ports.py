@@ -18,7 +18,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 
-CUT = b"cut"
+CUT, UNREAD = b"cut", b"unread"
 
 
 class Clock(Protocol):
@@ -70,6 +70,10 @@ class Store(Protocol):
         Memory is bounded as for ``read``. A value too long for that is handed out by its beginning; then the field's
         metadata in that batch says under ``CUT`` how many were. Raises Refused rather than yield a part of a
         collection that was altered meanwhile.
+
+        Opaque objects have no fields: of them, what their contents say is yielded, a batch for each of ``text``,
+        ``gps`` and the like, and a last one without rows, whose schema says under ``UNREAD`` as JSON what was not
+        read, and how many of it.
         """
         ...
 

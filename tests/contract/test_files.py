@@ -47,8 +47,8 @@ def test_folders_are_read_by_content_and_partitions_are_fields(root: Path) -> No
         "scans": ("opaque", 1),
     }
     assert discovery.blockers == ()
-    assert [(fact.subject, fact.value) for fact in discovery.facts if fact.name == "not-read"] == [
-        ("shop_share:scans", "the content of 1 JPEG images, text layers and EXIF included")
+    assert [(fact.subject, fact.value) for fact in discovery.facts if fact.name == "opaque-objects"] == [
+        ("shop_share:scans", "1 JPEG images")
     ]
     store = FilesStore("shop_share", root=root)
     rows = pa.Table.from_batches([batch for batch in store.read(collections["客户"]) if batch.num_rows]).to_pylist()

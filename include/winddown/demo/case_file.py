@@ -208,7 +208,11 @@ def _register() -> list[dict[str, Any]]:
             "method": "payment_method",
         },
     }
-    scans = {"subject": {"pattern": r"^id-scans/(?P<subject>[0-9]+)\.jpg$"}}
+    scans = {
+        "subject": {"pattern": r"^id-scans/(?P<subject>[0-9]+)\.(jpg|pdf)$"},
+        # Of the few documents of a small company chance cannot be ruled out, and a question would wait.
+        "fields": {"text": {"kind": "resident_id", "because": "agreements name their signer with the number"}},
+    }
     backup = {"backup": {"of": "shop_db", "taken_on": BACKUP_TAKEN_ON, "expires_on": BACKUP_EXPIRES_ON}}
     entries: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         ("shop_db:shop.customers", "customer_profile", "membership", {**customer, **answers}),

@@ -1,13 +1,11 @@
-"""Objects that are one record each: scanned documents, scans tied to nobody, a sales report.
-
-The bytes start and end like a JPEG and are noise between: no detector can read them, which is the point.
-"""
+"""Objects that are one record each: photos of identity cards, signed agreements, a sales report."""
 
 import csv
 import io
 from random import Random
 
 from winddown.demo.bucket import Put, Upload
+from winddown.demo.papers import agreement, photo
 from winddown.demo.people import Cast
 from winddown.demo.rows import draw_products
 from winddown.demo.truth import Owner, TruthWriter, digest_of_bytes, owner_of
@@ -17,7 +15,7 @@ UNSORTED_PREFIX = "id-scans-unsorted"
 REPORTS_PREFIX = "reports"
 UNSORTED_SCANS = 5
 RESCANNED = 5
-JPEG = "image/jpeg"
+JPEG, PDF = "image/jpeg", "application/pdf"
 
 
 def put_documents(cast: Cast, truth: TruthWriter, put: Put) -> None:
@@ -25,17 +23,21 @@ def put_documents(cast: Cast, truth: TruthWriter, put: Put) -> None:
     firsts = {min(cast.scanned & cast.held), min(cast.scanned - cast.held)}
     for customer_id in sorted(cast.scanned):
         rng = Random(f"{cast.seed}/scan/{customer_id}")
-        contents = [_image(rng) for _ in range(2 if customer_id in firsts or customer_id % RESCANNED == 0 else 1)]
-        key = f"{SCANS_PREFIX}/{customer_id}.jpg"
+        count = 2 if customer_id in firsts or customer_id % RESCANNED == 0 else 1
+        contents = [
+            agreement(rng) if is_agreement(customer_id) else photo(rng, is_placed=customer_id % 2 == 0)
+            for _ in range(count)
+        ]
+        key = scan_key(customer_id)
         owner = owner_of(cast, customer_id)
         for number, content in enumerate(contents, start=1):
             older = number < len(contents)
             truth.opaque(SCANS_PREFIX, key, before=digest_of_bytes(content), owner=owner, older=older)
-        put(Upload(key, tuple(contents), JPEG))
+        put(Upload(key, tuple(contents), PDF if is_agreement(customer_id) else JPEG))
     rng = Random(f"{cast.seed}/unsorted")
     for _ in range(UNSORTED_SCANS):
         key = f"{UNSORTED_PREFIX}/{rng.getrandbits(64):016x}.jpg"
-        content = _image(rng)
+        content = photo(rng, is_placed=False)
         truth.opaque(UNSORTED_PREFIX, key, before=digest_of_bytes(content), owner=Owner.NOBODY)
         put(Upload(key, (content,), JPEG))
     report = _sales_report(cast)
@@ -44,8 +46,14 @@ def put_documents(cast: Cast, truth: TruthWriter, put: Put) -> None:
     put(Upload(key, (report,), "text/csv"))
 
 
-def _image(rng: Random) -> bytes:
-    return b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + rng.randbytes(rng.randrange(400, 900)) + b"\xff\xd9"
+def is_agreement(customer_id: int) -> bool:
+    """Whether a customer handed in a signed agreement instead of a photo."""
+    return customer_id % 3 == 0
+
+
+def scan_key(customer_id: int) -> str:
+    """The key of what a customer handed in."""
+    return f"{SCANS_PREFIX}/{customer_id}.{'pdf' if is_agreement(customer_id) else 'jpg'}"
 
 
 def _sales_report(cast: Cast) -> bytes:

@@ -4,9 +4,12 @@ What a kind means in law is looked up in the taxonomy: ``judge_again`` does that
 version, without reading a cell.
 """
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from winddown.control.ledger import stamp
 from winddown.detectors.engine import Profiler
@@ -18,7 +21,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status, judged_by
 from winddown.domain.inventory import Collection, Inventory, Medium
 from winddown.domain.taxonomy import Taxonomy
-from winddown.ports import CUT
+from winddown.ports import CUT, UNREAD
 from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import Reading, earlier_reading, remember
@@ -126,15 +129,17 @@ def _read(deployment: Deployment, case: Case, collection: Collection, identity: 
         return known
     at = stamp(deployment.clock.now())
     marks = (identity, collection.fingerprint, collection.change_mark, deployment.code_version, at)
-    if collection.medium is Medium.OBJECTS:
-        opaque = f"opaque: {collection.record_count} objects are not read as cells"
-        return Reading(*marks, collection.record_count, 0, opaque, ())
     names = list(collection.field_names())
     profiler = Profiler(names)
     records = 0
     cut: Counter[str] = Counter()
+    batches = deployment.systems(case).store(collection.ref.store).cells(collection)
     try:
-        for batch in deployment.systems(case).store(collection.ref.store).cells(collection):
+        if collection.medium is Medium.OBJECTS:
+            reading = Reading(*marks, collection.record_count, *_contents(collection, batches))
+            remember(deployment, case.id, collection, reading)
+            return reading
+        for batch in batches:
             records += batch.num_rows
             profiler.feed(batch)
             cut.update(
@@ -143,18 +148,41 @@ def _read(deployment: Deployment, case: Case, collection: Collection, identity: 
     except Refused as error:
         return Reading(*marks, records, 0, error.message, ())
     profiles = {name: _shortened(profile, cut[name]) for name, profile in profiler.profiles().items()}
+    short = ", ".join(f"{count} of {name!r}" for name, count in sorted(cut.items()))
+    unread = f"values too long to be read whole were read at their beginning: {short}" if short else ""
+    findings = _judged(collection, profiles)
+    reading = Reading(*marks, records, records * len(names) - cut.total(), unread, findings)
+    remember(deployment, case.id, collection, reading)
+    return reading
+
+
+def _contents(collection: Collection, batches: Iterable[pa.RecordBatch]) -> tuple[int, str, tuple[Finding, ...]]:
+    """Read what opaque objects say of themselves: the number of cells, what was not read, and findings.
+
+    What was found stands under names such as ``text`` and ``gps``, which are no fields of the collection.
+    """
+    profilers: dict[str, Profiler] = {}
+    unread: Counter[str] = Counter()
+    cells = 0
+    for batch in batches:
+        cells += batch.num_rows * batch.num_columns
+        for name in batch.schema.names:
+            profilers.setdefault(name, Profiler([name])).feed(batch.select([name]))
+        unread.update(json.loads((batch.schema.metadata or {}).get(UNREAD, b"{}")))
+    profiles = {name: found.profiles()[name] for name, found in sorted(profilers.items())}
+    said = "; ".join(f"{count} {what}" for what, count in sorted(unread.items()))
+    return cells, f"opaque: {said}" if said else "", _judged(collection, profiles)
+
+
+def _judged(collection: Collection, profiles: Mapping[str, ColumnProfile]) -> tuple[Finding, ...]:
     comments = {field.name: field.comment for field in collection.fields}
     findings = []
     # Members of structures follow the fields: they are judged one by one under names such as owner.phone.
-    for name in dict.fromkeys([*names, *profiles]):
+    for name in dict.fromkeys([*collection.field_names(), *profiles]):
         siblings = [other for other in profiles if other != name]
         verdict = judge(profiles[name], header=name, comment=comments.get(name, ""), siblings=siblings)
         findings.append(_finding(collection, name, profiles[name], verdict))
-    short = ", ".join(f"{count} of {name!r}" for name, count in sorted(cut.items()))
-    unread = f"values too long to be read whole were read at their beginning: {short}" if short else ""
-    reading = Reading(*marks, records, records * len(names) - cut.total(), unread, tuple(findings))
-    remember(deployment, case.id, collection, reading)
-    return reading
+    return tuple(findings)
 
 
 def _shortened(profile: ColumnProfile, cut: int) -> ColumnProfile:

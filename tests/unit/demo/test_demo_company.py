@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from winddown.demo.bucket import BUCKET, connect
 from winddown.demo.company import Company, generate
+from winddown.demo.documents import scan_key
 from winddown.demo.rows import draw_drafts
 from winddown.demo.schema import TABLES
 from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address, postgres_bin_dir
@@ -97,7 +98,8 @@ def test_the_bucket_is_versioned_and_exports_were_uploaded_twice(company: Compan
     assert {count for key, count in counted.items() if key.startswith("exports/")} == {2}
     assert {counted["reports/sales-2025.csv"], counted["backups/shop-2026-11-20.dump"]} == {1}
     scans = {key: count for key, count in counted.items() if key.startswith("id-scans/")}
-    assert {f"id-scans/{one}.jpg" for one in company.cast.scanned} == set(scans)
+    assert {scan_key(one) for one in company.cast.scanned} == set(scans)
+    assert {key.rpartition(".")[2] for key in scans} == {"jpg", "pdf"}
     assert 2 in scans.values()
     assert len([key for key in counted if key.startswith("id-scans-unsorted/")]) == 5
     for key in (key for key in counted if key.startswith("exports/")):

@@ -24,6 +24,7 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.files.tree import Entry, LocalFile, entry_at, walk
 from winddown.stores.objects import formats
+from winddown.stores.objects.contents import read_contents
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
@@ -82,8 +83,9 @@ class FilesStore:
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield every field of all rows in the files' own types, without locators; nothing of opaque files."""
+        """Yield every field of all rows in the files' own types; of opaque files, what their contents say."""
         if collection.medium is Medium.OBJECTS:
+            yield from read_contents((source, entry.size) for entry, source in self._members(collection))
             return
         wanted = list(collection.field_names())
         for entry, source in self._members(collection):

@@ -205,11 +205,11 @@ class Gathering:
                 yield unreadable(ref, problem, reasons, found.objects)
 
     def facts(self) -> Iterator[Fact]:
-        """Storage classes of the collections, and what of them is not read as cells."""
+        """Storage classes of the collections, and what opaque ones hold."""
         for ref, _, found in self._each():
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.kinds.items()) if kind)
             if kinds:
-                yield Fact(str(ref), "not-read", f"the content of {kinds}, text layers and EXIF included")
+                yield Fact(str(ref), "opaque-objects", kinds)
             classes = ", ".join(f"{name} {count}" for name, count in sorted(found.classes.items()) if name)
             if classes:
                 yield Fact(str(ref), "storage-classes", classes)

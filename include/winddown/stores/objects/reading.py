@@ -12,6 +12,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.stores.objects import formats
+from winddown.stores.objects.contents import read_contents
 from winddown.stores.objects.discovery import UNNAMED, WINDOW
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
@@ -51,9 +52,11 @@ class Reading:
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield every row in the files' own types, without locators; nothing for opaque objects."""
+        """Yield every row in the files' own types, without locators; of opaque objects, what their contents say."""
         wanted = list(collection.field_names())
         if collection.medium is Medium.OBJECTS:
+            found = self._members(collection, begin=True)
+            yield from read_contents((source, version.size) for version, source in found)
             return
         for version, source in self._members(collection):
             for batch in formats.read(collection.format, source, fields=wanted):
@@ -103,14 +106,16 @@ class Reading:
             body = self._client.get_object(Bucket=self._bucket, Key=newest.key, VersionId=newest.version_id)["Body"]
             yield from body.iter_chunks(1 << 20)
 
-    def _members(self, collection: Collection) -> Iterator[tuple[Version, BinaryIO]]:
-        return ((history[0], source) for history, source in self._found(collection))
+    def _members(self, collection: Collection, *, begin: bool = False) -> Iterator[tuple[Version, BinaryIO]]:
+        return ((history[0], source) for history, source in self._found(collection, begin=begin))
 
     def _histories(self, collection: Collection) -> Iterator[list[Version]]:
         return (history for history, _ in self._found(collection))
 
-    def _found(self, collection: Collection) -> Iterator[tuple[list[Version], BinaryIO]]:
+    def _found(self, collection: Collection, *, begin: bool = False) -> Iterator[tuple[list[Version], BinaryIO]]:
         """Histories of the collection's live objects, and the latest version as a file.
+
+        With ``begin``, the first bytes of many objects are fetched together, before they are asked for one by one.
 
         A folder may also hold what is of another format, or of none: that is another collection, or a blocker.
         """
@@ -125,9 +130,14 @@ class Reading:
                 while window := list(islice(listed, WINDOW)):
                     sources = [self._open(history[0]) for history in window]
                     forms = pool.map(self._form, [history[0] for history in window], sources)
-                    for history, source, form in zip(window, sources, forms, strict=True):
-                        if form == collection.format:
-                            yield history, source
+                    found = [
+                        (history, source)
+                        for history, source, form in zip(window, sources, forms, strict=True)
+                        if form == collection.format
+                    ]
+                    if begin:
+                        list(pool.map(_begin, [source for _, source in found]))
+                    yield from found
 
     def _form(self, version: Version, source: BinaryIO) -> str | None:
         """The format of a version, asked once: what has a version id of its own never changes."""
@@ -152,6 +162,11 @@ def prefix_of(ref: CollectionRef) -> str:
     """What the keys of a collection begin with."""
     folder = folder_of(ref)
     return f"{folder}/" if folder else ""
+
+
+def _begin(source: BinaryIO) -> None:
+    source.seek(0)
+    source.read(1)
 
 
 def _format(source: BinaryIO, size: int) -> str | None:

@@ -79,7 +79,7 @@ class S3Store:
         return self._reading.rows(collection, fields)
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield every field of all rows in the files' own types, without locators; nothing of opaque objects."""
+        """Yield every field of all rows in the files' own types; of opaque objects, what their contents say."""
         return self._reading.cells(collection)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:

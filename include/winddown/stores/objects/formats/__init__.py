@@ -88,10 +88,12 @@ _REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
+PDF, ARCHIVES = "PDF documents", "archives of documents"
+PICTURES = ("JPEG images", "PNG images")
 _OPAQUE_MAGIC = {
-    b"\xff\xd8\xff": "JPEG images",
-    b"\x89PNG\r\n": "PNG images",
-    b"%PDF-": "PDF documents",
+    b"\xff\xd8\xff": PICTURES[0],
+    b"\x89PNG\r\n": PICTURES[1],
+    b"%PDF-": PDF,
     b"PGDMP": "PostgreSQL dumps",
 }
 OPAQUE = "opaque"
@@ -167,7 +169,7 @@ def opaque_kind(source: BinaryIO) -> str:
     """What an opaque file is, in words."""
     source.seek(0)
     head = source.read(8)
-    return next((kind for magic, kind in _OPAQUE_MAGIC.items() if head.startswith(magic)), "archives of documents")
+    return next((kind for magic, kind in _OPAQUE_MAGIC.items() if head.startswith(magic)), ARCHIVES)
 
 
 def read(form: str, source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
