@@ -111,6 +111,7 @@ class _Store(_Strict):
     connection: Identifier
     region: Name
     bucket: str = ""
+    inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
 
 
 class _Event(_Strict):
@@ -381,6 +382,11 @@ def _reference_problems(model: CaseModel) -> list[str]:
         for index, store in enumerate(model.stores)
         if (store.kind == "s3") != bool(store.bucket)
     ]
+    problems += [
+        f"stores.{index}.inventory: only an s3 store has an S3 Inventory"
+        for index, store in enumerate(model.stores)
+        if store.inventory and store.kind != "s3"
+    ]
     return problems
 
 
@@ -417,7 +423,9 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.custodian.agreement_on,
         ),
         stores=tuple(
-            domain.StoreDeclaration(found.name, found.kind, found.connection, found.region, found.bucket)
+            domain.StoreDeclaration(
+                found.name, found.kind, found.connection, found.region, found.bucket, found.inventory
+            )
             for found in model.stores
         ),
         timeline=Timeline(events),
