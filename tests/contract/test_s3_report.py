@@ -346,7 +346,7 @@ def test_a_manifest_that_is_no_manifest(reports: Reports, scratch: Path, body: b
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("change", [{"size": None}, {"size": -1}, {"is_latest": None}])
+@pytest.mark.parametrize("change", [{"size": None}, {"size": -1}, {"key": ""}, {"is_latest": None}])
 def test_rows_that_no_service_writes(reports: Reports, scratch: Path, form: str, change: dict[str, Any]) -> None:
     rows = rows_of(reports.client, reports.source)
     next(row for row in rows if not row["is_delete_marker"]).update(change)

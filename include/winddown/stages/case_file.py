@@ -377,16 +377,11 @@ def _reference_problems(model: CaseModel) -> list[str]:
             problems.append(f"register.{index}.subject.via: needs a registered collection and its target field")
         if entry.backup is not None and entry.backup.of not in stores:
             problems.append(f"register.{index}.backup.of: store {entry.backup.of!r} is not declared")
-    problems += [
-        f"stores.{index}.bucket: an s3 store names its bucket"
-        for index, store in enumerate(model.stores)
-        if (store.kind == "s3") != bool(store.bucket)
-    ]
-    problems += [
-        f"stores.{index}.inventory: only an s3 store has an S3 Inventory"
-        for index, store in enumerate(model.stores)
-        if store.inventory and store.kind != "s3"
-    ]
+    for index, store in enumerate(model.stores):
+        if (store.kind == "s3") != bool(store.bucket):
+            problems.append(f"stores.{index}.bucket: an s3 store names its bucket")
+        if store.inventory and store.kind != "s3":
+            problems.append(f"stores.{index}.inventory: only an s3 store has an S3 Inventory")
     return problems
 
 

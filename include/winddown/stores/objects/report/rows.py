@@ -67,7 +67,7 @@ def _checked(batch: pa.RecordBatch, bucket: str, *, is_encoded: bool) -> pa.Reco
         raise unusable("names another bucket in a row", "give the report of this store's bucket")
     is_latest, is_marker = (_flags(batch.column(name)) for name in ("is_latest", "is_delete_marker"))
     size = _numbers(batch.column("size"))
-    if any(column.null_count for column in (batch.column("key"), is_latest, is_marker)):
+    if not _all(pc.not_equal(batch.column("key"), "")) or is_latest.null_count or is_marker.null_count:
         raise unusable("has a row without a key, or without the flags of its version", _REPAIR)
     if not _all(pc.or_(is_marker, pc.fill_null(pc.greater_equal(size, 0), False))):
         raise unusable("has a row without a size", _REPAIR)

@@ -23,7 +23,7 @@ _PIECE = 1 << 10  # rows of a run that are in memory while runs are merged
 class Sorted:
     """Rows by the first column of their schema, smallest first; text by code points, as S3 lists keys.
 
-    Memory is bounded by a run and, while merging, by a piece of every run: some 150 bytes for each of 128 rows read.
+    Memory is bounded by a run and, while merging, by a piece of every run: one of 128 rows.
     """
 
     def __init__(self, schema: pa.Schema, folder: Path) -> None:
