@@ -70,6 +70,7 @@ bench-read: $(VENV)/development ## the same through PostgreSQL and files, and ho
 	$(BIN)/python bench/bench_read_sql.py --rows 200000
 	$(BIN)/python bench/bench_read_objects.py --megabytes 100
 	$(BIN)/python bench/bench_list_objects.py --keys 1000000
+	$(BIN)/python bench/bench_list_objects.py --keys 1000000 --inventory CSV
 
 bench-accuracy: $(VENV)/development ## precision and recall on data of other authors, fetched when it runs
 	$(BIN)/python bench/accuracy.py

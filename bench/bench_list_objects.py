@@ -1,20 +1,34 @@
 """How much memory discovering a bucket takes, and how long: a service is played that lists any number of keys.
 
 Every tenth key has an older version, every hundredth lies below a delete marker; folders are partitions of one table
-and a thousand folders of scans. Peak memory is that of this process above what the imports took.
+and a thousand folders of scans. With ``--inventory`` the service lists nothing and delivers an S3 Inventory report of
+the same versions, spread over files in no order and written by another process. Peak memory is that of this process
+above what the imports took.
 """
 
 import argparse
+import csv
+import gzip
+import hashlib
 import io
+import json
+import multiprocessing
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from pyarrow import orc
 
+from winddown.ports import Discovery
 from winddown.stores.objects.discovery import discover_bucket
+from winddown.stores.objects.report.listing import ReportPlace, read_report
 
 PAGE, MEBIBYTES = 1_000, 200
 SCAN, TABLE = b"\xff\xd8\xff\xe0 a scan", b"id,name\n1,a\n"
@@ -72,6 +86,102 @@ class Service:
         return denied
 
 
+COLUMNS = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "ETag", "StorageClass")
+SCHEMA = pa.schema(
+    [
+        ("bucket", pa.string()),
+        ("key", pa.string()),
+        ("version_id", pa.string()),
+        ("is_latest", pa.bool_()),
+        ("is_delete_marker", pa.bool_()),
+        ("size", pa.int64()),
+        ("e_tag", pa.string()),
+        ("storage_class", pa.string()),
+    ]
+)
+SCHEMAS = {
+    "CSV": ", ".join(COLUMNS),
+    "ORC": "struct<" + ",".join(f"{name}:string" for name in SCHEMA.names) + ">",
+    "Parquet": "message m { " + " ".join(f"optional binary {name} (UTF8);" for name in SCHEMA.names) + " }",
+}
+FILES, PLACE = 8, "reports/bucket/daily/2026-11-22T01-00Z"
+
+
+class Reporting(Service):
+    """Lists nothing; hands out a report that lies in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(0)
+        self._folder = folder
+
+    def get_object(self, *, Key: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - the service's names
+        """A file of the report, or what the plain service has."""
+        path = self._folder / Path(Key).name
+        if not Key.startswith("reports/"):
+            return super().get_object(Key=Key, **request)
+        return {"Body": StreamingBody(path.open("rb"), path.stat().st_size)}
+
+
+def write_report(keys: int, form: str, folder: Path) -> None:
+    """Write a report of what ``Service(keys)`` lists, its pages spread over files, last page first within thousands."""
+    spread: list[list[dict[str, Any]]] = [[] for _ in range(FILES)]
+    for number, page in enumerate(Service(keys).get_paginator("list_object_versions").paginate()):
+        spread[number * 5 % FILES].append(page)
+    files = []
+    for number, pages in enumerate(spread):
+        path = folder / f"{number}.{form}"
+        rows = [row for page in reversed(pages) for row in reversed(list(_rows(page)))]
+        _write(form, path, rows)
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        files.append({"key": f"reports/{path.name}", "size": path.stat().st_size, "MD5checksum": digest})
+    manifest = {
+        "sourceBucket": "bucket",
+        "creationTimestamp": "1795309200000",
+        "fileFormat": form,
+        "fileSchema": SCHEMAS[form],
+        "files": files,
+    }
+    body = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(body)
+    (folder / "manifest.checksum").write_text(hashlib.md5(body, usedforsecurity=False).hexdigest(), "ascii")
+
+
+def _rows(page: dict[str, Any]) -> Iterator[list[Any]]:
+    for kind in ("DeleteMarkers", "Versions"):
+        for raw in page[kind]:
+            size, etag = raw.get("Size"), raw.get("ETag", "").strip('"')
+            flags = (raw["IsLatest"], kind == "DeleteMarkers")
+            yield ["bucket", raw["Key"], raw["VersionId"], *flags, size, etag, raw.get("StorageClass", "")]
+
+
+def _write(form: str, path: Path, rows: list[list[Any]]) -> None:
+    if form == "CSV":
+        with gzip.open(path, "wt", encoding="utf-8", newline="", compresslevel=1) as sink:
+            for row in rows:
+                words = [str(cell).lower() if isinstance(cell, bool) else cell for cell in row]
+                csv.writer(sink, quoting=csv.QUOTE_ALL).writerow([words[0], words[1].replace("=", "%3D"), *words[2:]])
+        return
+    table = pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], names=SCHEMA.names)
+    (orc if form == "ORC" else pq).write_table(table.cast(SCHEMA), path)
+
+
+def discovered(keys: int, form: str, folder: Path) -> tuple[Discovery, int, float]:
+    """The answer, its peak memory in MiB and its CPU seconds; by a report of a form, or by listing."""
+    if form:
+        writer = multiprocessing.get_context("spawn").Process(target=write_report, args=(keys, form, folder))
+        writer.start()
+        writer.join()
+    before, started = resident(), time.process_time()
+    if not form:
+        found = discover_bucket("shop_files", Service(keys), "bucket", remember=lambda *_: None)
+    else:
+        service = Reporting(folder)
+        place = ReportPlace("reports", f"{PLACE}/manifest.json", folder)
+        with read_report("shop_files", service, "bucket", place) as listing:
+            found = discover_bucket("shop_files", service, "bucket", remember=lambda *_: None, report=listing)
+    return found, resident() - before, time.process_time() - started
+
+
 def resident() -> int:
     """Peak memory of this process in MiB."""
     return int(Path("/proc/self/status").read_text("ascii").partition("VmHWM:")[2].split()[0]) // 1024
@@ -81,16 +191,18 @@ def main() -> int:
     """Measure; 1 when the target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=20_000)
-    keys = parser.parse_args().keys
-    before, started = resident(), time.process_time()
-    found = discover_bucket("shop_files", Service(keys), "bucket")
-    spent, peak = time.process_time() - started, resident() - before
+    parser.add_argument("--inventory", choices=sorted(SCHEMAS), default="", help="read a report of this format")
+    asked = parser.parse_args()
+    keys = asked.keys
+    with tempfile.TemporaryDirectory() as folder:
+        found, peak, spent = discovered(keys, asked.inventory, Path(folder))
     objects = sum(collection.record_count for collection in found.collections)
     if objects != keys - len(range(0, keys, 100)):
         raise SystemExit(f"{objects} objects were found")
+    by = f"{asked.inventory.lower()}_inventory" if asked.inventory else "list"
     print(f"{keys} keys, {len(found.collections)} collections, {spent:.1f} s of CPU")
     is_met = peak <= MEBIBYTES
-    print(f"figure=list_objects_peak value={peak} unit=MiB target<={MEBIBYTES} met={'yes' if is_met else 'no'}")
+    print(f"figure={by}_objects_peak value={peak} unit=MiB target<={MEBIBYTES} met={'yes' if is_met else 'no'}")
     return 0
 
 

@@ -38,6 +38,7 @@ from winddown.rules.loader import load_pack
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stores.files.store import FilesStore
+from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
@@ -160,6 +161,9 @@ def _systems(case: Case, connections: Connections, authority: Authority, setting
                 bucket=declaration.bucket,
                 reader=_client(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _client),
+                report=ReportPlace.parse(declaration.inventory, settings.workspace / case.id / "scratch")
+                if declaration.inventory
+                else None,
             )
             inspectors[declaration.name] = S3Inspector(
                 declaration.name,

@@ -143,6 +143,19 @@ class SupportsSanitise(Protocol):
 
 
 @runtime_checkable
+class SupportsReport(Protocol):
+    """The store's service can report what it holds, so that a first look needs no listing."""
+
+    def discover_reported(self) -> Discovery | None:
+        """As ``discover``, from the report that the case declares; None when it declares none.
+
+        A report is older than the store. What came since then is not in the answer, so nothing is planned by it. One
+        that cannot be used is a blocker, and then the discovery has no identity.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsVersions(Protocol):
     """The store keeps older versions of what it holds, and purging a record's object destroys them as well."""
 

@@ -50,13 +50,19 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True)
 class StoreDeclaration:
-    """A system that holds data; ``connection`` names its credentials."""
+    """A system that holds data; ``connection`` names its credentials.
+
+    Attributes:
+        bucket: of an s3 store.
+        inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
+    """
 
     name: str
     kind: str
     connection: str
     region: str
     bucket: str = ""
+    inventory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

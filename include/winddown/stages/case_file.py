@@ -111,6 +111,7 @@ class _Store(_Strict):
     connection: Identifier
     region: Name
     bucket: str = ""
+    inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
 
 
 class _Event(_Strict):
@@ -376,11 +377,11 @@ def _reference_problems(model: CaseModel) -> list[str]:
             problems.append(f"register.{index}.subject.via: needs a registered collection and its target field")
         if entry.backup is not None and entry.backup.of not in stores:
             problems.append(f"register.{index}.backup.of: store {entry.backup.of!r} is not declared")
-    problems += [
-        f"stores.{index}.bucket: an s3 store names its bucket"
-        for index, store in enumerate(model.stores)
-        if (store.kind == "s3") != bool(store.bucket)
-    ]
+    for index, store in enumerate(model.stores):
+        if (store.kind == "s3") != bool(store.bucket):
+            problems.append(f"stores.{index}.bucket: an s3 store names its bucket")
+        if store.inventory and store.kind != "s3":
+            problems.append(f"stores.{index}.inventory: only an s3 store has an S3 Inventory")
     return problems
 
 
@@ -417,7 +418,9 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.custodian.agreement_on,
         ),
         stores=tuple(
-            domain.StoreDeclaration(found.name, found.kind, found.connection, found.region, found.bucket)
+            domain.StoreDeclaration(
+                found.name, found.kind, found.connection, found.region, found.bucket, found.inventory
+            )
             for found in model.stores
         ),
         timeline=Timeline(events),

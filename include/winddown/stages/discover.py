@@ -13,13 +13,17 @@ from winddown.domain.case import Case
 from winddown.domain.drift import Drift, drift
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, Fact, Inventory
+from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.deployment import ACTOR, Deployment
 
 _SPEAKING = tuple(BY_ID[name] for name in ("resident_id", "mobile", "email", "bank_card"))
 
 
-def take_inventory(deployment: Deployment, case: Case) -> Inventory:
-    """Read the catalogue of every store; a store that is down or refuses us blocks all that it holds."""
+def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[str] = frozenset()) -> Inventory:
+    """Read the catalogue of every store; a store that is down or refuses us blocks all that it holds.
+
+    Stores named in ``reported`` may answer from an inventory report; a plan never rests on one.
+    """
     systems = deployment.systems(case)
     collections: list[Collection] = []
     blockers: list[Blocker] = []
@@ -27,7 +31,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
     identities: list[tuple[str, str]] = []
     for declaration in case.stores:
         try:
-            found = systems.store(declaration.name).discover()
+            found = _discovered(systems.store(declaration.name), by_report=declaration.name in reported)
         except Transient as error:
             blockers.append(
                 _store_blocker("store-down", declaration.name, error.message, "start the store, then run again")
@@ -38,7 +42,7 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
             collections += [_marked(deployment, case, collection) for collection in found.collections]
             blockers += [_unspeaking(deployment, case, blocker) for blocker in found.blockers]
             facts += found.facts
-            identities.append((declaration.name, found.identity))
+            identities += [(declaration.name, found.identity)] if found.identity else []
     collections, speaking = _without_personal_names(deployment, case, collections)
     blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}
@@ -61,6 +65,12 @@ def take_inventory(deployment: Deployment, case: Case) -> Inventory:
         facts=tuple(sorted(_without_personal_words(facts))),
         identities=tuple(identities),
     )
+
+
+def _discovered(store: Store, *, by_report: bool) -> Discovery:
+    reporting = ability(store, SupportsReport) if by_report else None
+    found = None if reporting is None else reporting.discover_reported()
+    return store.discover() if found is None else found
 
 
 def _marked(deployment: Deployment, case: Case, collection: Collection) -> Collection:
@@ -150,7 +160,10 @@ def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:
 def discover(deployment: Deployment, case_id: str) -> Inventory:
     """Take the case's inventory and record it, with how it differs from the last one."""
     case = deployment.case(case_id)
-    inventory = take_inventory(deployment, case)
+    before: Inventory | None = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
+    # What came after a report is in no later reading of the same one: a store that was looked at before is listed.
+    unseen = frozenset(found.name for found in case.stores if before is None or not before.identity(found.name))
+    inventory = take_inventory(deployment, case, reported=unseen)
     if not inventory.collections:
         raise Refused(
             f"case {case_id}: no collection was found in any store: "
@@ -161,7 +174,6 @@ def discover(deployment: Deployment, case_id: str) -> Inventory:
             rule="zero is suspicious",
             next_step="resolve the blockers, or check that the right stores are declared",
         )
-    before: Inventory | None = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
     if before is not None:
         found = drift(before, inventory)
         deployment.control.put(case_id, "drift", "drift", found, type_=tuple[Drift, ...])

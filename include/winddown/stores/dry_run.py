@@ -22,6 +22,7 @@ from winddown.ports import (
     Store,
     SupportsContent,
     SupportsFreeze,
+    SupportsReport,
     SupportsSanitise,
     SupportsVersions,
     ability,
@@ -146,6 +147,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsFreeze: DryFreeze,
     SupportsSanitise: DrySanitise,
     SupportsContent: _as_it_is,
+    SupportsReport: _as_it_is,
     SupportsVersions: _as_it_is,
 }
 

@@ -27,6 +27,7 @@ from winddown.ports import (
     Store,
     SupportsContent,
     SupportsFreeze,
+    SupportsReport,
     SupportsSanitise,
     SupportsVersions,
     ability,
@@ -182,6 +183,18 @@ class RetryingContent:
         return self._backoff.stream(lambda: self._inner.content(collection))
 
 
+class RetryingReport:
+    """Retries a look by report."""
+
+    def __init__(self, inner: SupportsReport, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def discover_reported(self) -> Discovery | None:
+        """Retried as a whole."""
+        return self._backoff.run(self._inner.discover_reported)
+
+
 class RetryingVersions:
     """Retries the opening of a stream of older rows."""
 
@@ -199,5 +212,6 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
     SupportsSanitise: RetryingSanitise,
     SupportsContent: RetryingContent,
+    SupportsReport: RetryingReport,
     SupportsVersions: RetryingVersions,
 }

@@ -341,6 +341,19 @@ def test_a_bucket_belongs_to_an_s3_store_and_to_no_other(
     assert f"{where}: an s3 store names its bucket" in refusal(changed(case_document, where, bucket))
 
 
+def test_an_inventory_report_belongs_to_an_s3_store_and_has_an_address(
+    refusal: Refusal, case_document: dict[str, Any]
+) -> None:
+    address = "s3://reports/deliveries/files/daily"
+    said = refusal(changed(case_document, "stores.0.inventory", address))
+    assert "stores.0.inventory: only an s3 store has an S3 Inventory" in said
+    for wrong in ("reports/daily", "s3://reports", "s3://reports/", "s3:///daily", "https://reports/daily"):
+        assert "stores.1.inventory" in refusal(changed(case_document, "stores.1.inventory", wrong))
+    case_document["stores"][1]["inventory"] = address
+    case_document["grace"]["duration"] = "never"
+    assert "inventory" not in refusal(case_document)
+
+
 def test_a_connection_that_nobody_knows(refusal: Refusal, case_document: dict[str, Any]) -> None:
     said = refusal(changed(case_document, "stores.0.connection", "nowhere"))
     assert "stores.0.connection: 'nowhere' is unknown" in said

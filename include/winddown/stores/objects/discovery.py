@@ -11,9 +11,11 @@ from winddown.domain.inventory import Fact
 from winddown.ports import Discovery
 from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.refusals import expiring, hidden, unknown_versioning, unnamed, unversioned
+from winddown.stores.objects.report.listing import Listing
 from winddown.stores.objects.versions import Version, by_key
 
 UNNAMED = "null"  # the version of whatever was written while the bucket kept none
@@ -23,21 +25,29 @@ _SMALL = 1 << 20  # objects up to this size are read side by side; bigger ones o
 
 
 def discover_bucket(
-    store: str, client: Any, bucket: str, *, remember: Callable[[Version, str | None], None]
+    store: str,
+    client: Any,
+    bucket: str,
+    *,
+    remember: Callable[[Version, str | None], None],
+    report: Listing | None = None,
 ) -> Discovery:
     """List all folders; formats are found by content, and what is not understood becomes a blocker.
 
-    ``remember`` is told the format of every live version.
+    ``remember`` is told the format of every live version. A ``report`` says in place of a listing which versions there
+    are; each is still looked at in the bucket, and those that went since then are a fact.
     """
     with translated(store, "listing"):
         state, refusal = versioning(client, bucket)
-        found = _Bucket(store, client, bucket, remember)
-        histories = by_key(client, bucket)
+        found = _Bucket(store, client, bucket, remember, is_reported=report is not None)
+        histories = by_key(client, bucket) if report is None else report.by_key()
         with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
             while window := list(islice(histories, WINDOW)):
                 found.add(window, pool)
         is_expiring = deletes_noncurrent(client, bucket)
         facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
+    if report is not None:
+        facts += [*report.facts, Fact(store, "gone-since-report", str(found.gone))]
     blockers: list[Blocker] = []
     if refusal:
         blockers.append(unknown_versioning(store, refusal))
@@ -57,11 +67,20 @@ def discover_bucket(
 class _Bucket:
     """What was seen so far."""
 
-    def __init__(self, store: str, client: Any, bucket: str, remember: Callable[[Version, str | None], None]) -> None:
+    def __init__(
+        self,
+        store: str,
+        client: Any,
+        bucket: str,
+        remember: Callable[[Version, str | None], None],
+        *,
+        is_reported: bool,
+    ) -> None:
         self.gathering = Gathering(store)
         self.deleted: set[str] = set()
+        self.gone = 0
         self._store, self._client, self._bucket = store, client, bucket
-        self._remember = remember
+        self._remember, self._is_reported = remember, is_reported
         self.unnamed: Counter[str] = Counter()
         self._locks: Counter[str] = Counter()
         self._markers = self._older = 0
@@ -78,6 +97,9 @@ class _Bucket:
         for history in live:
             version = history[0]
             looked, attributes = next(small) if version.size <= _SMALL else self._look(version)
+            if self._is_reported and looked.problem is not None and looked.problem.problem is Problem.CHANGED:
+                self.gone += 1
+                continue
             self._remember(version, looked.format)
             if attributes.get("ObjectLockLegalHoldStatus") == "ON":
                 self._locks["under a legal hold"] += 1

@@ -64,6 +64,11 @@ def unknown_versioning(store: str, code: str) -> Blocker:
     )
 
 
+def unusable_report(store: str, explanation: str, next_step: str) -> Blocker:
+    """The inventory report that the case file names cannot be used."""
+    return Blocker("unusable-inventory-report", store, explanation, "storage administrator", next_step)
+
+
 def empty(ref: CollectionRef, count: int, total: int) -> Blocker:
     """Objects of no bytes."""
     return Blocker(

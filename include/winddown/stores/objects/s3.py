@@ -32,7 +32,8 @@ from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
-from winddown.stores.objects.refusals import read_only
+from winddown.stores.objects.refusals import read_only, unusable_report
+from winddown.stores.objects.report.listing import ReportPlace, read_report
 from winddown.stores.objects.versions import Version, histories
 
 _DELETE_LIMIT = 1_000
@@ -46,15 +47,19 @@ class S3Store:
     Args:
         reader: client with the reading credential.
         unlock: exchanges an authorization for a client with the credential of its power; spends it.
+        report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
     """
 
     methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER})
 
-    def __init__(self, name: str, *, bucket: str, reader: Any, unlock: Unlock) -> None:
+    def __init__(
+        self, name: str, *, bucket: str, reader: Any, unlock: Unlock, report: ReportPlace | None = None
+    ) -> None:
         self.name = name
         self._bucket = bucket
         self._reader = reader
         self._unlock = unlock
+        self._report = report
         self._reading = Reading(name, reader, bucket)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -62,6 +67,23 @@ class S3Store:
     def discover(self) -> Discovery:
         """List all folders; formats are found by content, and what is not understood becomes a blocker."""
         found = discover_bucket(self.name, self._reader, self._bucket, remember=self._reading.remember)
+        return replace(found, identity=self._identity(self._reader))
+
+    def discover_reported(self) -> Discovery | None:
+        """As ``discover``, over the versions of the declared S3 Inventory report; None when none is declared.
+
+        A report that cannot be used is a blocker for the whole store.
+        """
+        if self._report is None:
+            return None
+        try:
+            listing = read_report(self.name, self._reader, self._bucket, self._report)
+        except Refused as error:
+            return Discovery((), (unusable_report(self.name, error.message, error.next_step),))
+        with listing:
+            found = discover_bucket(
+                self.name, self._reader, self._bucket, remember=self._reading.remember, report=listing
+            )
         return replace(found, identity=self._identity(self._reader))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
