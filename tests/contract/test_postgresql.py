@@ -1,16 +1,20 @@
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from psycopg import sql
 
 from winddown.domain.authorization import Power
+from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
 from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import SupportsSanitise, ability
+from winddown.stages.manifests import split
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
@@ -176,3 +180,27 @@ def test_a_key_of_a_type_that_is_not_the_servers_own_names_rows(database: Databa
         assert subject.content() == content
     subject.drop()
     database.admin.execute(b"DROP EXTENSION vector")
+
+
+def test_batches_of_a_table_that_refers_to_itself_take_children_first(database: Database, desk: Desk) -> None:
+    rows = tuple((number, number - 1 or None) for number in range(1, 8))
+    shape = Shape("(id bigint PRIMARY KEY, above bigint)", ("id",), ("id", "above"), rows, ("above",))
+    subject = PostgresSubject(database, desk, shape)
+    subject._run("ALTER TABLE {t} ADD FOREIGN KEY (above) REFERENCES {t}")
+    content, collection = subject.content(), subject.collection
+    located = read_all(subject)
+    ranks = pa.array([8 - int(row["id"]) for row in located.to_pylist()], pa.int64())
+    keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=2)
+    assert keys.column_names == ["id", CONTENT, "batch"]
+    planned = work(subject, chosen=content.keys())
+    with pytest.raises(Refused, match="SQLSTATE 23503"):  # parents first, as the order of the keys has it
+        planned.act_all(Power.QUARANTINE)
+    assert subject.content() == content
+    batches = tuple(split(keys))
+    planned = replace(planned, batches=batches)
+    planned.act_all(Power.QUARANTINE)
+    assert subject.content() == {}
+    for index in reversed(range(len(batches))):
+        planned.act(Power.RESTORE, index)
+    assert subject.content() == content
+    subject.drop()

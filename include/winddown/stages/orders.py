@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import CONTENT
+from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -19,6 +19,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Wave
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import select
+from winddown.stages.references import ranked
 
 BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
@@ -208,8 +209,14 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
             "database administrator",
             "allow null in these columns for the case",
         )
-    bound = [name for name in (CONTENT,) if name in part.records.columns]
-    located = part.records.select(*store.locators(collection), *bound).to_arrow()
+    records = part.records
+    if draft.act is Act.ERASE:
+        ordered = ranked(deployment, case, draft.found, records)
+        if isinstance(ordered, Blocker):
+            return ordered
+        records = ordered
+    bound = [name for name in (CONTENT, RANK) if name in records.columns]
+    located = records.select(*store.locators(collection), *bound).to_arrow()
     keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
     selection = select(deployment, case.id, order_id, keys)
     return Order(

@@ -8,12 +8,16 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from winddown.domain.batch import RANK
+from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.selection import Selection
 from winddown.stages.case_file import read_case_file
@@ -22,6 +26,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
 from winddown.stages.orders import make_orders
 from winddown.stages.quarantine import units
+from winddown.stages.references import kept_references, ranked
 
 REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
 
@@ -89,6 +94,64 @@ def test_a_table_that_refers_to_itself_or_to_a_table_elsewhere_is_no_cycle(
 def test_a_cycle_is_refused(deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]]) -> None:
     with pytest.raises(Refused, match="the foreign keys form a cycle"):
         levels(deployment, case, shop, **refers)
+
+
+def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
+    """A table whose rows refer to rows of the same table."""
+    shop.put("tickets", {"id": list(answers), "answers": list(answers.values())}, key=("id",))
+    collection, table = shop.shelf["tickets"]
+    own = ForeignKey(("answers",), collection.ref, ("id",))
+    found = replace(collection, foreign_keys=(own,))
+    shop.shelf["tickets"] = (found, table)
+    return found
+
+
+@given(
+    answers=st.integers(1, 40).flatmap(
+        lambda size: st.lists(st.none() | st.integers(0, size - 1), min_size=size, max_size=size)
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_rows_that_refer_to_rows_of_their_own_table_are_ranked_below_them_unless_there_is_a_circle(
+    deployment: Deployment, case: Case, shop: Any, answers: list[int | None]
+) -> None:
+    chain(shop, {str(row): None if target is None else str(target) for row, target in enumerate(answers)})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    given_ranks = ranked(deployment, case, found, found.records)
+
+    def circles(row: int) -> bool:
+        seen, at = {row}, answers[row]
+        while at is not None and at not in seen and answers[at] != at:
+            seen.add(at)
+            at = answers[at]
+        return at == row and answers[row] != row
+
+    if any(map(circles, range(len(answers)))):
+        assert isinstance(given_ranks, Blocker)
+        assert given_ranks.code == "circular-references"
+        return
+    assert isinstance(given_ranks, pl.DataFrame)
+    by_row = {int(row["id"]): row[RANK] for row in given_ranks.to_dicts()}
+    for row, target in enumerate(answers):
+        assert target is None or target == row or by_row[row] < by_row[target]
+
+
+def test_a_row_that_stays_and_refers_to_a_row_of_its_own_table_that_goes_is_named(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    collection = chain(shop, {"1": None, "2": "1"})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    labels = pl.Series("label", ["customer", "held"])
+    partly = replace(found, records=found.records.with_columns(labels))
+    for going, stopped in ((found, []), (partly, [str(collection.ref)])):
+        orders, blockers = make_orders(
+            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[going], findings=()
+        )  # fmt: skip
+        assert blockers == []
+        named = kept_references(deployment, case, [going], orders)
+        assert [(blocker.code, blocker.subject) for blocker in named] == [
+            ("referenced-by-kept", one) for one in stopped
+        ]
 
 
 # -- what minimising leaves ------------------------------------------------------------------------------------------
