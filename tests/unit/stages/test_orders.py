@@ -179,6 +179,33 @@ def test_a_voucher_kept_in_place_loses_every_personal_field_but_needed_ones_keys
     assert minimised(deployment, case, found, wave=Wave.AFTER_CLAIMS) == ("payer", "phone")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tied": "unique index x"}, "phone is bound by unique index x"),
+        ({"computed_from": ("payer", "paid_on")}, "phone is computed from paid_on, which stays"),
+        ({"nullable": False, "type": "date"}, "phone may be neither null nor an empty text"),
+    ],
+)
+def test_a_field_that_cannot_be_emptied_is_named_when_the_plan_is_made(
+    deployment: Deployment, case: Case, shop: Any, change: dict[str, Any], said: str
+) -> None:
+    shop.put("payments", {name: ["1"] for name in ("payment_no", "paid_on", "payer", "phone")}, key=("payment_no",))
+    collection, table = shop.shelf["payments"]
+    for changes, expected in ((change, [said]), ({"computed_from": ("payer",)}, [])):
+        fields = tuple(replace(field, **changes) if field.name == "phone" else field for field in collection.fields)
+        shop.shelf["payments"] = (replace(collection, fields=fields), table)
+        found = labelled(
+            shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",),
+            until=case.custodian.agreement_on, in_place=True,
+        )  # fmt: skip
+        orders, blockers = make_orders(
+            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=personal(collection)
+        )
+        assert [(one.code, one.explanation) for one in blockers] == [("cannot-minimise", one) for one in expected]
+        assert len(orders) == (0 if expected else 1)
+
+
 def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deployment, case: Case, shop: Any) -> None:
     shop.put("orders", {name: ["1"] for name in ("id", "order_no", "customer", "amount", "phone")}, key=("id",))
     found = labelled(
