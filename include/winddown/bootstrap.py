@@ -213,6 +213,7 @@ def _url(parameters: ConnectionParameters) -> str:
 
 
 _SESSION = (
+    "search_path=pg_catalog,pg_temp",
     "timezone=Asia/Shanghai",
     "datestyle=ISO",
     "intervalstyle=postgres",
@@ -226,7 +227,9 @@ _SESSION = (
 
 def _engine(parameters: ConnectionParameters) -> Engine:
     # Days are the law's days, so times are read in China's zone. The digest of a row's content depends on how the
-    # session writes values, so nothing of it is left to the server's or the role's settings.
+    # session writes values, so nothing of it is left to the server's or the role's settings. Names are looked up in the
+    # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
+    # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
     # No pool: a credential is held for one act. Parameters hold keys of records and stay out of messages.
     return create_engine(
         make_url(_url(parameters)),

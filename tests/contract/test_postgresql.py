@@ -1,20 +1,25 @@
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from psycopg import sql
 
 from winddown.domain.authorization import Power
+from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.errors import Refused
+from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
 from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import SupportsSanitise, ability
+from winddown.stages.manifests import split
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
-from .postgresql_subject import BYTES_KEY, COMPOSITE, Database, PostgresSubject
-from .subject import work
+from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, Database, PostgresSubject, Shape
+from .subject import read_all, work
 from .suite import FieldSuite, ReturnSuite, StoreSuite
 
 
@@ -96,3 +101,106 @@ def test_files_of_another_cluster_are_not_searched_in_its_place(tmp_path: Path) 
     assert _is_cluster(tmp_path, 7)
     assert not _is_cluster(tmp_path, 8)
     assert not _is_cluster(tmp_path / "nowhere", 7)
+
+
+SHADOWS = """
+    CREATE TYPE public.contract_mood AS ENUM ('good', 'bad');
+    CREATE FUNCTION public.shadow_equal(varchar, varchar) RETURNS boolean LANGUAGE plpgsql
+        AS $$BEGIN RAISE EXCEPTION 'a shadow was called'; END$$;
+    CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = public.shadow_equal);
+    CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE plpgsql
+        AS $$BEGIN RAISE EXCEPTION 'a shadow was called'; END$$;
+    CREATE FUNCTION public.hashtext(text) RETURNS integer LANGUAGE plpgsql
+        AS $$BEGIN RAISE EXCEPTION 'a shadow was called'; END$$;
+    CREATE FUNCTION public.to_regclass(text) RETURNS regclass LANGUAGE plpgsql
+        AS $$BEGIN RAISE EXCEPTION 'a shadow was called'; END$$;
+    CREATE VIEW public.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE false;
+    GRANT SELECT ON public.pg_class TO PUBLIC;
+"""
+WITH_USER_TYPES = Shape(
+    "(code varchar(20) PRIMARY KEY, name varchar(40), mood public.contract_mood, of_type regtype)",
+    ("code",),
+    ("code", "name", "mood", "of_type"),
+    tuple((f"k{number}", f"值{number}", "good", "public.contract_mood") for number in range(4)),
+    ("name",),
+)
+
+
+@pytest.fixture
+def shadowed(database: Database, desk: Desk) -> Iterator[PostgresSubject]:
+    """A table in a database whose ``public`` schema shadows what we call, for roles that look there first."""
+    admin = database.admin
+    admin.execute(SHADOWS.encode())
+    for role in ROLES:
+        path = "public, pg_catalog" if role != "inspector" else "pg_catalog"
+        admin.execute(f"ALTER ROLE winddown_contract_{role} SET search_path = {path}".encode())
+    found = PostgresSubject(database, desk, WITH_USER_TYPES)
+    yield found
+    found.drop()
+    for role in ROLES:
+        admin.execute(f"ALTER ROLE winddown_contract_{role} RESET search_path".encode())
+    admin.execute(b"DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+
+
+def test_nothing_that_the_database_plants_is_called_in_place_of_the_servers_own(shadowed: PostgresSubject) -> None:
+    content = shadowed.content()
+    assert read_all(shadowed).num_rows == len(content)
+    assert sum(batch.num_rows for batch in shadowed.store.cells(shadowed.collection)) == len(content)
+    for act in (Act.MINIMISE, Act.ERASE):
+        planned = work(shadowed, act=act)
+        assert planned.unchanged() == planned.batches[0].records, "roles write a type's name the same way"
+        planned.act_all(Power.QUARANTINE)
+        assert planned.remaining() == 0
+        assert planned.set_aside() == planned.batches[0].records
+        planned.act_all(Power.RESTORE)
+        assert shadowed.content() == content
+        planned.act_all(Power.QUARANTINE)
+        planned.act_all(Power.PURGE)
+        assert planned.leftovers() == 0
+        content = shadowed.content()
+    store = ability(shadowed.store, SupportsSanitise)
+    assert store is not None
+    store.sanitise(shadowed.desk.mint_for(Power.SANITISE, shadowed.ref.store), [shadowed.ref])
+
+
+def test_a_key_of_a_type_that_is_not_the_servers_own_names_rows(database: Database, desk: Desk) -> None:
+    there = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+    if database.admin.execute(there).fetchone() != (1,):
+        pytest.skip("the server has no such type")
+    database.admin.execute(b"CREATE EXTENSION vector SCHEMA public")
+    rows = tuple((f"[{number},1]", f"值{number}") for number in range(4))
+    shape = Shape("(spot public.vector PRIMARY KEY, name text)", ("spot",), ("spot", "name"), rows, ("name",))
+    subject = PostgresSubject(database, desk, shape)
+    content = subject.content()
+    for act in (Act.MINIMISE, Act.ERASE):
+        planned = work(subject, act=act)
+        planned.act(Power.QUARANTINE)
+        assert (planned.remaining(), planned.set_aside()) == (0, planned.batches[0].records)
+        planned.act(Power.RESTORE)
+        assert subject.content() == content
+    subject.drop()
+    database.admin.execute(b"DROP EXTENSION vector")
+
+
+def test_batches_of_a_table_that_refers_to_itself_take_children_first(database: Database, desk: Desk) -> None:
+    rows = tuple((number, number - 1 or None) for number in range(1, 8))
+    shape = Shape("(id bigint PRIMARY KEY, above bigint)", ("id",), ("id", "above"), rows, ("above",))
+    subject = PostgresSubject(database, desk, shape)
+    subject._run("ALTER TABLE {t} ADD FOREIGN KEY (above) REFERENCES {t}")
+    content, collection = subject.content(), subject.collection
+    located = read_all(subject)
+    ranks = pa.array([8 - int(row["id"]) for row in located.to_pylist()], pa.int64())
+    keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=2)
+    assert keys.column_names == ["id", CONTENT, "batch"]
+    planned = work(subject, chosen=content.keys())
+    with pytest.raises(Refused, match="SQLSTATE 23503"):  # parents first, as the order of the keys has it
+        planned.act_all(Power.QUARANTINE)
+    assert subject.content() == content
+    batches = tuple(split(keys))
+    planned = replace(planned, batches=batches)
+    planned.act_all(Power.QUARANTINE)
+    assert subject.content() == {}
+    for index in reversed(range(len(batches))):
+        planned.act(Power.RESTORE, index)
+    assert subject.content() == content
+    subject.drop()

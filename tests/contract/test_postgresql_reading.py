@@ -263,3 +263,30 @@ def test_a_short_statement_timeout_of_the_role_does_not_stop_a_long_reading(sche
         assert records + sum(batch.num_rows for batch in batches) == 60_000
     finally:
         schema.run("ALTER ROLE winddown_contract_reader RESET statement_timeout")
+
+
+def test_what_keeps_a_field_from_being_emptied_is_found(schema: Schema) -> None:
+    schema.run(
+        "CREATE DOMAIN five AS text CHECK (length(value) = 5);"
+        "CREATE TABLE card (id int PRIMARY KEY, free text, one text NOT NULL UNIQUE, many text UNIQUE, "
+        "low text NOT NULL, part text CHECK (part <> ''), code five, shown text NOT NULL, "
+        "joined text GENERATED ALWAYS AS (free || shown) STORED, fixed text GENERATED ALWAYS AS ('x') STORED);"
+        "CREATE UNIQUE INDEX card_lower ON card (lower(low));"
+        "ALTER TABLE card ADD CONSTRAINT card_shown UNIQUE (shown);"
+        "CREATE TABLE follower (shown text CONSTRAINT follows REFERENCES card (shown), "
+        "many text REFERENCES card (many))"
+    )
+    found = {field.name: field for field in schema.collection("card").fields}
+    assert {name: field.tied for name, field in found.items() if field.tied} == {
+        "id": "unique index card_pkey",
+        "one": "unique index card_one_key",
+        "many": "constraint follower_many_fkey",
+        "low": "unique index card_lower",
+        "part": "constraint card_part_check",
+        "code": "constraint five_check",
+        "shown": "constraint follows, unique index card_shown",
+        "fixed": "a computation",
+    }
+    assert {name: field.computed_from for name, field in found.items() if field.computed_from} == {
+        "joined": ("free", "shown")
+    }

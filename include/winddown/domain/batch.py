@@ -8,6 +8,8 @@ import pyarrow as pa
 
 CONTENT = "winddown_content"
 """Column of keys in which a store binds each record's content: a record that changed is not the one approved."""
+RANK = "winddown_rank"
+"""Column of located records that says which must not be moved before which; it is not part of their keys."""
 
 
 def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:

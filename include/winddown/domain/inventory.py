@@ -42,12 +42,20 @@ class Medium(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column or attribute. ``type`` is the store's own name of the type."""
+    """A column or attribute.
+
+    Attributes:
+        type: the store's own name of the type.
+        tied: what the store may refuse an empty value for, in words; "" when nothing is known.
+        computed_from: the fields that the store computes this one from; it loses its value only with all of them.
+    """
 
     name: str
     type: str
     nullable: bool
     comment: str = ""
+    tied: str = ""
+    computed_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

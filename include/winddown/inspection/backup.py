@@ -42,7 +42,9 @@ def compare_backup(
         globally=False, metric_calculations=False
     )
     source = context.data_sources.add_pandas(f"scratch-{store}")
-    engine = create_engine(scratch_url, hide_parameters=True)
+    # The backup may hold functions and operators of the server's names; they are not looked for.
+    path = {"options": "-c search_path=pg_catalog,pg_temp"}
+    engine = create_engine(scratch_url, hide_parameters=True, connect_args=path)
     checked = rows = 0
     failed: list[str] = []
     try:

@@ -14,7 +14,7 @@ from winddown.stages.deployment import ACTOR, Deployment
 def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Freeze every store that can be frozen; return a sentence a store. Repeating it freezes what was thawed.
 
-    What is taken is remembered in the control database first, for ``thaw``.
+    What is taken is remembered in the control database first, for ``thaw``, which forgets it.
     """
     case = deployment.case(case_id)
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
@@ -25,9 +25,9 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         if store is None or not collections:
             sentences.append(f"{declaration.name}: cannot be frozen; a change after the plan is an objection")
             continue
-        earlier = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt)
+        earlier = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt | None)
         remembered = store.remember_writers(collections, earlier)
-        deployment.control.put(case_id, "freeze", declaration.name, remembered, type_=Receipt)
+        deployment.control.put(case_id, "freeze", declaration.name, remembered, type_=Receipt | None)
         effect = _effect(case, declaration.name, len(collections), inventory.identity(declaration.name))
         authorization = deployment.authority.authorize(effect, actor=ACTOR)
         receipt = store.freeze(authorization, remembered)
@@ -43,7 +43,7 @@ def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     case = deployment.case(case_id)
     thawed: list[str] = []
     for declaration in case.stores:
-        receipt = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt)
+        receipt = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt | None)
         store = ability(deployment.systems(case).store(declaration.name), SupportsFreeze)
         if receipt is None or store is None:
             continue
@@ -53,6 +53,8 @@ def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         authorization = deployment.authority.authorize(effect, actor=ACTOR)
         done = store.thaw(authorization, receipt)
         deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
+        # Given back once: what an administrator revokes from now on is not ours to grant again.
+        deployment.control.put(case_id, "freeze", declaration.name, None, type_=Receipt | None)
         thawed.append(declaration.name)
     return tuple(thawed)
 

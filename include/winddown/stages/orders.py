@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import CONTENT
+from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -19,6 +19,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Wave
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import select
+from winddown.stages.references import ranked
 
 BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
@@ -192,24 +193,23 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         method = store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
-    stuck = [
-        field.name
-        for field in collection.fields
-        if field.name in draft.fields
-        and draft.act is Act.MINIMISE
-        and not field.nullable
-        and not field.type.startswith(_TEXT_TYPES)
-    ]
+    stuck = list(_cannot_be_emptied(collection, draft.fields)) if draft.act is Act.MINIMISE else []
     if stuck:
         return Blocker(
             "cannot-minimise",
             str(collection.ref),
-            f"{', '.join(stuck)} may be neither null nor an empty text",
+            "; ".join(stuck),
             "database administrator",
-            "allow null in these columns for the case",
+            "change these columns for the case so that each can be emptied",
         )
-    bound = [name for name in (CONTENT,) if name in part.records.columns]
-    located = part.records.select(*store.locators(collection), *bound).to_arrow()
+    records = part.records
+    if draft.act is Act.ERASE:
+        ordered = ranked(deployment, case, draft.found, records)
+        if isinstance(ordered, Blocker):
+            return ordered
+        records = ordered
+    bound = [name for name in (CONTENT, RANK) if name in records.columns]
+    located = records.select(*store.locators(collection), *bound).to_arrow()
     keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
     selection = select(deployment, case.id, order_id, keys)
     return Order(
@@ -225,6 +225,20 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         requires=part.seals,
         until=draft.until.isoformat() if draft.until else "",
     )
+
+
+def _cannot_be_emptied(collection: Collection, emptied: Sequence[str]) -> Iterator[str]:
+    """Say of each field that is to be emptied why the store would not let it be; what is empty twice is not unique."""
+    for field in collection.fields:
+        if field.name not in emptied:
+            continue
+        kept = [name for name in field.computed_from if name not in emptied]
+        if field.tied:
+            yield f"{field.name} is bound by {field.tied}"
+        elif kept:
+            yield f"{field.name} is computed from {', '.join(kept)}, which stays"
+        elif not field.computed_from and not field.nullable and not field.type.startswith(_TEXT_TYPES):
+            yield f"{field.name} may be neither null nor an empty text"
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -97,7 +97,8 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     done_batches = records = 0
     failures: list[str] = []
     for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
-        for batch in batches(deployment, plan.case, order) if order.act is not Act.SEAL else ():
+        # The last batch first, because rows may refer to rows of a later batch of the same table.
+        for batch in reversed(batches(deployment, plan.case, order)) if order.act is not Act.SEAL else ():
             if effects.get((order.id, batch.index, Power.PURGE)) == "done":
                 continue
             state = effects.get((order.id, batch.index, Power.QUARANTINE))

@@ -6,8 +6,10 @@ catalogue declares, unless the register names them.
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
+from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.inventory import Collection, ForeignKey
@@ -26,7 +28,7 @@ def kept_references(
     for child in labelled:
         for key in child.collection.foreign_keys:
             parent = by_ref.get(key.target)
-            if parent is None or key.target not in erased or key.target == child.collection.ref:
+            if parent is None or key.target not in erased:
                 continue
             going = erased.get(child.collection.ref, set())
             left = _dangling(deployment, case, (child, going), (parent, erased[key.target]), key)
@@ -41,6 +43,62 @@ def kept_references(
                     )
                 )
     return tuple(blockers)
+
+
+def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.DataFrame) -> pl.DataFrame | Blocker:
+    """Give records of a table that refers to itself a column ``RANK``: every row's is above those that refer to it.
+
+    So children go in no later batch than their parents, and come back in no earlier one. Records come back as they are
+    where the table does not refer to itself; rows that refer to each other in a circle are a blocker.
+    """
+    collection = found.collection
+    keys = [key for key in collection.foreign_keys if key.target == collection.ref]
+    if not keys:
+        return records
+    locators, number = list(collection.key), pl.int_range(pl.len(), dtype=pl.Int64)
+    wanted = [name for key in keys for name in (*key.fields, *key.target_fields)]
+    values = _values(deployment, case, collection, wanted)
+    rows = records.select(locators).with_columns(number.alias("row")).join(values, on=locators, how="left")
+    links = [
+        rows.join(rows.select("row", *key.target_fields), left_on=key.fields, right_on=key.target_fields)
+        .filter(pl.col("row") != pl.col("row_right"))
+        .select("row", "row_right")
+        for key in keys
+    ]
+    ranks = _heights(pl.concat(links).unique(), records.height)
+    if ranks is None:
+        return Blocker(
+            "circular-references",
+            str(collection.ref),
+            "rows of the table refer to each other in a circle, so that none of them can go first",
+            "database administrator",
+            "break the circle, or make the constraint deferrable and erase these rows by hand",
+        )
+    return records.with_columns(pl.Series(RANK, ranks))
+
+
+def _heights(links: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
+    """For each of ``count`` rows, the length of the longest chain that ends in it; None when there is a circle.
+
+    ``links`` are pairs of a row and the one that it refers to.
+    """
+    ordered = links.sort("row")
+    targets = ordered.get_column("row_right").to_numpy()
+    first = np.searchsorted(ordered.get_column("row").to_numpy(), np.arange(count + 1))
+    waiting = np.bincount(targets, minlength=count)
+    heights = np.zeros(count, dtype=np.int64)
+    ready, done = np.flatnonzero(waiting == 0), 0
+    for height in range(count):
+        heights[ready] = height
+        done += len(ready)
+        sizes = first[ready + 1] - first[ready]
+        each = np.repeat(first[ready] - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes) + np.arange(sizes.sum())
+        above, times = np.unique(targets[each], return_counts=True)
+        waiting[above] -= times
+        ready = above[waiting[above] == 0]
+        if not len(ready):
+            break
+    return heights if done == count else None
 
 
 def _dangling(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.batch import CONTENT, RANK, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused, Residual
@@ -95,9 +95,9 @@ class MemoryStore:
         yield _arrow(self._unchanged(self._table(collection.ref), batch), fields)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by key and number the batches."""
-        order = [(name, "ascending") for name in collection.key]
-        keys = located.select([*collection.key, CONTENT]).sort_by(order)
+        """Sort by rank and key, and number the batches."""
+        order = [(name, "ascending") for name in (RANK, *collection.key) if name in located.column_names]
+        keys = located.sort_by(order).select([*collection.key, CONTENT])
         numbers = pa.array([row // size for row in range(keys.num_rows)], type=pa.int32())
         return keys.append_column("batch", numbers)
 

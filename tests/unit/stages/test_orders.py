@@ -8,12 +8,16 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from winddown.domain.batch import RANK
+from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.selection import Selection
 from winddown.stages.case_file import read_case_file
@@ -22,6 +26,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
 from winddown.stages.orders import make_orders
 from winddown.stages.quarantine import units
+from winddown.stages.references import kept_references, ranked
 
 REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
 
@@ -91,6 +96,64 @@ def test_a_cycle_is_refused(deployment: Deployment, case: Case, shop: Any, refer
         levels(deployment, case, shop, **refers)
 
 
+def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
+    """A table whose rows refer to rows of the same table."""
+    shop.put("tickets", {"id": list(answers), "answers": list(answers.values())}, key=("id",))
+    collection, table = shop.shelf["tickets"]
+    own = ForeignKey(("answers",), collection.ref, ("id",))
+    found = replace(collection, foreign_keys=(own,))
+    shop.shelf["tickets"] = (found, table)
+    return found
+
+
+@given(
+    answers=st.integers(1, 40).flatmap(
+        lambda size: st.lists(st.none() | st.integers(0, size - 1), min_size=size, max_size=size)
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_rows_that_refer_to_rows_of_their_own_table_are_ranked_below_them_unless_there_is_a_circle(
+    deployment: Deployment, case: Case, shop: Any, answers: list[int | None]
+) -> None:
+    chain(shop, {str(row): None if target is None else str(target) for row, target in enumerate(answers)})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    given_ranks = ranked(deployment, case, found, found.records)
+
+    def circles(row: int) -> bool:
+        seen, at = {row}, answers[row]
+        while at is not None and at not in seen and answers[at] != at:
+            seen.add(at)
+            at = answers[at]
+        return at == row and answers[row] != row
+
+    if any(map(circles, range(len(answers)))):
+        assert isinstance(given_ranks, Blocker)
+        assert given_ranks.code == "circular-references"
+        return
+    assert isinstance(given_ranks, pl.DataFrame)
+    by_row = {int(row["id"]): row[RANK] for row in given_ranks.to_dicts()}
+    for row, target in enumerate(answers):
+        assert target is None or target == row or by_row[row] < by_row[target]
+
+
+def test_a_row_that_stays_and_refers_to_a_row_of_its_own_table_that_goes_is_named(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    collection = chain(shop, {"1": None, "2": "1"})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    labels = pl.Series("label", ["customer", "held"])
+    partly = replace(found, records=found.records.with_columns(labels))
+    for going, stopped in ((found, []), (partly, [str(collection.ref)])):
+        orders, blockers = make_orders(
+            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[going], findings=()
+        )  # fmt: skip
+        assert blockers == []
+        named = kept_references(deployment, case, [going], orders)
+        assert [(blocker.code, blocker.subject) for blocker in named] == [
+            ("referenced-by-kept", one) for one in stopped
+        ]
+
+
 # -- what minimising leaves ------------------------------------------------------------------------------------------
 
 
@@ -114,6 +177,33 @@ def test_a_voucher_kept_in_place_loses_every_personal_field_but_needed_ones_keys
     )  # fmt: skip
     # payment_no is the key, account a foreign key, order_no the link that the register declares, paid_on is needed.
     assert minimised(deployment, case, found, wave=Wave.AFTER_CLAIMS) == ("payer", "phone")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tied": "unique index x"}, "phone is bound by unique index x"),
+        ({"computed_from": ("payer", "paid_on")}, "phone is computed from paid_on, which stays"),
+        ({"nullable": False, "type": "date"}, "phone may be neither null nor an empty text"),
+    ],
+)
+def test_a_field_that_cannot_be_emptied_is_named_when_the_plan_is_made(
+    deployment: Deployment, case: Case, shop: Any, change: dict[str, Any], said: str
+) -> None:
+    shop.put("payments", {name: ["1"] for name in ("payment_no", "paid_on", "payer", "phone")}, key=("payment_no",))
+    collection, table = shop.shelf["payments"]
+    for changes, expected in ((change, [said]), ({"computed_from": ("payer",)}, [])):
+        fields = tuple(replace(field, **changes) if field.name == "phone" else field for field in collection.fields)
+        shop.shelf["payments"] = (replace(collection, fields=fields), table)
+        found = labelled(
+            shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",),
+            until=case.custodian.agreement_on, in_place=True,
+        )  # fmt: skip
+        orders, blockers = make_orders(
+            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=personal(collection)
+        )
+        assert [(one.code, one.explanation) for one in blockers] == [("cannot-minimise", one) for one in expected]
+        assert len(orders) == (0 if expected else 1)
 
 
 def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deployment, case: Case, shop: Any) -> None:

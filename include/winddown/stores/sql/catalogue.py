@@ -57,8 +57,29 @@ _SAMPLED_ROWS = 1_000
 _BYTES = text("SELECT coalesce(sum(pg_table_size(relid)), pg_table_size(:oid)) FROM pg_partition_tree(:oid)")
 _COLUMNS = text("""
     SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
-           coalesce(col_description(attrelid, attnum), '') AS comment
-      FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+           coalesce(col_description(attrelid, attnum), '') AS comment,
+           array_to_string(ARRAY(
+               SELECT 'constraint ' || c.conname FROM pg_constraint c
+                WHERE (c.conrelid = a.attrelid AND c.contype IN ('c', 'x') AND a.attnum = ANY (c.conkey))
+                   OR (c.confrelid = a.attrelid AND c.contype = 'f' AND a.attnum = ANY (c.confkey))
+                   OR (c.contypid = a.atttypid AND c.contypid <> 0)
+               UNION ALL
+               SELECT 'unique index ' || c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                WHERE i.indrelid = a.attrelid AND i.indisunique
+                  AND (a.attnotnull OR to_jsonb(i) ->> 'indnullsnotdistinct' = 'true')
+                  AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
+                       SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+                          AND d.refobjsubid = a.attnum))
+               ORDER BY 1), ', ') AS tied,
+           attgenerated <> '' AS computed,
+           ARRAY(SELECT s.attname::text FROM pg_attrdef e JOIN pg_depend d
+                     ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = e.adrelid AND d.refobjsubid <> e.adnum
+                   JOIN pg_attribute s ON s.attrelid = e.adrelid AND s.attnum = d.refobjsubid
+                  WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum AND a.attgenerated <> ''
+                  ORDER BY s.attnum) AS sources
+      FROM pg_attribute a WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
 # Where there is no primary key, a unique index over fields that are never NULL names rows just as well.
 _KEY = text("""
@@ -185,7 +206,17 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
         ForeignKey(tuple(row.fields), CollectionRef(ref.store, f"{row.schema}.{row.name}"), tuple(row.target_fields))
         for row in connection.execute(_FOREIGN_KEYS, {"oid": found.oid})
     )
-    fields = tuple(Field(row.name, row.type, row.nullable, row.comment) for row in columns)
+    fields = tuple(
+        Field(
+            row.name,
+            row.type,
+            row.nullable,
+            row.comment,
+            tied="a computation" if row.computed and not row.sources else row.tied,
+            computed_from=tuple(row.sources),
+        )
+        for row in columns
+    )
     size = 0
     if count is None:
         size = int(connection.execute(_BYTES, {"oid": found.oid}).scalar_one() or 0)

@@ -139,7 +139,7 @@ class Position:
         """Move unchanged rows, or the values of the order's fields, into quarantine; return how many records."""
         join = key_join(self._collection, "t")
         if self._order.act is Act.ERASE:
-            condition = self._key_match()
+            condition = _keys_equal(self._collection, "t", "k")
             names = _names(self._collection.field_names())
             query = (
                 f"WITH gone AS (DELETE FROM {self._table} t USING {_key_rows(self._collection)} "
@@ -157,7 +157,7 @@ class Position:
         emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
         cleared = self._run(
             f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} "
-            f"WHERE {self._key_match()} AND {same(self._collection)}"
+            f"WHERE {_keys_equal(self._collection, 't', 'k')} AND {same(self._collection)}"
         )
         return min(copied, cleared)
 
@@ -173,7 +173,7 @@ class Position:
             )
         else:
             values = ", ".join(f"{quoted_name(name)} = q.{quoted_name(name)}" for name in self._stored_fields())
-            match = " AND ".join(f"t.{quoted_name(name)} = q.{quoted_name(name)}" for name in self._collection.key)
+            match = _keys_equal(self._collection, "t", "q")
             # A field that was written anew meanwhile is not overwritten.
             match += "".join(
                 f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
@@ -189,9 +189,6 @@ class Position:
     def destroy(self) -> int:
         """Delete the batch from quarantine; return how many records."""
         return self._run(f"DELETE FROM {self._aside} WHERE winddown_batch = :batch", keys=False)
-
-    def _key_match(self) -> str:
-        return " AND ".join(f"t.{quoted_name(name)} = k.{quoted_name(name)}" for name in self._collection.key)
 
     def _computed(self) -> frozenset[str]:
         """Generated columns: the database computes them anew, and takes no value for them."""
@@ -231,6 +228,19 @@ def _names(fields: Sequence[str], alias: str = "") -> str:
     return ", ".join((f"{alias}." if alias else "") + quoted_name(name) for name in fields)
 
 
+def _keys_equal(collection: Collection, alias: str, other: str) -> str:
+    """What is true of two rows with the same key.
+
+    A type that is not the server's own is compared as text, because its operators are not the server's own either and
+    stand in no schema where we look. That takes no index.
+    """
+    types = {field.name: field.type for field in collection.fields}
+    casts = {name: "::text" if "." in types[name] else "" for name in collection.key}
+    return " AND ".join(
+        f"{alias}.{quoted_name(name)}{cast} = {other}.{quoted_name(name)}{cast}" for name, cast in casts.items()
+    )
+
+
 def _key_rows(collection: Collection) -> str:
     """``unnest`` of one text array a key field, cast to the field's own type, and of contents, as ``k``."""
     types = {field.name: field.type for field in collection.fields}
@@ -245,8 +255,7 @@ def _key_rows(collection: Collection) -> str:
 
 def key_join(collection: Collection, alias: str) -> str:
     """What joins an alias of the table to the batch's rows; the values come from ``key_values``."""
-    match = " AND ".join(f"{alias}.{quoted_name(name)} = k.{quoted_name(name)}" for name in collection.key)
-    return f"{_key_rows(collection)} ON {match}"
+    return f"{_key_rows(collection)} ON {_keys_equal(collection, alias, 'k')}"
 
 
 def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
