@@ -1,0 +1,176 @@
+"""Nothing that the product writes holds a value of a record, whatever place of a store the value stands in.
+
+Markers are planted on purpose, the product is run to its end and into failures, and everything that it wrote is
+searched: control database, workspace with evidence and bundle, pages and API, logs, output, exceptions as a log would
+show them, and what objects of the domain say of themselves. Encrypted containers may hold values; whatever can be read
+without a key may not.
+"""
+
+import gc
+import logging
+import sqlite3
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from fastapi import Header
+from fastapi.testclient import TestClient
+
+from winddown.domain.drift import Drift
+from winddown.domain.errors import Refused, Residual, WinddownError
+from winddown.domain.inventory import Inventory
+from winddown.stages.classify import Coverage
+from winddown.stages.open import start_again
+from winddown.stages.quarantine import restore
+from winddown.stages.relations import Relation
+from winddown.web.app import create_app
+
+from .markers import Markers, in_files, unpacked
+from .planting import (
+    literal,
+    plant_bucket,
+    plant_catalogue,
+    plant_customer,
+    plant_duckdb,
+    plant_mysql,
+    plant_share,
+    plant_sqlite,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import CompanyCase
+
+Make = Callable[..., "CompanyCase"]
+PERSON, LAST_WAVE = "chen.liquidator", "after-claims"
+NOT_OURS = ("botocore", "boto3", "urllib3", "s3transfer", "httpx", "httpcore", "asyncio", "alembic")
+
+
+@dataclass
+class Recorder(logging.Handler):
+    """Keeps everything that is said while a case is carried on."""
+
+    company: "CompanyCase"
+    markers: Markers
+    said: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(logging.DEBUG)
+
+    __hash__ = logging.Handler.__hash__
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # What clients of servers say at DEBUG nobody switches on for a product; what they warn of is everybody's.
+        if record.levelno >= logging.WARNING or not record.name.startswith(NOT_OURS):
+            said = f"{record.getMessage()} {record.args!r} {record.exc_info!r}"
+            self.said.append((f"log of {record.name}", said.encode()))
+
+    def fails(self, act: Callable[[], Any], *errors: type[WinddownError]) -> WinddownError:
+        """Do something that is refused; what is raised is kept as every log would show it."""
+        with pytest.raises(errors) as raised:
+            act()
+        error = raised.value
+        shown = "".join(traceback.format_exception(error))
+        self.said += [("traceback", shown.encode()), ("exception", f"{error!r} {error} {error.args}".encode())]
+        return error
+
+    def look(self) -> None:
+        """Read every page and every answer of the API, and ask the objects in memory what they are."""
+        current = self.company.deploy()
+        case_id = self.company.case_id
+
+        def person(x_person: Annotated[str, Header()]) -> str:
+            return x_person
+
+        with TestClient(create_app(lambda: current, person), headers={"X-Person": PERSON}) as client:
+            paths = ["/", f"/cases/{case_id}", *(f"/plans/{plan}" for plan in current.control.plans(case_id))]
+            folder = current.folder(case_id, "evidence")
+            evidence = [f"/cases/{case_id}/evidence/{path.name}" for path in folder.iterdir() if path.is_file()]
+            for path in [*paths, *(f"/api{path}" for path in paths if path != "/"), "/api/cases", *evidence]:
+                answer = client.get(path, headers={"Accept": "text/html"})
+                assert answer.status_code == 200 or path in evidence, path
+                self.said += unpacked(f"page {path}", answer.content)
+        shown = {repr(each) for each in gc.get_objects() if _is_of_the_domain(each)}
+        self.said.append(("repr", "\n".join(shown).encode()))
+
+    def run(self) -> Any:
+        halt = self.company.run()
+        self.said.append(("halt", repr(halt).encode()))
+        self.look()
+        return halt
+
+    def run_until(self, reason: str, *, wave: str = "") -> Any:
+        while (halt := self.run()).reason != reason or wave not in halt.plan_id:
+            self.company.act(halt)
+        return halt
+
+    def everything(self) -> Iterator[tuple[str, bytes]]:
+        """All that was said, all files of the workspace, and every row of the control database."""
+        yield from self.said
+        yield from in_files(self.company.workspace)
+        with sqlite3.connect(self.company.workspace / "control.sqlite") as control:
+            names = [row[0] for row in control.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                for row in control.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - our own tables
+                    text = " ".join(str(value) for value in row).encode()
+                    yield f"control.{name} {row[:3]}"[:120], text
+
+    def leaks(self, output: str) -> set[str]:
+        return self.markers.leaks([*self.everything(), ("stdout and stderr", output.encode())])
+
+
+def _is_of_the_domain(found: object) -> bool:
+    kind = type(found)
+    ours = ("winddown.domain", "winddown.stages", "winddown.ports")
+    return is_dataclass(kind) and str(kind.__module__).startswith(ours)
+
+
+@pytest.fixture
+def recorded(company_case: Make) -> Iterator[Callable[[], Recorder]]:
+    """A company whose case is recorded."""
+    root, handlers = logging.getLogger(), []
+    level = root.level
+
+    def make() -> Recorder:
+        handlers.append(Recorder(company_case(customers=30), Markers()))
+        root.addHandler(handlers[-1])
+        root.setLevel(logging.DEBUG)
+        return handlers[-1]
+
+    yield make
+    root.setLevel(level)
+    for handler in handlers:
+        root.removeHandler(handler)
+
+
+def declare(company: "CompanyCase", name: str, kind: str, url: str) -> None:
+    """Add a store that is only read."""
+    import json
+
+    path = company.directory / "connections.json"
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps(found | {name: {"url": url}}))
+    company.edit(
+        lambda raw: raw["stores"].append({"name": name, "kind": kind, "connection": name, "region": "cn-east"})
+    )
+
+
+def test_what_a_company_holds_is_read_and_none_of_it_is_told(
+    recorded: Callable[[], Recorder], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorder = recorded()
+    company, mark = recorder.company, recorder.markers
+    plant_customer(company, mark)
+    plant_catalogue(company, mark)
+    plant_bucket(company, mark)
+    plant_share(tmp_path / "share", mark)
+    declare(company, "share", "files", f"file://{tmp_path / 'share'}")
+    declare(company, "till", "sqlite", plant_sqlite(tmp_path / "till.sqlite", mark))
+    declare(company, "lake", "duckdb", plant_duckdb(tmp_path / "lake.duckdb", mark))
+    company.back_up()
+    assert recorder.run().reason == "approvals"
+    out, err = capfd.readouterr()
+    found = recorder.leaks(out + err)
+    assert not found, f"{len(found)} of {len(mark.planted)}:\n" + "\n".join(sorted(found))
