@@ -102,12 +102,12 @@ _KINDS: dict[str, Callable[[int], str]] = {
     "resident_id": lambda number: resident_id("310104", date(1987, 3, 14), number),
     "mobile": lambda number: mobile(770_000_019 + 7 * number),
     "email": lambda number: f"hua.marker{number:03d}@mail{number:03d}.example.cn",
-    "bank_card": lambda number: card_number(Random(number)),
+    "bank_card": lambda number: card_number(Random(number)),  # noqa: S311 - no secret
     "name": _name,
     "secret": _secret,
     "text": lambda number: f"热水器漏水找{_name(number)}第{number}次",
     "foreign": lambda number: f"Željko Đurić-Šimić {_RARE[number % len(_RARE)]}{number}",
-    "quoted": lambda number: f"O'Neil <\"{_RARE[number % len(_RARE)]}\"> & Søn {number}",
+    "quoted": lambda number: f'O\'Neil <"{_RARE[number % len(_RARE)]}"> & Søn {number}',
     "customer": lambda number: str(880_077_001_100 + number),
 }
 

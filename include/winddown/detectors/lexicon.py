@@ -121,7 +121,7 @@ def words_read(comment: str) -> str:
     """Return what ``read_header`` takes from a comment, and nothing else that its author wrote.
 
     >>> words_read("联系电话，例如 13800000000 王伟"), words_read("客户手机号"), words_read("see the manual")
-    ('电话 x', '手机号', '')
+    ('联系电话 x', '手机号', '')
     """
     hint = _read(comment)
     if hint.other:

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator
 from winddown.detectors.kinds import BY_ID
 from winddown.detectors.recognise import found_inside, holds
 
-_SPEAKING = tuple(
-    BY_ID[name] for name in ("resident_id", "resident_id_15", "mobile", "email", "bank_card", "api_key")
-)
+_SPEAKING = tuple(BY_ID[name] for name in ("resident_id", "resident_id_15", "mobile", "email", "bank_card", "api_key"))
 # Whatever is of one of these kinds has a digit, full-width ones included, or an at sign.
 _POSSIBLE = re.compile(r"[\d@＠]")
 

@@ -124,7 +124,8 @@ def _collection(
 ) -> Collection:
     where = list(ref.name.split(".", 1))
     fields = tuple(
-        Field(row[0], plain_type(row[1]), bool(row[2]), row[3]) for row in connection.execute(_COLUMNS, where).fetchall()
+        Field(row[0], plain_type(row[1]), bool(row[2]), row[3])
+        for row in connection.execute(_COLUMNS, where).fetchall()
     )
     constraints = connection.execute(_CONSTRAINTS, where).fetchall()
     nullable = {field.name for field in fields if field.nullable}
