@@ -104,10 +104,10 @@ class Recorder(logging.Handler):
         self.look()
         return halt
 
-    def act_until(self, reason: str, *, wave: str = "") -> Any:
-        while (halt := self.run()).reason != reason or wave not in halt.plan_id:
-            self.company.act(halt)
-        return halt
+    def act_until(self, reason: str, *, wave: str = "") -> None:
+        halt = self.company.run_until(reason, wave=wave)
+        self.said.append(("halt", repr(halt).encode()))
+        self.look()
 
     def everything(self) -> Iterator[tuple[str, bytes]]:
         """All that was said, all files of the workspace, and every row of the control database."""
