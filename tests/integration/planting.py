@@ -71,7 +71,6 @@ def plant_customer(company: "CompanyCase", mark: Markers) -> str:
     with company.database() as connection:
         for table, values in rows.items():
             connection.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(values))})".encode(), values)
-        connection.execute(b"ANALYZE")  # most common values and histograms
     return member
 
 

@@ -134,7 +134,7 @@ def recorded(company_case: Make) -> Iterator[Callable[[], Recorder]]:
     level = root.level
 
     def make() -> Recorder:
-        handlers.append(Recorder(company_case(customers=30), Markers()))
+        handlers.append(Recorder(company_case(), Markers()))
         root.addHandler(handlers[-1])
         root.setLevel(logging.DEBUG)
         return handlers[-1]
@@ -211,7 +211,7 @@ def test_a_mariadb_database_tells_nobody(recorded: Callable[[], Recorder], capfd
     assert_nothing_told(recorder, capfd)
 
 
-def test_a_case_carried_to_its_end_through_failures_tells_nobody(
+def test_effects_that_are_refused_and_undone_tell_nobody(
     recorded: Callable[[], Recorder], capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorder = recorded()
@@ -239,11 +239,11 @@ def test_a_case_carried_to_its_end_through_failures_tells_nobody(
     superuser(
         company,
         "CREATE FUNCTION shop.speak() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN RAISE EXCEPTION ''% %'', OLD, OLD.text; END'",
-        f"CREATE TRIGGER {trigger} BEFORE DELETE ON shop.tickets FOR EACH ROW EXECUTE FUNCTION shop.speak()",
+        "'BEGIN RAISE EXCEPTION ''% %'', OLD, OLD.mobile; END'",
+        f"CREATE TRIGGER {trigger} BEFORE DELETE ON shop.customers FOR EACH ROW EXECUTE FUNCTION shop.speak()",
     )
     assert "after the plan" in str(recorder.fails(company.run, Refused))
-    superuser(company, f"DROP TRIGGER {trigger} ON shop.tickets")
+    superuser(company, f"DROP TRIGGER {trigger} ON shop.customers")
     assert recorder.run().reason == "grace"
 
     # Somebody took his member number meanwhile, and a check that his row breaks: restoring him fails.
@@ -264,11 +264,22 @@ def test_a_case_carried_to_its_end_through_failures_tells_nobody(
     superuser(company, f"ALTER TABLE shop.tickets DROP CONSTRAINT {constraint}")
     undo()
     recorder.look()
+    assert company.number(f"SELECT count(*) FROM shop.customers WHERE customer_id = {subject}") == 1
+    assert_nothing_told(recorder, capfd)
 
-    start_again(company.deploy(), company.case_id)
+
+def test_a_case_carried_to_its_end_tells_nobody(
+    recorded: Callable[[], Recorder], capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorder = recorded()
+    company, mark = recorder.company, recorder.markers
+    plant_customer(company, mark)
+    company.back_up()
+    recorder.act_until("grace", wave=LAST_WAVE)
     recorder.act_until("finished")
+    subject = next(each.value for each in mark.planted if each.place.startswith("customers.customer_id"))
     assert company.number(f"SELECT count(*) FROM shop.customers WHERE customer_id = {subject}") == 0
-    assert any(path.name.endswith(".zip") for path in company.workspace.rglob("*"))
+    assert list(company.workspace.rglob("*.zip")), "there is a bundle"
     assert_nothing_told(recorder, capfd)
 
 
