@@ -117,6 +117,21 @@ def read_header(header: str, comment: str = "") -> HeaderHint:
     return _read(comment)
 
 
+def words_read(comment: str) -> str:
+    """Return what ``read_header`` takes from a comment, and nothing else that its author wrote.
+
+    >>> words_read("联系电话，例如 13800000000 王伟"), words_read("客户手机号"), words_read("see the manual")
+    ('联系电话 x', '手机号', '')
+    """
+    hint = _read(comment)
+    if hint.other:
+        return hint.other
+    before, after = ("x ", "") if hint.word in _BARE and not hint.is_bare else ("", "")
+    if hint.kinds and not hint.is_head:
+        after = " x"
+    return f"{before}{hint.word}{after}"
+
+
 def count_personal(headers: Iterable[str]) -> int:
     """Return how many of the headers name personal information."""
     return sum(bool(_read(header).kinds - OF_COMPANIES) for header in headers)

@@ -1,22 +1,18 @@
 """Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
-from winddown.detectors.kinds import BY_ID
-from winddown.detectors.recognise import found_inside, holds
+from winddown.detectors.lexicon import words_read
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.drift import Drift, drift
 from winddown.domain.errors import Refused, Transient
-from winddown.domain.inventory import Collection, Fact, Inventory
+from winddown.domain.inventory import Collection, CollectionRef, Fact, ForeignKey, Inventory
 from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.deployment import ACTOR, Deployment
-
-_SPEAKING = tuple(BY_ID[name] for name in ("resident_id", "mobile", "email", "bank_card"))
+from winddown.stages.names import names_a_person, words_in, words_of
 
 
 def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[str] = frozenset()) -> Inventory:
@@ -39,7 +35,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
         except Refused as error:
             blockers.append(_store_blocker("credentials-refused", declaration.name, error.message, error.next_step))
         else:
-            collections += [_marked(deployment, case, collection) for collection in found.collections]
+            collections += [_without_words(_marked(deployment, case, each)) for each in found.collections]
             blockers += [_unspeaking(deployment, case, blocker) for blocker in found.blockers]
             facts += found.facts
             identities += [(declaration.name, found.identity)] if found.identity else []
@@ -79,14 +75,16 @@ def _marked(deployment: Deployment, case: Case, collection: Collection) -> Colle
     return replace(collection, change_mark=deployment.keys(case.id).pseudonym(mark)) if mark else collection
 
 
-def _names_a_person(words: Iterable[str]) -> bool:
-    return any(holds(kind, word) or found_inside(kind, word) for kind in _SPEAKING for word in words)
+def _without_words(collection: Collection) -> Collection:
+    """Keep of comments what a header is read for: somebody wrote them in free words, and may have given an example."""
+    fields = tuple(replace(field, comment=words_read(field.comment)) for field in collection.fields)
+    return replace(collection, fields=fields, comment="")
 
 
 def _unspeaking(deployment: Deployment, case: Case, blocker: Blocker) -> Blocker:
     """A blocker about something whose name is personal information, under a keyed hash and without its explanation."""
     name = blocker.subject.partition(":")[2]
-    if not _names_a_person(re.split("[/=#.: ]", f"{name} {blocker.explanation}")):
+    if not names_a_person([*words_of(name), *words_in(blocker.explanation)]):
         return blocker
     hidden = "its name, which is not shown here on purpose, is itself personal information"
     return replace(blocker, subject=_alias(deployment, case, blocker.subject), explanation=hidden)
@@ -99,8 +97,8 @@ def _alias(deployment: Deployment, case: Case, subject: str) -> str:
 
 def _without_personal_words(facts: list[Fact]) -> list[Fact]:
     """Withhold facts that would say what the name of a collection may not; how many they are is a fact itself."""
-    words = {fact: re.split("[/=#.:, ()]", f"{fact.subject}:{fact.value}") for fact in facts}
-    personal = {word for word in set().union(*words.values()) if _names_a_person([word])}
+    words = {fact: {*words_of(fact.subject), *words_in(f"{fact.subject}:{fact.value}")} for fact in facts}
+    personal = {word for word in set().union(*words.values()) if names_a_person([word])}
     withheld = Counter(fact.subject.partition(":")[0] for fact, own in words.items() if personal.intersection(own))
     kept = [fact for fact, own in words.items() if not personal.intersection(own)]
     return [*kept, *(Fact(store, "withheld", f"{count} facts that name a person") for store, count in withheld.items())]
@@ -112,13 +110,14 @@ def _without_personal_names(
     """Names of folders and fields appear in plans, pages and certificates, so one that names a person goes no further.
 
     A CSV file without a header shows its first record as field names. Such a collection is blocked as a whole, under a
-    keyed hash of its name.
+    keyed hash of its name; so is one whose types do, which tell the names of members of structures.
     """
     kept, blockers = [], []
     for collection in collections:
-        words = [*re.split("[/=#.:]", collection.ref.name), *collection.field_names()]
-        if not _names_a_person(words):
-            kept.append(collection)
+        types = (word for field in collection.fields for word in words_in(field.type.replace('"', " ")))
+        if not names_a_person([*words_of(collection.ref.name), *collection.field_names(), *types]):
+            links = tuple(_unspeaking_link(deployment, case, key) for key in collection.foreign_keys)
+            kept.append(replace(collection, foreign_keys=links))
             continue
         blockers.append(
             Blocker(
@@ -130,6 +129,15 @@ def _without_personal_names(
             )
         )
     return kept, blockers
+
+
+def _unspeaking_link(deployment: Deployment, case: Case, key: ForeignKey) -> ForeignKey:
+    """A reference to a collection that is blocked for its name, or for that of the field, without either."""
+    if not names_a_person([*words_of(key.target.name), *key.target_fields]):
+        return key
+    target = CollectionRef.parse(_alias(deployment, case, str(key.target)))
+    hidden = tuple(deployment.keys(case.id).pseudonym(name)[:16] for name in key.target_fields)
+    return replace(key, target=target, target_fields=hidden)
 
 
 def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:

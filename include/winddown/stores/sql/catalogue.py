@@ -17,6 +17,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
+from winddown.stores.sql.faults import told
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
 from winddown.stores.sql.reading import verbatim
 
@@ -171,7 +172,7 @@ def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
     """Names of triggers, cascades and row security that act on a table now; a plan may be older than they are."""
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
-    return tuple(f"{found.hazard} {found.name}" for found in connection.execute(_HAZARDS, {"oid": row[0]}))
+    return tuple(f"{found.hazard} {told(found.name)}" for found in connection.execute(_HAZARDS, {"oid": row[0]}))
 
 
 def _kind_blocker(found: _Found, ref: CollectionRef) -> Blocker | None:

@@ -18,7 +18,7 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, ForeignKey, Medium
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.limits import unknown_relation, unnamed_rows
-from winddown.stores.sql.reading import BATCH_BYTES, BATCH_ROWS, LONGEST, named, refuse_change
+from winddown.stores.sql.reading import BATCH_BYTES, BATCH_ROWS, LONGEST, named, plain_type, refuse_change
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
@@ -124,7 +124,8 @@ def _collection(
 ) -> Collection:
     where = list(ref.name.split(".", 1))
     fields = tuple(
-        Field(row[0], row[1], bool(row[2]), row[3]) for row in connection.execute(_COLUMNS, where).fetchall()
+        Field(row[0], plain_type(row[1]), bool(row[2]), row[3])
+        for row in connection.execute(_COLUMNS, where).fetchall()
     )
     constraints = connection.execute(_CONSTRAINTS, where).fetchall()
     nullable = {field.name for field in fields if field.nullable}

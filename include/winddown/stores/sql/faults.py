@@ -2,9 +2,10 @@
 
 A driver's message may carry a customer's data (``Key (mobile)=(138…) already exists``), and SQLAlchemy's carries the
 bound parameters. So only the SQLSTATE (or the engine's own code) and the names of constraints and tables cross this
-line, and the original error is dropped from the chain.
+line, a name with a long number or an address in it excepted, and the original error is dropped from the chain.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.errors import Refused, Transient
 
+_SPEAKING = re.compile(r"@|[0-9](?:[ -]?[0-9]){8}")
 _RETRYABLE = ("08", "40", "53", "55", "57")  # connection, serialisation, resources, locks, operator intervention
 _DENIED = ("28", "42501", "3D000")
 
@@ -52,8 +54,8 @@ def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
     own = _own_code(cause)
     state = getattr(cause, "sqlstate", None) or _LIKE.get(own, "" if own is None else "HY000")
     diagnostic = getattr(cause, "diag", None)
-    constraint = getattr(diagnostic, "constraint_name", None) or ""
-    table = getattr(diagnostic, "table_name", None) or ""
+    constraint = told(getattr(diagnostic, "constraint_name", None) or "")
+    table = told(getattr(diagnostic, "table_name", None) or "")
     text = str(cause) if not state else ""  # a failed connection has no SQLSTATE, and quotes no data
     said = f"SQLSTATE {state or 'none'}" if own is None else f"error {own}"
     if state.startswith(_DENIED) or "authentication failed" in text or "does not exist" in text:
@@ -66,6 +68,15 @@ def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
         return Transient(f"store {store} is not available while {doing} ({said})")
     named = " ".join(part for part in (table, constraint) if part)
     return Refused(f"store {store} refused {doing} ({said} {named})".replace(" )", ")"))
+
+
+def told(name: str) -> str:
+    """A name that may be told; of one that may itself be a person's number or address, that it is not.
+
+    >>> told("orders_2024_check"), told("u_13800000000"), told("wang@example.cn")
+    ('orders_2024_check', '(a name that is not shown)', '(a name that is not shown)')
+    """
+    return "(a name that is not shown)" if _SPEAKING.search(name) else name
 
 
 def _own_code(cause: object) -> int | str | None:

@@ -17,7 +17,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, ForeignKey, Medium
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows
-from winddown.stores.sql.reading import LONGEST, batched, refuse_change
+from winddown.stores.sql.reading import LONGEST, batched, plain_type, refuse_change
 
 _NOT_SEEN = (
     "partitions, grants, replication and other copies, triggers, large objects, bytes, which tables a view reads, "
@@ -92,7 +92,7 @@ class GenericSource:
         ref = CollectionRef(self._store, f"{schema}.{name}")
         inspector.clear_cache()
         fields = tuple(
-            Field(found["name"], str(found["type"]), found["nullable"], found.get("comment") or "")
+            Field(found["name"], plain_type(str(found["type"])), found["nullable"], found.get("comment") or "")
             for found in inspector.get_columns(name, schema=schema)
         )
         key = _key(inspector, schema, name, {field.name for field in fields if field.nullable})

@@ -21,7 +21,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, Fo
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
 from winddown.stores.sql.mysql_facts import facts
-from winddown.stores.sql.reading import LONGEST, batched, refuse_change, verbatim
+from winddown.stores.sql.reading import LONGEST, batched, plain_type, refuse_change, verbatim
 
 _NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "float", "double"})
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
@@ -158,7 +158,7 @@ class MySqlSource:
     ) -> Collection:
         where = {"schema": schema, "name": name}
         columns = connection.execute(_COLUMNS, where).all()
-        fields = tuple(Field(row[0], row[1], bool(row[3]), row[4]) for row in columns)
+        fields = tuple(Field(row[0], plain_type(row[1]), bool(row[3]), row[4]) for row in columns)
         key = _key([(str(row[0]), str(row[1]), bool(row[2] or row[3])) for row in connection.execute(_KEYS, where)])
         links: dict[str, list[Any]] = {}
         for row in connection.execute(_FOREIGN_KEYS, where):

@@ -5,6 +5,7 @@ A batch ends at ``BATCH_ROWS`` records or ``BATCH_BYTES`` bytes, whichever comes
 """
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -41,6 +42,15 @@ def verbatim(query: str) -> str:
     'SELECT "a\\:b"\\:\\:text'
     """
     return query.replace(":", "\\:")
+
+
+def plain_type(declared: str) -> str:
+    """A type without the labels that it lists: they are values of its records.
+
+    >>> plain_type("enum('张三','O''Neil')"), plain_type("varchar(20)")
+    ("enum('…','…')", 'varchar(20)')
+    """
+    return re.sub(r"'(?:[^']|'')*'", "'…'", declared)
 
 
 def named(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:

@@ -5,6 +5,7 @@ as GB18030, which China's older programs wrote. A file with a hot journal, which
 refused.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -24,6 +25,7 @@ from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows
 from winddown.stores.sql.reading import LONGEST, batched, refuse_change
 
 _WAIT_SECONDS = 10
+_TYPE = re.compile(r"[A-Za-z]+[0-9]{0,2}(?: [A-Za-z]+)*(?: ?\([0-9]{1,5}(?: ?, ?[0-9]{1,3})?\))?(?: [A-Za-z]+)*")
 _KINDS = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 
 
@@ -118,7 +120,7 @@ def _collection(connection: sqlite3.Connection, ref: CollectionRef, name: str, *
         'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,)
     ).fetchall()
     named = [(row[0], row[3]) for row in columns]
-    fields = tuple(Field(row[0], row[1] or "any", not row[2] and row[0] not in _rowid(columns)) for row in columns)
+    fields = tuple(Field(row[0], _declared(row[1]), not row[2] and row[0] not in _rowid(columns)) for row in columns)
     nullable = {field.name for field in fields if field.nullable}
     primary = tuple(field for field, place in sorted(named, key=lambda pair: pair[1]) if place)
     key = primary if primary and not nullable & set(primary) else _unique(connection, name, nullable)
@@ -135,6 +137,15 @@ def _collection(connection: sqlite3.Connection, ref: CollectionRef, name: str, *
         version_count=0,
         fingerprint=digest([*schema, count]),
     )
+
+
+def _declared(kind: str) -> str:
+    """A declared type. SQLite takes any words for one, so what does not look like a type is not repeated.
+
+    >>> _declared("DECIMAL(10, 5)"), _declared("UNSIGNED BIG INT"), _declared(""), _declared("13800000000")
+    ('DECIMAL(10, 5)', 'UNSIGNED BIG INT', 'any', 'other')
+    """
+    return kind if _TYPE.fullmatch(kind) else "other" if kind else "any"
 
 
 def _rowid(columns: Sequence[Any]) -> tuple[str, ...]:
