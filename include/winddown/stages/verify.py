@@ -7,7 +7,10 @@ from winddown.domain.plan import Act
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
+from winddown.stages.names import names_a_person, words_of
 from winddown.stages.staying import left_alone
+
+_PLACES = 5  # files or folders that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     ]
     stopped = left_alone(deployment, plan)
     checks = []
+    places: dict[str, list[str]] = {}
     for declaration in case.stores:
         orders = [o for o in plan.orders if o.collection.store == declaration.name and o.act is not Act.SEAL]
         if not orders:
@@ -57,6 +61,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 count += 1
         apart = [name.partition(":")[2] for name in stopped if name.startswith(f"{declaration.name}:")]
         search = inspector.search_bytes(probes, left_alone=apart)
+        places[declaration.name] = [name for name in search.where if not names_a_person(words_of(name))]
         checks.append(
             StoreCheck(
                 store=declaration.name,
@@ -84,6 +89,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
         raise Residual(
             "; ".join(
                 f"{c.store}: {c.remaining} live, {c.leftovers} leftovers, {c.found} of {c.probes} probes in bytes"
+                + (f" ({', '.join(places[c.store][:_PLACES])})" if places[c.store] else "")
                 for c in bad
             ),
             rule="residual check",

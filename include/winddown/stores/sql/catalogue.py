@@ -59,7 +59,7 @@ _BYTES = text("SELECT coalesce(sum(pg_table_size(relid)), pg_table_size(:oid)) F
 _COLUMNS = text("""
     SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
            coalesce(col_description(attrelid, attnum), '') AS comment,
-           array_to_string(ARRAY(
+           ARRAY(
                SELECT 'constraint ' || c.conname FROM pg_constraint c
                 WHERE (c.conrelid = a.attrelid AND c.contype IN ('c', 'x') AND a.attnum = ANY (c.conkey))
                    OR (c.confrelid = a.attrelid AND c.contype = 'f' AND a.attnum = ANY (c.confkey))
@@ -72,7 +72,7 @@ _COLUMNS = text("""
                        SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
                           AND d.refobjsubid = a.attnum))
-               ORDER BY 1), ', ') AS tied,
+               ORDER BY 1) AS tied,
            attgenerated <> '' AS computed,
            ARRAY(SELECT s.attname::text FROM pg_attrdef e JOIN pg_depend d
                      ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
@@ -213,7 +213,7 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
             row.type,
             row.nullable,
             row.comment,
-            tied="a computation" if row.computed and not row.sources else row.tied,
+            tied="a computation" if row.computed and not row.sources else ", ".join(map(told, row.tied)),
             computed_from=tuple(row.sources),
         )
         for row in columns
