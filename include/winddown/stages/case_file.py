@@ -12,10 +12,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from winddown.domain import case as domain
 from winddown.domain.company import Company
@@ -23,15 +23,9 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.rule import CASE_EVENTS
 from winddown.domain.timeline import Timeline, TimelineEvent
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
-Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+:.+$")]
+from winddown.stages.case_model import CaseModel, HoldModel, RegisterModel
 
 APPROVER_ROLES = ("liquidation_group", "pi_officer")
-_DAY_OF_EVERY_YEAR = (
-    r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$"
-)
 
 # Each event may not lie before the ones that it follows.
 _ORDER = (
@@ -48,163 +42,6 @@ _FOLLOWS = {
     "creditors_notified": "liquidation_group_formed",
     "service_stopped": "stop_notice_published",
 }
-
-
-# Closed lists: an unknown word would silently mean "customers' data, to be erased".
-Category = Literal[
-    "customer_profile",
-    "customer_contact",
-    "customer_service",
-    "analytics_copy",
-    "identity_scan",
-    "accounting_vouchers",
-    "company_own",
-    "backup",
-]
-Element = Literal["voucher_number", "voucher_date", "amount", "tax", "payment_method"]
-# Sectors whose rules the pack knows; in others deletion may be the breach.
-Sector = Literal["retail", "wholesale", "e_commerce", "services"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Company(_Strict):
-    name_zh: Name
-    name_en: Name
-    uscc: str
-
-
-class _Profile(_Strict):
-    route: Literal["general"]
-    sectors: tuple[Sector, ...]
-    critical_infrastructure: bool
-    important_data: bool
-    fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
-
-
-class _Person(_Strict):
-    id: Identifier
-    name: Name
-    role: Literal["liquidation_group", "pi_officer", "custodian", "steward"]
-
-
-class _Grace(_Strict):
-    duration: timedelta
-    reason: Name
-    accepted_by: Identifier
-
-
-class _Custodian(_Strict):
-    person: Identifier
-    organisation: Name
-    contact: Name
-    public_key: Name
-    agreement_on: date
-    evidence: Name
-
-
-class _Store(_Strict):
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    kind: Literal["postgresql", "mysql", "sqlite", "duckdb", "sql", "s3", "files"]
-    connection: Identifier
-    region: Name
-    bucket: str = ""
-    inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
-
-
-class _Event(_Strict):
-    step: Literal["S0", "S1", "S2", "S3", "S4", "S5", "S6"]
-    event: str
-    on: date
-    evidence: Name
-
-
-class _AcceptedDate(_Strict):
-    rule: Identifier
-    start_event: Literal["day_after_fiscal_year_end"]
-    accepted_by: Identifier
-    evidence: Name
-
-
-class _Subjects(_Strict):
-    collection: Ref
-    key: Name
-    born_on: Name
-    country: Name
-
-
-class _Link(_Strict):
-    field: str = ""
-    via: Ref | None = None
-    target: str = ""
-    pattern: str = ""
-
-
-class _Answer(_Strict):
-    kind: str
-    because: Name
-
-
-class _Backup(_Strict):
-    of: Name
-    taken_on: date
-    expires_on: date
-
-
-class _Register(_Strict):
-    collection: Ref
-    category: Category
-    purpose: Name
-    steward: Identifier
-    subject: _Link | None = None
-    dated_by: str = ""
-    custody: Literal["", "sealed", "in_place"] = ""
-    elements: dict[str, Element] = {}
-    fields: dict[str, _Answer] = {}
-    backup: _Backup | None = None
-
-
-class _Hold(_Strict):
-    id: Identifier
-    matter: Name
-    ground: Name
-    placed_on: date
-    review_on: date
-    steward: Identifier
-    subjects: Name
-
-
-class _Transfer(_Strict):
-    id: Identifier
-    recipient: Name
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    purpose: Name
-    legal_basis: Name
-    collection: Ref
-    where: Literal["overseas", "all"]
-    sensitive: bool
-    evidence: Name
-
-
-class CaseModel(_Strict):
-    """The whole file."""
-
-    case: Identifier
-    company: _Company
-    profile: _Profile
-    people: Annotated[tuple[_Person, ...], Field(min_length=1)]
-    approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
-    grace: _Grace
-    custodian: _Custodian
-    stores: Annotated[tuple[_Store, ...], Field(min_length=1)]
-    timeline: tuple[_Event, ...]
-    accepted_dates: tuple[_AcceptedDate, ...] = ()
-    subjects: _Subjects
-    declared: Annotated[tuple[_Register, ...], Field(alias="register")]  # BaseModel has a `register` of its own
-    holds: tuple[_Hold, ...] = ()
-    transfers: tuple[_Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +293,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
     )
 
 
-def _entry(found: _Register) -> domain.RegisterEntry:
+def _entry(found: RegisterModel) -> domain.RegisterEntry:
     link = found.subject
     return domain.RegisterEntry(
         collection=CollectionRef.parse(found.collection),
@@ -481,7 +318,7 @@ def _entry(found: _Register) -> domain.RegisterEntry:
     )
 
 
-def _hold(found: _Hold, index: int, folder: Path, *, key: str) -> DeclaredHold:
+def _hold(found: HoldModel, index: int, folder: Path, *, key: str) -> DeclaredHold:
     raw = _file(folder, found.subjects, f"holds.{index}.subjects")
     try:
         content = raw.decode("utf-8-sig")
