@@ -8,11 +8,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from winddown.control.engine import open_control, upgrade
+from winddown.demo.bucket import connect
 from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
 
 from .desk import Desk
@@ -48,6 +50,14 @@ def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Address]:
     server = EmbeddedS3(tmp_path_factory.mktemp("s3"))
     yield server.start()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def client(s3_address: S3Address) -> Iterator[Any]:
+    """A client of the service that the stores are tried on."""
+    found = connect(s3_address)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from winddown.demo.bucket import connect
 from winddown.demo.papers import agreement, photo
-from winddown.demo.servers import S3Address
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, Medium
 from winddown.ports import UNREAD, Store
@@ -23,13 +21,6 @@ from .s3_subject import Bucket
 from .test_s3_formats import Denying
 
 Put = Callable[[str, bytes], None]
-
-
-@pytest.fixture
-def client(s3_address: S3Address) -> Iterator[Any]:
-    found = connect(s3_address)
-    yield found
-    found.close()
 
 
 @pytest.fixture(params=["bucket", "folder"])

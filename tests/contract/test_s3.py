@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from winddown.demo.bucket import connect
-from winddown.demo.servers import S3Address
 from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
@@ -21,13 +19,6 @@ from .subject import Work, names_of, read_all, work
 from .suite import AuthorizationSuite, EffectSuite, FieldSuite, ReadingSuite, ReturnSuite, StoreSuite
 
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
-
-
-@pytest.fixture(scope="session")
-def client(s3_address: S3Address) -> Iterator[Any]:
-    found = connect(s3_address)
-    yield found
-    found.close()
 
 
 @pytest.fixture

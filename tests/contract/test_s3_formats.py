@@ -17,8 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pyarrow import orc
 
-from winddown.demo.bucket import REGION, connect
-from winddown.demo.servers import S3Address
+from winddown.demo.bucket import REGION
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection
@@ -75,13 +74,6 @@ FILES = {
     "json": json.dumps(ROWS, indent=1).encode("utf-16"),
     "json.zst": pa.compress(json.dumps(ROWS).encode(), codec="zstd", asbytes=True),
 }
-
-
-@pytest.fixture(scope="module")
-def client(s3_address: S3Address) -> Iterator[Any]:
-    found = connect(s3_address)
-    yield found
-    found.close()
 
 
 @pytest.fixture

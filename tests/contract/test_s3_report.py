@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from winddown.demo.bucket import connect
-from winddown.demo.servers import S3Address
 from winddown.domain.errors import Refused, Transient
 from winddown.ports import Discovery
 from winddown.stores.objects.report.listing import ReportPlace, read_report
@@ -48,13 +46,6 @@ class Unlisted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
-
-
-@pytest.fixture(scope="module")
-def client(s3_address: S3Address) -> Iterator[Any]:
-    found = connect(s3_address)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A batch: a contiguous slice of a selection's keys, small enough for one transaction or one task."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -23,6 +24,16 @@ def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
         for row in chunk.to_pylist():
             hasher.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
     return hasher.hexdigest()
+
+
+def numbered(located: pa.Table, key: Sequence[str], *, size: int) -> pa.Table:
+    """Return the keys and contents of located records in the order of rank and key, with the column ``batch``.
+
+    Of records that each have a key of their own; ``size`` of them make a batch.
+    """
+    order = [(name, "ascending") for name in (RANK, *key) if name in located.column_names]
+    keys = located.sort_by(order).select([*key, CONTENT])
+    return keys.append_column("batch", pa.array([row // size for row in range(keys.num_rows)], type=pa.int32()))
 
 
 def record_count(keys: pa.Table) -> int:

@@ -256,7 +256,8 @@ def _deletion_duty(facts: Facts) -> Reason:
         return _stop("no-personal-information", "no field is confirmed as personal information; a steward answers")
     if not _destroys(rule, facts):
         return _stop(rule.id, "the rule is not verified or not in force, so nothing may be destroyed by it")
-    found = f"confirmed in {', '.join(personal_fields(facts.findings))}" if personal_fields(facts.findings) else ""
+    fields = ", ".join(personal_fields(facts.findings))
+    found = f"confirmed in {fields}" if fields else ""
     declared = "as a steward declared for these objects" if is_scan else ""
     what = ", and ".join(filter(None, (declared, found)))
     return _reason(rule, f"the service stopped on {stopped}; personal information {what}")

@@ -28,15 +28,10 @@ class Patterns:
 
     def found_in(self, content: bytes) -> set[bytes]:
         """The values that occur in a piece of bytes."""
-        return self.found_in_each([content])[0]
-
-    def found_in_each(self, contents: Sequence[bytes]) -> list[set[bytes]]:
-        """The values that occur in each of some pieces; many small ones cost hardly more than one."""
-        if not self._texts:
-            return [set() for _ in contents]
-        texts = pl.Series([content.decode("latin-1") for content in contents], dtype=pl.String)
-        hits = texts.str.extract_many(self._texts, overlapping=True)
-        return [{self._probe_of[text] for text in found} for found in hits.to_list()]
+        if not self._texts or not content:
+            return set()
+        hits = pl.Series([content.decode("latin-1")]).str.extract_many(self._texts, overlapping=True)
+        return {self._probe_of[text] for text in hits.item(0).to_list()}
 
 
 def encodings(value: bytes) -> tuple[bytes, ...]:

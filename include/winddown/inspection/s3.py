@@ -133,7 +133,8 @@ class S3Inspector:
         )
         for folder, content in self._contents(searched):
             read += len(content)
-            for hits in patterns.found_in_each([content, *_unpacked(content)]):
+            for piece in (content, *_unpacked(content)):
+                hits = patterns.found_in(piece)
                 if hits:
                     found |= hits
                     where.add(folder)

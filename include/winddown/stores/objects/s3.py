@@ -33,7 +33,7 @@ from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
 from winddown.stores.objects.refusals import read_only, unusable_report
-from winddown.stores.objects.report.listing import ReportPlace, read_report
+from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
 from winddown.stores.objects.versions import Version, histories
 
 _DELETE_LIMIT = 1_000
@@ -66,8 +66,7 @@ class S3Store:
 
     def discover(self) -> Discovery:
         """List all folders; formats are found by content, and what is not understood becomes a blocker."""
-        found = discover_bucket(self.name, self._reader, self._bucket, remember=self._reading.remember)
-        return replace(found, identity=self._identity(self._reader))
+        return self._discover(None)
 
     def discover_reported(self) -> Discovery | None:
         """As ``discover``, over the versions of the declared S3 Inventory report; None when none is declared.
@@ -81,9 +80,11 @@ class S3Store:
         except Refused as error:
             return Discovery((), (unusable_report(self.name, error.message, error.next_step),))
         with listing:
-            found = discover_bucket(
-                self.name, self._reader, self._bucket, remember=self._reading.remember, report=listing
-            )
+            return self._discover(listing)
+
+    def _discover(self, report: Listing | None) -> Discovery:
+        remember = self._reading.remember
+        found = discover_bucket(self.name, self._reader, self._bucket, remember=remember, report=report)
         return replace(found, identity=self._identity(self._reader))
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import CONTENT, RANK, Batch
+from winddown.domain.batch import CONTENT, Batch, numbered
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef, Fact
@@ -100,10 +100,7 @@ class PostgresStore:
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
         """Sort by rank and key, and number the batches."""
-        order = [(name, "ascending") for name in (RANK, *collection.key) if name in located.column_names]
-        keys = located.sort_by(order).select([*collection.key, CONTENT])
-        numbers = pa.array([row // size for row in range(keys.num_rows)], type=pa.int32())
-        return keys.append_column("batch", numbers)
+        return numbered(located, collection.key, size=size)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
         """Rows are moved; fields are moved where every one of them can be emptied."""

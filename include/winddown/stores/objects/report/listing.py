@@ -19,12 +19,20 @@ from botocore.exceptions import ClientError
 
 from winddown.domain.inventory import Fact
 from winddown.stores.objects.faults import translated
-from winddown.stores.objects.report.manifest import Manifest, Part, find_manifest, read_manifest, scope, unusable
+from winddown.stores.objects.report.manifest import (
+    TORN,
+    Manifest,
+    Part,
+    empty,
+    find_manifest,
+    read_manifest,
+    scope,
+    unusable,
+)
 from winddown.stores.objects.report.rows import SCHEMA, read_rows
 from winddown.stores.objects.report.sorting import Sorted
 from winddown.stores.objects.versions import Version
 
-_TORN = "wait for the next report, or take the option `inventory` out of the case file"
 _PIECE = 1 << 20
 
 
@@ -103,7 +111,7 @@ def read_report(store: str, client: Any, bucket: str, place: ReportPlace) -> Lis
                     sorted_rows.add(batch)
                     count += batch.num_rows
         if not count:
-            raise unusable("lists nothing", "list the bucket itself: take the option `inventory` out of the case file")
+            raise empty()
         opened.pop_all()
     return Listing(store, sorted_rows, [_named(store, manifest, count), Fact(store, "report-scope", extent)])
 
@@ -122,7 +130,7 @@ def _fetch(client: Any, bucket: str, part: Part, *, into: BinaryIO) -> None:
         body = client.get_object(Bucket=bucket, Key=part.key)["Body"]
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
-            raise unusable("lacks a file that its manifest names", _TORN) from None
+            raise unusable("lacks a file that its manifest names", TORN) from None
         raise
     hasher, size = hashlib.md5(usedforsecurity=False), 0
     for piece in body.iter_chunks(_PIECE):
@@ -132,5 +140,5 @@ def _fetch(client: Any, bucket: str, part: Part, *, into: BinaryIO) -> None:
         if size > part.size:
             break
     if (size, hasher.hexdigest()) != (part.size, part.md5.lower()):
-        raise unusable("has a file that is not the one of its checksum", _TORN)
+        raise unusable("has a file that is not the one of its checksum", TORN)
     into.seek(0)

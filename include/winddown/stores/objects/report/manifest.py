@@ -58,7 +58,12 @@ def unusable(what: str, next_step: str) -> Refused:
     return Refused(f"the inventory report {what}", rule="usable report", next_step=next_step)
 
 
-_TORN = "wait for the next report, or take the option `inventory` out of the case file"
+TORN = "wait for the next report, or take the option `inventory` out of the case file"
+
+
+def empty() -> Refused:
+    """The refusal of a report without a version in it."""
+    return unusable("lists nothing", "list the bucket itself: take the option `inventory` out of the case file")
 
 
 def find_manifest(client: Any, bucket: str, location: str) -> str:
@@ -86,7 +91,7 @@ def read_manifest(client: Any, bucket: str, key: str, *, of: str) -> Manifest:
     content = _content(client, bucket, key, missing="has no manifest.json")
     checksum = _content(client, bucket, key.removesuffix(_NAME) + _CHECKSUM, missing="is not complete yet")
     if hashlib.md5(content, usedforsecurity=False).hexdigest().encode() != checksum.strip().lower():
-        raise unusable("has a manifest that is not the one of its checksum", _TORN)
+        raise unusable("has a manifest that is not the one of its checksum", TORN)
     try:
         raw = json.loads(content)
         is_ours = raw["sourceBucket"] == of
@@ -94,15 +99,15 @@ def read_manifest(client: Any, bucket: str, key: str, *, of: str) -> Manifest:
         created_at = datetime.fromtimestamp(int(raw["creationTimestamp"]) / 1000, tz=UTC)
         parts = tuple(Part(str(each["key"]), int(each["size"]), str(each["MD5checksum"])) for each in raw["files"])
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
-        raise unusable("has a manifest that is none of S3 Inventory", _TORN) from None
+        raise unusable("has a manifest that is none of S3 Inventory", TORN) from None
     if not is_ours:
         raise unusable("is of another bucket", "give the report of this store's bucket")
     if form not in {"CSV", "ORC", "Parquet"} or not isinstance(schema, str):
-        raise unusable("is in a format that S3 Inventory does not have", _TORN)
+        raise unusable("is in a format that S3 Inventory does not have", TORN)
     columns = tuple(_snake(name) for name in schema.split(", ")) if form == "CSV" else _words(schema)
     _require_columns(columns)
     if not parts:
-        raise unusable("lists nothing", "list the bucket itself: take the option `inventory` out of the case file")
+        raise empty()
     return Manifest(created_at, hashlib.sha256(content).hexdigest(), form, columns, parts)
 
 
@@ -125,10 +130,10 @@ def _content(client: Any, bucket: str, key: str, *, missing: str) -> bytes:
         found = bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read(_MOST + 1))
     except ClientError as error:
         if str(error.response.get("Error", {}).get("Code", "")) in _MISSING:
-            raise unusable(missing, _TORN) from None
+            raise unusable(missing, TORN) from None
         raise
     if len(found) > _MOST:
-        raise unusable("has a manifest beyond all measure", _TORN)
+        raise unusable("has a manifest beyond all measure", TORN)
     return found
 
 
