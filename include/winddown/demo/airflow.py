@@ -190,6 +190,8 @@ class AirflowClient:
 
 def _is_healthy(address: AirflowAddress) -> bool:
     try:
+        # The tasks' own interface builds itself, for seconds, when it is first asked: not while a task waits for it.
+        _request("GET", f"{address.url}/execution/health", None)
         health = _request("GET", f"{address.url}/api/v2/monitor/health", None)
         if any(
             (health.get(name) or {}).get("status") != "healthy" for name in ("scheduler", "dag_processor", "triggerer")

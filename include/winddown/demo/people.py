@@ -81,7 +81,9 @@ def _surname(rng: Random) -> str:
 
 
 def draw_cast(customers: int, *, seed: int) -> Cast:
-    """Give out the parts: 2% children, 3% abroad, 0.5% held (3 at least), 5% with a scan of their document.
+    """Give out the parts: 2% children, 3% abroad, 0.5% held (3 at least), 2% with a scan of their document.
+
+    A small company has more scans, 5% up to ten of them.
 
     At least one held customer is a child, at least one lives abroad, and the scans cover a held and an unheld child.
 
@@ -102,7 +104,8 @@ def draw_cast(customers: int, *, seed: int) -> Cast:
     # The third child stays free of the hold, so that the children's wave always has work.
     held.pop(children[2], None)
     chosen = frozenset(list(held)[:wanted])
-    scanned = {children[0], children[2], overseas[0], *rng.sample(ids, math.ceil(customers * 0.05))}
+    scans = min(math.ceil(customers * 0.05), max(10, math.ceil(customers * 0.02)))
+    scanned = {children[0], children[2], overseas[0], *rng.sample(ids, scans)}
     return Cast(customers, seed, young, frozenset(overseas), chosen, frozenset(scanned))
 
 

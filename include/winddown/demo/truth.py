@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from io import BufferedWriter
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,7 @@ from winddown.demo.schema import CHILDREN, FINAL, ORDERS, PAYMENTS, Minimised, T
 
 FILE_NAME = "truth.jsonl.gz"
 BACKUP_DIGESTS = "backup-digests.json"
+_PIECE = 1 << 20  # GzipFile takes and gives single lines slowly
 
 
 class Owner(StrEnum):
@@ -78,12 +79,13 @@ class TruthWriter:
     path: Path
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _raw: BufferedWriter | None = None
-    _stream: gzip.GzipFile | None = None
+    _stream: BufferedWriter | None = None
 
     def __enter__(self) -> Self:
         self._raw = self.path.open("wb")
         # A fixed time and no name make the compressed bytes depend on the lines alone.
-        self._stream = gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=self._raw, mtime=0)
+        packed = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=self._raw, mtime=0)
+        self._stream = BufferedWriter(packed, _PIECE)
         return self
 
     def __exit__(
@@ -163,7 +165,7 @@ class TruthWriter:
 def read_truth(directory: Path, *, collection: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield the lines of a company's truth, all of them or one collection's."""
     mark = b"" if collection is None else orjson.dumps({"collection": collection})[1:-1] + b","
-    with gzip.open(directory / FILE_NAME) as stream:
+    with gzip.open(directory / FILE_NAME) as packed, BufferedReader(packed, _PIECE) as stream:
         for line in stream:
             if mark in line:
                 yield orjson.loads(line)
