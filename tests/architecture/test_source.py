@@ -109,3 +109,13 @@ def test_the_layers_hold() -> None:
         command, cwd=ROOT, env={"PYTHONPATH": "include"}, capture_output=True, check=False, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("path", names(PRODUCT))
+def test_parquet_is_read_without_arrows_threads(path: Path) -> None:
+    # One of them that lets go of Python's memory while the process ends, aborts it: one run of a command in fifty.
+    tree = ast.parse(path.read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    assert not [call for call in calls if call.func.attr == "read_table"]  # type: ignore[attr-defined]
+    reading = [call for call in calls if call.func.attr in {"read_row_group", "iter_batches"}]  # type: ignore[attr-defined]
+    assert all(any(word.arg == "use_threads" for word in call.keywords) for call in reading)

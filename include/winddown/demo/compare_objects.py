@@ -71,7 +71,7 @@ def read_rows(key: str, content: bytes) -> list[dict[str, Any]]:
         ValueError, OSError, EOFError, pyarrow.ArrowException: the bytes are no such file.
     """
     if key.endswith(".parquet"):
-        return list(pq.read_table(io.BytesIO(content)).to_pylist())
+        return list(pq.ParquetFile(io.BytesIO(content)).read(use_threads=False).to_pylist())
     if key.endswith(".csv"):
         return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
     return [orjson.loads(line) for line in gzip.decompress(content).split(b"\n") if line]

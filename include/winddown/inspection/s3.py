@@ -256,7 +256,7 @@ def _parquet_values(content: bytes) -> Iterator[bytes]:
     source = pq.ParquetFile(io.BytesIO(content))
     names = list(source.schema_arrow.names)
     # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
-    table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read()
+    table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read(use_threads=False)
     for column in table.columns:
         for chunk in column.chunks:
             values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk

@@ -116,7 +116,7 @@ def _rewritten(content: bytes, rows: frozenset[int]) -> bytes:
     ) as writer:
         start = 0
         for group in range(footer.num_row_groups):
-            table = source.read_row_group(group)
+            table = source.read_row_group(group, use_threads=False)
             keep = pa.array([start + row not in rows for row in range(table.num_rows)], type=pa.bool_())
             start += table.num_rows
             kept = _rebuilt(table.filter(keep))
