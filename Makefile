@@ -25,6 +25,7 @@ $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
 	@echo "$(CURDIR)/include" > $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/winddown.pth
+	@$(BIN)/python -m winddown.detectors
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import yaml
+from hypothesis import settings
 from psycopg import conninfo
 
 from winddown.archive.content import content_digest
@@ -43,6 +44,9 @@ from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
 from winddown.stages.seal import SealedArchive
+
+settings.register_profile("winddown", deadline=None)  # the first of many calls loads compiled code
+settings.load_profile("winddown")
 
 OWN_TABLES = """
     SELECT schemaname || '.' || tablename FROM pg_tables

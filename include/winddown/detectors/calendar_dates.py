@@ -21,7 +21,7 @@ _LEAP = np.array([calendar.isleap(year) for year in range(10000)])
 
 def is_date(year: Ints, month_day: Ints) -> Bools:
     """Return which pairs of a year and ``MMDD`` name an existing day in the window."""
-    exists = _DAYS[month_day] & (_LEAP[year] | (month_day != 229))  # noqa: PLR2004 - the 29th of February
+    exists = _DAYS.take(month_day, mode="clip") & ((month_day != 229) | _LEAP.take(year, mode="clip"))  # noqa: PLR2004
     return np.asarray(exists & (year >= FIRST_YEAR) & (year <= LAST_YEAR))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.kind import Block, Bools
+from winddown.detectors.walk import compiled
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 
 def table(alphabet: str) -> npt.NDArray[np.uint8]:
@@ -34,63 +35,119 @@ BASE36 = table("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 IS_DIGIT = member("0123456789")
 
 
+def columns_of(block: Block) -> Block:
+    """Return a block turned on its side, each place of all values in one piece of memory."""
+    return np.ascontiguousarray(block.T)
+
+
 def all_digits(block: Block) -> Bools:
     """Return which rows are ``0-9`` throughout."""
-    digits = (block - np.uint8(48)) <= 9  # noqa: PLR2004 - what lies below "0" wraps round to above 9
-    return _rows_all(digits)
+    result = np.ones(len(block), np.bool_)
+    _all_digits(columns_of(block), result)
+    return result
+
+
+@compiled
+def _all_digits(columns: Any, result: Any) -> None:
+    for column in columns:
+        for row in range(len(result)):
+            result[row] &= column[row] - np.uint8(48) <= np.uint8(9)
 
 
 def every(block: Block, allowed: Bools) -> Bools:
     """Return which rows consist of allowed bytes only."""
-    return _rows_all(_looked_up(allowed, block))
+    result = np.ones(len(block), np.bool_)
+    _every(columns_of(block), allowed, result)
+    return result
 
 
-def _looked_up(values: npt.NDArray[Any], block: Block) -> npt.NDArray[Any]:
-    # In the order in which the block lies in memory, and without a check of bounds, which no byte can exceed.
-    return values.take(block.T, mode="wrap").T
+@compiled
+def _every(columns: Any, allowed: Any, result: Any) -> None:
+    for column in columns:
+        for row in range(len(result)):
+            result[row] &= allowed[column[row]]
 
 
-def _rows_all(flags: Bools) -> Bools:
-    # Reducing short rows costs ten times what one look at the whole costs, and most blocks are all of one kind.
-    return np.ones(len(flags), np.bool_) if flags.all() else np.asarray(flags.all(axis=1))
+def reads(block: Block, text: bytes) -> Bools:
+    """Return which rows are a text of the block's width."""
+    result = np.ones(len(block), np.bool_)
+    for place, byte in enumerate(text):
+        result &= block[:, place] == byte
+    return result
 
 
 def number(block: Block) -> Ints:
     """Return the rows read as decimal numbers of at most 18 digits."""
-    short = block.shape[1] <= 9  # noqa: PLR2004 - so many digits fit 32 bits
-    total: npt.NDArray[Any] = np.zeros(len(block), np.int32 if short else np.int64)
-    for column in range(block.shape[1]):
-        total *= 10
-        total += block[:, column] - np.uint8(48)
-    return total.astype(np.int64)
+    total = np.zeros(len(block), np.int64)
+    _number(columns_of(block), total)
+    return total
+
+
+@compiled
+def _number(columns: Any, total: Any) -> None:
+    for column in columns:
+        for row in range(len(total)):
+            total[row] = total[row] * 10 + np.int64(column[row] - np.uint8(48))
 
 
 def weighted(block: Block, weights: Sequence[int], values: npt.NDArray[np.uint8] = BASE36) -> Ints:
-    """Return the weighted sum of each row; float32 holds it exactly, the sums stay far below 2**24."""
-    sums = _looked_up(values, block).astype(np.float32) @ np.asarray(weights, np.float32)
-    return np.asarray(sums, np.int64)
+    """Return the weighted sum of each row."""
+    total = np.zeros(len(block), np.int32)
+    _weighted(columns_of(block), np.asarray(weights, np.int32), values, total)
+    return total
+
+
+@compiled
+def _weighted(columns: Any, weights: Any, values: Any, total: Any) -> None:
+    for place in range(len(columns)):
+        column, weight = columns[place], weights[place]
+        for row in range(len(total)):
+            total[row] += weight * np.int32(values[column[row]])
+
+
+def digits_sum(block: Block, weights: Sequence[int]) -> Ints:
+    """Return the weighted sum of rows of digits; weights may be negative."""
+    total = np.zeros(len(block), np.int32)
+    _digits_sum(columns_of(block), np.asarray(weights, np.int32), total)
+    return total
+
+
+@compiled
+def _digits_sum(columns: Any, weights: Any, total: Any) -> None:
+    for place in range(len(columns)):
+        column, weight = columns[place], weights[place]
+        for row in range(len(total)):
+            total[row] += weight * np.int32(column[row] - np.uint8(48))
+
+
+def alike(block: Block) -> Bools:
+    """Return which rows repeat one byte."""
+    return np.asarray((columns_of(block) == block[:, 0]).all(axis=0))
 
 
 def luhn(block: Block) -> Bools:
     """Return which rows of digits pass Luhn's check (ISO/IEC 7812-1 annex B)."""
-    total = np.zeros(len(block), np.uint16)
-    width = block.shape[1]
-    doubled = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], np.uint16)
-    plain = np.arange(10, dtype=np.uint16)
-    for column in range(width):
-        digits = block[:, column] - np.uint8(48)
-        total += (doubled if (width - column) % 2 == 0 else plain)[digits]
+    total = np.zeros(len(block), np.int32)
+    _luhn(columns_of(block), total)
     return np.asarray(total % 10 == 0)
+
+
+@compiled
+def _luhn(columns: Any, total: Any) -> None:
+    for place in range(len(columns)):
+        column, factor = columns[place], np.int32(1 + (len(columns) - place + 1) % 2)
+        for row in range(len(total)):
+            digit = np.int32(column[row] - np.uint8(48)) * factor
+            total[row] += digit - 9 if digit > 9 else digit  # noqa: PLR2004
 
 
 def mod_11_2(block: Block) -> Bools:
     """Return which rows pass ISO 7064 MOD 11-2: digits, then a check character ``0-9`` or ``X`` for ten."""
     width = block.shape[1]
-    weights = [pow(2, width - 1 - column, 11) for column in range(width - 1)]
     last = block[:, -1]
-    check = np.where(last == ord("X"), 10, last.astype(np.int64) - 48)
-    digits = (block[:, :-1] - np.uint8(48)).astype(np.float32)
-    return np.asarray(((digits @ np.asarray(weights, np.float32)).astype(np.int64) + check) % 11 == 1)
+    check = np.where(last == ord("X"), np.int32(10), last - np.int32(48))
+    total = digits_sum(block[:, :-1], [pow(2, width - 1 - place, 11) for place in range(width - 1)])
+    return np.asarray((total + check) % 11 == 1)
 
 
 def mod_11_10(block: Block) -> Bools:
@@ -140,17 +197,17 @@ def verhoeff(block: Block) -> Bools:
     return np.asarray(carry == 0)
 
 
-def digits_sum(block: Block, weights: Sequence[int]) -> Ints:
-    """Return the weighted sum of rows of digits; weights may be negative."""
-    return (block - np.uint8(48)).astype(np.int64) @ np.asarray(weights, np.int64)
+def among(flags: Bools, block: Block, test: Callable[[Block], Bools]) -> Bools:
+    """Return which of the flagged rows pass a test, which sees no others."""
+    if flags.all():
+        return flags & test(block)
+    passed = np.zeros(len(block), np.bool_)
+    rows = np.flatnonzero(flags)
+    if len(rows):
+        passed[rows] = test(block.T.take(rows, axis=1).T)
+    return passed
 
 
 def narrowed(shaped: Bools, block: Block, verify: Callable[[Block], Bools]) -> tuple[Bools, Bools]:
     """Return ``(shaped, valid)``, running the check digit over the shaped rows only."""
-    if shaped.all():
-        return shaped, shaped & verify(block)
-    valid = np.zeros(len(block), np.bool_)
-    rows = np.flatnonzero(shaped)
-    if len(rows):
-        valid[rows] = verify(block[rows])
-    return shaped, valid
+    return shaped, among(shaped, block, verify)

@@ -16,16 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from winddown.detectors.calendar_dates import FIRST_YEAR, LAST_YEAR
+from winddown.detectors.columnar import recognise
 from winddown.detectors.kind import Kind
 from winddown.detectors.kinds import ALL
 from winddown.detectors.kinds.birth_date import YOUNG
 from winddown.detectors.plan import plan_for
 from winddown.detectors.profile import ColumnProfile
-from winddown.detectors.recognise import recognise
 from winddown.detectors.tally import Tally
 from winddown.domain.errors import Refused
 
-_PROBE, _FEW = 4096, 512
+_PROBE, _FEW = 1024, 128
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
 _CHUNK, _CHUNK_BYTES = 65_536, 1 << 21  # cells and bytes; keeps what is worked on near the processor and memory flat
@@ -140,14 +140,15 @@ class Profiler:
 
     def _read_text(self, tally: Tally, present: "pa.Array[Any]", weights: npt.NDArray[np.int64] | None) -> None:
         text = present.cast(pa.large_string())
-        tally.sketch.add(pl.from_arrow(text))
         step = max(1, len(text) * _CHUNK_BYTES // max(text.nbytes, _CHUNK_BYTES))
         for start in range(0, len(text), step):
             part = text.slice(start, step)
             weight = None if weights is None else weights[start : start + step]
             try:
-                tally.add(recognise(part, self._plan), weight)
-            except UnicodeDecodeError:  # Arrow does not look; and the exception would quote what it could not read
+                found = recognise(part, self._plan)
+                tally.add(found, weight)
+                tally.sketch.add_hashes(found.hashes)
+            except pa.ArrowInvalid:  # Arrow does not look; and the exception would quote what it could not read
                 cells = len(part) if weight is None else int(weight.sum())
                 tally.skip(cells, because="text that is not UTF-8")
 

@@ -125,11 +125,6 @@ def fold_column(column: "pa.Array[Any]") -> "pa.Array[Any]":
     return _trimmed(column, data, offsets)
 
 
-def trimmed(column: "pa.Array[Any]") -> "pa.Array[Any]":
-    """Return a column without nulls, stripped of the white space that stands in ASCII around its cells."""
-    return _trimmed(column, *buffers(column))
-
-
 def _rare(
     column: "pa.Array[Any]", data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

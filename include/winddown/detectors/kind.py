@@ -28,6 +28,8 @@ DIGIT, UPPER, LOWER, AT, STAR, DOT, OTHER, HIGH = (1 << bit for bit in range(8))
 """Classes of a UTF-8 byte: ``0-9``, ``A-Z``, ``a-z``, ``@``, ``*``, ``.`` and ``:``, other ASCII, the rest."""
 LETTER = UPPER | LOWER
 ALNUM = DIGIT | LETTER
+LONGEST, UNBOUNDED = 4096, 1 << 62
+"""The highest bound that a kind's lengths may have, and what stands for none."""
 
 
 class Proof(StrEnum):
@@ -67,7 +69,6 @@ class Kind:
     pattern: str | None = None
     pattern_needs: int = 0  # the classes without which the pattern cannot match
     finder: str | None = None
-    finder_needs: int = 0
     typical: Callable[[Block], Bools] | None = None
     typical_pattern: str | None = None
     typical_share: float = 0.0  # genuine columns have at least this share of typical values among the valid ones
@@ -88,6 +89,8 @@ class Kind:
             raise Refused(
                 f"kind {self.id}: words inside text are read with and without separators", rule="detectors.kind"
             )
+        if self.max_length > LONGEST and self.max_length != UNBOUNDED:
+            raise Refused(f"kind {self.id}: lengths are bounded by {LONGEST} or not at all", rule="detectors.kind")
         if not 0 < self.chance <= self.worst <= 1:
             raise Refused(f"kind {self.id}: 0 < chance <= lookalike <= 1", rule="detectors.kind")
 

@@ -25,11 +25,11 @@ _KNOWN[list(PROVINCES)] = True
 
 
 def is_province(two_digits: Block) -> Bools:
-    """Return which rows of two digits are a province code."""
-    return np.asarray(_KNOWN[number(two_digits)])
+    """Return which rows are the two digits of a province code."""
+    return _KNOWN.take(number(two_digits), mode="clip")
 
 
 def is_mainland(two_digits: Block) -> Bools:
     """Return which rows of two digits are a province code, the three codes of residence permits left out."""
     numbers = number(two_digits)
-    return np.asarray(_KNOWN[numbers] & (numbers < PERMITS))
+    return np.asarray(_KNOWN.take(numbers, mode="clip") & (numbers < PERMITS))

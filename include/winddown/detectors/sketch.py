@@ -22,7 +22,10 @@ class DistinctSketch:
 
     def add(self, values: pl.Series) -> None:
         """Take in values without nulls; equal values of one column type hash alike in every batch."""
-        hashes = values.hash(seed=0x77696E64).to_numpy()
+        self.add_hashes(values.hash(seed=0x77696E64).to_numpy())
+
+    def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Take in hashes of values, 64 bits each and evenly spread."""
         if len(self._smallest) == KEPT:
             hashes = hashes[hashes < self._smallest[-1]]
         elif len(hashes) > 4 * KEPT:

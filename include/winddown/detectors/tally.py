@@ -5,9 +5,8 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from winddown.detectors.kind import Bools
+from winddown.detectors.columnar import Recognition
 from winddown.detectors.profile import ColumnProfile
-from winddown.detectors.recognise import Recognition
 from winddown.detectors.sketch import DistinctSketch
 
 
@@ -31,11 +30,10 @@ class Tally:
 
     def add(self, found: Recognition, weights: npt.NDArray[np.int64] | None = None) -> None:
         """Add what was recognised; with weights, cell ``i`` stands for ``weights[i]`` equal cells."""
-        self.blanks += _sum(found.blank, weights)
-        for name in ("whole", "whole_shaped", "inside", "inside_shaped", "typical"):
-            flags_by_kind: dict[str, Bools] = getattr(found, name)
-            for kind_id, flags in flags_by_kind.items():
-                self.count(name, kind_id, _sum(flags, weights))
+        self.blanks += int(np.count_nonzero(found.blank) if weights is None else weights[found.blank].sum())
+        for name, by_kind in found.counts(weights).items():
+            for kind_id, cells in by_kind.items():
+                self.count(name, kind_id, cells)
 
     def count(self, name: str, kind_id: str, cells: int) -> None:
         """Add cells to one set of a kind."""
@@ -66,7 +64,3 @@ class Tally:
             typical=counts("typical"),
             members=tuple(self.members),
         )
-
-
-def _sum(flags: Bools, weights: npt.NDArray[np.int64] | None) -> int:
-    return int(np.count_nonzero(flags)) if weights is None else int(weights[flags].sum())

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.detectors import ALL, ColumnProfile, Profiler
-from winddown.detectors.clues import clues_of, first_of
+from winddown.detectors.columnar import recognise
 from winddown.detectors.fold import BLANK, buffers, fold, fold_column
 from winddown.detectors.plan import plan_for
-from winddown.detectors.recognise import found_inside, holds, recognise
+from winddown.detectors.recognise import found_inside, holds
 from winddown.detectors.sketch import KEPT
 from winddown.domain.errors import Refused
 
@@ -199,33 +199,6 @@ def test_text_that_is_no_utf_8_is_unread_and_not_quoted() -> None:
     assert (profile.unread, profile.unread_because) == (1, ("text that is not UTF-8",))
 
 
-EXPRESSIONS = [expression for kind in ALL for expression in (kind.pattern, kind.finder) if expression is not None]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(EXPRESSIONS), st.data())
-def test_whatever_matches_shows_the_clues(expression: str, data: st.DataObject) -> None:
-    match = data.draw(st.from_regex(expression, fullmatch=True))
-    assert any(
-        all(sum(character in clue.characters for character in match) >= clue.times for clue in clues)
-        for clues in clues_of(expression)
-    )
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from([kind.pattern for kind in ALL if kind.pattern is not None]), st.data())
-def test_whatever_matches_begins_with_what_was_worked_out(expression: str, data: st.DataObject) -> None:
-    begins = first_of(expression)
-    match = data.draw(st.from_regex(expression, fullmatch=True))
-    assert begins is None or any(first <= ord(match[0]) <= last for first, last in begins)
-
-
-def test_a_kind_that_no_cell_can_be_costs_nothing_per_cell() -> None:
-    # Every finder names characters that it cannot match without: else it would be tried on every text there is.
-    idle = [kind.id for kind in ALL if kind.finder is not None and () in clues_of(kind.finder)]
-    assert idle == []
-
-
 def test_words_do_not_run_across_cells() -> None:
     profile = profile_of(pa.array(["x 1381234", "5678 y", "电话138", "12345678"]))
     assert "mobile" not in profile.matches
@@ -335,6 +308,6 @@ def test_no_value_is_kept(rng: random.Random, make: dict) -> None:
 
 
 def test_nothing_is_marked_for_an_empty_column() -> None:
-    assert recognise(pa.array([], pa.large_string()), plan_for(ALL)).whole == {}
+    assert not any(map(len, recognise(pa.array([], pa.large_string()), plan_for(ALL)).words.values()))
     assert profile_of(pa.array([], pa.string())).cells == 0
     assert profile_of(pa.nulls(3)).nulls == 3

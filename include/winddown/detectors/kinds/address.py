@@ -60,7 +60,6 @@ KIND = Kind(
         f"|{_REST}+[省市]{_REST}+[市区县旗]{_REST}+(?:[镇乡]|街道){_REST}+[村庄屯]{_REST}*"
     ),
     finder=f"{_DIVISION}[^,。;!? ]*{_PLACE}[^,。;!? ]*{_NUMBER}",
-    finder_needs=HIGH | DIGIT,
 )
 
 

@@ -17,7 +17,7 @@ issuer. Random digits pass Luhn 1 time in 10.
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, luhn, narrowed, number
+from winddown.detectors.checksums import all_digits, among, luhn, narrowed, number
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -42,10 +42,8 @@ _SHORTEST = 16
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    rows = np.flatnonzero(shaped)
     prefixes = _PREFIX if block.shape[1] >= _SHORTEST else _SHORT
-    shaped[rows] = prefixes[number(block[rows, :4])]
-    return narrowed(shaped, block, luhn)
+    return narrowed(among(shaped, block[:, :4], lambda first: prefixes[number(first)]), block, luhn)
 
 
 KIND = Kind(

@@ -12,7 +12,7 @@ Source: ISO/IEC 19794-2, -5 and -6 on the records; GB/T 40660-2021 on the protec
 (False, False)
 """
 
-from winddown.detectors.kind import ALNUM, DOT, OTHER, Kind, Proof
+from winddown.detectors.kind import ALNUM, DOT, OTHER, UNBOUNDED, Kind, Proof
 from winddown.detectors.recognise import holds
 
 KIND = Kind(
@@ -48,7 +48,7 @@ KIND = Kind(
         "portrait",
     ),
     min_length=30,
-    max_length=50000000,
+    max_length=UNBOUNDED,
     classes=ALNUM | DOT | OTHER,
     chance=0.01,
     lookalike=0.1,

@@ -17,13 +17,14 @@ recognised.
 import numpy as np
 
 from winddown.detectors.calendar_dates import is_date
-from winddown.detectors.checksums import IS_DIGIT, all_digits, number
+from winddown.detectors.checksums import all_digits, number, reads
 from winddown.detectors.kind import DIGIT, DOT, HIGH, OTHER, UPPER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
 YOUNG = 2010
 _DAY = 8
 _WITH_TIME, _SECONDS = 10, 19
+_CLOCK = [11, 12, 14, 15, 17, 18]
 _MARK = np.zeros(256, np.bool_)
 _MARK[[ord("-"), ord("/"), ord(".")]] = True
 
@@ -35,22 +36,19 @@ def _check(block: Block) -> tuple[Bools, Bools]:
         day = block[:, [5, 6, 8, 9]]
         shaped = all_digits(block[:, :4]) & all_digits(day) & _MARK[block[:, 4]] & (block[:, 7] == block[:, 4])
         if block.shape[1] > 10:  # noqa: PLR2004 - a time follows
-            shaped &= IS_DIGIT[block[:, [11, 12, 14, 15, 17, 18]]].all(axis=1)
+            shaped &= all_digits(block[:, _CLOCK])
             shaped &= (block[:, 13] == ord(":")) & (block[:, 16] == ord(":"))
             shaped &= (block[:, 10] == ord(" ")) | (block[:, 10] == ord("T"))
         if block.shape[1] > _SECONDS:  # and the mark of universal time, perhaps after thousandths
             shaped &= (block[:, -1] == ord("Z")) & ((block.shape[1] == _SECONDS + 1) | (block[:, 19] == ord(".")))
             shaped &= all_digits(block[:, 20:-1])
-    valid = np.zeros(len(block), np.bool_)
-    rows = np.flatnonzero(shaped)
-    valid[rows] = is_date(number(block[rows, :4]), number(day[rows]))
-    return np.asarray(shaped), valid
+    return np.asarray(shaped), shaped & is_date(number(block[:, :4]), number(day))
 
 
 def _old(block: Block) -> Bools:
     old = number(block[:, :4]) < YOUNG
     if block.shape[1] > _WITH_TIME:  # nobody keeps the minute of a birth, and what has one was stamped by a machine
-        old &= (block[:, [11, 12, 14, 15, 17, 18]] == ord("0")).all(axis=1)
+        old &= reads(block[:, _CLOCK], b"000000")
     return np.asarray(old)
 
 

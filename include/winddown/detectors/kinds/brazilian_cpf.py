@@ -13,7 +13,7 @@ are refused.
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, digits_sum, narrowed
+from winddown.detectors.checksums import alike, all_digits, digits_sum, narrowed, reads
 from winddown.detectors.kind import DIGIT, DOT, OTHER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -22,10 +22,10 @@ _DIGITS = (0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13)
 
 
 def _two_digits(block: Block) -> Bools:
-    result = (block != block[:, :1]).any(axis=1)
+    result = ~alike(block)
     for width in (9, 10):
         check = digits_sum(block[:, :width], tuple(range(width + 1, 1, -1))) * 10 % 11 % 10
-        result &= check == block[:, width].astype(np.int64) - 48
+        result &= check == block[:, width] - np.int32(48)
     return np.asarray(result)
 
 
@@ -33,7 +33,7 @@ def _check(block: Block) -> tuple[Bools, Bools]:
     digits = block[:, _DIGITS] if block.shape[1] == _DOTTED else block
     shaped = all_digits(digits)
     if block.shape[1] == _DOTTED:
-        shaped &= (block[:, [3, 7]] == ord(".")).all(axis=1) & (block[:, 11] == ord("-"))
+        shaped &= reads(block[:, [3, 7]], b"..") & (block[:, 11] == ord("-"))
     return narrowed(np.asarray(shaped), digits, _two_digits)
 
 

@@ -11,9 +11,7 @@ True
 (False, False)
 """
 
-import numpy as np
-
-from winddown.detectors.checksums import all_digits, mod_11_10, narrowed
+from winddown.detectors.checksums import all_digits, mod_11_10, narrowed, reads
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 from winddown.detectors.regions import is_province
@@ -21,9 +19,7 @@ from winddown.detectors.regions import is_province
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    rows = np.flatnonzero(shaped)
-    national = (block[rows, 0] == ord("1")) & (block[rows, 1:6] == ord("0")).all(axis=1)
-    shaped[rows] = is_province(block[rows, :2]) | national
+    shaped &= is_province(block[:, :2]) | reads(block[:, :6], b"100000")
     return narrowed(shaped, block, mod_11_10)
 
 

@@ -4,7 +4,7 @@ Source: Anti-Unfair Competition Law of China, definition of trade secrets (busin
 interpretation 法释〔2020〕7号, article 1. Any words: only a header can tell, and no cell is looked at.
 """
 
-from winddown.detectors.kind import ALNUM, AT, DOT, HIGH, OTHER, STAR, Kind, Proof
+from winddown.detectors.kind import ALNUM, AT, DOT, HIGH, OTHER, STAR, UNBOUNDED, Kind, Proof
 
 KIND = Kind(
     id="contract_terms",
@@ -29,7 +29,7 @@ KIND = Kind(
         "credit_terms",
     ),
     min_length=1,
-    max_length=1000000,
+    max_length=UNBOUNDED,
     classes=ALNUM | AT | DOT | STAR | OTHER | HIGH,
     chance=0.9,
     lookalike=1.0,

@@ -4,7 +4,7 @@ Source: PIPL 28 (medical health); GB/T 39725-2020, health data security guide. A
 article numbers resemble: only a header can tell, and no cell is looked at.
 """
 
-from winddown.detectors.kind import ALNUM, AT, DOT, HIGH, OTHER, STAR, Kind, Proof
+from winddown.detectors.kind import ALNUM, AT, DOT, HIGH, OTHER, STAR, UNBOUNDED, Kind, Proof
 
 KIND = Kind(
     id="diagnosis",
@@ -40,7 +40,7 @@ KIND = Kind(
         "health_condition",
     ),
     min_length=1,
-    max_length=100000,
+    max_length=UNBOUNDED,
     classes=ALNUM | AT | DOT | STAR | OTHER | HIGH,
     chance=0.9,
     lookalike=1.0,

@@ -10,8 +10,6 @@ like any other: only a header can tell.
 (True, False, False)
 """
 
-import numpy as np
-
 from winddown.detectors.checksums import all_digits
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
@@ -20,10 +18,7 @@ from winddown.detectors.regions import is_province
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    valid = np.zeros(len(block), np.bool_)
-    rows = np.flatnonzero(shaped)
-    valid[rows] = is_province(block[rows, :2])
-    return shaped, valid
+    return shaped, shaped & is_province(block[:, :2])
 
 
 KIND = Kind(

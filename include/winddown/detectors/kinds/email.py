@@ -45,7 +45,6 @@ KIND = Kind(
     embeds=True,
     pattern=_ADDRESS,
     finder=rf"(?:^|[^0-9A-Za-z._%+-]){_ADDRESS}(?:[^0-9A-Za-z]|$)",
-    finder_needs=AT | DOT,
 )
 
 

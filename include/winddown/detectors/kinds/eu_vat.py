@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, digits_sum, luhn, mod_11_10, narrowed, number
+from winddown.detectors.checksums import all_digits, digits_sum, luhn, mod_11_10, narrowed, number, reads
 from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -73,7 +73,7 @@ def _check(block: Block) -> tuple[Bools, Bools]:
     shaped_any, valid_any = np.zeros(len(block), np.bool_), np.zeros(len(block), np.bool_)
     for code, verify in _COUNTRIES[block.shape[1]].items():
         place = len(code)
-        shaped = (block[:, :place] == np.frombuffer(code.encode(), np.uint8)).all(axis=1)
+        shaped = reads(block[:, :place], code.encode())
         if shaped.any():
             shaped, valid = narrowed(np.asarray(shaped & all_digits(block[:, place:])), block[:, place:], verify)
             shaped_any |= shaped

@@ -12,8 +12,6 @@ True
 (False, False)
 """
 
-import numpy as np
-
 from winddown.detectors.calendar_dates import eight_digits
 from winddown.detectors.checksums import all_digits, mod_11_2, narrowed
 from winddown.detectors.kind import ALNUM, Block, Bools, Kind, Proof
@@ -25,8 +23,7 @@ def _check(block: Block) -> tuple[Bools, Bools]:
     last = block[:, -1]
     shaped = (block[:, 0] == ord("9")) & all_digits(block[:, :-1])
     shaped &= ((last >= ord("0")) & (last <= ord("9"))) | (last == ord("X"))
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = is_province(block[rows, 1:3]) & eight_digits(block[rows, 6:14])
+    shaped &= is_province(block[:, 1:3]) & eight_digits(block[:, 6:14])
     return narrowed(shaped, block, mod_11_2)
 
 

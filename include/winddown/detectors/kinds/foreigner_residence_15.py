@@ -16,7 +16,7 @@ what is checked: of random values of the form about 1 in 80 pass the last two.
 import numpy as np
 
 from winddown.detectors.calendar_dates import six_digits
-from winddown.detectors.checksums import all_digits, every, member
+from winddown.detectors.checksums import all_digits, among, every, member
 from winddown.detectors.kind import ALNUM, DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 from winddown.detectors.regions import is_province
@@ -35,15 +35,13 @@ _KNOWN = np.array([ord(code[0]) << 16 | ord(code[1]) << 8 | ord(code[2]) for cod
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = every(block[:, :3], _LETTER) & all_digits(block[:, 3:])
-    rows = np.flatnonzero(shaped)
-    wide = block[rows, :3].astype(np.int64)
-    valid = np.zeros(len(block), np.bool_)
-    valid[rows] = (
-        np.isin(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], _KNOWN)
-        & is_province(block[rows, 3:5])
-        & six_digits(block[rows, 7:13])
-    )
-    return np.asarray(shaped), valid
+    return shaped, among(shaped, block, _plausible)
+
+
+def _plausible(block: Block) -> Bools:
+    wide = block[:, :3].astype(np.int64)
+    known = np.isin(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], _KNOWN)
+    return np.asarray(known & is_province(block[:, 3:5]) & six_digits(block[:, 7:13]))
 
 
 KIND = Kind(

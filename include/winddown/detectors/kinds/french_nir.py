@@ -34,9 +34,8 @@ def _mod_97(block: Block) -> Bools:
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = _SEX[block[:, 0]] & all_digits(block[:, 1:6]) & all_digits(block[:, 7:])
     shaped &= all_digits(block[:, 6:7]) | ((block[:, 5] == _TWO) & _CORSICA[block[:, 6]])
-    rows = np.flatnonzero(shaped)
-    month = number(block[rows, 3:5])
-    shaped[rows] = ((month >= 1) & (month <= 12)) | (month >= 20)  # noqa: PLR2004 - 20 and more: month unknown
+    month = number(block[:, 3:5])
+    shaped &= ((month >= 1) & (month <= 12)) | (month >= 20)  # noqa: PLR2004 - 20 and more: month unknown
     return narrowed(np.asarray(shaped), block, _mod_97)
 
 

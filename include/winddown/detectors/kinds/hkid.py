@@ -13,7 +13,7 @@ Source: Immigration Department of Hong Kong; Registration of Persons Ordinance, 
 
 import numpy as np
 
-from winddown.detectors.checksums import BASE36, all_digits, member, narrowed
+from winddown.detectors.checksums import BASE36, all_digits, every, member, narrowed
 from winddown.detectors.kind import ALNUM, DIGIT, LETTER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -32,7 +32,7 @@ def _mod_11(block: Block) -> Bools:
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     letters = block.shape[1] - 7
-    shaped = _LETTER[block[:, :letters]].all(axis=1) & all_digits(block[:, letters:-1]) & _LAST[block[:, -1]]
+    shaped = every(block[:, :letters], _LETTER) & all_digits(block[:, letters:-1]) & _LAST[block[:, -1]]
     return narrowed(np.asarray(shaped), block, _mod_11)
 
 

@@ -12,10 +12,8 @@ GB 11643-1999 for the check character.
 (False, False)
 """
 
-import numpy as np
-
 from winddown.detectors.calendar_dates import eight_digits
-from winddown.detectors.checksums import all_digits, mod_11_2, narrowed
+from winddown.detectors.checksums import all_digits, mod_11_2, narrowed, reads
 from winddown.detectors.kind import ALNUM, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -23,10 +21,9 @@ from winddown.detectors.recognise import holds
 def _check(block: Block) -> tuple[Bools, Bools]:
     last = block[:, -1]
     shaped = (block[:, 0] == ord("8")) & (block[:, 1] >= ord("1")) & (block[:, 1] <= ord("3"))
-    shaped &= (block[:, 2:6] == ord("0")).all(axis=1) & all_digits(block[:, 6:-1])
+    shaped &= reads(block[:, 2:6], b"0000") & all_digits(block[:, 6:-1])
     shaped &= ((last >= ord("0")) & (last <= ord("9"))) | (last == ord("X"))
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = eight_digits(block[rows, 6:14])
+    shaped &= eight_digits(block[:, 6:14])
     return narrowed(shaped, block, mod_11_2)
 
 

@@ -14,7 +14,7 @@ nothing would set them apart from other numbers.
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, luhn, narrowed, number
+from winddown.detectors.checksums import all_digits, among, luhn, narrowed, number
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -24,9 +24,7 @@ _BODY[[1, 10, 30, 33, 35, 44, 45, 49, 50, 51, 52, 53, 54, 86, 91, 97, 98, 99]] =
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = _BODY[number(block[rows, :2])]
-    return narrowed(shaped, block, luhn)
+    return narrowed(among(shaped, block[:, :2], lambda body: _BODY[number(body)]), block, luhn)
 
 
 KIND = Kind(

@@ -13,7 +13,7 @@ Source: ITU-T E.212 and its list of operator codes; 3GPP TS 23.003. Subscribers 
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, number
+from winddown.detectors.checksums import all_digits, among, number, reads
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -23,10 +23,8 @@ _OPERATOR[[*range(16), 20]] = True
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    valid = np.zeros(len(block), np.bool_)
-    rows = np.flatnonzero(shaped & (block[:, :3] == np.frombuffer(b"460", np.uint8)).all(axis=1))
-    valid[rows] = _OPERATOR[number(block[rows, 3:5])]
-    return shaped, valid
+    china = shaped & reads(block[:, :3], b"460")
+    return shaped, among(china, block[:, 3:5], lambda operator: _OPERATOR[number(operator)])
 
 
 KIND = Kind(

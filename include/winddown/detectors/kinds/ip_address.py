@@ -47,7 +47,6 @@ KIND = Kind(
     embeds=True,
     pattern=f"{_FOUR}|{_SIX}",
     finder=rf"(?:^|//|[^0-9A-Za-z./])(?:{_IN_TEXT})(?:[^0-9A-Za-z.]|$)",
-    finder_needs=DIGIT | DOT,
     typical_pattern=r".*[12][0-9][0-9].*|.*:.*",
     typical_share=0.5,
     typical_means="hold a part above 99 or are of version 6",

@@ -8,7 +8,7 @@ True
 (False, False)
 """
 
-from winddown.detectors.kind import ALNUM, DOT, OTHER, UPPER, Kind, Proof
+from winddown.detectors.kind import ALNUM, DOT, OTHER, UNBOUNDED, UPPER, Kind, Proof
 from winddown.detectors.recognise import holds
 
 KIND = Kind(
@@ -26,7 +26,7 @@ KIND = Kind(
         "bearer",
     ),
     min_length=30,
-    max_length=8192,
+    max_length=UNBOUNDED,
     classes=ALNUM | DOT | OTHER,
     needs=UPPER | DOT,
     chance=0.001,
@@ -34,7 +34,6 @@ KIND = Kind(
     embeds=True,
     pattern=r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]*",
     finder=r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{4,}\.",
-    finder_needs=UPPER | DOT,
 )
 
 

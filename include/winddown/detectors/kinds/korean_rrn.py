@@ -28,8 +28,7 @@ def _mod_11(block: Block) -> Bools:
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = six_digits(block[rows, :6])
+    shaped &= six_digits(block[:, :6])
     return narrowed(shaped, block, _mod_11)
 
 

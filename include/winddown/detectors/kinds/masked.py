@@ -16,7 +16,7 @@ True
 
 import numpy as np
 
-from winddown.detectors.checksums import IS_DIGIT
+from winddown.detectors.checksums import IS_DIGIT, all_digits, reads
 from winddown.detectors.kind import ALNUM, AT, DOT, HIGH, OTHER, STAR, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -24,8 +24,8 @@ _VISIBLE = "[0-9A-Za-z一-鿿]"
 
 
 def _check(block: Block) -> tuple[Bools, Bools]:
-    shaped = IS_DIGIT[block[:, [0, 1, 2, 7, 8, 9, 10]]].all(axis=1) & ~IS_DIGIT[block[:, 3]]
-    return np.asarray(shaped), np.asarray(shaped & (block[:, 3:7] == ord("X")).all(axis=1))
+    shaped = all_digits(block[:, [0, 1, 2, 7, 8, 9, 10]]) & ~IS_DIGIT[block[:, 3]]
+    return np.asarray(shaped), np.asarray(shaped & reads(block[:, 3:7], b"XXXX"))
 
 
 KIND = Kind(
@@ -45,7 +45,6 @@ KIND = Kind(
     pattern=rf"[一-鿿]\*{{1,3}}|\*{{1,2}}[一-鿿]|{_VISIBLE}+[.-]?\*{{2,}}[0-9A-Za-z一-鿿.@*-]*|\*{{3,}}{_VISIBLE}+|[一-鿿]\*[一-鿿]",
     pattern_needs=STAR,
     finder=r"(?:^|[^0-9A-Za-z])[0-9]{2,6}\*{3,}[0-9]{2,4}(?:[^0-9A-Za-z]|$)",
-    finder_needs=STAR,
 )
 
 

@@ -16,7 +16,7 @@ True
 
 import numpy as np
 
-from winddown.detectors.checksums import all_digits, number
+from winddown.detectors.checksums import all_digits, number, reads
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 
@@ -28,9 +28,8 @@ _ALLOCATED[[*range(180, 194), *range(195, 200)]] = True
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    prefix = np.frombuffer(_PREFIXES[block.shape[1]], np.uint8)
-    if len(prefix):
-        shaped &= (block[:, : len(prefix)] == prefix).all(axis=1)
+    prefix = _PREFIXES[block.shape[1]]
+    shaped &= reads(block[:, : len(prefix)], prefix)
     second = block[:, -10]
     return shaped, shaped & (block[:, -11] == ord("1")) & (second >= ord("3")) & (second <= ord("9"))
 

@@ -15,12 +15,16 @@ of the rest. Western names are not recognised.
 (False, False, False)
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from winddown.detectors.checksums import among, columns_of
 from winddown.detectors.kind import HIGH, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 from winddown.detectors.surnames import COMMON, COMPOUND, SINGLE
+from winddown.detectors.walk import compiled
 
 _HAN = "[一-鿿]"
 _DOTTED = rf"{_HAN}{{2,8}}·{_HAN}{{2,8}}(?:·{_HAN}{{2,8}})?"
@@ -28,31 +32,46 @@ _SINGLE = np.zeros(65536, np.bool_)
 _SINGLE[[ord(character) for character in SINGLE]] = True
 _COMMON = np.zeros(65536, np.bool_)
 _COMMON[[ord(character) for character in COMMON]] = True
+_FIRST_OF_TWO = np.zeros(65536, np.bool_)
+_FIRST_OF_TWO[[ord(pair[0]) for pair in COMPOUND]] = True
 _COMPOUND = np.array([ord(pair[0]) << 16 | ord(pair[1]) for pair in COMPOUND], np.int64)
 _TWO, _THREE, _FOUR = 6, 9, 12  # bytes of so many Han characters
 
 
-def _characters(block: Block) -> npt.NDArray[np.int64]:
-    # Sequences of three bytes; anything else gives numbers that no Han character has, or is refused below.
-    wide = block.astype(np.int64)
-    lead, second, third = wide[:, 0::3], wide[:, 1::3], wide[:, 2::3]
-    code = ((lead & 15) << 12) | ((second & 63) << 6) | (third & 63)
-    return np.where((lead >> 4 == 14) & (second >> 6 == 2) & (third >> 6 == 2), code, 0)  # noqa: PLR2004 - UTF-8
+def _character(block: Block, place: int) -> npt.NDArray[np.int64]:
+    # A sequence of three bytes; anything else gives a number that no Han character has.
+    codes = np.zeros(len(block), np.int64)
+    _read(columns_of(block[:, 3 * place : 3 * place + 3]), codes)
+    return codes
+
+
+@compiled
+def _read(columns: Any, codes: Any) -> None:
+    for row in range(len(codes)):
+        lead, second, third = columns[0, row], columns[1, row], columns[2, row]
+        if lead >> 4 == 14 and second >> 6 == 2 and third >> 6 == 2:  # noqa: PLR2004 - UTF-8
+            codes[row] = np.int64(lead & 15) << 12 | np.int64(second & 63) << 6 | np.int64(third & 63)
 
 
 def _check(block: Block) -> tuple[Bools, Bools]:
-    characters = _characters(block)
-    shaped = ((characters >= ord("一")) & (characters <= ord("鿿"))).all(axis=1)
+    characters = [_character(block, place) for place in range(block.shape[1] // 3)]
+    shaped = np.ones(len(block), np.bool_)
+    for character in characters:
+        shaped &= (character >= ord("一")) & (character <= ord("鿿"))
     valid = np.zeros(len(block), np.bool_)
     if block.shape[1] <= _THREE:
-        valid |= _SINGLE[characters[:, 0]]
+        valid |= _SINGLE[characters[0]]
     if block.shape[1] >= _THREE:
-        valid |= np.isin(characters[:, 0] << 16 | characters[:, 1], _COMPOUND)
-    return np.asarray(shaped), shaped & valid
+        valid |= among(_FIRST_OF_TWO[characters[0]], block, _has_compound)
+    return shaped, shaped & valid
+
+
+def _has_compound(block: Block) -> Bools:
+    return np.isin(_character(block, 0) << 16 | _character(block, 1), _COMPOUND)
 
 
 def _common(block: Block) -> Bools:
-    return np.asarray(_COMMON[_characters(block[:, :3])[:, 0]])
+    return np.asarray(_COMMON[_character(block, 0)])
 
 
 KIND = Kind(
@@ -102,7 +121,6 @@ KIND = Kind(
         rf"(?:姓名|联系人|收件人|收货人|户名|经办人|本人)[: ]*[{SINGLE}]{_HAN}{{1,2}}"
         rf"|[{SINGLE}]{_HAN}{{0,2}}(?:先生|女士|小姐)"
     ),
-    finder_needs=HIGH,
     typical=_common,
     typical_share=0.25,
     typical_means="bear one of the twenty most frequent surnames",

@@ -9,7 +9,7 @@ True
 False
 """
 
-from winddown.detectors.kind import ALNUM, DOT, HIGH, OTHER, UPPER, Kind, Proof
+from winddown.detectors.kind import ALNUM, DOT, HIGH, OTHER, UNBOUNDED, UPPER, Kind, Proof
 from winddown.detectors.recognise import holds
 
 _BEGIN = "-----BEGIN (?:[A-Z0-9]+ )?PRIVATE KEY-----"
@@ -21,7 +21,7 @@ KIND = Kind(
     proof=Proof.PATTERN,
     headers=("私钥", "private_key", "rsa_private_key", "ssh_key", "pem"),
     min_length=27,
-    max_length=20000,
+    max_length=UNBOUNDED,
     classes=ALNUM | DOT | OTHER | HIGH,
     needs=UPPER | OTHER,
     chance=0.001,
@@ -29,7 +29,6 @@ KIND = Kind(
     embeds=True,
     pattern=rf"{_BEGIN}(?:.|\n|\r)*",
     finder=_BEGIN,
-    finder_needs=UPPER | OTHER,
 )
 
 

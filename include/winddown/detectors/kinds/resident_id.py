@@ -17,8 +17,6 @@ False
 False
 """
 
-import numpy as np
-
 from winddown.detectors.calendar_dates import eight_digits
 from winddown.detectors.checksums import all_digits, mod_11_2, narrowed
 from winddown.detectors.kind import ALNUM, Block, Bools, Kind, Proof
@@ -29,8 +27,7 @@ from winddown.detectors.regions import is_mainland
 def _check(block: Block) -> tuple[Bools, Bools]:
     last = block[:, -1]
     shaped = all_digits(block[:, :-1]) & (((last >= ord("0")) & (last <= ord("9"))) | (last == ord("X")))
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = is_mainland(block[rows, :2]) & eight_digits(block[rows, 6:14])
+    shaped &= is_mainland(block[:, :2]) & eight_digits(block[:, 6:14])
     return narrowed(shaped, block, mod_11_2)
 
 

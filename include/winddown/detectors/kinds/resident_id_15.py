@@ -11,8 +11,6 @@ True
 (False, False)
 """
 
-import numpy as np
-
 from winddown.detectors.calendar_dates import six_digits
 from winddown.detectors.checksums import all_digits
 from winddown.detectors.kind import DIGIT, Block, Bools, Kind, Proof
@@ -22,10 +20,7 @@ from winddown.detectors.regions import is_province
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block)
-    valid = np.zeros(len(block), np.bool_)
-    rows = np.flatnonzero(shaped)
-    valid[rows] = is_province(block[rows, :2]) & six_digits(block[rows, 6:12])
-    return shaped, valid
+    return shaped, shaped & is_province(block[:, :2]) & six_digits(block[:, 6:12])
 
 
 KIND = Kind(

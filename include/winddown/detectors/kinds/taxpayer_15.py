@@ -28,8 +28,7 @@ def _code(block: Block) -> Bools:
 
 def _check(block: Block) -> tuple[Bools, Bools]:
     shaped = all_digits(block[:, :6]) & _LAST[block[:, 14]]
-    rows = np.flatnonzero(shaped)
-    shaped[rows] = is_province(block[rows, :2])
+    shaped &= is_province(block[:, :2])
     return narrowed(np.asarray(shaped), block, _code)
 
 

@@ -53,7 +53,6 @@ KIND = Kind(
     pattern=_DASHED,
     pattern_needs=OTHER,
     finder=f"(?:^|[^0-9A-Za-z-]){_DASHED}(?:[^0-9A-Za-z-]|$)",
-    finder_needs=DIGIT | OTHER,
     typical=_bare,
     typical_pattern=_DASHED,
     typical_share=0.9,

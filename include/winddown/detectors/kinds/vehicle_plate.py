@@ -45,7 +45,6 @@ KIND = Kind(
     embeds=True,
     pattern=_PLATE,
     finder=f"{_PLATE}(?:[^0-9A-Za-z]|$)",
-    finder_needs=HIGH | DIGIT,
 )
 
 
