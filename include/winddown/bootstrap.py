@@ -38,6 +38,7 @@ from winddown.ports import Clock, Inspector, Notes, Store
 from winddown.rules.loader import load_pack
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
+from winddown.stages.names import is_speaking
 from winddown.stores.files.store import FilesStore
 from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
@@ -109,7 +110,9 @@ def deploy(
 
     def notes(case_id: str, store: str) -> Notes:
         folder = settings.workspace / case_id / "notes"
-        return CaseNotes(folder, f"look {store}", keys=keys(case_id), code_version=code_version)
+        return CaseNotes(
+            folder, f"look {store}", keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
+        )
 
     return Deployment(
         settings=settings,

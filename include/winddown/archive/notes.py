@@ -13,6 +13,7 @@ import io
 import secrets
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,12 @@ TRIED = 100
 _NOTES_MAX, _COMMON_MAX, _OWN_MAX = 4_000_000, 65_536, 1 << 28  # what goes beyond is not noted
 _DIGEST_BYTES = 8
 _SCHEMA = pa.schema(
-    [("first", pa.uint64()), ("second", pa.uint64()), ("common", pa.large_binary()), ("own", pa.large_binary())]
+    [
+        ("first", pa.uint64()),
+        ("second", pa.uint64()),
+        ("common", pa.dictionary(pa.int32(), pa.large_binary())),
+        ("own", pa.large_binary()),
+    ]
 )
 _Name = tuple[int, int]
 
@@ -40,9 +46,19 @@ class CaseNotes:
         folder: of the case's containers of notes; made when it is not there.
         name: which notes.
         code_version: of the program; another one may find something else in the same object.
+        is_withheld: says of what objects have in common whether it may not be kept, e.g. because it names a person;
+            these objects are not noted.
     """
 
-    def __init__(self, folder: Path, name: str, *, keys: CaseKeys, code_version: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        keys: CaseKeys,
+        code_version: str,
+        is_withheld: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = folder / f"{digest(name)[:32]}.sealed"
         self._key, self._salt = keys.container_key(), keys.salt()
@@ -53,7 +69,7 @@ class CaseNotes:
         self._met = 0
         self._tried: dict[_Name, Note] = {}
         self._is_contradicted = False
-        self._found = _Found()
+        self._found = _Found(is_withheld)
 
     def recall(self, name: str) -> Note | None:
         """Return the note, unless it is its turn to be tried."""
@@ -74,6 +90,10 @@ class CaseNotes:
         self._is_contradicted |= self._tried.pop(place, note) != note
         self._found.add(place, note)
 
+    def forget(self) -> None:
+        """Recall nothing of what was kept."""
+        self._known = _Kept(_SCHEMA.empty_table())
+
     def digest(self, content: bytes) -> bytes:
         """Eight bytes, keyed with the case's salt."""
         return hashlib.blake2b(content, key=self._salt, digest_size=_DIGEST_BYTES, person=b"content").digest()
@@ -84,9 +104,7 @@ class CaseNotes:
             self._path.unlink(missing_ok=True)
             return False
         sink = io.BytesIO()
-        both = pa.concat_tables([self._known.marked(), self._found.table()]).sort_by("first")
-        # Encoded last, so that what nothing refers to any more goes.
-        table = both.set_column(2, "common", both.column("common").combine_chunks().dictionary_encode())
+        table = _sorted(pa.concat_tables([self._known.marked(), self._found.table()]))
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         seal(sink.getvalue(), self._path, key=self._key, context=self._context, replace=True)
@@ -137,20 +155,22 @@ class _Kept:
         self._marks[bisect_left(self._first, place[0])] = 1
 
     def marked(self) -> pa.Table:
-        return self._table.filter(pa.array(np.frombuffer(self._marks, np.bool_))).cast(_SCHEMA)
+        return self._table.filter(pa.array(np.frombuffer(self._marks, np.bool_)))
 
 
 class _Found:
     """Notes as they are made."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_withheld: Callable[[bytes], bool]) -> None:
+        self._is_withheld = is_withheld
         self._first, self._second, self._codes = array("Q"), array("Q"), array("i")
         self._common: dict[bytes, int] = {}
         self._own, self._ends = bytearray(), array("q", [0])
 
     def add(self, place: _Name, note: Note) -> None:
+        is_new = note.common not in self._common
         is_full = len(self._codes) >= _NOTES_MAX or len(self._own) + len(note.own) > _OWN_MAX
-        if is_full or (note.common not in self._common and len(self._common) >= _COMMON_MAX):
+        if is_full or (is_new and (len(self._common) >= _COMMON_MAX or self._is_withheld(note.common))):
             return
         self._first.append(place[0])
         self._second.append(place[1])
@@ -164,7 +184,17 @@ class _Found:
         columns = [
             pa.array(np.frombuffer(self._first, np.uint64)),
             pa.array(np.frombuffer(self._second, np.uint64)),
-            pa.DictionaryArray.from_arrays(codes, pa.array(list(self._common), pa.large_binary())).dictionary_decode(),
+            pa.DictionaryArray.from_arrays(codes, pa.array(list(self._common), pa.large_binary())),
             pa.Array.from_buffers(pa.large_binary(), len(self._codes), content),
         ]
         return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    """By the first halves of the places; what objects had in common and none has any more goes."""
+    whole = table.unify_dictionaries().combine_chunks()
+    common = whole.column("common").combine_chunks()
+    used, codes = np.unique(common.indices.to_numpy(), return_inverse=True)
+    kept = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), common.dictionary.take(pa.array(used)))
+    order = pa.array(np.argsort(whole.column("first").to_numpy()))
+    return whole.set_column(2, "common", kept).take(order)

@@ -53,8 +53,8 @@ class Contents:
 def contents(deployment: Deployment, case: Case, collection: Collection, store: Store) -> Contents:
     """Read what the objects of an opaque collection say; raises Refused as ``Store.cells`` does.
 
-    Where the store can tell which ones did not change, only the others are read; all are, when one that is tried no
-    longer says what was noted of it.
+    Where the store can tell which ones did not change, only the others are read; all are, where it gives no change mark
+    or one that is tried no longer says what was noted of it.
     """
     documents = ability(store, SupportsDocuments)
     if documents is None:
@@ -66,6 +66,8 @@ def contents(deployment: Deployment, case: Case, collection: Collection, store: 
             keys=deployment.keys(case.id),
             code_version=deployment.code_version,
         )
+        if not collection.change_mark:
+            notes.forget()
         total = _Total()
         for document in documents.documents(collection, notes):
             note = document.note

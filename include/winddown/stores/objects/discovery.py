@@ -7,7 +7,7 @@ have locks: those come and go without a version, and are told only with the obje
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -73,10 +73,12 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
         blockers += [unnamed(store, *each) for each in sorted(found.unnamed.items())]
     if is_expiring:
         blockers.append(expiring(store))
+    collections = tuple(found.gathering.collections())
     if not is_sound:
         blockers.append(changing(store))
+        collections = tuple(replace(each, change_mark="") for each in collections)
     return Discovery(
-        tuple(found.gathering.collections()),
+        collections,
         (*blockers, *found.gathering.blockers(), *(hidden(store, folder) for folder in sorted(found.deleted))),
         (*facts, *found.facts(), *found.gathering.facts()),
     )
