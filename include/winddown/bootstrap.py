@@ -8,7 +8,7 @@ credential of its own, so a worker that may only mark cannot purge.
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from winddown import __version__
 from winddown.archive.keys import CaseKeys
+from winddown.archive.notes import CaseNotes
 from winddown.connections import ConnectionParameters, Connections, FileConnections
 from winddown.control.authority import Authority
 from winddown.control.engine import open_control, require_current, upgrade
@@ -33,10 +34,11 @@ from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
-from winddown.ports import Clock, Inspector, Store
+from winddown.ports import Clock, Inspector, Notes, Store
 from winddown.rules.loader import load_pack
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
+from winddown.stages.names import is_speaking
 from winddown.stores.files.store import FilesStore
 from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
@@ -103,6 +105,15 @@ def deploy(
     ledger = Ledger(engine, clock=clock)
     authority = Authority(engine, ledger=ledger, clock=clock)
     found = connections
+    keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
+    code_version = f"{__version__}+{_code_digest()[:16]}"
+
+    def notes(case_id: str, store: str) -> Notes:
+        folder = settings.workspace / case_id / "notes"
+        return CaseNotes(
+            folder, f"look {store}", keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
+        )
+
     return Deployment(
         settings=settings,
         clock=clock,
@@ -110,11 +121,11 @@ def deploy(
         ledger=ledger,
         authority=authority,
         pack=load_pack("cn"),
-        systems=_remembered(lambda case: _systems(case, found, authority, settings)),
+        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
         connection_exists=lambda name: found.find(name) is not None,
-        keys=cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys")),
+        keys=keys,
         signer=cache(lambda: _signer(settings.workspace / "signing.key")),
-        code_version=f"{__version__}+{_code_digest()[:16]}",
+        code_version=code_version,
     )
 
 
@@ -130,7 +141,13 @@ def _remembered(build: Callable[[Case], Systems]) -> Callable[[Case], Systems]:
     return systems
 
 
-def _systems(case: Case, connections: Connections, authority: Authority, settings: Settings) -> Systems:
+def _systems(
+    case: Case,
+    connections: Connections,
+    authority: Authority,
+    settings: Settings,
+    notes: Callable[[str, str], Notes],
+) -> Systems:
     stores: dict[str, Store] = {}
     inspectors: dict[str, Inspector] = {}
     drills: dict[str, PostgresDrill] = {}
@@ -164,6 +181,7 @@ def _systems(case: Case, connections: Connections, authority: Authority, setting
                 report=ReportPlace.parse(declaration.inventory, settings.workspace / case.id / "scratch")
                 if declaration.inventory
                 else None,
+                notes=partial(notes, case.id, declaration.name),
             )
             inspectors[declaration.name] = S3Inspector(
                 declaration.name,

@@ -18,7 +18,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 
-CUT, UNREAD = b"cut", b"unread"
+CUT, UNREAD, AGAIN = b"cut", b"unread", b"again"
 
 
 class Clock(Protocol):
@@ -171,6 +171,67 @@ class SupportsContent(Protocol):
 
     def content(self, collection: Collection) -> Iterator[bytes]:
         """Yield the content of the collection's newest object by name, in pieces."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was found in one object; neither part holds a value.
+
+    Attributes:
+        common: what many objects have alike, e.g. their format and fields.
+        own: numbers and keyed digests of this one.
+    """
+
+    common: bytes
+    own: bytes = b""
+
+
+class Notes(Protocol):
+    """What was found in objects earlier, each under a name that no other content may bear.
+
+    Whoever opens notes goes through all objects and then keeps what was met; the rest is forgotten.
+    """
+
+    def recall(self, name: str) -> Note | None:
+        """Return a note; None when there is none, and now and then although there is one, so that it is tried."""
+        ...
+
+    def put(self, name: str, note: Note) -> None:
+        """Note what a look found now."""
+        ...
+
+    def digest(self, content: bytes) -> bytes:
+        """A keyed digest of eight bytes, the same in every process of the case."""
+        ...
+
+    def keep(self) -> bool:
+        """Keep what was recalled or put; False, and nothing is kept, when a look contradicted an earlier note."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One opaque object of a collection.
+
+    Attributes:
+        name: for notes; "" when nothing tells this content from another one that might take its place.
+        note: the earlier note; then ``cells`` is empty.
+        cells: what the object says, as ``Store.cells`` yields it; to be taken before the next document. A schema that
+            has ``AGAIN`` says that another reading may come further, e.g. when there is more time.
+    """
+
+    name: str
+    note: Note | None
+    cells: Iterator[pa.RecordBatch]
+
+
+@runtime_checkable
+class SupportsDocuments(Protocol):
+    """The store can tell an opaque object that did not change, so that it need not be read again."""
+
+    def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
+        """Yield every object of an opaque collection; those that ``notes`` recalls are not read."""
         ...
 
 

@@ -4,12 +4,9 @@ What a kind means in law is looked up in the taxonomy: ``judge_again`` does that
 version, without reading a cell.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import pyarrow as pa
 
 from winddown.control.ledger import stamp
 from winddown.detectors.engine import Profiler
@@ -21,9 +18,10 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status, judged_by
 from winddown.domain.inventory import Collection, Inventory, Medium
 from winddown.domain.taxonomy import Taxonomy
-from winddown.ports import CUT, UNREAD
+from winddown.ports import CUT
 from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.documents import contents
 from winddown.stages.earlier import Reading, earlier_reading, remember
 from winddown.stages.relations import Relation, relate
 
@@ -133,13 +131,18 @@ def _read(deployment: Deployment, case: Case, collection: Collection, identity: 
     profiler = Profiler(names)
     records = 0
     cut: Counter[str] = Counter()
-    batches = deployment.systems(case).store(collection.ref.store).cells(collection)
+    store = deployment.systems(case).store(collection.ref.store)
     try:
         if collection.medium is Medium.OBJECTS:
-            reading = Reading(*marks, collection.record_count, *_contents(collection, batches))
+            said = contents(deployment, case, collection, store)
+            what = "; ".join(f"{count} {kind}" for kind, count in sorted(said.unread.items()))
+            unread = f"opaque: {what}" if what else ""
+            # What was found stands under names such as text and gps, which are no fields of the collection.
+            findings = _judged(collection, said.profiles)
+            reading = Reading(*marks, collection.record_count, said.cells, unread, findings)
             remember(deployment, case.id, collection, reading)
             return reading
-        for batch in batches:
+        for batch in store.cells(collection):
             records += batch.num_rows
             profiler.feed(batch)
             cut.update(
@@ -154,24 +157,6 @@ def _read(deployment: Deployment, case: Case, collection: Collection, identity: 
     reading = Reading(*marks, records, records * len(names) - cut.total(), unread, findings)
     remember(deployment, case.id, collection, reading)
     return reading
-
-
-def _contents(collection: Collection, batches: Iterable[pa.RecordBatch]) -> tuple[int, str, tuple[Finding, ...]]:
-    """Read what opaque objects say of themselves: the number of cells, what was not read, and findings.
-
-    What was found stands under names such as ``text`` and ``gps``, which are no fields of the collection.
-    """
-    profilers: dict[str, Profiler] = {}
-    unread: Counter[str] = Counter()
-    cells = 0
-    for batch in batches:
-        cells += batch.num_rows * batch.num_columns
-        for name in batch.schema.names:
-            profilers.setdefault(name, Profiler([name])).feed(batch.select([name]))
-        unread.update(json.loads((batch.schema.metadata or {}).get(UNREAD, b"{}")))
-    profiles = {name: found.profiles()[name] for name, found in sorted(profilers.items())}
-    said = "; ".join(f"{count} {what}" for what, count in sorted(unread.items()))
-    return cells, f"opaque: {said}" if said else "", _judged(collection, profiles)
 
 
 def _judged(collection: Collection, profiles: Mapping[str, ColumnProfile]) -> tuple[Finding, ...]:

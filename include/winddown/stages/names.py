@@ -32,3 +32,8 @@ def words_in(sentence: str) -> Iterator[str]:
     """Words of a sentence that lists names; digits of two words never make one number."""
     yield from re.split(r"[/=#:, ()]", sentence)
     yield from re.split(r"[/=#.:, ()]", sentence)
+
+
+def is_speaking(document: bytes) -> bool:
+    """Whether a JSON document names a person, e.g. by the fields of a file whose first record stands for its header."""
+    return names_a_person(words_in(re.sub(r'[\[\]{}"\\]', " ", document.decode())))

@@ -21,6 +21,7 @@ from winddown.ports import (
     Discovery,
     Store,
     SupportsContent,
+    SupportsDocuments,
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
@@ -149,6 +150,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsContent: _as_it_is,
     SupportsReport: _as_it_is,
     SupportsVersions: _as_it_is,
+    SupportsDocuments: _as_it_is,
 }
 
 

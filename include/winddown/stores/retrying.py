@@ -24,8 +24,11 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import (
     Discovery,
+    Document,
+    Notes,
     Store,
     SupportsContent,
+    SupportsDocuments,
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
@@ -207,6 +210,18 @@ class RetryingVersions:
         return self._backoff.stream(lambda: self._inner.older(collection))
 
 
+class RetryingDocuments:
+    """Retries the opening of a stream of documents."""
+
+    def __init__(self, inner: SupportsDocuments, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
+        """Retried until the first document."""
+        return self._backoff.stream(lambda: self._inner.documents(collection, notes))
+
+
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
@@ -214,4 +229,5 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,
     SupportsVersions: RetryingVersions,
+    SupportsDocuments: RetryingDocuments,
 }

@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, Any] = {
     "batch": BATCH,
     "remembered": REMEMBERED,
     "earlier": None,
+    "notes": None,
     "collections": [REF],
     "collection": None,
     "located": KEYS,

@@ -1,51 +1,67 @@
-"""Discovers a bucket in one pass over all versions in the order of keys; memory does not grow with the objects."""
+"""Discovers a bucket in one pass over all versions in the order of keys; memory does not grow with the objects.
+
+An object that was looked at before and has the same version, tag and size is not fetched again, unless the bucket may
+have locks: those come and go without a version, and are told only with the object.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Fact
-from winddown.ports import Discovery
-from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurrent, versioning
+from winddown.ports import Discovery, Notes
+from winddown.stores.objects.bucket_facts import NONE, bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
+from winddown.stores.objects.noted import UNNAMED, name_of, read, written
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.refusals import expiring, hidden, unknown_versioning, unnamed, unversioned
+from winddown.stores.objects.refusals import changing, expiring, hidden, unknown_versioning, unnamed, unversioned
 from winddown.stores.objects.report.listing import Listing
 from winddown.stores.objects.versions import Version, by_key
 
-UNNAMED = "null"  # the version of whatever was written while the bucket kept none
 WINDOW = 256  # objects that are looked at together
 _LOOKERS = 8
 _SMALL = 1 << 20  # objects up to this size are read side by side; bigger ones one after another, to bound memory
 
 
-def discover_bucket(
-    store: str,
-    client: Any,
-    bucket: str,
-    *,
-    remember: Callable[[Version, str | None], None],
-    report: Listing | None = None,
-) -> Discovery:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where objects are listed and fetched.
+
+    Attributes:
+        place: what tells the bucket from any other.
+        notes: opens what earlier looks found.
+        remember: is told the format of every live version.
+    """
+
+    store: str
+    client: Any
+    bucket: str
+    place: str
+    notes: Callable[[], Notes]
+    remember: Callable[[Version, str | None], None]
+
+
+def discover_bucket(source: Source, *, report: Listing | None = None) -> Discovery:
     """List all folders; formats are found by content, and what is not understood becomes a blocker.
 
-    ``remember`` is told the format of every live version. A ``report`` says in place of a listing which versions there
-    are; each is still looked at in the bucket, and those that went since then are a fact.
+    A ``report`` says in place of a listing which versions there are; each is still looked at in the bucket, and those
+    that went since then are a fact.
     """
+    store, client, bucket = source.store, source.client, source.bucket
     with translated(store, "listing"):
         state, refusal = versioning(client, bucket)
-        found = _Bucket(store, client, bucket, remember, is_reported=report is not None)
-        histories = by_key(client, bucket) if report is None else report.by_key()
-        with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
-            while window := list(islice(histories, WINDOW)):
-                found.add(window, pool)
-        is_expiring = deletes_noncurrent(client, bucket)
         facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
+        has_locks = Fact(store, "object-lock", NONE) not in facts
+        found, is_sound = _looked_at(source, report, has_locks=has_locks)
+        if not is_sound:
+            found, _ = _looked_at(source, report, has_locks=has_locks)
+        is_expiring = deletes_noncurrent(client, bucket)
     if report is not None:
         facts += [*report.facts, Fact(store, "gone-since-report", str(found.gone))]
     blockers: list[Blocker] = []
@@ -57,30 +73,37 @@ def discover_bucket(
         blockers += [unnamed(store, *each) for each in sorted(found.unnamed.items())]
     if is_expiring:
         blockers.append(expiring(store))
+    collections = tuple(found.gathering.collections())
+    if not is_sound:
+        blockers.append(changing(store))
+        collections = tuple(replace(each, change_mark="") for each in collections)
     return Discovery(
-        tuple(found.gathering.collections()),
+        collections,
         (*blockers, *found.gathering.blockers(), *(hidden(store, folder) for folder in sorted(found.deleted))),
         (*facts, *found.facts(), *found.gathering.facts()),
     )
 
 
+def _looked_at(source: Source, report: Listing | None, *, has_locks: bool) -> tuple["_Bucket", bool]:
+    """Look at every live object; False when one is other than was noted of the same version."""
+    notes = source.notes()
+    found = _Bucket(source, notes, is_reported=report is not None, is_fetched=has_locks or report is not None)
+    histories = by_key(source.client, source.bucket) if report is None else report.by_key()
+    with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
+        while window := list(islice(histories, WINDOW)):
+            found.add(window, pool)
+    return found, notes.keep()
+
+
 class _Bucket:
     """What was seen so far."""
 
-    def __init__(
-        self,
-        store: str,
-        client: Any,
-        bucket: str,
-        remember: Callable[[Version, str | None], None],
-        *,
-        is_reported: bool,
-    ) -> None:
-        self.gathering = Gathering(store)
+    def __init__(self, source: Source, notes: Notes, *, is_reported: bool, is_fetched: bool) -> None:
+        self.gathering = Gathering(source.store)
         self.deleted: set[str] = set()
         self.gone = 0
-        self._store, self._client, self._bucket = store, client, bucket
-        self._remember, self._is_reported = remember, is_reported
+        self._source, self._store, self._notes = source, source.store, notes
+        self._is_reported, self._is_fetched = is_reported, is_fetched
         self.unnamed: Counter[str] = Counter()
         self._locks: Counter[str] = Counter()
         self._markers = self._older = 0
@@ -92,15 +115,20 @@ class _Bucket:
             self._older += len(history) - 1
             if history[0].is_marker:
                 self.deleted.add(place_of(history[0].key).folder)
-        live = [history for history in window if not history[0].is_marker]
-        small = iter(list(pool.map(self._look, [history[0] for history in live if history[0].size <= _SMALL])))
-        for history in live:
+        live = [(history, self._recalled(history[0])) for history in window if not history[0].is_marker]
+        fetched = [history[0] for history, known in live if known is None and history[0].size <= _SMALL]
+        small = iter(list(pool.map(self._look, fetched)))
+        for history, known in live:
             version = history[0]
-            looked, attributes = next(small) if version.size <= _SMALL else self._look(version)
+            if known is None:
+                looked, attributes, beginning = next(small) if version.size <= _SMALL else self._look(version)
+                self._note(version, looked, beginning)
+            else:
+                looked, attributes = known, {}
             if self._is_reported and looked.problem is not None and looked.problem.problem is Problem.CHANGED:
                 self.gone += 1
                 continue
-            self._remember(version, looked.format)
+            self._source.remember(version, looked.format)
             if attributes.get("ObjectLockLegalHoldStatus") == "ON":
                 self._locks["under a legal hold"] += 1
             if attributes.get("ObjectLockMode"):
@@ -117,6 +145,17 @@ class _Bucket:
         yield Fact(self._store, "delete-markers", str(self._markers))
         yield Fact(self._store, "older-versions", str(self._older))
 
-    def _look(self, version: Version) -> tuple[Looked, dict[str, Any]]:
-        source = ObjectFile(self._store, self._client, bucket=self._bucket, version=version)
-        return look(source, version.size), source.attributes  # type: ignore[arg-type]
+    def _recalled(self, version: Version) -> Looked | None:
+        name = "" if self._is_fetched else name_of(self._source.place, version)
+        note = self._notes.recall(name) if name else None
+        return None if note is None else read(note)
+
+    def _note(self, version: Version, looked: Looked, beginning: bytes) -> None:
+        name, note = name_of(self._source.place, version), written(looked, beginning)
+        if name and note is not None:
+            self._notes.put(name, note)
+
+    def _look(self, version: Version) -> tuple[Looked, dict[str, Any], bytes]:
+        source = ObjectFile(self._store, self._source.client, bucket=self._source.bucket, version=version)
+        looked = look(source, version.size)  # type: ignore[arg-type]
+        return looked, source.attributes, self._notes.digest(source.beginning)

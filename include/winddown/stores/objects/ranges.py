@@ -25,6 +25,7 @@ class ObjectFile(io.RawIOBase):
     Attributes:
         failure: why a range could not be fetched; libraries in between lose the exception's type.
         attributes: what the service said with the first range, e.g. a legal hold.
+        beginning: up to 64 KiB of the first range.
     """
 
     def __init__(self, store: str, client: Any, *, bucket: str, version: Version) -> None:
@@ -33,6 +34,7 @@ class ObjectFile(io.RawIOBase):
         self._start, self._buffer = 0, b""
         self.failure: Exception | None = None
         self.attributes: dict[str, Any] = {}
+        self.beginning = b""
 
     def readable(self) -> bool:
         """Always."""
@@ -75,6 +77,7 @@ class ObjectFile(io.RawIOBase):
         last = min(max(end, self._place + ahead), self._version.size) - 1
         try:
             self._start, self._buffer = self._place, self._range(self._place, last)
+            self.beginning = self.beginning or self._buffer[:_FIRST]
         except Exception as error:
             self.failure = error
             raise

@@ -1,7 +1,8 @@
 """Reads the objects of a collection, one after another, through ranges; memory is bounded by a batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
@@ -11,14 +12,17 @@ import pyarrow.compute as pc
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Medium
+from winddown.ports import Document, Note, Notes
 from winddown.stores.objects import formats
-from winddown.stores.objects.contents import read_contents
-from winddown.stores.objects.discovery import UNNAMED, WINDOW
+from winddown.stores.objects.contents import read_contents, read_document
+from winddown.stores.objects.contents.pdf import PdfReader
+from winddown.stores.objects.discovery import WINDOW
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import WHOLE, located, select
+from winddown.stores.objects.noted import UNNAMED, name_of, read
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.versions import Version, by_key
 
@@ -27,11 +31,17 @@ _FORMS_MAX = 100_000  # remembered formats; some 20 MB
 
 
 class Reading:
-    """Reads one bucket with the reading credential."""
+    """Reads one bucket with the reading credential.
 
-    def __init__(self, store: str, client: Any, bucket: str) -> None:
-        self._store, self._client, self._bucket = store, client, bucket
+    Args:
+        place: what tells the bucket from any other.
+        notes: opens what discovery noted of the objects.
+    """
+
+    def __init__(self, store: str, client: Any, bucket: str, *, place: str, notes: Callable[[], Notes]) -> None:
+        self._store, self._client, self._bucket, self._place = store, client, bucket, place
         self._forms: dict[tuple[str, str], str | None] = {}
+        self._open_notes = notes
 
     def remember(self, version: Version, form: str | None) -> None:
         """Keep what format a version is of, so that it is not asked again."""
@@ -55,12 +65,29 @@ class Reading:
         """Yield every row in the files' own types, without locators; of opaque objects, what their contents say."""
         wanted = list(collection.field_names())
         if collection.medium is Medium.OBJECTS:
-            found = self._members(collection, begin=True)
+            found = self._members(collection, begin=lambda _: True)
             yield from read_contents((source, version.size) for version, source in found)
             return
         for version, source in self._members(collection):
             for batch in formats.read(collection.format, source, fields=wanted):
                 yield select(version.key, batch, wanted)
+
+    def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
+        """Yield each opaque object, without its cells when it is known."""
+        known: dict[str, Note] = {}
+
+        def is_unknown(version: Version) -> bool:
+            name = name_of(self._place, version)
+            note = notes.recall(name) if name else None
+            if note is not None:
+                known[version.key] = note
+            return note is None
+
+        with PdfReader() as pdf:
+            for version, source in self._members(collection, begin=is_unknown):
+                note = known.pop(version.key, None)
+                cells = read_document(source, version.size, pdf) if note is None else iter(())
+                yield Document(name_of(self._place, version), note, cells)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield the rows of every version below the current one, as text."""
@@ -106,16 +133,20 @@ class Reading:
             body = self._client.get_object(Bucket=self._bucket, Key=newest.key, VersionId=newest.version_id)["Body"]
             yield from body.iter_chunks(1 << 20)
 
-    def _members(self, collection: Collection, *, begin: bool = False) -> Iterator[tuple[Version, BinaryIO]]:
+    def _members(
+        self, collection: Collection, *, begin: Callable[[Version], bool] = lambda _: False
+    ) -> Iterator[tuple[Version, BinaryIO]]:
         return ((history[0], source) for history, source in self._found(collection, begin=begin))
 
     def _histories(self, collection: Collection) -> Iterator[list[Version]]:
         return (history for history, _ in self._found(collection))
 
-    def _found(self, collection: Collection, *, begin: bool = False) -> Iterator[tuple[list[Version], BinaryIO]]:
+    def _found(
+        self, collection: Collection, *, begin: Callable[[Version], bool] = lambda _: False
+    ) -> Iterator[tuple[list[Version], BinaryIO]]:
         """Histories of the collection's live objects, and the latest version as a file.
 
-        With ``begin``, the first bytes of many objects are fetched together, before they are asked for one by one.
+        Of those that ``begin`` chooses, the first bytes are fetched together, before they are asked for one by one.
 
         A folder may also hold what is of another format, or of none: that is another collection, or a blocker.
         """
@@ -128,25 +159,34 @@ class Reading:
             )
             with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
                 while window := list(islice(listed, WINDOW)):
-                    sources = [self._open(history[0]) for history in window]
-                    forms = pool.map(self._form, [history[0] for history in window], sources)
-                    found = [
-                        (history, source)
-                        for history, source, form in zip(window, sources, forms, strict=True)
-                        if form == collection.format
-                    ]
-                    if begin:
-                        list(pool.map(_begin, [source for _, source in found]))
+                    opened = [(history, self._open(history[0])) for history in window]
+                    forms = self._recognised(pool, [(history[0], source) for history, source in opened])
+                    found = [each for each, form in zip(opened, forms, strict=True) if form == collection.format]
+                    list(pool.map(_begin, [source for history, source in found if begin(history[0])]))
                     yield from found
 
-    def _form(self, version: Version, source: BinaryIO) -> str | None:
-        """The format of a version, asked once: what has a version id of its own never changes."""
-        name = (version.key, version.version_id)
-        if name in self._forms:
-            return self._forms[name]
-        form = _format(source, version.size)
-        self.remember(version, form)
-        return form
+    def _recognised(self, pool: ThreadPoolExecutor, opened: list[tuple[Version, BinaryIO]]) -> list[str | None]:
+        """The formats of versions, asked once: what has a version id of its own never changes."""
+        told = [self._told(version) for version, _ in opened]
+        unknown = [each for each, known in zip(opened, told, strict=True) if known is None]
+        asked = pool.map(lambda each: _format(each[1], each[0].size), unknown)
+        forms: list[str | None] = []
+        for (version, _), known in zip(opened, told, strict=True):
+            forms.append(next(asked) if known is None else known[0])
+            self.remember(version, forms[-1])
+        return forms
+
+    def _told(self, version: Version) -> tuple[str | None] | None:
+        known = (version.key, version.version_id)
+        if known in self._forms:
+            return (self._forms[known],)
+        name = name_of(self._place, version)
+        note = self._notes.recall(name) if name else None
+        return None if note is None else (read(note).format,)
+
+    @cached_property
+    def _notes(self) -> Notes:
+        return self._open_notes()
 
     def _open(self, version: Version) -> BinaryIO:
         return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))

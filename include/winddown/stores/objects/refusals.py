@@ -31,6 +31,17 @@ def expiring(store: str) -> Blocker:
     )
 
 
+def changing(store: str) -> Blocker:
+    """Content changed under a version that was looked at before."""
+    return Blocker(
+        "changing-versions",
+        store,
+        "an object is not what it was, although its version, tag and size are; so a planned version proves nothing",
+        "storage administrator",
+        "find out what writes past the versions of the bucket, then discover again",
+    )
+
+
 def unnamed(store: str, folder: str, count: int) -> Blocker:
     """Current versions without a version id of their own."""
     return Blocker(

@@ -23,13 +23,14 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery
+from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
 from winddown.stores.objects.bucket_facts import deletes_noncurrent
-from winddown.stores.objects.discovery import discover_bucket
+from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
+from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
 from winddown.stores.objects.refusals import read_only, unusable_report
@@ -48,19 +49,28 @@ class S3Store:
         reader: client with the reading credential.
         unlock: exchanges an authorization for a client with the credential of its power; spends it.
         report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
+        notes: opens what earlier looks found, so that objects which did not change are not fetched again.
     """
 
     methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER})
 
     def __init__(
-        self, name: str, *, bucket: str, reader: Any, unlock: Unlock, report: ReportPlace | None = None
+        self,
+        name: str,
+        *,
+        bucket: str,
+        reader: Any,
+        unlock: Unlock,
+        report: ReportPlace | None = None,
+        notes: Callable[[], Notes] = NoNotes,
     ) -> None:
         self.name = name
         self._bucket = bucket
         self._reader = reader
         self._unlock = unlock
         self._report = report
-        self._reading = Reading(name, reader, bucket)
+        self._notes = notes
+        self._reading = Reading(name, reader, bucket, place=self._identity(reader), notes=notes)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -83,9 +93,9 @@ class S3Store:
             return self._discover(listing)
 
     def _discover(self, report: Listing | None) -> Discovery:
-        remember = self._reading.remember
-        found = discover_bucket(self.name, self._reader, self._bucket, remember=remember, report=report)
-        return replace(found, identity=self._identity(self._reader))
+        place = self._identity(self._reader)
+        source = Source(self.name, self._reader, self._bucket, place, self._notes, self._reading.remember)
+        return replace(discover_bucket(source, report=report), identity=place)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
         """Object, version and row number name a record exactly, whatever its fields hold."""
@@ -104,6 +114,10 @@ class S3Store:
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield every field of all rows in the files' own types; of opaque objects, what their contents say."""
         return self._reading.cells(collection)
+
+    def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
+        """Yield each opaque object; what it says is read unless a note is recalled."""
+        return self._reading.documents(collection, notes)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield the rows of every version below the current one; a version that cannot be read raises Refused."""

@@ -99,17 +99,14 @@ class Position:
 
     def whereabouts(self) -> Whereabouts:
         """Compare the journal with the rows that are there."""
-        state, expected = self.journalled(), self._batch.records
-        live = self._live()
+        state = self.journalled()
         # The reading credential cannot look into quarantine tables; the journal is written in the transaction of
         # every move, and the inspector counts what is set aside with a credential of its own.
         if state == "quarantined":
-            return Whereabouts.QUARANTINED if live == 0 else Whereabouts.MIXED
-        if state == "purged":
-            return Whereabouts.GONE if live == 0 else Whereabouts.MIXED
-        if self.unchanged() == expected:
+            return Whereabouts.QUARANTINED if self._live() == 0 else Whereabouts.MIXED
+        if state != "purged" and self.unchanged() == self._batch.records:
             return Whereabouts.LIVE
-        return Whereabouts.GONE if live == 0 else Whereabouts.MIXED
+        return Whereabouts.GONE if self._live() == 0 else Whereabouts.MIXED
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""

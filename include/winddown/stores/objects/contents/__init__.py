@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from winddown.ports import UNREAD
+from winddown.ports import AGAIN, UNREAD
 from winddown.stores.objects import formats
-from winddown.stores.objects.contents.pdf import PdfReader
+from winddown.stores.objects.contents.pdf import CIRCUMSTANCES, PdfReader
 from winddown.stores.objects.contents.pictures import read_picture
 from winddown.stores.objects.formats import archive, zip_archive
 from winddown.stores.objects.formats.problem import Problem, Unreadable
@@ -40,6 +40,13 @@ def read_contents(
         for source, size in sources:
             yield from contents.add(source, size)
         yield from contents.rest()
+
+
+def read_document(source: BinaryIO, size: int, pdf: PdfReader) -> Iterator[pa.RecordBatch]:
+    """As ``read_contents``, of one file; the reader stays open."""
+    contents = _Contents(pdf)
+    yield from contents.add(source, size)
+    yield from contents.rest()
 
 
 class _Contents:
@@ -94,4 +101,5 @@ class _Contents:
         """Yield what is left, and what was not read."""
         yield from map(self._batch, sorted(self._cells))
         said = json.dumps(dict(sorted(self._unread.items()))).encode()
-        yield pa.RecordBatch.from_arrays([], schema=pa.schema([], metadata={UNREAD: said}))
+        again = {AGAIN: b""} if CIRCUMSTANCES & self._unread.keys() else {}
+        yield pa.RecordBatch.from_arrays([], schema=pa.schema([], metadata={UNREAD: said, **again}))

@@ -40,6 +40,7 @@ _WORDS = {
 _BIG = f"PDF documents of more than {limits.PART >> 20} MiB"
 _SLOW = "PDF documents that took too long to read, as far as they were"
 _ENDED = "PDF documents that need too much memory or end what reads them, as far as they were read"
+CIRCUMSTANCES = frozenset({_SLOW, _ENDED})  # what may be otherwise when a document is read again
 
 
 @dataclass(frozen=True, slots=True)

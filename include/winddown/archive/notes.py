@@ -1,0 +1,200 @@
+"""Notes about objects that were looked at, kept in one encrypted container, so that what did not change is not read.
+
+A note is found by a keyed digest of its object's name. In memory and in the container it takes some 40 bytes and what
+is ``own``; nothing is a Python object of its own, so a million objects fit. Notes of another program are not read.
+
+A service may change content under the same name all the same. So one note in ``TRIED`` is not given out, and what is
+found then must be the same, or all notes are dropped.
+"""
+
+import hashlib
+import hmac
+import io
+import secrets
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from winddown.archive.container import open_container, seal
+from winddown.archive.keys import CaseKeys
+from winddown.domain.canonical import digest
+from winddown.domain.errors import Refused
+from winddown.ports import Note
+
+TRIED = 100
+_NOTES_MAX, _COMMON_MAX, _OWN_MAX = 4_000_000, 65_536, 1 << 28  # what goes beyond is not noted
+_DIGEST_BYTES = 8
+_SCHEMA = pa.schema(
+    [
+        ("first", pa.uint64()),
+        ("second", pa.uint64()),
+        ("common", pa.dictionary(pa.int32(), pa.large_binary())),
+        ("own", pa.large_binary()),
+    ]
+)
+_Name = tuple[int, int]
+
+
+class CaseNotes:
+    """The notes of one kind in a case, ``ports.Notes``.
+
+    Args:
+        folder: of the case's containers of notes; made when it is not there.
+        name: which notes.
+        code_version: of the program; another one may find something else in the same object.
+        is_withheld: says of what objects have in common whether it may not be kept, e.g. because it names a person;
+            these objects are not noted.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        keys: CaseKeys,
+        code_version: str,
+        is_withheld: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = folder / f"{digest(name)[:32]}.sealed"
+        self._key, self._salt = keys.container_key(), keys.salt()
+        self._context = f"notes/{name}/{code_version}"
+        self._known = _Kept(self._load())
+        # Which ones are tried cannot be foreseen; where all are met, one is.
+        self._turn = secrets.randbelow(min(len(self._known), TRIED) or 1)
+        self._met = 0
+        self._tried: dict[_Name, Note] = {}
+        self._is_contradicted = False
+        self._found = _Found(is_withheld)
+
+    def recall(self, name: str) -> Note | None:
+        """Return the note, unless it is its turn to be tried."""
+        place = self._place(name)
+        note = self._known.find(place)
+        if note is None:
+            return None
+        self._met += 1
+        if (self._met - 1) % TRIED == self._turn:
+            self._tried[place] = note
+            return None
+        self._known.mark(place)
+        return note
+
+    def put(self, name: str, note: Note) -> None:
+        """Note what was found."""
+        place = self._place(name)
+        self._is_contradicted |= self._tried.pop(place, note) != note
+        self._found.add(place, note)
+
+    def forget(self) -> None:
+        """Recall nothing of what was kept."""
+        self._known = _Kept(_SCHEMA.empty_table())
+
+    def digest(self, content: bytes) -> bytes:
+        """Eight bytes, keyed with the case's salt."""
+        return hashlib.blake2b(content, key=self._salt, digest_size=_DIGEST_BYTES, person=b"content").digest()
+
+    def keep(self) -> bool:
+        """Replace the container, or remove it when a note turned out to be wrong."""
+        if self._is_contradicted:
+            self._path.unlink(missing_ok=True)
+            return False
+        sink = io.BytesIO()
+        table = _sorted(pa.concat_tables([self._known.marked(), self._found.table()]))
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        seal(sink.getvalue(), self._path, key=self._key, context=self._context, replace=True)
+        return True
+
+    def _load(self) -> pa.Table:
+        # Notes that are missing, torn, another program's or not ours only cost another look.
+        try:
+            content = b"".join(open_container(self._path, key=self._key, context=self._context))
+        except Refused:
+            return _SCHEMA.empty_table()
+        with pa.ipc.open_stream(content) as stream:
+            return stream.read_all()
+
+    def _place(self, name: str) -> _Name:
+        found = hmac.digest(self._salt, name.encode("utf-8", "surrogatepass"), "sha256")
+        return int.from_bytes(found[:8], "big"), int.from_bytes(found[8:16], "big")
+
+
+class _Kept:
+    """Notes as they were read, sorted by the first half of their places."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._first, self._second, self._codes, self._ends = array("Q"), array("Q"), array("i"), array("q")
+        self._common: list[bytes] = []
+        self._own = memoryview(b"")
+        if table.num_rows:
+            first, second, common, own = (column.combine_chunks() for column in table.columns)
+            for sink, numbers in ((self._first, first), (self._second, second), (self._codes, common.indices)):
+                sink.frombytes(numbers.to_numpy().tobytes())
+            self._common = common.dictionary.to_pylist()
+            _, ends, content = own.buffers()
+            self._ends.frombytes(ends)
+            self._own = memoryview(content or b"")
+        self._marks = bytearray(len(self))
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def find(self, place: _Name) -> Note | None:
+        row = bisect_left(self._first, place[0])
+        if row == len(self) or (self._first[row], self._second[row]) != place:
+            return None
+        return Note(self._common[self._codes[row]], bytes(self._own[self._ends[row] : self._ends[row + 1]]))
+
+    def mark(self, place: _Name) -> None:
+        self._marks[bisect_left(self._first, place[0])] = 1
+
+    def marked(self) -> pa.Table:
+        return self._table.filter(pa.array(np.frombuffer(self._marks, np.bool_)))
+
+
+class _Found:
+    """Notes as they are made."""
+
+    def __init__(self, is_withheld: Callable[[bytes], bool]) -> None:
+        self._is_withheld = is_withheld
+        self._first, self._second, self._codes = array("Q"), array("Q"), array("i")
+        self._common: dict[bytes, int] = {}
+        self._own, self._ends = bytearray(), array("q", [0])
+
+    def add(self, place: _Name, note: Note) -> None:
+        is_new = note.common not in self._common
+        is_full = len(self._codes) >= _NOTES_MAX or len(self._own) + len(note.own) > _OWN_MAX
+        if is_full or (is_new and (len(self._common) >= _COMMON_MAX or self._is_withheld(note.common))):
+            return
+        self._first.append(place[0])
+        self._second.append(place[1])
+        self._codes.append(self._common.setdefault(note.common, len(self._common)))
+        self._own += note.own
+        self._ends.append(len(self._own))
+
+    def table(self) -> pa.Table:
+        codes = pa.array(np.frombuffer(self._codes, np.int32))
+        content = [None, pa.py_buffer(self._ends), pa.py_buffer(bytes(self._own))]
+        columns = [
+            pa.array(np.frombuffer(self._first, np.uint64)),
+            pa.array(np.frombuffer(self._second, np.uint64)),
+            pa.DictionaryArray.from_arrays(codes, pa.array(list(self._common), pa.large_binary())),
+            pa.Array.from_buffers(pa.large_binary(), len(self._codes), content),
+        ]
+        return pa.Table.from_arrays(columns, schema=_SCHEMA)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    """By the first halves of the places; what objects had in common and none has any more goes."""
+    whole = table.unify_dictionaries().combine_chunks()
+    common = whole.column("common").combine_chunks()
+    used, codes = np.unique(common.indices.to_numpy(), return_inverse=True)
+    kept = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), common.dictionary.take(pa.array(used)))
+    order = pa.array(np.argsort(whole.column("first").to_numpy()))
+    return whole.set_column(2, "common", kept).take(order)
