@@ -24,7 +24,7 @@ from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 ID = "jsonl"
 _EXACT = 1 << 53
-_SAMPLE = 1 << 15  # bytes of which the types are told
+_SAMPLE = 1 << 15  # bytes of which the types are told; for less Arrow is not worth its beginning
 _STEP = 1 << 17  # bytes that are looked at at once, so that they stay in the processor's cache
 
 
@@ -41,9 +41,9 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
     kinds: dict[str, pa.DataType] = {}
     for text in whole_lines(utf8_pieces(source)):
         require_utf8(text)
-        if not names:
+        if not kinds and len(text) > _SAMPLE:
             kinds = kinds_of(_parsed(text[: text.find(b"\n", _SAMPLE) + 1 or None]))
-            names = dict.fromkeys(kinds)
+            names |= dict.fromkeys(kinds)
         batches = _by_arrow(text, kinds)
         if not batches:
             batches = [as_batch(_parsed(text), names)]
@@ -62,8 +62,8 @@ def _is_object(line: str) -> bool:
 
 def _by_arrow(text: bytes, kinds: dict[str, pa.DataType]) -> list[pa.RecordBatch]:
     """Return the rows where all members are of these kinds and every line is one document; else nothing."""
-    count = _lines_of_one(text)
-    if not count or not kinds:
+    count = _lines_of_one(text) if kinds else 0
+    if not count:
         return []
     try:
         table = pj.read_json(
@@ -124,7 +124,7 @@ def _parsed(text: bytes) -> list[dict[str, Any]]:
         # The parser's message may quote the line.
         raise Unreadable(Problem.BROKEN, "a line of the file is not JSON") from None
     require_objects(documents)
-    refuse_repeated(b"".join(lines), documents, lines)
+    refuse_repeated(text, documents, lines)
     return documents
 
 
