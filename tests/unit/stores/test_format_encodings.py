@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from random import Random
 
 import pytest
@@ -92,6 +93,27 @@ def test_utf_8_is_what_decodes(before: str, between: bytes, after: str) -> None:
         assert refused.value.__cause__ is None
     else:
         require_utf8(raw)
+
+
+WORDS = re.compile(rb"(?<![\x80-\xff])(?:[\xe4-\xe9][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
+
+
+def are_common(characters: str) -> bool:
+    pairs = [character.encode("gb18030") for character in characters]
+    return all(len(pair) == 2 and 0xB0 <= pair[0] <= 0xD7 for pair in pairs)
+
+
+@given(
+    st.lists(st.sampled_from([*"ab,中文欧镕丂", "的是", "\xe9", "客"]), max_size=12),
+    st.lists(st.booleans(), min_size=12, max_size=12),
+    st.sampled_from([1, 2, 3, 7, 1 << 16]),
+)
+def test_words_of_utf_8_are_found_wherever_they_lie(parts: list[str], are_utf8: list[bool], step: int) -> None:
+    encoded = zip(parts, are_utf8, strict=False)
+    raw = b"".join(part.encode("utf-8" if is_utf8 else "gb18030") for part, is_utf8 in encoded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_STEP", step)
+        assert module._holds_utf8(raw) == any(are_common(word.decode()) for word in WORDS.findall(raw))
 
 
 def points(text: str, name: str) -> int:

@@ -28,10 +28,9 @@ _COUNTABLE = 30
 _LEAST_UTF_16 = 16  # bytes without a mark
 _SYMBOLS = 0xA1  # three rows of symbols begin both standards
 _LEVEL_ONE = {"gb18030": (0xB0, 0xD7), "big5hkscs": (0xA4, 0xC6)}  # first bytes of the common characters
-# Two Han characters in UTF-8, which are valid pairs of GB18030 and Big5 too, but rare characters there.
-# Bytes by their part in that: L begins a Han character, C goes on with it, others are ASCII (.) or neither.
-_CLASSES = b"." * 0x80 + b"C" * 0x40 + b"O" * 0x24 + b"L" * 6 + b"O" * 0x16
-_UTF_8_WORD = b"LCCLCC"
+# Han characters in UTF-8; two of them are valid pairs of GB18030 and Big5 too, but rare characters there.
+_UTF_8_WORD = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
+_HAN, _HANS = 0xE4, 6  # the first of their first bytes, and how many there are
 _NEVER = -(1 << 30)
 _ASCII = 0x80
 _STEP = 1 << 16  # bytes that are decoded at once, so that they stay in the processor's cache in both forms
@@ -184,18 +183,26 @@ def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes
 
 def _holds_utf8(piece: bytes) -> bool:
     """Whether a word between ASCII bytes is UTF-8 of common characters, as chance would hardly make one."""
-    classes = piece.translate(_CLASSES)
-    place = classes.find(_UTF_8_WORD)
-    while place >= 0:
-        end = place
-        while classes[end : end + 3] == _UTF_8_WORD[:3]:
-            end += 3
-        if classes[place - 1 : place] in {b"", b"."} and classes[end : end + 1] in {b"", b"."}:
-            pairs = piece[place:end].decode().encode("gb18030", "replace")
-            if len(pairs) * 3 == (end - place) * 2 and all(0xB0 <= first <= 0xD7 for first in pairs[::2]):  # noqa: PLR2004
+    for place in _utf8_places(piece):
+        found = _UTF_8_WORD.match(piece, place)
+        if found:
+            pairs = found[0].decode().encode("gb18030", "replace")
+            if len(pairs) * 3 == len(found[0]) * 2 and all(0xB0 <= first <= 0xD7 for first in pairs[::2]):  # noqa: PLR2004
                 return True
-        place = classes.find(_UTF_8_WORD, end)
     return False
+
+
+def _utf8_places(piece: bytes) -> Iterator[int]:
+    """Where behind ASCII, or at the beginning, there are bytes of two Han characters in UTF-8."""
+    whole = np.frombuffer(piece, dtype=np.uint8)
+    for start in range(0, len(whole), _STEP):
+        part = whole[start : start + _STEP + 5]
+        firsts = part - np.uint8(_HAN) < _HANS
+        places = np.flatnonzero(firsts[:-5] & firsts[3:-2])
+        for further in (1, 2, 4, 5):
+            places = places[part[places + further] & 0xC0 == _ASCII]
+        places += start
+        yield from places[(places == 0) | (whole[places - 1] < _ASCII)].tolist()
 
 
 def _mixed() -> Unreadable:
