@@ -127,6 +127,7 @@ KINDS = ("parquet", "csv", "csv_gb18030", "jsonl", "jsonl_gz")
 def child(kind: str, reader: str, path: Path) -> None:
     """Read and print rows, CPU seconds and peak memory."""
     held = []
+    pa.array([])  # Arrow loads pandas when it is first given a list, which is no part of reading or classifying
     if reader == IN_MEMORY:
         with path.open("rb") as source:
             held = list(formats.read(formats.identify(source, path.stat().st_size) or kind, source))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from random import Random
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from winddown.stores.objects import formats
 from winddown.stores.objects.formats import csv_text, limits
-from winddown.stores.objects.formats.encoding import encoding_of, utf8_pieces
+from winddown.stores.objects.formats import encoding as module
+from winddown.stores.objects.formats.encoding import encoding_of, require_utf8, utf8_pieces
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 SIMPLIFIED = (
@@ -59,6 +61,83 @@ def test_utf_8_and_utf_16_are_read_whatever_the_pieces(text: str, size: int) -> 
         if size > 3:
             marked = text.encode("utf-16")
             assert b"".join(utf8_pieces(io.BytesIO(marked))).decode() == text
+
+
+@given(
+    st.text(st.sampled_from("ab|~0\n中文欧镕丂é·𠮷\u2028"), max_size=60),
+    st.sampled_from(["gb18030", "big5hkscs", "utf-16-le"]),
+    st.sampled_from([1, 2, 3, 5, 1 << 16]),
+    st.sampled_from([4, 7, 1 << 22]),
+)
+def test_steps_of_decoding_change_no_character(text: str, name: str, step: int, size: int) -> None:
+    raw = text.encode(name, "ignore")
+    source = io.BytesIO(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_STEP", step)
+        patch.setattr(limits, "PIECE", size)
+        assert b"".join(module._translated(source.read(size), source, name)).decode() == raw.decode(name)
+        if raw.decode(name):
+            with pytest.raises(Unreadable):  # the last character is cut
+                list(module._translated(raw + "中".encode(name)[:1], io.BytesIO(), name))
+
+
+@given(st.text(max_size=20), st.binary(max_size=4), st.text(max_size=20))
+def test_utf_8_is_what_decodes(before: str, between: bytes, after: str) -> None:
+    raw = before.encode() + between + after.encode()
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(Unreadable) as refused:
+            require_utf8(raw)
+        assert refused.value.problem is Problem.ENCODING
+        assert refused.value.__cause__ is None
+    else:
+        require_utf8(raw)
+
+
+WORDS = re.compile(rb"(?<![\x80-\xff])(?:[\xe4-\xe9][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
+
+
+def are_common(characters: str) -> bool:
+    pairs = [character.encode("gb18030") for character in characters]
+    return all(len(pair) == 2 and 0xB0 <= pair[0] <= 0xD7 for pair in pairs)
+
+
+@given(
+    st.lists(st.sampled_from([*"ab,中文欧镕丂", "的是", "\xe9", "客"]), max_size=12),
+    st.lists(st.booleans(), min_size=12, max_size=12),
+    st.sampled_from([1, 2, 3, 7, 1 << 16]),
+)
+def test_words_of_utf_8_are_found_wherever_they_lie(parts: list[str], are_utf8: list[bool], step: int) -> None:
+    encoded = zip(parts, are_utf8, strict=False)
+    raw = b"".join(part.encode("utf-8" if is_utf8 else "gb18030") for part, is_utf8 in encoded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_STEP", step)
+        assert module._holds_utf8(raw) == any(are_common(word.decode()) for word in WORDS.findall(raw))
+
+
+def points(text: str, name: str) -> int:
+    """What ``_score`` says, one character after the other."""
+    found = {"frequent": 0, "common": 0, "rare": 0}
+    first, last = module._LEVEL_ONE[name]
+    for character in text:
+        raw = b"" if character < "\x80" else character.encode(name, "replace")
+        if character in module._COMMON:
+            found["frequent"] += 1
+        elif len(raw) == 2:
+            is_level_one = 0xA1 <= raw[0] <= last and not 0xA4 <= raw[0] < first
+            found["common" if is_level_one and (name != "gb18030" or raw[1] >= 0xA1) else "rare"] += 1
+    if sum(found.values()) >= 30 and found["frequent"] < 0.3 * sum(found.values()):
+        return -1
+    return 2 * found["frequent"] + found["common"] - 2 * found["rare"]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "\n", "的", "是", "镕", "丂", "，", "α", "é", "𠮷", "鱻", "歐", "㐂"]), max_size=60),
+    st.sampled_from(["gb18030", "big5hkscs"]),
+)
+def test_points_are_those_of_every_character(text: list[str], name: str) -> None:
+    assert module._score("".join(text), name) == points("".join(text), name)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

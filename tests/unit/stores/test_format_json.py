@@ -90,15 +90,70 @@ def test_types_that_change_between_pieces_change_no_value(values: list[Any]) -> 
     assert all(same(row["value"], value) for row, value in zip(found, values, strict=True))
 
 
+LINES = [
+    *(
+        b'{"a": 1, "b": "x", "f": 1.5}',
+        b'{"f": 2.5, "b": "y", "a": 2}',
+        b'{"a":3,"b":"}\\n{\\"","f":-0.0}',
+        b'{"b": "z"}',
+    ),
+    *(b'{"a": null, "b": null, "f": null}', b"{}", b"null", b"", b" \t", b"[1]", b'"{}"', b'{"a": 4}\r', b' {"a": 5}'),
+    *(b'{"a": 6} ', b'{"a": 7}{"a": 8}', b'{"a": 9} {"a": 10}', b'{"a":\n11}', b'{"a": 12\n}', b'{"a": 1, "a": 2}'),
+    *(b'{"f": NaN}', b'{"f": Infinity}', b'{"f": 9007199254740993}', b'{"f": 3}', b'{"f": 1e400}', b'{"a": 2.0}'),
+    *(b'{"b": true}', b'{"a": false}', b'{"b": [1]}', b'{"b": {"a": 1}}', b'{"new": 1}', b'{"b": "\\ud800"}'),
+    *('{"b": "中"}'.encode(), b'{"b": "\xff"}', b'{"b": "\x01"}', b'{"b": "\\u0000"}', b"\xff", b'{"a": 01}'),
+]
+
+
+@given(
+    lines=st.lists(st.sampled_from(LINES[:4]), max_size=4).flatmap(
+        lambda usual: st.lists(st.sampled_from(LINES), max_size=4).map(lambda other: [*usual, *other, *usual])
+    ),
+    size=PIECES,
+    end=st.sampled_from([b"", b"\n"]),
+)
+@settings(max_examples=400)
+def test_arrow_and_the_parser_of_lines_see_the_same_documents(lines: list[bytes], size: int, end: bytes) -> None:
+    content = b"\n".join(lines) + end
+    try:
+        content.decode()
+        written = jsonl._parsed(content)
+    except (UnicodeDecodeError, Unreadable):
+        written = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "PIECE", size)
+        patch.setattr(jsonl, "_SAMPLE", 8)
+        patch.setattr(jsonl, "_STEP", 16)
+        try:
+            found = rows(content, "jsonl")
+        except Unreadable:
+            found = None
+    assert (found is None) == (written is None)
+    for row, document in zip(found or [], written or [], strict=True):
+        assert all(same(row[name], value) for name, value in document.items())
+        assert all(value is None for name, value in row.items() if name not in document)
+
+
+def test_members_without_a_value_and_new_ones_keep_the_rest_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PIECE", 64)
+    calls: list[int] = []
+    real = jsonl.as_batch
+    monkeypatch.setattr(jsonl, "as_batch", lambda *given: calls.append(1) or real(*given))
+    documents = [{"id": number, "gone": None, **({"late": "x"} if number % 7 == 3 else {})} for number in range(100)]
+    content = b"".join(orjson.dumps(document) + b"\n" for document in documents)
+    assert [row["id"] for row in rows(content, "jsonl")] == list(range(100))
+    assert len(calls) == 2, "the first piece, and the one that holds the new member first"
+
+
 def test_lines_of_one_kind_go_through_arrow_and_keep_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PIECE", 64)
     calls = []
-    real = jsonl._one_by_one
-    monkeypatch.setattr(jsonl, "_one_by_one", lambda *given: calls.append(1) or real(*given))
+    real = jsonl.as_batch
+    monkeypatch.setattr(jsonl, "as_batch", lambda *given: calls.append(1) or real(*given))
     content = b"".join(orjson.dumps({"id": number, "on": "2024-01-01"}) + b"\n" for number in range(100))
     found = [batch for batch in jsonl.read(io.BytesIO(content)) if batch.num_rows]
     assert {tuple(map(str, batch.schema.types)) for batch in found} == {("int64", "string")}
-    assert len(calls) == 1, "only the first piece is parsed line by line"
+    assert len(calls) == 1, "only the first piece is parsed line by line, as it is short"
 
 
 @pytest.mark.parametrize(

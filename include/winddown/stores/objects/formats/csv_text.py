@@ -51,8 +51,8 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
             if not names:
                 raise Unreadable(Problem.BROKEN, "the first line, which should name the fields, is blank")
             limits.check_names(names)
-            yield pa.RecordBatch.from_arrays([pa.array([], type=pa.string())] * len(names), names=names)
-        if body.strip(_BLANK):
+            yield pa.RecordBatch.from_arrays([pa.nulls(0, pa.string())] * len(names), names=names)
+        if body.lstrip(_BLANK):
             yield from _table(body, names, delimiter)
 
 
@@ -85,9 +85,9 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordBatch]:
+    require_utf8(text)
     places = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord('"')) if b'"' in text else None
     if places is not None and not _is_regular(text, places, delimiter):
-        require_utf8(text)
         rows = _parsed([raw.decode() for raw in _records(text) if raw.strip(_BLANK)], delimiter)
         if any(len(row) != len(names) for row in rows):
             raise _ragged()
@@ -104,11 +104,11 @@ def _table(text: bytes, names: list[str], delimiter: str) -> Iterator[pa.RecordB
                 column_types=dict.fromkeys(numbered, pa.string()),
                 null_values=[""],
                 strings_can_be_null=True,
+                check_utf8=False,  # the whole text was checked, which costs less than cell by cell
             ),
         )
     except pa.ArrowException:
         # Arrow's message quotes the line.
-        require_utf8(text)
         raise _ragged() from None
     for batch in table.to_batches():
         yield pa.RecordBatch.from_arrays(batch.columns, names=names)

@@ -7,10 +7,12 @@ clearly better nothing is guessed. After the choice every byte must decode; a fi
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from winddown.stores.objects.formats import limits
@@ -26,11 +28,13 @@ _COUNTABLE = 30
 _LEAST_UTF_16 = 16  # bytes without a mark
 _SYMBOLS = 0xA1  # three rows of symbols begin both standards
 _LEVEL_ONE = {"gb18030": (0xB0, 0xD7), "big5hkscs": (0xA4, 0xC6)}  # first bytes of the common characters
-# Two Han characters in UTF-8, which are valid pairs of GB18030 and Big5 too, but rare characters there.
-# Bytes by their part in that: L begins a Han character, C goes on with it, others are ASCII (.) or neither.
-_CLASSES = b"." * 0x80 + b"C" * 0x40 + b"O" * 0x24 + b"L" * 6 + b"O" * 0x16
-_UTF_8_WORD = b"LCCLCC"
+# Han characters in UTF-8; two of them are valid pairs of GB18030 and Big5 too, but rare characters there.
+_UTF_8_WORD = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2,}(?![\x80-\xff])")
+_HAN, _HANS = 0xE4, 6  # the first of their first bytes, and how many there are
 _NEVER = -(1 << 30)
+_ASCII = 0x80
+_STEP = 1 << 16  # bytes that are decoded at once, so that they stay in the processor's cache in both forms
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 # The most frequent characters of running text, forms and names. Text in the right encoding is full of them.
 _FREQUENT = (
@@ -95,9 +99,9 @@ def encoding_of(sample: bytes) -> str:
     """Tell the encoding of bytes without a mark, which may end inside a character; raises Unreadable when unsure."""
     if _decoded(sample, "utf-8") is not None:
         return "utf-8"
-    start = next((index for index, byte in enumerate(sample) if byte > 0x7F), 0)  # noqa: PLR2004 - not ASCII
+    found = _NOT_ASCII.search(sample)
     # Back to the beginning of a line, so that no pair is cut in two.
-    part = sample[sample.rfind(b"\n", 0, start) + 1 :][:_SAMPLE]
+    part = sample[sample.rfind(b"\n", 0, found.start() if found else 0) + 1 :][:_SAMPLE]
     scores = {name: _score(_decoded(part, name), name) for name in ("gb18030", "big5hkscs")}
     best, other = sorted(scores, key=lambda name: -scores[name])
     # What decodes in one way only needs no points, but must not look wrong.
@@ -133,16 +137,18 @@ def _score(text: str | None, encoding: str) -> int:
     if text is None:
         return _NEVER
     rare = common = frequent = 0
-    for found in text:
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    characters, counts = np.unique(codes[codes >= _ASCII], return_counts=True)
+    for found, times in zip(map(chr, characters.tolist()), counts.tolist(), strict=True):
         if found in _COMMON:
-            frequent += 1
+            frequent += times
             continue
-        raw = b"" if found < "\x80" else found.encode(encoding, "replace")
+        raw = found.encode(encoding, "replace")
         if len(raw) == 2:  # noqa: PLR2004 - a pair; longer ones prove themselves
             first, last = _LEVEL_ONE[encoding]
             is_common = _SYMBOLS <= raw[0] <= last and (raw[0] >= first or raw[0] < _SYMBOLS + 3)
             is_common &= encoding != "gb18030" or raw[1] >= _SYMBOLS
-            common, rare = common + is_common, rare + (not is_common)
+            common, rare = common + times * is_common, rare + times * (not is_common)
     # Other East Asian encodings decode as common characters too, but hardly ever as frequent ones.
     total = rare + common + frequent
     if total >= _COUNTABLE and frequent < _LEAST_FAMILIAR * total:
@@ -151,11 +157,12 @@ def _score(text: str | None, encoding: str) -> int:
 
 
 def require_utf8(text: bytes) -> None:
-    """Raise Unreadable for bytes that are no UTF-8. Arrow checks many times faster than decoding does."""
-    size = np.array([0, len(text)], dtype=np.int32)
+    """Raise Unreadable for bytes that are no UTF-8. Polars checks many times faster than decoding does."""
+    size = np.array([0, len(text)], dtype=np.int64)
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, pa.py_buffer(size), pa.py_buffer(text)])
     try:
-        pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(size), pa.py_buffer(text)]).cast(pa.string())
-    except pa.ArrowException:
+        pl.Series(whole).cast(pl.String)
+    except pl.exceptions.PolarsError:
         raise _mixed() from None
 
 
@@ -164,7 +171,8 @@ def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes
     try:
         while piece:
             # Half a pair of UTF-16 surrogates decodes by itself and is no character.
-            yield decoder.decode(piece).encode()
+            parts = (piece[start : start + _STEP] for start in range(0, len(piece), _STEP))
+            yield b"".join([decoder.decode(part).encode() for part in parts])
             if _holds_utf8(piece):
                 raise _mixed()
             piece = source.read(limits.PIECE)
@@ -175,18 +183,26 @@ def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes
 
 def _holds_utf8(piece: bytes) -> bool:
     """Whether a word between ASCII bytes is UTF-8 of common characters, as chance would hardly make one."""
-    classes = piece.translate(_CLASSES)
-    place = classes.find(_UTF_8_WORD)
-    while place >= 0:
-        end = place
-        while classes[end : end + 3] == _UTF_8_WORD[:3]:
-            end += 3
-        if classes[place - 1 : place] in {b"", b"."} and classes[end : end + 1] in {b"", b"."}:
-            pairs = piece[place:end].decode().encode("gb18030", "replace")
-            if len(pairs) * 3 == (end - place) * 2 and all(0xB0 <= first <= 0xD7 for first in pairs[::2]):  # noqa: PLR2004
+    for place in _utf8_places(piece):
+        found = _UTF_8_WORD.match(piece, place)
+        if found:
+            pairs = found[0].decode().encode("gb18030", "replace")
+            if len(pairs) * 3 == len(found[0]) * 2 and all(0xB0 <= first <= 0xD7 for first in pairs[::2]):  # noqa: PLR2004
                 return True
-        place = classes.find(_UTF_8_WORD, end)
     return False
+
+
+def _utf8_places(piece: bytes) -> Iterator[int]:
+    """Where behind ASCII, or at the beginning, there are bytes of two Han characters in UTF-8."""
+    whole = np.frombuffer(piece, dtype=np.uint8)
+    for start in range(0, len(whole), _STEP):
+        part = whole[start : start + _STEP + 5]
+        firsts = part - np.uint8(_HAN) < _HANS
+        places = np.flatnonzero(firsts[:-5] & firsts[3:-2])
+        for further in (1, 2, 4, 5):
+            places = places[part[places + further] & 0xC0 == _ASCII]
+        places += start
+        yield from places[(places == 0) | (whole[places - 1] < _ASCII)].tolist()
 
 
 def _mixed() -> Unreadable:

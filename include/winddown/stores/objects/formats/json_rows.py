@@ -22,15 +22,25 @@ _INT64 = 1 << 63
 
 def as_batch(documents: Sequence[Any], names: dict[str, None]) -> pa.RecordBatch:
     """Return one row a document; ``names`` gains the members that it did not have. Raises Unreadable for others."""
-    if any(type(document) is not dict for document in documents):
-        raise Unreadable(Problem.BROKEN, "a record of the file is not a JSON object")
-    for document in documents:
-        if not document.keys() <= names.keys():
-            names |= dict.fromkeys(document)
+    require_objects(documents)
+    _add_names(documents, names)
     columns = [_column([document.get(name) for document in documents]) for name in names]
     if not names:
         return pa.RecordBatch.from_struct_array(pa.array([{}] * len(documents), type=pa.struct([])))
     return pa.RecordBatch.from_arrays(columns, names=list(names))
+
+
+def kinds_of(documents: Sequence[dict[str, Any]]) -> dict[str, pa.DataType]:
+    """The types that ``as_batch`` gives the members of these, without a look at the columns that it makes."""
+    names: dict[str, None] = {}
+    _add_names(documents, names)
+    return {name: _kind([document.get(name) for document in documents]) or pa.string() for name in names}
+
+
+def require_objects(documents: Sequence[Any]) -> None:
+    """Raise Unreadable where a document is something else."""
+    if set(map(type, documents)) - {dict}:
+        raise Unreadable(Problem.BROKEN, "a record of the file is not a JSON object")
 
 
 def refuse_repeated(written: bytes, documents: Sequence[Any], lines: Iterable[bytes]) -> None:
@@ -51,11 +61,23 @@ def _unrepeated(members: list[tuple[str, Any]]) -> None:
     limits.check_names([name for name, _ in members])
 
 
+def _add_names(documents: Sequence[dict[str, Any]], names: dict[str, None]) -> None:
+    for document in documents:
+        if not document.keys() <= names.keys():
+            names |= dict.fromkeys(document)
+
+
 def _column(values: list[Any]) -> pa.Array:
+    kind = _kind(values)
+    return pa.array([_text(value) for value in values] if kind is None else values, type=kind or pa.string())
+
+
+def _kind(values: list[Any]) -> pa.DataType | None:
+    """The type that holds all of these as they are, None when only text does."""
     kind = PLAIN.get(frozenset(map(type, values)) - {type(None)})
-    if kind is None or (kind == pa.int64() and not all(v is None or -_INT64 <= v < _INT64 for v in values)):
-        return pa.array([_text(value) for value in values], type=pa.string())
-    return pa.array(values, type=kind)
+    if kind == pa.int64() and not all(value is None or -_INT64 <= value < _INT64 for value in values):
+        return None
+    return kind
 
 
 def _text(value: object) -> str | None:

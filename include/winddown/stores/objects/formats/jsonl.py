@@ -1,12 +1,15 @@
 """JSON lines: one JSON object a line (https://jsonlines.org). Blank lines are no records.
 
-The first lines are parsed one by one and tell each member's type; the rest goes through Arrow for as long as every
-line fits these types, and one by one again where it does not. Arrow refuses what it would have to guess.
+The first lines are parsed one by one and tell each member's type; Arrow reads all that fits these types, and the rest
+is parsed one by one again, which may tell other types. Arrow refuses what it would have to guess; what it accepts
+beyond JSON lines is looked for.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from functools import reduce
+from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,13 +18,14 @@ import pyarrow.json as pj
 from winddown.stores.objects.formats import limits
 from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
-from winddown.stores.objects.formats.json_rows import as_batch, refuse_repeated
+from winddown.stores.objects.formats.json_rows import as_batch, kinds_of, refuse_repeated, require_objects
 from winddown.stores.objects.formats.lines import whole_lines
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 ID = "jsonl"
 _EXACT = 1 << 53
-_KNOWN = (pa.string(), pa.int64(), pa.float64(), pa.bool_())
+_SAMPLE = 1 << 15  # bytes of which the types are told; for less Arrow is not worth its beginning
+_STEP = 1 << 17  # bytes that are looked at at once, so that they stay in the processor's cache
 
 
 def recognise(ends: Ends) -> bool:
@@ -34,14 +38,18 @@ def recognise(ends: Ends) -> bool:
 def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
     """Yield all lines; a missing member is null. Every batch has the members that were met so far."""
     names: dict[str, None] = {}
-    types: pa.Schema | None = None
+    kinds: dict[str, pa.DataType] = {}
     for text in whole_lines(utf8_pieces(source)):
         require_utf8(text)
-        batches = _by_arrow(text, types) if types is not None else []
+        if not kinds and len(text) > _SAMPLE:
+            kinds = kinds_of(_parsed(text[: text.find(b"\n", _SAMPLE) + 1 or None]))
+            names |= dict.fromkeys(kinds)
+        batches = _by_arrow(text, kinds)
         if not batches:
-            lines = [line for line in text.split(b"\n") if line.strip()]
-            batches = [_one_by_one(lines, names)]
-            types = batches[0].schema if all(kind in _KNOWN for kind in batches[0].schema.types) else None
+            batches = [as_batch(_parsed(text), names)]
+            # A member without a value may be of the kind that it was before.
+            kinds |= {found.name: found.type for found in batches[0].schema if not pa.types.is_null(found.type)}
+            kinds = {name: kinds.get(name, pa.null()) for name in names}
         yield from batches
 
 
@@ -52,42 +60,72 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _by_arrow(text: bytes, types: pa.Schema) -> list[pa.RecordBatch]:
+def _by_arrow(text: bytes, kinds: dict[str, pa.DataType]) -> list[pa.RecordBatch]:
+    """Return the rows where all members are of these kinds and every line is one document; else nothing."""
+    count = _lines_of_one(text) if kinds else 0
+    if not count:
+        return []
     try:
         table = pj.read_json(
             pa.BufferReader(text),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
-            parse_options=pj.ParseOptions(explicit_schema=types, unexpected_field_behavior="error"),
+            parse_options=pj.ParseOptions(
+                explicit_schema=pa.schema(list(kinds.items())), unexpected_field_behavior="error"
+            ),
         )
     except pa.ArrowException:
         return []
-    # Two documents on one line are no JSON lines; blank lines are rare enough to go one by one.
-    if table.num_rows != text.count(b"\n") + (not text.endswith(b"\n")) or any(
-        _is_rounded(column) for column in table.columns
-    ):
+    if table.num_rows != count or _has_empty_row(table) or any(_is_inexact(column) for column in table.columns):
         return []
     return list(table.to_batches())
 
 
-def _is_rounded(column: pa.ChunkedArray) -> bool:
-    """Whether a whole number may have lost digits because its member held fractions so far."""
+def _lines_of_one(text: bytes) -> int:
+    """The number of lines where every line begins with a bracket, else 0.
+
+    As many documents of plain values as such lines are one a line: no second one stands behind the first.
+    """
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    count = brackets = 0
+    for start in range(0, len(text) - 1, _STEP):
+        behind = buffer[start + 1 : start + 1 + _STEP]
+        ends = buffer[start : start + len(behind)] == ord("\n")
+        count += int(np.count_nonzero(ends))
+        ends &= behind == ord("{")
+        brackets += int(np.count_nonzero(ends))
+    return count + 1 if text.startswith(b"{") and brackets == count else 0
+
+
+def _has_empty_row(table: pa.Table) -> bool:
+    """Whether a row has no value at all: Arrow takes ``null`` for an object without members."""
+    if not all(column.null_count for column in table.columns):
+        return False
+    empty = reduce(pc.and_, (column.is_null() for column in table.columns))
+    return bool(pc.any(empty).as_py())
+
+
+def _is_inexact(column: pa.ChunkedArray) -> bool:
+    """Whether a number is none, or a whole one may have lost digits because its member held fractions so far."""
     if column.type != pa.float64():
         return False
-    greatest = pc.max(pc.abs(column)).as_py()
-    return greatest is not None and greatest >= _EXACT
+    return not pc.all(pc.less(pc.abs(column), float(_EXACT)), min_count=0).as_py()
 
 
-def _one_by_one(lines: list[bytes], names: dict[str, None]) -> pa.RecordBatch:
-    for line in lines:
-        if line.count(b"{") + line.count(b"[") > limits.DEPTH:
-            limits.check_depth(depth_of(line))
+def _parsed(text: bytes) -> list[dict[str, Any]]:
+    """The document of every line that is not blank."""
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    if text.count(b"{") + text.count(b"[") - len(lines) >= limits.DEPTH:
+        for line in lines:
+            if line.count(b"{") + line.count(b"[") > limits.DEPTH:
+                limits.check_depth(depth_of(line))
     try:
         documents = [orjson.loads(line) for line in lines]
     except orjson.JSONDecodeError:
         # The parser's message may quote the line.
         raise Unreadable(Problem.BROKEN, "a line of the file is not JSON") from None
-    refuse_repeated(b"".join(lines), documents, lines)
-    return as_batch(documents, names)
+    require_objects(documents)
+    refuse_repeated(text, documents, lines)
+    return documents
 
 
 def depth_of(text: bytes) -> int:
