@@ -6,6 +6,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     AIRFLOW_HOME=/opt/airflow \
+    NUMBA_CACHE_DIR=/opt/winddown/compiled \
     PYTHONPATH=/opt/winddown/include \
     GX_ANALYTICS_ENABLED=false
 
@@ -13,7 +14,7 @@ ENV PYTHONUNBUFFERED=1 \
 RUN groupadd --gid 50000 winddown \
     && useradd --uid 50000 --gid 50000 --no-create-home --home-dir /opt/airflow --shell /usr/sbin/nologin winddown \
     && install -d -m 0755 /opt/winddown \
-    && install -d -o winddown -g winddown -m 0700 /opt/airflow /opt/airflow/logs /var/lib/winddown
+    && install -d -o winddown -g winddown -m 0700 /opt/winddown/compiled /opt/airflow /opt/airflow/logs /var/lib/winddown
 
 # The lock names every file by its hash; a package that is not in it is not installed.
 COPY requirements.txt /tmp/requirements.txt
@@ -30,5 +31,7 @@ COPY LICENSE NOTICE /opt/winddown/
 
 USER 50000:50000
 WORKDIR /opt/winddown
+# The recognisers are compiled once here, not in every container. Compiled code is used only where it can be written.
+RUN python -m winddown.detectors
 ENTRYPOINT ["entrypoint"]
 CMD ["airflow", "version"]

@@ -199,11 +199,14 @@ def _symbols(sets: tuple[_Ranges, ...]) -> tuple[npt.NDArray[np.uint16], npt.NDA
         if beyond and (beyond[-1][0] > _PLANE or beyond[-1][1] < _TOP):
             raise Refused("characters beyond the basic plane are told apart", rule="detectors.automaton")
     packed = np.packbits(member, axis=1)
-    different, symbol = np.unique(packed, axis=0, return_inverse=True)
+    _, firsts, symbol = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    # Numbered by their first character: digits and letters of one case lie together in a row of the automaton.
+    order = np.argsort(firsts)
+    symbol = np.argsort(order)[symbol.reshape(-1)]
     symbols = np.zeros(_PLANE + 1, np.uint16)
-    for each, first, last in zip(symbol.reshape(-1), borders, [*borders[1:], _PLANE + 1], strict=True):
+    for each, first, last in zip(symbol, borders, [*borders[1:], _PLANE + 1], strict=True):
         symbols[first:last] = each
-    return symbols, np.unpackbits(different, axis=1, count=len(sets)).view(np.bool_).T
+    return symbols, member[firsts[order]].T
 
 
 def _ranges(name: str, argument: Any, flags: int) -> _Ranges:

@@ -162,12 +162,15 @@ class Profiler:
 
     def _read_fractions(self, tally: Tally, present: "pa.Array[Any]") -> None:
         # A nullable column of phone numbers often arrives as floats: whole numbers are read as what they mean.
-        tally.sketch.add(pl.from_arrow(present.cast(pa.float64()) if present.type == pa.float16() else present))
         if pa.types.is_decimal(present.type):
-            text = pc.replace_substring_regex(present.cast(pa.large_string()), r"\.0+$", "")
-            whole = pc.invert(pc.match_substring(text, "."))
-            text = text.filter(whole)
+            text = present.cast(pa.large_string())
+            tally.sketch.add(pl.from_arrow(text))  # as text: there are decimals that Polars does not know
+            if present.type.scale > 0:
+                fraction = "." + "0" * present.type.scale
+                text = text.filter(pc.ends_with(text, fraction))
+                text = pc.utf8_slice_codeunits(text, 0, -len(fraction))
         else:
+            tally.sketch.add(pl.from_arrow(present.cast(pa.float64()) if present.type == pa.float16() else present))
             numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
             tally.nulls += int(np.count_nonzero(np.isnan(numbers)))  # so do the missing ones
             whole = (np.abs(numbers) <= _EXACT_FLOAT) & (np.floor(numbers) == numbers)

@@ -51,7 +51,7 @@ def look(cells: Cells, plan: Plan) -> Look:
         pa.ArrowInvalid: the cells are no UTF-8. Nothing of them is quoted.
     """
     count = len(cells.starts)
-    classes, words_of_cells = np.zeros(count, np.uint8), np.zeros((4, count), np.uint64)
+    classes, words_of_cells = np.empty(count, np.uint8), np.empty((4, count), np.uint64)
     worded, folded = np.empty(count, np.int64), np.empty(count, np.int64)
     checked, joined = np.empty((5, count), np.int64), np.empty((5, count), np.int64)
     sizes = np.zeros(4, np.int64)
@@ -157,6 +157,7 @@ def _look(
             state = following
         words[3, cell] = _mixed(hashed)
         if start == end:
+            classes[cell] = words[0, cell] = words[1, cell] = words[2, cell] = 0
             continue
         length = end - start - wide - wide
         row = min(length, longest)

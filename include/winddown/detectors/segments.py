@@ -76,28 +76,27 @@ def blocks(
 
 @compiled
 def _gather(data: Any, starts: Any, ends: Any, chosen: Any, separates: Any, columns: Any) -> None:
-    # Some values at a time, place by place, so that what is written lies together as well as what is read.
+    # Some values at a time, first one after the other, then turned: what is read and written lies together in memory.
     length = len(columns)
-    sources = np.empty(_TOGETHER, np.uint64)
+    values = np.empty((_TOGETHER, length), np.uint8)
     for first in range(0, len(chosen), _TOGETHER):
-        last = min(first + _TOGETHER, len(chosen))
-        for segment in range(first, last):
-            sources[segment - first] = starts[chosen[segment]]
-        for place in range(length):
-            column = columns[place, first:last]
-            for segment in range(len(column)):
-                column[segment] = _upper(data[sources[segment] + np.uint64(place)])
-        for segment in range(first, last):
-            source, end = np.uint64(starts[chosen[segment]]), np.uint64(ends[chosen[segment]])
-            if end - source == np.uint64(length):
+        count = min(_TOGETHER, len(chosen) - first)
+        for row in range(count):
+            segment = chosen[first + row]
+            piece, value = data[starts[segment] : ends[segment]], values[row]
+            if len(piece) == length:
+                for place in range(length):
+                    value[place] = _upper(piece[place])
                 continue
-            source += np.uint64(data[source] == _PLUS)
             place = 0
-            while source < end:
-                if not separates[data[source]]:
-                    columns[place, segment] = _upper(data[source])
+            for source in range(np.int64(piece[0] == _PLUS), len(piece)):
+                if not separates[piece[source]]:
+                    value[place] = _upper(piece[source])
                     place += 1
-                source += np.uint64(1)
+        for place in range(length):
+            column = columns[place, first : first + count]
+            for row in range(count):
+                column[row] = values[row, place]
 
 
 @compiled

@@ -19,6 +19,7 @@ class DistinctSketch:
 
     def __init__(self) -> None:
         self._smallest: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self._waiting: list[npt.NDArray[np.uint64]] = []  # not among the smallest yet
 
     def add(self, values: pl.Series) -> None:
         """Take in values without nulls; equal values of one column type hash alike in every batch."""
@@ -30,12 +31,18 @@ class DistinctSketch:
             hashes = hashes[hashes < self._smallest[-1]]
         elif len(hashes) > 4 * KEPT:
             hashes = _few_smallest(hashes)
-        if len(hashes):
-            self._smallest = _different(np.concatenate([self._smallest, hashes]))[:KEPT]
+        self._waiting.append(hashes)
+        if sum(map(len, self._waiting)) >= KEPT:
+            self._merge()
+
+    def _merge(self) -> None:
+        self._smallest = _different(np.concatenate([self._smallest, *self._waiting]))[:KEPT]
+        self._waiting = []
 
     @property
     def is_exact(self) -> bool:
         """Return whether the count is exact."""
+        self._merge()
         return len(self._smallest) < KEPT
 
     def count(self) -> int:
