@@ -114,10 +114,7 @@ class _Nodes:
                 return self.sequence(inner, (flags | added) & ~removed, start)
             case "BRANCH":
                 end = self.new()
-                for branch in argument[1]:
-                    first = self.new()
-                    self.link(start, first)
-                    self.link(self.sequence(branch, flags, first), end)
+                self._branches(argument[1], flags, start, end)
                 return end
             case "MAX_REPEAT" | "MIN_REPEAT":
                 least, most, inner = argument
@@ -130,6 +127,18 @@ class _Nodes:
                 end = self.new()
                 self.take(start, _ranges(name, argument, flags), end)
                 return end
+
+    def _branches(self, branches: Iterable[Any], flags: int, start: int, end: int) -> None:
+        # Words that begin alike share positions as far as they do.
+        alike: dict[Any, list[Any]] = {}
+        for branch in branches:
+            letter = branch[0] if len(branch) and str(branch[0][0]) == "LITERAL" else len(alike)
+            alike.setdefault(letter, []).append(branch)
+        for letter, group in alike.items():
+            if len(group) == 1:
+                self.link(self.sequence(group[0], flags, start), end)
+            else:
+                self._branches([branch[1:] for branch in group], flags, self.sequence([letter], flags, start), end)
 
     def _repeated(self, least: int, most: Any, inner: Any, flags: int, start: int) -> int:
         for _ in range(least):

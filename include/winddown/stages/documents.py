@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from winddown.archive.notes import CaseNotes
@@ -160,7 +159,7 @@ class _Total:
             for key in WORDS:
                 found.words[key].update(dict.fromkeys(told[key]))
             digests = np.frombuffer(note.own, np.uint64, told["distinct"], start)
-            found.sketch.add(pl.Series(digests))
+            found.sketch.add_hashes(digests)
             start += digests.nbytes
 
     def contents(self) -> Contents:
