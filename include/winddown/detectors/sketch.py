@@ -20,6 +20,7 @@ class DistinctSketch:
     def __init__(self) -> None:
         self._smallest: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
         self._waiting: list[npt.NDArray[np.uint64]] = []  # not among the smallest yet
+        self._waiting_count = 0
 
     def add(self, values: pl.Series) -> None:
         """Take in values without nulls; equal values of one column type hash alike in every batch."""
@@ -31,13 +32,16 @@ class DistinctSketch:
             hashes = hashes[hashes < self._smallest[-1]]
         elif len(hashes) > 4 * KEPT:
             hashes = _few_smallest(hashes)
+        if not len(hashes):
+            return
         self._waiting.append(hashes)
-        if sum(map(len, self._waiting)) >= KEPT:
+        self._waiting_count += len(hashes)
+        if self._waiting_count >= KEPT:
             self._merge()
 
     def _merge(self) -> None:
         self._smallest = _different(np.concatenate([self._smallest, *self._waiting]))[:KEPT]
-        self._waiting = []
+        self._waiting, self._waiting_count = [], 0
 
     @property
     def is_exact(self) -> bool:

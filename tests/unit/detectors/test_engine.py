@@ -7,6 +7,7 @@ import random
 import unicodedata
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from winddown.detectors.columnar import recognise
 from winddown.detectors.fold import BLANK, buffers, fold, fold_column
 from winddown.detectors.plan import plan_for
 from winddown.detectors.recognise import found_inside, holds
-from winddown.detectors.sketch import KEPT
+from winddown.detectors.sketch import KEPT, DistinctSketch
 from winddown.domain.errors import Refused
 
 
@@ -284,6 +285,16 @@ def test_distinct_is_exact_when_few_and_close_when_many() -> None:
     many = profile_of(pa.array([f"v{row % 90_000}" for row in range(200_000)]), batch=100_000)
     assert not many.distinct_is_exact
     assert many.distinct == pytest.approx(90_000, rel=4 / KEPT**0.5)
+
+
+def test_what_cannot_be_among_the_smallest_does_not_wait() -> None:
+    sketch = DistinctSketch()
+    sketch.add_hashes(np.arange(2 * KEPT, dtype=np.uint64))
+    for hashed in range(KEPT, 2 * KEPT):
+        sketch.add_hashes(np.array([hashed], np.uint64))
+    assert sketch._waiting == []
+    sketch.add_hashes(np.array([0], np.uint64))
+    assert sketch._waiting_count == 1
 
 
 def test_sequences_are_noticed() -> None:
