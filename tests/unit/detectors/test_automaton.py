@@ -21,9 +21,12 @@ WHOLE = sorted({one for kind in ALL for one in (kind.pattern, kind.typical_patte
 INSIDE = sorted({kind.finder for kind in ALL if kind.finder is not None})
 
 
+POSITIONS = positions_of(dict(enumerate(WHOLE)), dict(enumerate(INSIDE)))
+
+
 @pytest.fixture(scope="module")
 def machine() -> Machine:
-    return machine_of(positions_of(dict(enumerate(WHOLE)), dict(enumerate(INSIDE))))
+    return machine_of(POSITIONS)
 
 
 def walked(machine: Machine, texts: list[str]) -> list[tuple[set[int], set[int]]]:
@@ -53,24 +56,24 @@ def nearly_matching(draw: st.DrawFn) -> str:
     return fold(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120)
 @given(texts=st.lists(nearly_matching().filter(bool), min_size=1, max_size=5))
 def test_a_walk_finds_what_each_expression_finds(machine: Machine, texts: list[str]) -> None:
     assert walked(machine, texts) == [one_by_one(text) for text in texts]
 
 
 @pytest.mark.parametrize("bit", range(len(WHOLE)))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4)
 @given(data=st.data())
 def test_what_an_expression_makes_is_found(machine: Machine, bit: int, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(WHOLE[bit], fullmatch=True).map(fold).filter(re.compile(WHOLE[bit]).fullmatch))
     assert not text or walked(machine, [text]) == [one_by_one(text)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
 @given(texts=st.lists(nearly_matching().filter(bool), min_size=1, max_size=8))
 def test_a_machine_with_room_for_few_states_is_emptied_and_finds_the_same(texts: list[str]) -> None:
-    small = machine_of(positions_of(dict(enumerate(WHOLE)), dict(enumerate(INSIDE))), states=4)
+    small = machine_of(POSITIONS, states=4)
     assert walked(small, texts * 2) == [one_by_one(text) for text in texts * 2]
 
 
@@ -99,7 +102,7 @@ BROKEN = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.one_of(st.text(max_size=6).map(str.encode), st.binary(max_size=6), st.sampled_from(BROKEN)), min_size=1)
 )
