@@ -25,7 +25,8 @@ from winddown.domain.errors import Refused
 
 _PLANE = 0x10000  # code points; the symbol table has one more entry, for all that lie beyond
 _TOP = 0x10FFFF
-_UNUSUAL = {"k": "\u212a", "s": "\u017f", "å": "\u212b"}  # what else is the same letter when case is ignored
+# What else is the same letter when case is ignored.
+_UNUSUAL = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f", "å": "\u212b", "ß": "\u1e9e"}
 _parser: Any = re._parser  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public parser of expressions
 
 _Ranges = tuple[tuple[int, int], ...]

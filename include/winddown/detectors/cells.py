@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE, buffers, fold_column, folds_elsewhere, narrow
-from winddown.detectors.walk import compiled
+from winddown.detectors.compiled import compiled
+from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE, buffers, fold, folds_elsewhere, narrow
 
 _NARROW, _ODD = 1, 2
 _ASCII, _THREE, _FOUR = 0x80, 0xE0, 0xF0
@@ -40,7 +40,8 @@ class Cells:
         size = _narrowed(self.data, self.starts, self.ends, rows, _changes(), narrowed, starts, odd)
         self._put_behind(rows, narrowed[:size], starts)
         if odd.any():
-            self._put_behind(rows[odd], *buffers(fold_column(self.column.take(pa.array(rows[odd])))))
+            folded = [fold(text) for text in self.column.take(pa.array(rows[odd])).to_pylist()]
+            self._put_behind(rows[odd], *buffers(pa.array(folded, pa.large_string())))
 
     def _put_behind(self, rows: Rows, data: Bytes, offsets: Rows) -> None:
         self.starts[rows] = offsets[:-1] + len(self.data)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Block, Bools
-from winddown.detectors.walk import compiled
 
 Ints = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from winddown.detectors.cells import Rows, cells_of
 from winddown.detectors.checksums import among
+from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Bools, Kind
 from winddown.detectors.look import look, words
 from winddown.detectors.plan import WORD, Plan, Words
 from winddown.detectors.segments import Segments, blocks
-from winddown.detectors.walk import compiled, walk
+from winddown.detectors.walk import walk
 
 # The place of a lone bit: a multiplication moves a different pattern into the top six bits for each (de Bruijn).
 _SPREAD = np.uint64(0x03F79D71B4CB0A89)

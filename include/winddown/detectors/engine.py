@@ -112,7 +112,12 @@ class Profiler:
         if pa.types.is_string(present.type.value_type) or pa.types.is_large_string(present.type.value_type):
             codes = present.indices.to_numpy(zero_copy_only=False)
             used, weights = np.unique(codes, return_counts=True)
-            self._read_text(tally, present.dictionary.take(pa.array(used)), weights.astype(np.int64))
+            entries = present.dictionary.take(pa.array(used))
+            if entries.null_count:  # an entry of the dictionary may be null
+                absent = entries.is_null().to_numpy(zero_copy_only=False)
+                tally.nulls += int(weights[absent].sum())
+                entries, weights = entries.drop_null(), weights[~absent]
+            self._read_text(tally, entries, weights.astype(np.int64))
         else:
             self._read_plain(tally, present.dictionary_decode())
 

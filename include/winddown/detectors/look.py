@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from winddown.detectors.cells import Bytes, Cells, Rows
 from winddown.detectors.classes import BLANK, CLASS, FOLDS, JOINS, LONGEST_JOINED, NONE, SEPARATOR, WIDE
+from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER
 from winddown.detectors.plan import Plan, Words
 from winddown.detectors.segments import Segments
-from winddown.detectors.walk import ONE, SYMBOL, TELLS, UNKNOWN, compiled, decoded, grown
+from winddown.detectors.walk import ONE, SYMBOL, TELLS, UNKNOWN, decoded, grown
 
 _PLUS, _SPACE, _DASH, _OPENING = ord("+"), ord(" "), ord("-"), ord("(")
 _ASCII = 0x80

@@ -37,7 +37,7 @@ def _forms(folded: str) -> Iterator[tuple[str, bool]]:
 
 def _words(folded: str) -> Iterator[str]:
     # Without a digit a word is no number. That spares every kind the words of ordinary language.
-    yield from re.findall(r"[A-Za-z]*[0-9][0-9A-Za-z]*", folded)
+    yield from re.findall(r"(?<![A-Za-z])[A-Za-z]*[0-9][0-9A-Za-z]*", folded)
     joined = r"[0-9A-Za-z](?:[0-9A-Za-z]|(?<=[0-9])[ -](?=[0-9])|(?<=[0-9])\((?=[0-9A-Za-z]))*"
     for word in re.findall(joined, folded):
         if len(word) <= LONGEST_JOINED and not word.isalnum():

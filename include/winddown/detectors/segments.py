@@ -12,8 +12,8 @@ import numpy as np
 
 from winddown.detectors.cells import Bytes, Rows
 from winddown.detectors.classes import SEPARATOR
+from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Block, Bools, Kind
-from winddown.detectors.walk import compiled
 
 _PLUS = ord("+")
 _TOGETHER = 64

@@ -5,18 +5,16 @@ follows it for a symbol is worked out when it is first asked for. No text can ma
 emptied and begins anew.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.automaton import Positions
 from winddown.detectors.classes import NO_CHARACTER, marks
+from winddown.detectors.compiled import compiled
 from winddown.detectors.fold import narrow
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _STATES, _MEMBERS = 8192, 128  # positions per state on average
 _DEAD = 0
 # In a row: the state that follows tells of expressions that match inside; it was not asked for yet.
@@ -27,17 +25,6 @@ _BEYOND = 0x10000
 _MORE = np.uint32(0x40)  # a byte that goes on has nothing above, once 0x80 is taken off
 _WIDTH2, _WIDTH3 = np.uint64(2), np.uint64(3)
 ONE, SYMBOL = np.uint64(1), np.uint32(16)
-
-
-def compiled(function: _F) -> _F:
-    """Compile a function to machine code when it is first called, and keep the code beside its file where that can be.
-
-    ``python -m winddown.detectors`` does it for all of them beforehand.
-    """
-    try:
-        return cast("_F", numba.njit(cache=True)(function))
-    except RuntimeError:  # neither that folder nor the user's own can be written to: compile in every process
-        return cast("_F", numba.njit(function))
 
 
 class Machine(NamedTuple):

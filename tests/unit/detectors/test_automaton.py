@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.detectors import ALL
-from winddown.detectors.automaton import positions_of
+from winddown.detectors.automaton import _ranges, positions_of
 from winddown.detectors.cells import cells_of
 from winddown.detectors.fold import fold
 from winddown.detectors.look import look
@@ -81,6 +81,16 @@ def test_a_machine_with_room_for_few_states_is_emptied_and_finds_the_same(texts:
 def test_what_is_not_understood_is_refused(expression: str) -> None:
     with pytest.raises(Refused, match="not understood"):
         positions_of({0: expression}, {})
+
+
+def test_letters_have_the_case_that_python_gives_them() -> None:
+    # Of every letter of an expression that ignores case, all that Python's expressions take for the same one.
+    letters = sorted({chr(code) for code in range(0x250) if chr(code).isalpha() and chr(code) in "".join(WHOLE)})
+    everything = "".join(chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000)
+    for letter in letters:
+        found = _ranges("LITERAL", ord(letter), re.IGNORECASE)
+        mine = {code for first, last in found for code in range(first, last + 1)}
+        assert mine == set(map(ord, re.findall(letter, everything, re.IGNORECASE))), letter
 
 
 def test_characters_beyond_the_basic_plane_are_not_told_apart() -> None:

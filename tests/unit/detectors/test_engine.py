@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from winddown.detectors import ALL, ColumnProfile, Profiler
 from winddown.detectors.columnar import recognise
-from winddown.detectors.fold import BLANK, buffers, fold, fold_column
+from winddown.detectors.fold import buffers, fold, folds_elsewhere, narrow
 from winddown.detectors.plan import plan_for
 from winddown.detectors.recognise import found_inside, holds
 from winddown.detectors.sketch import KEPT, DistinctSketch
@@ -116,22 +116,38 @@ def test_counts_equal_a_loop_over_cells(cells: list[str | None]) -> None:
     assert profile.distinct == len({cell for cell in cells if cell is not None})
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(texts, min_size=1, max_size=20))
-def test_a_column_folds_as_its_texts_do(cells: list[str]) -> None:
-    assert fold_column(pa.array(cells, pa.large_string())).to_pylist() == [fold(cell) for cell in cells]
+def test_every_character_that_folds_is_known() -> None:
+    # U+FFFE and the like are characters too; only surrogates cannot be stored.
+    known = {*folds_elsewhere().tolist(), *narrow()[0].tolist()}
+    characters = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    assert {code for code in characters if unicodedata.normalize("NFKC", chr(code)) != chr(code)} <= known
+    pairs = [unicodedata.decomposition(chr(code)).split() for code in characters]
+    composing = [(int(pair[0], 16), int(pair[1], 16)) for pair in pairs if len(pair) == 2 and "<" not in pair[0]]
+    composing += [(0x1100, vowel) for vowel in range(0x1161, 0x1176)] + [(0xAC00, end) for end in range(0x11A8, 0x11C3)]
+    assert {
+        last for first, last in composing if len(unicodedata.normalize("NFC", chr(first) + chr(last))) == 1
+    } <= known
 
 
-def test_every_character_folds_as_unicode_says() -> None:
-    # U+FFFE and the like are characters too; only surrogates cannot be stored. Composing is what `a` and `か` are for.
-    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    column = fold_column(pa.array(characters, pa.large_string()))
-    wrong = [
-        hex(ord(character))
-        for character, folded in zip(characters, column.to_pylist(), strict=True)
-        if folded != unicodedata.normalize("NFKC", character).strip(BLANK)
-    ]
-    assert wrong == []
+@pytest.mark.parametrize(
+    "text",
+    [
+        "138****5678\U0001ccd6½",
+        "北京" + "\u1100\u1161\u11a8" * 30 + "路1号",
+        "\u0130slam",
+        "chr\u0131stian",
+        "12345ﬁ　",
+    ],
+)
+def test_unusual_characters_fold_as_in_one_text(text: str) -> None:
+    profile = profile_of(pa.array([text]))
+    assert (profile.matches, profile.embedded) == naive([text])
+
+
+def test_a_null_in_a_dictionary_is_a_null() -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 1, None]), pa.array(["13812345678", None]))
+    profile = profile_of(column)
+    assert (profile.cells, profile.nulls, profile.blanks, profile.matches["mobile"]) == (4, 3, 0, 1)
 
 
 def test_buffers_of_a_slice_are_those_of_its_cells() -> None:

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from winddown.detectors.checksums import among, columns_of
+from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import HIGH, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 from winddown.detectors.surnames import COMMON, COMPOUND, SINGLE
-from winddown.detectors.walk import compiled
 
 _HAN = "[一-鿿]"
 _DOTTED = rf"{_HAN}{{2,8}}·{_HAN}{{2,8}}(?:·{_HAN}{{2,8}})?"
