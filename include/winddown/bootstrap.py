@@ -111,7 +111,7 @@ def deploy(
     def notes(case_id: str, store: str) -> Notes:
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(
-            folder, f"look {store}", keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
+            folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
         )
 
     return Deployment(
