@@ -7,8 +7,10 @@ credential of its own, so a worker that may only mark cannot purge.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -57,6 +59,7 @@ _SUFFIX = {
     Power.PURGE: "__purge",
     Power.SANITISE: "__purge",
 }
+_READERS = ("duckdb", "fastavro", "numba", "numpy", "openpyxl", "orjson", "polars", "pyarrow", "pypdfium2")
 
 
 class SystemClock:
@@ -106,12 +109,12 @@ def deploy(
     authority = Authority(engine, ledger=ledger, clock=clock)
     found = connections
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
-    code_version = f"{__version__}+{_code_digest()[:16]}"
+    code_version = " ".join([f"{__version__}+{_code_digest()[:16]}", *_readers()])
 
     def notes(case_id: str, store: str) -> Notes:
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(
-            folder, f"look {store}", keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
+            folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
         )
 
     return Deployment(
@@ -312,6 +315,15 @@ def _signer(path: Path) -> Signer:
         except Refused:
             pass  # another process was first; its key is the one
     return Signer.load(path, name="winddown")
+
+
+def _readers() -> tuple[str, ...]:
+    """Versions of what reads files or recognises values: another one may find something else in the same content."""
+    installed = []
+    for name in _READERS:
+        with suppress(PackageNotFoundError):
+            installed.append(f"{name}-{version(name)}")
+    return tuple(installed)
 
 
 @cache

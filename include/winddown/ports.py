@@ -191,14 +191,22 @@ class Notes(Protocol):
     """What was found in objects earlier, each under a name that no other content may bear.
 
     Whoever opens notes goes through all objects and then keeps what was met; the rest is forgotten.
+
+    Attributes:
+        doubt: name of the file that says that the store's versions prove nothing; it is there since a look contradicted
+            an earlier note, until a person deletes it.
+        is_doubted: whether it was there when the notes were opened; then nothing is recalled or kept.
     """
+
+    doubt: str
+    is_doubted: bool
 
     def recall(self, name: str) -> Note | None:
         """Return a note; None when there is none, and now and then although there is one, so that it is tried."""
         ...
 
-    def put(self, name: str, note: Note) -> None:
-        """Note what a look found now."""
+    def put(self, name: str, note: Note | None) -> None:
+        """Note what a look found now; None when it found what is not to be noted, but nothing that passes by itself."""
         ...
 
     def digest(self, content: bytes) -> bytes:
@@ -206,7 +214,7 @@ class Notes(Protocol):
         ...
 
     def keep(self) -> bool:
-        """Keep what was recalled or put; False, and nothing is kept, when a look contradicted an earlier note."""
+        """Keep what was recalled or put; False, and nothing is kept, when the store's versions are doubted by now."""
         ...
 
 

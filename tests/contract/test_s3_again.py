@@ -3,11 +3,13 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from winddown.archive import notes
 from winddown.archive.keys import CaseKeys
@@ -35,8 +37,11 @@ class Counting:
         self._client = client
         self.fetched: Counter[str] = Counter()
         self.lies: dict[str, bytes] = {}
+        self.refusals: dict[str, str] = {}
 
     def get_object(self, **request: Any) -> Any:
+        if request["Key"] in self.refusals:
+            raise ClientError({"Error": {"Code": self.refusals[request["Key"]]}}, "GetObject")
         answer = self._client.get_object(**request)
         self.fetched[request["Key"]] += 1
         if request["Key"] in self.lies:
@@ -55,6 +60,12 @@ class Watched:
         self.bucket, self.client = Bucket(client), Counting(client)
         self._folder, self._keys, self._monkeypatch = folder, CaseKeys(folder / "keys"), monkeypatch
 
+    def doubts(self) -> list[Path]:
+        return list((self._folder / "notes").glob("*.doubted"))
+
+    def codes(self, *, turn: int = NEVER) -> list[str]:
+        return [blocker.code for blocker in self.store(turn=turn).discover().blockers]
+
     def store(self, *, turn: int = NEVER) -> S3Store:
         """A store of a new process; ``turn`` says which known object is tried."""
         self._monkeypatch.setattr("winddown.archive.notes.secrets.randbelow", lambda _: turn)
@@ -62,7 +73,8 @@ class Watched:
         return S3Store(
             "files", bucket=self.bucket.name, reader=self.client, unlock=lambda _: None,
             notes=lambda: CaseNotes(
-                self._folder / "notes", "look files", keys=self._keys, code_version="1", is_withheld=is_speaking
+                self._folder / "notes", "look", store="files", keys=self._keys, code_version="1",
+                is_withheld=is_speaking,
             ),
         )  # fmt: skip
 
@@ -175,9 +187,58 @@ def test_content_that_changed_under_its_version_is_found_out(papers: Watched) ->
     assert papers.client.fetched.keys() == papers.bucket.live().keys()
     assert {collection.change_mark for collection in found.collections} == {""}
     (documents,) = (each for each in found.collections if each.ref.name == "papers")
-    papers.contents(documents)
+    assert not papers.contents(documents).is_final
     assert len(papers.client.fetched) == 10, "without a mark nothing is recalled"
-    assert not [blocker for blocker in papers.store().discover().blockers if blocker.code == "changing-versions"]
+    again = papers.store().discover()
+    assert again == found, "until a person says that it is over"
+    assert set(papers.client.fetched.values()) == {1}, "where nothing was recalled, one pass is enough"
+    (doubt,) = papers.doubts()
+    assert doubt.name in found.blockers[0].next_step
+    doubt.unlink()
+    last = papers.store().discover()
+    assert not last.blockers
+    assert "" not in {collection.change_mark for collection in last.collections}
+    assert papers.client.fetched.keys() == papers.bucket.live().keys()
+    assert not papers.codes()
+    assert not papers.client.fetched
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0\1\2\3" * 1000, b"PAR1" + b"\0" * 4000, b'id,phone\n1,"2\n' + b"x" * 4000, b"%PDF-" + b"x" * 4000],
+    ids=["of no format", "torn", "broken", "of another format"],
+)
+def test_what_can_be_noted_no_longer_is_found_out(papers: Watched, content: bytes) -> None:
+    papers.client.lies["exports/0.csv"] = content
+    assert "changing-versions" in papers.codes(turn=0)
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "PreconditionFailed"], ids=["cold", "changed while read"])
+def test_what_may_pass_by_itself_is_no_contradiction(papers: Watched, code: str) -> None:
+    papers.client.refusals["exports/0.csv"] = code
+    assert papers.codes(turn=0) == [{"InvalidObjectState": "cold-object"}.get(code, "changed-while-read")]
+    papers.client.refusals.clear()
+    assert not papers.codes()
+    assert not papers.doubts()
+
+
+def test_an_object_that_went_to_an_archive_class_is_looked_at(papers: Watched) -> None:
+    client = papers.client
+    papers.bucket.put("papers/new.jpg", photo(drawn(30), is_placed=True))
+    papers.collections()
+
+    class Moved:
+        """Lists one object in another storage class; its version, tag and size are the same."""
+
+        def paginate(self, **request: Any) -> Iterator[Any]:
+            for page in client._client.get_paginator("list_object_versions").paginate(**request):
+                for version in page["Versions"]:
+                    version["StorageClass"] = "GLACIER" if version["Key"] == "papers/new.jpg" else "STANDARD"
+                yield page
+
+    client.get_paginator = lambda _: Moved()
+    client.refusals["papers/new.jpg"] = "InvalidObjectState"
+    assert papers.codes() == ["cold-object"]
 
 
 def test_a_document_that_says_something_else_has_all_read_again(papers: Watched) -> None:
@@ -187,8 +248,17 @@ def test_a_document_that_says_something_else_has_all_read_again(papers: Watched)
     assert papers.contents(collection).profiles["gps"].cells == 4
     found = papers.contents(collection, turn=0)
     assert found.profiles["gps"].cells == 2
+    assert not found.is_final
     assert len(papers.client.fetched) == 10
+    assert papers.codes() == ["changing-versions"], "the next inventory tells it"
     assert papers.contents(collection) == found
+    assert len(papers.client.fetched) == 10
+    for doubt in papers.doubts():
+        doubt.unlink()
+    papers.collections()
+    assert papers.contents(collection) == replace(found, is_final=True)
+    assert len(papers.client.fetched) == 10, "nothing of before counts"
+    papers.contents(collection)
     assert not papers.client.fetched
 
 
@@ -219,7 +289,17 @@ def test_where_locks_may_be_set_every_object_is_looked_at(watched: Watched, clie
     client.put_object_legal_hold(Bucket=name, Key="papers/a.jpg", LegalHold={"Status": "OFF"})
 
 
-@pytest.mark.parametrize("value", ["13812345678", "li.hua@mail.example.cn"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "13812345678",
+        "138 1234 5678",
+        "+86 138 1234 5678",
+        "6222 0212 3456 7890 128",
+        "110105 19491231 002X",
+        "li.hua@mail.example.cn",
+    ],
+)
 def test_a_file_whose_first_record_stands_for_its_header_is_not_noted(watched: Watched, value: str) -> None:
     watched.bucket.put("exports/a.csv", f"1,{value}\n2,{value}\n".encode())
     for _ in range(2):

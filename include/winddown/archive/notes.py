@@ -4,7 +4,8 @@ A note is found by a keyed digest of its object's name. In memory and in the con
 is ``own``; nothing is a Python object of its own, so a million objects fit. Notes of another program are not read.
 
 A service may change content under the same name all the same. So one note in ``TRIED`` is not given out, and what is
-found then must be the same, or all notes are dropped.
+found then must be the same. Otherwise all notes of the store are dropped, and a file beside them says that its versions
+are doubted: until a person deletes that file, nothing is recalled or kept.
 """
 
 import hashlib
@@ -14,11 +15,13 @@ import secrets
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from winddown.archive.atomic import write_atomically
 from winddown.archive.container import open_container, seal
 from winddown.archive.keys import CaseKeys
 from winddown.domain.canonical import digest
@@ -44,10 +47,15 @@ class CaseNotes:
 
     Args:
         folder: of the case's containers of notes; made when it is not there.
-        name: which notes.
+        name: which notes of the store.
+        store: whose objects they are about; a doubt holds for all notes of the store.
         code_version: of the program; another one may find something else in the same object.
         is_withheld: says of what objects have in common whether it may not be kept, e.g. because it names a person;
             these objects are not noted.
+
+    Attributes:
+        doubt: name of the file in ``folder`` that says that the store's versions are doubted.
+        is_doubted: whether it was there when the notes were opened.
     """
 
     def __init__(
@@ -55,15 +63,19 @@ class CaseNotes:
         folder: Path,
         name: str,
         *,
+        store: str,
         keys: CaseKeys,
         code_version: str,
         is_withheld: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = folder / f"{digest(name)[:32]}.sealed"
+        self._folder, self._store = folder, store
+        self._path = folder / f"{self._stem}-{digest(name)[:32]}.sealed"
         self._key, self._salt = keys.container_key(), keys.salt()
-        self._context = f"notes/{name}/{code_version}"
-        self._known = _Kept(self._load())
+        self._context = f"notes/{store}/{name}/{code_version}"
+        self.doubt = f"{self._stem}.doubted"
+        self.is_doubted = self._is_doubted_now()
+        self._known = _Kept(_SCHEMA.empty_table() if self.is_doubted else self._load())
         # Which ones are tried cannot be foreseen; where all are met, one is.
         self._turn = secrets.randbelow(min(len(self._known), TRIED) or 1)
         self._met = 0
@@ -84,31 +96,55 @@ class CaseNotes:
         self._known.mark(place)
         return note
 
-    def put(self, name: str, note: Note) -> None:
-        """Note what was found."""
+    def put(self, name: str, note: Note | None) -> None:
+        """Note what was found; None when it is not to be noted, which contradicts an earlier note all the same."""
         place = self._place(name)
-        self._is_contradicted |= self._tried.pop(place, note) != note
-        self._found.add(place, note)
+        tried = self._tried.pop(place, None)
+        if tried is None and note is not None:
+            self._found.add(place, note, self._known)
+        elif tried is not None and tried == note:
+            self._known.mark(place)
+        elif tried is not None:
+            # At once: whoever reads on may be killed, or come to an object that cannot be fetched.
+            self._is_contradicted = True
+            write_atomically(self._folder / self.doubt, [f"{self._store}\n".encode()], replace=True)
+            self._drop()
 
     def forget(self) -> None:
         """Recall nothing of what was kept."""
         self._known = _Kept(_SCHEMA.empty_table())
+        self._tried.clear()
 
     def digest(self, content: bytes) -> bytes:
         """Eight bytes, keyed with the case's salt."""
         return hashlib.blake2b(content, key=self._salt, digest_size=_DIGEST_BYTES, person=b"content").digest()
 
     def keep(self) -> bool:
-        """Replace the container, or remove it when a note turned out to be wrong."""
-        if self._is_contradicted:
-            self._path.unlink(missing_ok=True)
+        """Replace the container, or remove all of the store when its versions are doubted, by whomever."""
+        if self.is_doubted or self._is_contradicted or self._is_doubted_now():
+            self._drop()
             return False
         sink = io.BytesIO()
         table = _sorted(pa.concat_tables([self._known.marked(), self._found.table()]))
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         seal(sink.getvalue(), self._path, key=self._key, context=self._context, replace=True)
+        if self._is_doubted_now():
+            # Somebody else found out meanwhile, and may have dropped the notes before these came.
+            self._drop()
+            return False
         return True
+
+    @property
+    def _stem(self) -> str:
+        return digest(self._store)[:32]
+
+    def _is_doubted_now(self) -> bool:
+        return (self._folder / self.doubt).exists()
+
+    def _drop(self) -> None:
+        for path in self._folder.glob(f"{self._stem}-*.sealed"):
+            path.unlink(missing_ok=True)
 
     def _load(self) -> pa.Table:
         # Notes that are missing, torn, another program's or not ours only cost another look.
@@ -145,6 +181,14 @@ class _Kept:
     def __len__(self) -> int:
         return len(self._first)
 
+    @property
+    def own_bytes(self) -> int:
+        return len(self._own)
+
+    @cached_property
+    def common(self) -> frozenset[bytes]:
+        return frozenset(self._common)
+
     def find(self, place: _Name) -> Note | None:
         row = bisect_left(self._first, place[0])
         if row == len(self) or (self._first[row], self._second[row]) != place:
@@ -165,13 +209,21 @@ class _Found:
         self._is_withheld = is_withheld
         self._first, self._second, self._codes = array("Q"), array("Q"), array("i")
         self._common: dict[bytes, int] = {}
+        self._further = 0  # of these, not among the kept ones
         self._own, self._ends = bytearray(), array("q", [0])
 
-    def add(self, place: _Name, note: Note) -> None:
-        is_new = note.common not in self._common
-        is_full = len(self._codes) >= _NOTES_MAX or len(self._own) + len(note.own) > _OWN_MAX
-        if is_full or (is_new and (len(self._common) >= _COMMON_MAX or self._is_withheld(note.common))):
+    def add(self, place: _Name, note: Note, kept: _Kept) -> None:
+        """Together with all that was kept it stays within the limits, although some of that may be forgotten."""
+        own_bytes = kept.own_bytes + len(self._own) + len(note.own)
+        if len(kept) + len(self._codes) >= _NOTES_MAX or own_bytes > _OWN_MAX:
             return
+        if note.common not in self._common:
+            is_known = note.common in kept.common
+            if not is_known and len(kept.common) + self._further >= _COMMON_MAX:
+                return
+            if self._is_withheld(note.common):
+                return
+            self._further += not is_known
         self._first.append(place[0])
         self._second.append(place[1])
         self._codes.append(self._common.setdefault(note.common, len(self._common)))

@@ -92,7 +92,7 @@ class Plan:
         holds_digest: digest of all holds in force; a later hold is an objection until its records are taken out.
         preconditions: clocks of the timeline that were checked, as sentences with dates.
         rule_packs: pack id and version → digest.
-        code_version: version and digest of the program's own source.
+        code_version: version and digest of the program's own source, and versions of the libraries that read content.
         grace_seconds: time between quarantine and purge.
         approvals_needed: number of distinct approvers.
         approver_roles: roles of which each must be among the approvers.

@@ -22,7 +22,7 @@ from winddown.ports import CUT
 from winddown.rules.taxonomy import load_taxonomy
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.documents import contents
-from winddown.stages.earlier import Reading, earlier_reading, remember
+from winddown.stages.earlier import Reading, earlier_reading, forget, remember
 from winddown.stages.relations import Relation, relate
 
 _KNOWN = frozenset({Status.CONFIRMED, Status.STEWARD})
@@ -140,7 +140,10 @@ def _read(deployment: Deployment, case: Case, collection: Collection, identity: 
             # What was found stands under names such as text and gps, which are no fields of the collection.
             findings = _judged(collection, said.profiles)
             reading = Reading(*marks, collection.record_count, said.cells, unread, findings)
-            remember(deployment, case.id, collection, reading)
+            if said.is_final:
+                remember(deployment, case.id, collection, reading)
+            else:
+                forget(deployment, case.id, collection)
             return reading
         for batch in store.cells(collection):
             records += batch.num_rows

@@ -12,6 +12,7 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Fact, ForeignKey, Inventory
 from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.earlier import forget
 from winddown.stages.names import names_a_person, words_in, words_of
 
 
@@ -191,6 +192,10 @@ def discover(deployment: Deployment, case_id: str) -> Inventory:
 
 def record_inventory(deployment: Deployment, case_id: str, inventory: Inventory, *, name: str) -> str:
     """Store an inventory under a name and in the ledger; return its digest."""
+    for collection in inventory.collections:
+        if not collection.change_mark:
+            # The store may tell again later, with the same mark as before: that proves nothing about the time between.
+            forget(deployment, case_id, collection)
     inventory_digest = deployment.control.put(case_id, "inventory", name, inventory, type_=Inventory)
     body = {
         "name": name,

@@ -53,7 +53,7 @@ def contents(deployment: Deployment, case: Case, collection: Collection, store: 
     """Read what the objects of an opaque collection say; raises Refused as ``Store.cells`` does.
 
     Where the store can tell which ones did not change, only the others are read; all are, where it gives no change mark
-    or one that is tried no longer says what was noted of it.
+    or one that is tried no longer says what was noted of it. The latter leaves a doubt, which the next inventory tells.
     """
     documents = ability(store, SupportsDocuments)
     if documents is None:
@@ -62,6 +62,7 @@ def contents(deployment: Deployment, case: Case, collection: Collection, store: 
         notes = CaseNotes(
             deployment.folder(case.id, "notes"),
             f"contents {collection.ref}",
+            store=collection.ref.store,
             keys=deployment.keys(case.id),
             code_version=deployment.code_version,
         )
@@ -72,10 +73,15 @@ def contents(deployment: Deployment, case: Case, collection: Collection, store: 
             note = document.note
             if note is None:
                 note, is_final = _noted(notes, document.cells)
-                if document.name and is_final and len(note.own) <= _OWN_MAX:
-                    notes.put(document.name, note)
+                total.is_final &= is_final
+                if document.name and is_final:
+                    notes.put(document.name, note if len(note.own) <= _OWN_MAX else None)
             total.add(note)
         if notes.keep():
+            return total.contents()
+        if notes.is_doubted:
+            # Nothing was recalled, and the same versions may say something else tomorrow.
+            total.is_final = False
             return total.contents()
 
 
@@ -140,9 +146,14 @@ class _Field:
 
 
 class _Total:
-    """What several objects say together."""
+    """What several objects say together.
+
+    Attributes:
+        is_final: as of ``Contents``.
+    """
 
     def __init__(self) -> None:
+        self.is_final = True
         self._fields: dict[str, _Field] = {}
         self._unread: Counter[str] = Counter()
 
@@ -163,4 +174,5 @@ class _Total:
             start += digests.nbytes
 
     def contents(self) -> Contents:
-        return Contents({name: found.profile(name) for name, found in sorted(self._fields.items())}, self._unread)
+        profiles = {name: found.profile(name) for name, found in sorted(self._fields.items())}
+        return Contents(profiles, self._unread, self.is_final)

@@ -3,7 +3,7 @@
 Used again are the detectors' own findings: stewards' answers and the taxonomy are applied anew each time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from winddown.domain.canonical import digest
 from winddown.domain.finding import Finding
@@ -50,6 +50,13 @@ def earlier_reading(deployment: Deployment, case_id: str, collection: Collection
 def remember(deployment: Deployment, case_id: str, collection: Collection, reading: Reading) -> None:
     """Keep a reading in place of the one before."""
     deployment.control.put(case_id, "reading", _name(collection), reading, type_=Reading)
+
+
+def forget(deployment: Deployment, case_id: str, collection: Collection) -> None:
+    """Let no reading that was made until now count again, whatever mark the collection will have."""
+    found: Reading | None = deployment.control.get(case_id, "reading", _name(collection), type_=Reading)
+    if found is not None and found.change_mark:
+        remember(deployment, case_id, collection, replace(found, change_mark=""))
 
 
 def _name(collection: Collection) -> str:

@@ -4,6 +4,7 @@ Only what says by its own form what it is counts: numbers with a check digit, mo
 person's bare name does not: as a folder's name it cannot be told from any other word.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
@@ -36,4 +37,17 @@ def words_in(sentence: str) -> Iterator[str]:
 
 def is_speaking(document: bytes) -> bool:
     """Whether a JSON document names a person, e.g. by the fields of a file whose first record stands for its header."""
-    return names_a_person(words_in(re.sub(r'[\[\]{}"\\]', " ", document.decode())))
+    texts = list(_texts(json.loads(document)))
+    # Whole, because a number may be written with spaces; in words, because types list the names of members.
+    return names_a_person([*texts, *(word for text in texts for word in words_in(text.replace('"', " ")))])
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

@@ -1,20 +1,23 @@
 """What classification records, and what it need not read again."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 
+from winddown.archive.notes import TRIED
 from winddown.domain.case import Case
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.inventory import Collection, CollectionRef, Inventory, Medium
+from winddown.ports import AGAIN, UNREAD, Document, Notes, Store
 from winddown.stages.case_file import read_case_file
 from winddown.stages.classify import Coverage, classify
-from winddown.stages.deployment import Deployment
-from winddown.stages.discover import take_inventory
+from winddown.stages.deployment import Deployment, Systems
+from winddown.stages.discover import record_inventory, take_inventory
 
 from .conftest import ShelfStore
 
@@ -88,6 +91,77 @@ def test_what_could_not_be_read_is_tried_again(
     assert coverage_of(deployment, case)[0].unread == "a row cannot be read"
     shop.unreadable.clear()
     assert classified(deployment, case, contacts)["x"].kind == "mobile"
+
+
+class Scans:
+    """A store of documents of which one may take too long to read."""
+
+    def __init__(self) -> None:
+        self.is_late = False
+        self.cells = 1
+        self.readings = 0
+
+    def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
+        assert collection.medium is Medium.OBJECTS
+        for name in ("scan 1", "scan 2"):
+            note = notes.recall(name)
+            self.readings += note is None
+            yield Document(name, note, iter(()) if note else self.said(is_late=self.is_late and name == "scan 1"))
+
+    def said(self, *, is_late: bool) -> Iterator[pa.RecordBatch]:
+        cells = [f"1381234{number:04}" for number in range(self.cells)]
+        yield pa.record_batch({"text": pa.array([] if is_late else cells, pa.string())})
+        said = {UNREAD: json.dumps({"documents that took too long": 1} if is_late else {}).encode()}
+        metadata = said | ({AGAIN: b""} if is_late else {})
+        yield pa.RecordBatch.from_arrays([], schema=pa.schema([], metadata=metadata))
+
+
+@pytest.fixture
+def scans(
+    deployment: Deployment, shop: ShelfStore, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Deployment, Scans, Collection]:
+    monkeypatch.setattr("winddown.archive.notes.secrets.randbelow", lambda _: TRIED)
+    store = Scans()
+    changed = replace(deployment, systems=lambda _: Systems({"files": cast("Store", store)}, {}, {}))
+    collection = shelve(shop, ref=CollectionRef("files", "scans"), medium=Medium.OBJECTS, fields=(), change_mark="m")
+    return changed, store, collection
+
+
+def test_a_reading_that_took_too_long_is_tried_again(scans: tuple[Deployment, Scans, Collection], case: Case) -> None:
+    deployment, store, collection = scans
+    store.is_late = True
+    classified(deployment, case, collection)
+    assert coverage_of(deployment, case)[0].unread == "opaque: 1 documents that took too long"
+    store.is_late = False
+    assert classified(deployment, case, collection)["text"].cells == 2
+    assert coverage_of(deployment, case)[0].unread == ""
+    readings = store.readings
+    classified(deployment, case, collection)
+    assert store.readings == readings == 3, "the late one was read again, and then nothing"
+
+
+def test_a_document_that_is_too_long_to_be_noted_contradicts_what_was_noted_of_it(
+    scans: tuple[Deployment, Scans, Collection], case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, store, collection = scans
+    classified(deployment, case, collection)
+    store.cells = 600
+    monkeypatch.setattr("winddown.archive.notes.secrets.randbelow", lambda _: 0)
+    found = classified(deployment, case, replace(collection, change_mark="other"))
+    assert found["text"].cells == 1200
+    assert list(deployment.folder(case.id, "notes").glob("*.doubted"))
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_what_was_read_before_a_doubt_counts_no_more_after_it(
+    deployment: Deployment, case: Case, shop: ShelfStore, contacts: Collection, *, is_recorded: bool
+) -> None:
+    classified(deployment, case, contacts)
+    if is_recorded:
+        without = replace(contacts, change_mark="")
+        record_inventory(deployment, case.id, Inventory((without,), ()), name="first")
+    classified(deployment, case, contacts)
+    assert shop.readings == ["contacts"] * (1 + is_recorded)
 
 
 def test_an_answer_that_comes_later_needs_no_reading(

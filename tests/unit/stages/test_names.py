@@ -9,11 +9,12 @@ import pytest
 
 from winddown.detectors.kinds import ALL
 from winddown.detectors.lexicon import read_header, words_read
+from winddown.domain.canonical import canonical
 from winddown.domain.inventory import Fact
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.discover import _without_personal_words, take_inventory
-from winddown.stages.names import names_a_person, words_in, words_of
+from winddown.stages.names import is_speaking, names_a_person, words_in, words_of
 
 from .conftest import ShelfStore
 
@@ -30,6 +31,17 @@ def test_a_name_with_a_number_or_an_address_in_it_names_a_person(name: str) -> N
 @pytest.mark.parametrize("name", ["shop.orders_2024", "exports/year=2024/month=11", "backup.2026-11-20", "v1.2.3@home"])
 def test_an_ordinary_name_does_not(name: str) -> None:
     assert not names_a_person([*words_of(name), *words_in(name)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [PHONE, "138 0000 0000", "+86 138 0000 0000", "6222 0212 3456 7890 128", "110105 19491231 002X", RESIDENT, MAIL],
+)
+def test_a_document_speaks_when_a_name_in_it_is_a_number_however_written(name: str) -> None:
+    assert is_speaking(canonical(["csv", [["1", "int64"], [name, "string"]], ""]))
+    assert is_speaking(canonical(["csv", [["owner", f'struct<"{name}": int64>']], ""]))
+    assert is_speaking(canonical({"fields": {name: 1}}))
+    assert not is_speaking(canonical(["csv", [["138", "int64"], ["0000", "string"], ["0000", "string"]], ""]))
 
 
 def test_a_fact_with_an_email_address_is_withheld() -> None:

@@ -18,7 +18,7 @@ from winddown.stores.objects.bucket_facts import NONE, bucket_facts, deletes_non
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
-from winddown.stores.objects.noted import UNNAMED, name_of, read, written
+from winddown.stores.objects.noted import UNNAMED, is_passing, name_of, read, written
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.refusals import changing, expiring, hidden, unknown_versioning, unnamed, unversioned
 from winddown.stores.objects.report.listing import Listing
@@ -58,9 +58,14 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
         state, refusal = versioning(client, bucket)
         facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
         has_locks = Fact(store, "object-lock", NONE) not in facts
-        found, is_sound = _looked_at(source, report, has_locks=has_locks)
-        if not is_sound:
-            found, _ = _looked_at(source, report, has_locks=has_locks)
+        notes = source.notes()
+        found = _looked_at(source, notes, report, has_locks=has_locks)
+        is_sound = notes.keep()
+        if not is_sound and not notes.is_doubted:
+            # Some of what was found was recalled from notes that are doubted now, and recalled no more.
+            notes = source.notes()
+            found = _looked_at(source, notes, report, has_locks=has_locks)
+            notes.keep()
         is_expiring = deletes_noncurrent(client, bucket)
     if report is not None:
         facts += [*report.facts, Fact(store, "gone-since-report", str(found.gone))]
@@ -75,7 +80,7 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
         blockers.append(expiring(store))
     collections = tuple(found.gathering.collections())
     if not is_sound:
-        blockers.append(changing(store))
+        blockers.append(changing(store, notes.doubt))
         collections = tuple(replace(each, change_mark="") for each in collections)
     return Discovery(
         collections,
@@ -84,15 +89,14 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
     )
 
 
-def _looked_at(source: Source, report: Listing | None, *, has_locks: bool) -> tuple["_Bucket", bool]:
-    """Look at every live object; False when one is other than was noted of the same version."""
-    notes = source.notes()
+def _looked_at(source: Source, notes: Notes, report: Listing | None, *, has_locks: bool) -> "_Bucket":
+    """Look at every live object."""
     found = _Bucket(source, notes, is_reported=report is not None, is_fetched=has_locks or report is not None)
     histories = by_key(source.client, source.bucket) if report is None else report.by_key()
     with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
         while window := list(islice(histories, WINDOW)):
             found.add(window, pool)
-    return found, notes.keep()
+    return found
 
 
 class _Bucket:
@@ -151,9 +155,9 @@ class _Bucket:
         return None if note is None else read(note)
 
     def _note(self, version: Version, looked: Looked, beginning: bytes) -> None:
-        name, note = name_of(self._source.place, version), written(looked, beginning)
-        if name and note is not None:
-            self._notes.put(name, note)
+        name = name_of(self._source.place, version)
+        if name and not is_passing(looked):
+            self._notes.put(name, written(looked, beginning))
 
     def _look(self, version: Version) -> tuple[Looked, dict[str, Any], bytes]:
         source = ObjectFile(self._store, self._source.client, bucket=self._source.bucket, version=version)

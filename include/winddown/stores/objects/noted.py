@@ -11,6 +11,7 @@ from typing import Any
 from winddown.domain.canonical import canonical
 from winddown.ports import Note
 from winddown.stores.objects import formats
+from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Looked
 from winddown.stores.objects.versions import Version
 
@@ -21,11 +22,14 @@ _COUNT_BYTES = 8
 class NoNotes:
     """Remembers nothing, so that everything is looked at."""
 
+    doubt = ""
+    is_doubted = False
+
     def recall(self, name: str) -> Note | None:  # noqa: ARG002 - the protocol's
         """Nothing."""
         return None
 
-    def put(self, name: str, note: Note) -> None:
+    def put(self, name: str, note: Note | None) -> None:
         """Forgotten at once."""
 
     def digest(self, content: bytes) -> bytes:  # noqa: ARG002 - the protocol's
@@ -38,10 +42,13 @@ class NoNotes:
 
 
 def name_of(place: str, version: Version) -> str:
-    """What no other content in this place bears; "" for a version without an id of its own."""
+    """What no other content in this place bears; "" for a version without an id of its own.
+
+    An object goes to another storage class without a new version, and may not be readable there.
+    """
     if version.version_id == UNNAMED or not version.etag:
         return ""
-    return json.dumps([place, version.key, version.version_id, version.etag, version.size])
+    return json.dumps([place, version.key, version.version_id, version.etag, version.size, version.storage_class])
 
 
 def written(looked: Looked, beginning: bytes) -> Note | None:
@@ -50,6 +57,11 @@ def written(looked: Looked, beginning: bytes) -> Note | None:
         return None
     alike: list[Any] = [looked.format, [list(found) for found in looked.fields], looked.kind]
     return Note(canonical(alike), looked.records.to_bytes(_COUNT_BYTES, "big") + beginning)
+
+
+def is_passing(looked: Looked) -> bool:
+    """Whether the same object may be read at another time, so that this look says nothing against an earlier one."""
+    return looked.problem is not None and looked.problem.problem in {Problem.CHANGED, Problem.COLD}
 
 
 def read(note: Note) -> Looked:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
@@ -42,11 +41,16 @@ class Reading:
         self._store, self._client, self._bucket, self._place = store, client, bucket, place
         self._forms: dict[tuple[str, str], str | None] = {}
         self._open_notes = notes
+        self._opened_notes: Notes | None = None
 
     def remember(self, version: Version, form: str | None) -> None:
         """Keep what format a version is of, so that it is not asked again."""
         if version.version_id != UNNAMED and len(self._forms) < _FORMS_MAX:
             self._forms[version.key, version.version_id] = form
+
+    def close_notes(self) -> None:
+        """Use what a discovery noted, or that it doubts the versions, instead of what was noted before."""
+        self._opened_notes = None
 
     def rows(self, collection: Collection, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
@@ -184,9 +188,11 @@ class Reading:
         note = self._notes.recall(name) if name else None
         return None if note is None else (read(note).format,)
 
-    @cached_property
+    @property
     def _notes(self) -> Notes:
-        return self._open_notes()
+        if self._opened_notes is None:
+            self._opened_notes = self._open_notes()
+        return self._opened_notes
 
     def _open(self, version: Version) -> BinaryIO:
         return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))

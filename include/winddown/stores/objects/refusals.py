@@ -31,14 +31,15 @@ def expiring(store: str) -> Blocker:
     )
 
 
-def changing(store: str) -> Blocker:
-    """Content changed under a version that was looked at before."""
+def changing(store: str, doubt: str) -> Blocker:
+    """Content changed under a version that was looked at before; ``doubt`` is the file that remembers it."""
     return Blocker(
         "changing-versions",
         store,
         "an object is not what it was, although its version, tag and size are; so a planned version proves nothing",
         "storage administrator",
-        "find out what writes past the versions of the bucket, then discover again",
+        "find out what writes past the versions of the bucket, then delete the file "
+        f"{doubt} in the case's folder of notes and discover again",
     )
 
 

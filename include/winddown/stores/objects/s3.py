@@ -95,7 +95,9 @@ class S3Store:
     def _discover(self, report: Listing | None) -> Discovery:
         place = self._identity(self._reader)
         source = Source(self.name, self._reader, self._bucket, place, self._notes, self._reading.remember)
-        return replace(discover_bucket(source, report=report), identity=place)
+        found = discover_bucket(source, report=report)
+        self._reading.close_notes()
+        return replace(found, identity=place)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
         """Object, version and row number name a record exactly, whatever its fields hold."""
