@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from winddown.detectors import ALL
@@ -21,6 +21,8 @@ WHOLE = sorted({one for kind in ALL for one in (kind.pattern, kind.typical_patte
 INSIDE = sorted({kind.finder for kind in ALL if kind.finder is not None})
 
 
+# Making a text of an expression with thousands of words takes long on a busy machine.
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example]
 POSITIONS = positions_of(dict(enumerate(WHOLE)), dict(enumerate(INSIDE)))
 
 
@@ -56,21 +58,21 @@ def nearly_matching(draw: st.DrawFn) -> str:
     return fold(text)
 
 
-@settings(max_examples=120)
+@settings(max_examples=120, suppress_health_check=SLOW)
 @given(texts=st.lists(nearly_matching().filter(bool), min_size=1, max_size=5))
 def test_a_walk_finds_what_each_expression_finds(machine: Machine, texts: list[str]) -> None:
     assert walked(machine, texts) == [one_by_one(text) for text in texts]
 
 
 @pytest.mark.parametrize("bit", range(len(WHOLE)))
-@settings(max_examples=4)
+@settings(max_examples=4, suppress_health_check=SLOW)
 @given(data=st.data())
 def test_what_an_expression_makes_is_found(machine: Machine, bit: int, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(WHOLE[bit], fullmatch=True).map(fold).filter(re.compile(WHOLE[bit]).fullmatch))
     assert not text or walked(machine, [text]) == [one_by_one(text)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=SLOW)
 @given(texts=st.lists(nearly_matching().filter(bool), min_size=1, max_size=8))
 def test_a_machine_with_room_for_few_states_is_emptied_and_finds_the_same(texts: list[str]) -> None:
     small = machine_of(POSITIONS, states=4)
