@@ -38,13 +38,13 @@ def drop_other_versions() -> None:
 def _folder() -> Path | None:
     # Where Numba was told to keep code, else beside the sources, else with the user; None where nothing can be written.
     told = [Path(numba.config.CACHE_DIR)] if numba.config.CACHE_DIR else []
-    for parent in (*told, _SOURCES / "__pycache__", Path("~/.cache/winddown").expanduser()):
-        folder = parent / f"recognisers-{_digest()}"
+    for parent in (*told, _SOURCES / "__pycache__", Path("~/.cache/winddown")):
         try:
+            folder = parent.expanduser() / f"recognisers-{_digest()}"
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
-        except OSError:
+        except (OSError, RuntimeError):  # the second one where the user has no home
             continue
         numba.config.CACHE_DIR = str(folder)
         return folder

@@ -1,0 +1,51 @@
+"""Compiled code is kept where it can be, and never found by another version of the recognisers."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import winddown
+
+FOLDER = (
+    "import numba; from winddown.detectors.compiled import _folder; print(_folder()); print(numba.config.CACHE_DIR)"
+)
+
+
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    target = tmp_path / "include"
+    source = Path(winddown.__file__).parent
+    shutil.copytree(source, target / "winddown", ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def folder(include: Path, cache: Path) -> str:
+    environment = {"PYTHONPATH": str(include), "NUMBA_CACHE_DIR": str(cache), "HOME": "/dev/null"}
+    command = [sys.executable, "-B", "-c", FOLDER]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    chosen, used = done.stdout.split()
+    assert used == chosen or chosen == "None"
+    return chosen
+
+
+@pytest.mark.parametrize("changed", ["walk.py", "classes.py", "kinds/email.py"])
+def test_code_goes_to_another_folder_when_any_file_changes(include: Path, tmp_path: Path, changed: str) -> None:
+    # ``look`` takes in what stands in ``walk`` and ``classes``, and Numba does not notice when these change.
+    before = folder(include, tmp_path / "cache")
+    assert before == folder(include, tmp_path / "cache")
+    assert Path(before).parent == tmp_path / "cache"
+    with (include / "winddown" / "detectors" / changed).open("a") as file:
+        file.write("# changed\n")
+    assert folder(include, tmp_path / "cache") != before
+
+
+def test_code_is_kept_beside_the_sources_or_nowhere(include: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    beside = include / "winddown" / "detectors" / "__pycache__"
+    assert Path(folder(include, tmp_path / "cache")).parent == beside
+    shutil.rmtree(beside)
+    beside.write_text("the same")
+    assert folder(include, tmp_path / "cache") == "None"
