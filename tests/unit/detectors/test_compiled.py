@@ -27,7 +27,7 @@ def folder(include: Path, cache: Path) -> str:
     command = [sys.executable, "-B", "-c", FOLDER]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     chosen, used = done.stdout.split()
-    assert used == chosen or chosen == "None"
+    assert chosen in {used, "None"}
     return chosen
 
 
