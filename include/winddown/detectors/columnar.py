@@ -57,8 +57,9 @@ class Recognition:
         for (name, half), each in self.words.items():
             place = totals[SETS.index(name), half * WORD : (half + 1) * WORD]
             _count(each, np.ones(1, np.int64) if weights is None else weights, weights is not None, place)
+        kinds = {bit: kind_id for kind_id, bit in self.plan.bits.items()}
         return {
-            name: {kind_id: int(total[bit]) for kind_id, bit in self.plan.bits.items() if total[bit]}
+            name: {kinds[bit]: int(total[bit]) for bit in np.flatnonzero(total).tolist()}
             for name, total in zip(SETS, totals, strict=True)
         }
 
