@@ -25,6 +25,10 @@ $(VENV)/runtime: requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
 	@echo "$(CURDIR)/include" > $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/winddown.pth
+	@touch $@
+
+# Machine code of the recognisers; without this, the first process that classifies has to wait for it.
+$(VENV)/compiled: $(VENV)/runtime $(wildcard include/winddown/detectors/*.py include/winddown/detectors/kinds/*.py)
 	@$(BIN)/python -m winddown.detectors
 	@touch $@
 
@@ -32,16 +36,16 @@ $(VENV)/development: $(VENV)/runtime requirements-dev.txt
 	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
-demo: $(VENV)/runtime ## wind down a generated company through a real Airflow, and stop everything again
+demo: $(VENV)/compiled ## wind down a generated company through a real Airflow, and stop everything again
 	@$(BIN)/python -m winddown.demo run $(DEMO_OPTIONS)
 
-up: $(VENV)/runtime ## start the demo company and the Airflow UI, and leave them running
+up: $(VENV)/compiled ## start the demo company and the Airflow UI, and leave them running
 	@$(BIN)/python -m winddown.demo up $(DEMO_OPTIONS)
 
 down: $(VENV)/runtime ## stop what `make up` started
 	@$(BIN)/python -m winddown.demo stop --dir $(DEMO)
 
-test: $(VENV)/development ## run every test; what cannot run here is named with its reason at the end
+test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run here is named with its reason at the end
 	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 $(PYTEST)
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
