@@ -3,7 +3,7 @@
 Every tenth key has an older version, every hundredth lies below a delete marker; folders are partitions of one table
 and a thousand folders of scans. With ``--inventory`` the service lists nothing and delivers an S3 Inventory report of
 the same versions, spread over files in no order and written by another process. Peak memory is that of this process
-above what the imports took.
+above what the imports took; everything is discovered twice, the second time with the notes of the first.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,14 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from pyarrow import orc
 
+from winddown.archive.keys import CaseKeys
+from winddown.archive.notes import CaseNotes
 from winddown.ports import Discovery
-from winddown.stores.objects.discovery import discover_bucket
+from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.report.listing import ReportPlace, read_report
 
 PAGE, MEBIBYTES = 1_000, 200
+STORE = "shop_files"
 SCAN, TABLE = b"\xff\xd8\xff\xe0 a scan", b"id,name\n1,a\n"
 
 
@@ -78,6 +83,10 @@ class Service:
     def get_bucket_versioning(self, **_: Any) -> dict[str, str]:
         """It keeps versions."""
         return {"Status": "Enabled"}
+
+    def get_object_lock_configuration(self, **_: Any) -> dict[str, Any]:
+        """It locks nothing."""
+        raise ClientError({"Error": {"Code": "ObjectLockConfigurationNotFoundError"}}, "GetObjectLockConfiguration")
 
     def __getattr__(self, name: str) -> Any:
         def denied(**_: Any) -> Any:
@@ -165,21 +174,27 @@ def _write(form: str, path: Path, rows: list[list[Any]]) -> None:
     (orc if form == "ORC" else pq).write_table(table.cast(SCHEMA), path)
 
 
-def discovered(keys: int, form: str, folder: Path) -> tuple[Discovery, int, float]:
-    """The answer, its peak memory in MiB and its CPU seconds; by a report of a form, or by listing."""
+def discovered(keys: int, form: str, folder: Path) -> Iterator[tuple[Discovery, int, float]]:
+    """Discover twice, by a report of a form or by listing: first looking at every object, then recalling.
+
+    Yields:
+        The answer, the peak memory in MiB so far and the CPU seconds of this turn.
+    """
     if form:
         writer = multiprocessing.get_context("spawn").Process(target=write_report, args=(keys, form, folder))
         writer.start()
         writer.join()
-    before, started = resident(), time.process_time()
-    if not form:
-        found = discover_bucket("shop_files", Service(keys), "bucket", remember=lambda *_: None)
-    else:
-        service = Reporting(folder)
-        place = ReportPlace("reports", f"{PLACE}/manifest.json", folder)
-        with read_report("shop_files", service, "bucket", place) as listing:
-            found = discover_bucket("shop_files", service, "bucket", remember=lambda *_: None, report=listing)
-    return found, resident() - before, time.process_time() - started
+    service = Reporting(folder) if form else Service(keys)
+    place = ReportPlace("reports", f"{PLACE}/manifest.json", folder)
+    keys_of_case = CaseKeys(folder / "keys")
+    before = resident()
+    for _ in range(2):
+        started = time.process_time()
+        notes = partial(CaseNotes, folder / "notes", "looked", store=STORE, keys=keys_of_case, code_version="bench")
+        source = Source(STORE, service, "bucket", "bench/bucket", notes, remember=lambda *_: None)
+        with read_report(STORE, service, "bucket", place) if form else nullcontext() as listing:
+            found = discover_bucket(source, report=listing)
+        yield found, resident() - before, time.process_time() - started
 
 
 def resident() -> int:
@@ -194,13 +209,16 @@ def main() -> int:
     parser.add_argument("--inventory", choices=sorted(SCHEMAS), default="", help="read a report of this format")
     asked = parser.parse_args()
     keys = asked.keys
+    peaks = []
     with tempfile.TemporaryDirectory() as folder:
-        found, peak, spent = discovered(keys, asked.inventory, Path(folder))
-    objects = sum(collection.record_count for collection in found.collections)
-    if objects != keys - len(range(0, keys, 100)):
-        raise SystemExit(f"{objects} objects were found")
+        for turn, (found, reached, spent) in enumerate(discovered(keys, asked.inventory, Path(folder)), start=1):
+            peaks.append(reached)
+            objects = sum(collection.record_count for collection in found.collections)
+            if objects != keys - len(range(0, keys, 100)):
+                raise SystemExit(f"{objects} objects were found")
+            print(f"{keys} keys, discovery {turn}: {len(found.collections)} collections, {spent:.1f} s of CPU")
     by = f"{asked.inventory.lower()}_inventory" if asked.inventory else "list"
-    print(f"{keys} keys, {len(found.collections)} collections, {spent:.1f} s of CPU")
+    peak = max(peaks)
     is_met = peak <= MEBIBYTES
     print(f"figure={by}_objects_peak value={peak} unit=MiB target=<={MEBIBYTES} met={'yes' if is_met else 'no'}")
     return 0

@@ -210,13 +210,19 @@ def _symbols(sets: tuple[_Ranges, ...]) -> tuple[npt.NDArray[np.uint16], npt.NDA
             raise Refused("characters beyond the basic plane are told apart", rule="detectors.automaton")
     packed = np.packbits(member, axis=1)
     _, firsts, symbol = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    # Numbered by their first character: digits and letters of one case lie together in a row of the automaton.
-    order = np.argsort(firsts)
+    # Numbered by their first character, the usual ones first, so that what comes together lies together in a row.
+    rank = np.arange(_PLANE + len(_USUAL), dtype=np.int64)[len(_USUAL) :]
+    rank[[ord(character) for character in _USUAL]] = np.arange(len(_USUAL))
+    order = np.argsort(rank[begins[firsts]])
     symbol = np.argsort(order)[symbol.reshape(-1)]
     symbols = np.zeros(_PLANE + 1, np.uint16)
     for each, first, last in zip(symbol, borders, [*borders[1:], _PLANE + 1], strict=True):
         symbols[first:last] = each
     return symbols, member[firsts[order]].T
+
+
+# What numbers are written with, then words, then capitals; a line of the cache holds 16 symbols.
+_USUAL = "0123456789abcdef" + "ghiklmnoprstuwy " + "ABCDEFGHIKLMNPSX" + "-_.,:/jqvzJOQRTUVWYZ"
 
 
 def _ranges(name: str, argument: Any, flags: int) -> _Ranges:

@@ -6,6 +6,7 @@ refuse it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Block, Bools
 
+_TOGETHER = 4096
 Ints = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 
@@ -57,15 +59,32 @@ def _all_digits(columns: Any, result: Any) -> None:
 def every(block: Block, allowed: Bools) -> Bools:
     """Return which rows consist of allowed bytes only."""
     result = np.ones(len(block), np.bool_)
-    _every(columns_of(block), allowed, result)
+    _every(columns_of(block), _stretches(allowed.tobytes()), result)
     return result
 
 
+@lru_cache(maxsize=64)
+def _stretches(allowed: bytes) -> npt.NDArray[np.uint8]:
+    # Of each two stretches of allowed bytes: where the one begins, how many follow, the same of the other.
+    borders = np.flatnonzero(np.diff(np.frombuffer(allowed, np.bool_), prepend=False, append=False))
+    stretches = np.stack([borders[::2], borders[1::2] - borders[::2] - 1], axis=1).astype(np.uint8)
+    return np.concatenate([stretches, stretches[: len(stretches) % 2]]).reshape(-1, 4)
+
+
 @compiled
-def _every(columns: Any, allowed: Any, result: Any) -> None:
-    for column in columns:
-        for row in range(len(result)):
-            result[row] &= allowed[column[row]]
+def _every(columns: Any, stretches: Any, result: Any) -> None:
+    # By comparisons, which the processor does for many bytes at once, as it does not look into tables.
+    found = np.empty(_TOGETHER, np.bool_)
+    for begin in range(0, len(result), _TOGETHER):
+        flags = result[begin : begin + _TOGETHER]
+        for column in columns:
+            values, fits = column[begin : begin + len(flags)], found[: len(flags)]
+            fits[:] = False
+            for first, further, other, beyond in stretches:
+                for row in range(len(flags)):
+                    fits[row] |= (values[row] - first <= further) | (values[row] - other <= beyond)
+            for row in range(len(flags)):
+                flags[row] &= fits[row]
 
 
 def reads(block: Block, text: bytes) -> Bools:

@@ -81,10 +81,9 @@ def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
     seen = look(cells, plan)
     found = Recognition(plan, seen.classes == 0, seen.hashes)
     found.words["whole_shaped", 0], found.words["whole", 0] = seen.tried, seen.whole
-    matched = np.flatnonzero(seen.whole & plan.typical_bits)
-    if len(matched):
+    if len(seen.ranked):
         typical, unused = found.of("typical", 0), np.empty(len(seen.whole), np.uint64)
-        walk(plan.typical, cells.data, cells.starts, cells.ends, matched, typical, unused)
+        walk(plan.typical, cells.data, cells.starts, cells.ends, seen.ranked, typical, unused)
         typical &= seen.whole
     _check(found, seen.checked, plan.fixed, inside=False)
     _check(found, seen.joined, plan.joined, inside=False)
@@ -93,10 +92,9 @@ def recognise(column: "pa.Array[Any]", plan: Plan) -> Recognition:
         worded = worded[found.words["whole", dates // WORD][worded] >> np.uint64(dates % WORD) & np.uint64(1) == 0]
     if len(worded):
         _check(found, words(cells, worded, plan), plan.worded, inside=True)
-    places = seen.inside & ~seen.whole
-    if places.any():  # inside text the finder is the shape as well as the check
+    if seen.is_inside:  # inside text the finder is the shape as well as the check
         for name in ("inside", "inside_shaped"):
-            found.of(name, 0)[:] |= places
+            found.of(name, 0)[:] |= seen.inside
     for name, half in found.words.keys() & {(name, half) for name in ("inside", "inside_shaped") for half in (0, 1)}:
         if (taken := name.replace("inside", "whole"), half) in found.words:
             found.words[name, half] &= ~found.words[taken, half]

@@ -23,6 +23,7 @@ from winddown.detectors.kinds.birth_date import YOUNG
 from winddown.detectors.plan import plan_for
 from winddown.detectors.profile import ColumnProfile
 from winddown.detectors.tally import Tally
+from winddown.detectors.written import halves, whole_decimals, written
 from winddown.domain.errors import Refused
 
 _PROBE, _FEW = 1024, 128
@@ -163,23 +164,23 @@ class Profiler:
         if len(numbers) > 1 and numbers.dtype != np.uint64:
             tally.sequential += int(np.count_nonzero(np.diff(numbers.astype(np.int64)) == 1))
         if numbers.max() >= _SHORTEST_INTEGER:
-            tally.add(recognise(present.cast(pa.large_string()), self._plan))
+            tally.add(recognise(written(numbers), self._plan))
 
     def _read_fractions(self, tally: Tally, present: "pa.Array[Any]") -> None:
         # A nullable column of phone numbers often arrives as floats: whole numbers are read as what they mean.
         if pa.types.is_decimal(present.type):
-            text = present.cast(pa.large_string())
-            tally.sketch.add(pl.from_arrow(text))  # as text: there are decimals that Polars does not know
-            if present.type.scale > 0:
-                fraction = "." + "0" * present.type.scale
-                text = text.filter(pc.ends_with(text, fraction))
-                text = pc.utf8_slice_codeunits(text, 0, -len(fraction))
+            text = whole_decimals(present)
+            if pa.types.is_decimal128(present.type):
+                lower, upper = halves(present)
+                tally.sketch.add(pl.Series(lower), pl.Series(upper))
+            else:  # as text: there are decimals that Polars does not know
+                tally.sketch.add(pl.from_arrow(present.cast(pa.large_string())))
         else:
             tally.sketch.add(pl.from_arrow(present.cast(pa.float64()) if present.type == pa.float16() else present))
             numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
             tally.nulls += int(np.count_nonzero(np.isnan(numbers)))  # so do the missing ones
             whole = (np.abs(numbers) <= _EXACT_FLOAT) & (np.floor(numbers) == numbers)
-            text = pa.array(numbers[whole].astype(np.int64)).cast(pa.large_string())
+            text = written(numbers[whole].astype(np.int64))
         if len(text):
             tally.add(recognise(text, self._plan))
 

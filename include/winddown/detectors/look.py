@@ -20,11 +20,12 @@ from winddown.detectors.segments import Segments
 from winddown.detectors.walk import ONE, SYMBOL, TELLS, UNKNOWN, decoded, grown
 
 _PLUS, _SPACE, _DASH, _OPENING = ord("+"), ord(" "), ord("-"), ord("(")
-_ASCII = 0x80
+_ASCII, _THREE, _OF_THREE, _MORE, _SHORTER = (np.uint32(bound) for bound in (0x80, 0xE0, 0xF0, 0x40, 0x800))
+_TWO = np.uint64(2)
 _CLASSES = np.uint64(256)
 _HEEDED = np.uint32(WIDE | NONE)
 _SEED, _PRIME = np.uint64(0x77696E64776E6432), np.uint64(0x9E3779B97F4A7C15)
-_CHECKED, _JOINED, _WORDED, _FOLDED = range(4)  # the lists that cells are put into
+_CHECKED, _JOINED, _WORDED, _FOLDED, _RANKED, _PLACED = range(6)  # the lists that cells are put into
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Look:
     checked: Segments
     joined: Segments
     worded: Rows  # cells in which there is a number
+    ranked: Rows  # cells that match a pattern some of whose matches are typical
+    is_inside: bool  # whether a finder matches a place in any cell
 
 
 def look(cells: Cells, plan: Plan) -> Look:
@@ -53,9 +56,9 @@ def look(cells: Cells, plan: Plan) -> Look:
     """
     count = len(cells.starts)
     classes, words_of_cells = np.empty(count, np.uint8), np.empty((4, count), np.uint64)
-    worded, folded = np.empty(count, np.int64), np.empty(count, np.int64)
+    worded, folded, ranked = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
     checked, joined = np.empty((5, count), np.int64), np.empty((5, count), np.int64)
-    sizes = np.zeros(4, np.int64)
+    sizes = np.zeros(6, np.int64)
 
     def read(chosen: Rows, *, already: bool) -> None:
         well = _look(
@@ -72,6 +75,7 @@ def look(cells: Cells, plan: Plan) -> Look:
             words_of_cells,
             worded,
             folded,
+            ranked,
             checked,
             joined,
             sizes,
@@ -95,6 +99,8 @@ def look(cells: Cells, plan: Plan) -> Look:
         checked=_segments(cells, checked[:, : sizes[_CHECKED]]),
         joined=_segments(cells, joined[:, : sizes[_JOINED]]),
         worded=worded[: sizes[_WORDED]],
+        ranked=ranked[: sizes[_RANKED]],
+        is_inside=bool(sizes[_PLACED]),
     )
 
 
@@ -118,6 +124,7 @@ def _look(
     words: Any,
     worded: Any,
     folded: Any,
+    ranked: Any,
     checked: Any,
     joined: Any,
     sizes: Any,
@@ -136,7 +143,14 @@ def _look(
             code = np.uint32(data[place])
             place += ONE
             if code >= _ASCII:
-                code, place = decoded(data, code, place, end)
+                if code & _OF_THREE == _THREE and end - place > ONE:  # nearly always, and then without a call
+                    second, third = np.uint32(data[place]) ^ _ASCII, np.uint32(data[place + ONE]) ^ _ASCII
+                    code = (code & np.uint32(0x0F)) << np.uint32(12) | second << np.uint32(6) | third
+                    if second | third >= _MORE or code < _SHORTER:
+                        return False
+                    place += _TWO
+                else:
+                    code, place = decoded(data, code, place, end)
             sign = signs[code]
             if sign & _HEEDED:
                 if sign & NONE:
@@ -172,9 +186,15 @@ def _look(
         classes[cell] = alone
         tried = tables.patterns_by_classes[alone] & tables.patterns_by_length[row]
         words[0, cell] = tried
-        words[1, cell] = tried & machine.whole[table[state + last]]
+        whole = tried & machine.whole[table[state + last]]
+        words[1, cell] = whole
+        if whole & tables.typical:
+            ranked[sizes[_RANKED]] = cell
+            sizes[_RANKED] += 1
         found |= machine.inside_at_last[table[state + last]]
-        words[2, cell] = found & tables.finders_by_length[row]
+        inside = found & tables.finders_by_length[row]
+        words[2, cell] = inside
+        sizes[_PLACED] |= inside != 0
         if tables.checked[shape]:
             _put(checked, sizes[_CHECKED], start, end, length, cell, alone)
             sizes[_CHECKED] += 1

@@ -37,6 +37,7 @@ class Tables(NamedTuple):
     worded: Bools  # the same for the kinds that are looked for inside text
     shortest_word: int
     number: np.uint64  # the bit, inside, of a number that may be of some kind
+    typical: np.uint64  # bits of the patterns some of whose matches an expression tells to be typical
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ class Plan:
     tables: Tables
     machine: Machine  # the patterns, and the finders inside
     typical: Machine
-    typical_bits: np.uint64  # of the kinds whose values an expression tells to be typical
 
 
 @lru_cache(maxsize=8)
@@ -85,6 +85,7 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
         worded=_checked(lengths, worded, admits) & np.tile(_by_classes(lambda classes: bool(classes & DIGIT)), lengths),
         shortest_word=shortest,
         number=np.uint64(1 << _NUMBER),
+        typical=np.uint64(sum(1 << bit for bit in typical)),
     )
     return Plan(
         bits=bits,
@@ -98,7 +99,6 @@ def plan_for(kinds: tuple[Kind, ...]) -> Plan:
             {bit: kind.finder for bit, kind in finders.items()} | ({_NUMBER: _number(shortest)} if worded else {}),
         ),
         typical=_machine(typical, {}),
-        typical_bits=np.uint64(sum(1 << bit for bit in typical)),
     )
 
 

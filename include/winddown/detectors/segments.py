@@ -6,17 +6,12 @@ but into such a matrix, which dies with the call.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from winddown.detectors.cells import Bytes, Rows
-from winddown.detectors.classes import SEPARATOR
-from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Block, Bools, Kind
-
-_PLUS = ord("+")
-_TOGETHER = 64
+from winddown.detectors.turned import turned
 
 
 @dataclass(slots=True)
@@ -55,9 +50,7 @@ def blocks(
         else:
             chosen = order[bounds[length] - counts[length] : bounds[length]]
             rows, classes = segments.rows[chosen], segments.classes[chosen]
-        # Checks look at one place of all values at a time, so these lie one after the other in memory.
-        columns = np.empty((length, len(chosen)), np.uint8)
-        _gather(segments.data, segments.starts, segments.ends, chosen, SEPARATOR, columns)
+        columns = turned(segments.data, segments.starts, segments.ends, chosen, length)
         block = columns.T
         unions = np.flatnonzero(np.bincount(classes, minlength=256))
         for kind in kinds:
@@ -71,34 +64,5 @@ def blocks(
                 if 2 * np.count_nonzero(fits) > len(fits):
                     yield kind, rows, block, fits
                 else:
-                    yield kind, rows[fits], columns[:, fits].T, None
-
-
-@compiled
-def _gather(data: Any, starts: Any, ends: Any, chosen: Any, separates: Any, columns: Any) -> None:
-    # Some values at a time, first one after the other, then turned: what is read and written lies together in memory.
-    length = len(columns)
-    values = np.empty((_TOGETHER, length), np.uint8)
-    for first in range(0, len(chosen), _TOGETHER):
-        count = min(_TOGETHER, len(chosen) - first)
-        for row in range(count):
-            segment = chosen[first + row]
-            piece, value = data[starts[segment] : ends[segment]], values[row]
-            if len(piece) == length:
-                for place in range(length):
-                    value[place] = _upper(piece[place])
-                continue
-            place = 0
-            for source in range(np.int64(piece[0] == _PLUS), len(piece)):
-                if not separates[piece[source]]:
-                    value[place] = _upper(piece[source])
-                    place += 1
-        for place in range(length):
-            column = columns[place, first : first + count]
-            for row in range(count):
-                column[row] = values[row, place]
-
-
-@compiled
-def _upper(byte: Any) -> Any:
-    return byte - np.uint8(32) if np.uint8(byte - np.uint8(97)) < 26 else byte  # noqa: PLR2004 - a to z
+                    picked = np.flatnonzero(fits)
+                    yield kind, rows[picked], columns.take(picked, axis=1).T, None

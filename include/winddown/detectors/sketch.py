@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 KEPT = 4096
+_SEED = 0x77696E64
 _SPAN = float(1 << 64)
 
 
@@ -22,9 +23,10 @@ class DistinctSketch:
         self._waiting: list[npt.NDArray[np.uint64]] = []  # not among the smallest yet
         self._waiting_count = 0
 
-    def add(self, values: pl.Series) -> None:
-        """Take in values without nulls; equal values of one column type hash alike in every batch."""
-        self.add_hashes(values.hash(seed=0x77696E64).to_numpy())
+    def add(self, *parts: pl.Series) -> None:
+        """Take in values without nulls, in one or several parts; equal ones of a type hash alike in every batch."""
+        hashes = [part.hash(seed=_SEED + number).to_numpy() for number, part in enumerate(parts)]
+        self.add_hashes(np.bitwise_xor.reduce(hashes) if len(hashes) > 1 else hashes[0])
 
     def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
         """Take in hashes of values, 64 bits each and evenly spread."""

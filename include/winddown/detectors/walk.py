@@ -66,7 +66,7 @@ def machine_of(positions: Positions, *, states: int = _STATES) -> Machine:
         bounds=bounds,
         takes=positions.takes,
         words=np.stack([positions.whole, positions.inside, positions.inside_at_last], axis=1),
-        next=np.empty(states * width, np.uint32),
+        next=_aligned(states * width),
         whole=np.zeros(states, np.uint64),
         inside=np.zeros(states, np.uint64),
         inside_at_last=np.zeros(states, np.uint64),
@@ -80,6 +80,13 @@ def machine_of(positions: Positions, *, states: int = _STATES) -> Machine:
     )
     _empty(machine)
     return machine
+
+
+def _aligned(count: int) -> npt.NDArray[np.uint32]:
+    # Begins where a line of the cache begins.
+    whole = np.empty(count + _LINE, np.uint32)
+    skipped = -whole.ctypes.data // whole.itemsize % _LINE
+    return whole[skipped : skipped + count]
 
 
 @compiled
