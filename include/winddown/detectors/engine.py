@@ -26,10 +26,10 @@ from winddown.detectors.tally import Tally
 from winddown.detectors.written import halves, whole_decimals, written
 from winddown.domain.errors import Refused
 
-_PROBE, _FEW = 1024, 128
+_PROBES, _FEW = (256, 1024), 128
 _SHORTEST_INTEGER = 10_000  # five digits, a QQ number; no kind is shorter
 _EXACT_FLOAT = float(1 << 53)
-_CHUNK, _CHUNK_BYTES = 65_536, 1 << 21  # cells and bytes; keeps what is worked on near the processor and memory flat
+_CHUNK, _CHUNK_BYTES = 65_536, 1 << 22  # cells and bytes; keeps what is worked on near the processor and memory flat
 
 
 class Profiler:
@@ -139,7 +139,7 @@ class Profiler:
         return tally.skip(len(present), because=f"no reader for the type {kind}")
 
     def _read_strings(self, tally: Tally, present: "pa.Array[Any]") -> None:
-        if len(present) > _PROBE and len(present.slice(0, _PROBE).unique()) <= _FEW:
+        if len(present) > _PROBES[-1] and all(len(present[:cells].unique()) <= _FEW for cells in _PROBES):
             self._read_dictionary(tally, present.dictionary_encode())
         else:
             self._read_text(tally, present, None)
