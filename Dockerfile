@@ -32,6 +32,6 @@ COPY LICENSE NOTICE /opt/winddown/
 USER 50000:50000
 WORKDIR /opt/winddown
 # The recognisers are compiled once here, not in every container. Compiled code is used only where it can be written.
-RUN python -m winddown.detectors
+RUN python -m winddown.compilation
 ENTRYPOINT ["entrypoint"]
 CMD ["airflow", "version"]

@@ -27,9 +27,9 @@ $(VENV)/runtime: requirements.txt
 	@echo "$(CURDIR)/include" > $$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/winddown.pth
 	@touch $@
 
-# Machine code of the recognisers; without this, the first process that classifies has to wait for it.
-$(VENV)/compiled: $(VENV)/runtime $(wildcard include/winddown/detectors/*.py include/winddown/detectors/kinds/*.py)
-	@$(BIN)/python -m winddown.detectors
+# Machine code of recognisers and readers; without this, the first process that classifies has to wait for it.
+$(VENV)/compiled: $(VENV)/runtime include/winddown/compiled.py include/winddown/stores/sql/binary.py $(wildcard include/winddown/detectors/*.py include/winddown/detectors/kinds/*.py)
+	@$(BIN)/python -m winddown.compilation
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt

@@ -219,7 +219,7 @@ def _with_presidio(folder: Path) -> str:
     print("installing presidio-analyzer into a temporary environment")
     venv.create(folder, with_pip=True)
     interpreter = str(folder / "bin" / "python")
-    subprocess.run([interpreter, "-m", "pip", "install", "--quiet", "presidio-analyzer"], check=True)
+    subprocess.run([interpreter, "-m", "pip", "install", "-qq", "presidio-analyzer"], check=True)
     return interpreter
 
 

@@ -92,7 +92,7 @@ def fill(url: str, rows: int) -> None:
 
 def drain(url: str, collection: Collection) -> int:
     """Take the bytes of the same COPY and do nothing with them."""
-    query = f"SELECT {', '.join(typed(field) for field in collection.fields)} FROM {quoted(collection.ref.name)}"
+    query = f"SELECT {', '.join(typed(field)[0] for field in collection.fields)} FROM {quoted(collection.ref.name)}"
     copied = f"COPY ({query}) TO STDOUT (FORMAT binary)".encode()
     with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(copied) as copy:
         return sum(len(piece) for piece in copy)

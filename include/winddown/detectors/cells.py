@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from winddown.detectors.compiled import compiled
+from winddown.compiled import compiled
 from winddown.detectors.fold import FULL_WIDTH, IDEOGRAPHIC_SPACE, buffers, fold, folds_elsewhere, narrow
 
 _NARROW, _ODD = 1, 2

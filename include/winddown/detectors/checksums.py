@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from winddown.detectors.compiled import compiled
+from winddown.compiled import compiled
 from winddown.detectors.kind import Block, Bools
 
 _TOGETHER = 4096

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from winddown.compiled import compiled
 from winddown.detectors.cells import Rows, cells_of
 from winddown.detectors.checksums import among
-from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import Bools, Kind
 from winddown.detectors.look import look, words
 from winddown.detectors.plan import WORD, Plan, Words

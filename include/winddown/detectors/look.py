@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from winddown.compiled import compiled
 from winddown.detectors.cells import Bytes, Cells, Rows
 from winddown.detectors.classes import BLANK, CLASS, FOLDS, JOINS, LONGEST_JOINED, NONE, SEPARATOR, WIDE
-from winddown.detectors.compiled import compiled
 from winddown.detectors.kind import ALNUM, DIGIT, OTHER
 from winddown.detectors.plan import Plan, Words
 from winddown.detectors.segments import Segments

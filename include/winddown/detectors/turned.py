@@ -7,13 +7,10 @@ processor's registers.
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from winddown.compiled import compiled, load, store
 from winddown.detectors.cells import Bytes, Rows
 from winddown.detectors.classes import SEPARATOR
-from winddown.detectors.compiled import compiled
 from winddown.detectors.walk import ONE
 
 _TOGETHER = 64
@@ -81,8 +78,8 @@ def _turn_eight(data: Any, places: Any, length: int, piece: Any, first: int) -> 
     p4, p5, p6, p7 = places[4], places[5], places[6], places[7]
     for begin in range(0, length, 8):
         at = np.uint64(min(begin, length - 8))  # the last eight bytes overlap with those before
-        a, b, c, d = _load(data, p0 + at), _load(data, p1 + at), _load(data, p2 + at), _load(data, p3 + at)
-        e, f, g, h = _load(data, p4 + at), _load(data, p5 + at), _load(data, p6 + at), _load(data, p7 + at)
+        a, b, c, d = load(data, p0 + at), load(data, p1 + at), load(data, p2 + at), load(data, p3 + at)
+        e, f, g, h = load(data, p4 + at), load(data, p5 + at), load(data, p6 + at), load(data, p7 + at)
         a, e = _crossed(a, e, _HALF, np.uint64(32))
         b, f = _crossed(b, f, _HALF, np.uint64(32))
         c, g = _crossed(c, g, _HALF, np.uint64(32))
@@ -97,7 +94,7 @@ def _turn_eight(data: Any, places: Any, length: int, piece: Any, first: int) -> 
         g, h = _crossed(g, h, _BYTE, _EIGHT)
         place = at * np.uint64(_TOGETHER) + np.uint64(first)
         for column in (a, b, c, d, e, f, g, h):
-            _store(piece, place, _upper(column))
+            store(piece, place, _upper(column))
             place += np.uint64(_TOGETHER)
 
 
@@ -112,29 +109,3 @@ def _upper(text: Any) -> Any:
     # Eight bytes; a sum reaches the highest bit of a byte from ``a`` on, or behind ``z``.
     low = text & _LOW
     return text ^ (~text & _HIGH & ((low + _FROM_A) ^ (low + _BEHIND_Z))) >> _TWO
-
-
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    array = context.make_array(signature.args[0])(context, builder, arguments[0])
-    return builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
-
-
-@intrinsic
-def _load(typing: Any, array: Any, place: Any) -> Any:  # noqa: ARG001 - Numba's way of writing an instruction
-    """Eight bytes of an array, from a place on."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature, arguments), align=1)
-
-    return types.uint64(array, place), build
-
-
-@intrinsic
-def _store(typing: Any, array: Any, place: Any, value: Any) -> Any:  # noqa: ARG001
-    """Put eight bytes into an array, from a place on."""
-
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _pointer(context, builder, signature, arguments), align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, place, value), build

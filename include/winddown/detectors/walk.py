@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from winddown.compiled import compiled
 from winddown.detectors.automaton import Positions
 from winddown.detectors.classes import NO_CHARACTER, marks
-from winddown.detectors.compiled import compiled
 from winddown.detectors.fold import narrow
 
 _STATES, _MEMBERS = 8192, 128  # positions per state on average

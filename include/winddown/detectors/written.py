@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winddown.detectors.compiled import compiled
+from winddown.compiled import compiled
 from winddown.detectors.walk import ONE
 
 _LONGEST = 20  # characters of a number of 64 bits, with its sign

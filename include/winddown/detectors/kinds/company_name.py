@@ -21,7 +21,7 @@ from winddown.detectors.recognise import holds
 
 _FORM = (
     r"(?:Inc|Ltd|LLC|L\.L\.C|LLP|PLC|Plc|plc|Corp|Corporation|Company|Co|GmbH|AG|KG|SE|SA|S\.A|SARL|S\.A\.R\.L|SpA|S\.p\.A"
-    r"|Srl|S\.r\.l|BV|B\.V|NV|N\.V|AB|AS|ApS|Oy|Oyj|Pty|Limited|Group|Holdings|Bank|University|College|Hospital)\.?"
+    r"|Srl|S\.r\.l|S\.L|S\.L\.[NU]\.?E?|S\.A\.[TU]|S\.Coop|S\.Com|S\.C|Ltda|EIRELI|S/A|BV|B\.V|NV|N\.V|AB|AS|ApS|Oy|Oyj|Pty|Limited|Group|Holdings|Bank|University|College|Hospital)\.?"
 )
 
 KIND = Kind(

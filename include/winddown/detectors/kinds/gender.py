@@ -34,10 +34,13 @@ KIND = Kind(
     lookalike=0.5,
     pattern=(
         "(?i:男|女|男性|女性|男士|女士|先生|小姐|未知|保密|male|female"
-        "|männlich|weiblich|divers|homme|femme|masculin|féminin|hombre|mujer|masculino|femenino|feminino|maschio|femmina|andere|autre|otro|otra|altro|unknown|other"
+        "|männlich|weiblich|divers|homme|femme|masculin|féminin|hombre|mujer|masculino|femenino|feminino|maschio|femmina|andere|autre|otro|otra|altro|neutro|unknown|other"
         "|nonbinary|m|f|u|x|mr|ms|mrs|[0129])"
     ),
-    typical_pattern="(?i:男|女|男性|女性|male|female|männlich|weiblich|homme|femme|hombre|mujer|maschio|femmina)",
+    typical_pattern=(
+        "(?i:男|女|男性|女性|male|female|männlich|weiblich|homme|femme|masculin|féminin|hombre|mujer|masculino|femenino"
+        "|feminino|maschio|femmina)"
+    ),
     typical_share=0.5,
     typical_means="are words for a gender",
     numbers=True,

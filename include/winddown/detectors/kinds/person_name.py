@@ -1,7 +1,8 @@
 """Chinese personal name (姓名).
 
 Two or three Han characters of which the first is a surname, three or four beginning with a compound surname, or parts
-joined by a middle dot, as in transliterated names. A value alone proves little: 高级 begins with a surname too. A
+joined by a middle dot, as in transliterated names; or a surname and a given name with a space between them, in either
+order. A value alone proves little: 高级 begins with a surname too. A
 column of names shows itself by the share of values that fit, by how many of them differ, and by how many bear one of
 the twenty surnames that half of the population shares.
 
@@ -11,6 +12,8 @@ of the rest. Western names are not recognised.
 
 >>> is_valid("王小明"), is_valid("欧阳娜娜"), is_valid("阿卜杜拉·买买提")
 (True, True, True)
+>>> is_valid("王 小明"), is_valid("小明 王"), is_valid("小明 的")
+(True, True, False)
 >>> is_valid("的小明"), is_valid("王"), is_valid("王小明先生您好")
 (False, False, False)
 """
@@ -20,9 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from winddown.compiled import compiled
 from winddown.detectors.checksums import among, columns_of
-from winddown.detectors.compiled import compiled
-from winddown.detectors.kind import HIGH, Block, Bools, Kind, Proof
+from winddown.detectors.kind import HIGH, OTHER, Block, Bools, Kind, Proof
 from winddown.detectors.recognise import holds
 from winddown.detectors.surnames import COMMON, COMPOUND, SINGLE
 
@@ -107,16 +110,17 @@ KIND = Kind(
         "recipient_name",
         "holder_name",
     ),
-    min_length=14,
+    min_length=7,
     max_length=80,
-    classes=HIGH,
+    classes=HIGH | OTHER,
     needs=HIGH,
     chance=0.2,
     lookalike=0.6,
     embeds=True,
     lengths=frozenset({_TWO, _THREE, _FOUR}),
     check=_check,
-    pattern=_DOTTED,
+    pattern=rf"{_DOTTED}|[{SINGLE}] {_HAN}{{1,2}}|{_HAN}{{1,2}} [{SINGLE}]",
+    typical_pattern=rf"[{COMMON}] .*|.* [{COMMON}]",
     finder=(
         rf"(?:姓名|联系人|收件人|收货人|户名|经办人|本人)[: ]*[{SINGLE}]{_HAN}{{1,2}}"
         rf"|[{SINGLE}]{_HAN}{{0,2}}(?:先生|女士|小姐)"

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import adbc_driver_manager
 import psycopg
 import pymysql
 from sqlalchemy.exc import DBAPIError
@@ -45,7 +44,7 @@ def translated(store: str, doing: str) -> Iterator[None]:
     """Run a block of SQL; raise Refused or Transient in place of the driver's errors."""
     try:
         yield
-    except (DBAPIError, psycopg.Error, adbc_driver_manager.Error, pymysql.MySQLError, sqlite3.Error) as error:
+    except (DBAPIError, psycopg.Error, pymysql.MySQLError, sqlite3.Error) as error:
         raise _translate(store, doing, error) from None
 
 

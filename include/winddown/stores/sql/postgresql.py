@@ -22,9 +22,10 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import catalogue
+from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
-from winddown.stores.sql.copying import Copies, typed
+from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, forget_statistics
 from winddown.stores.sql.limits import kept_relation
@@ -51,7 +52,6 @@ class PostgresStore:
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
         self.name = name
         self._reader = reader
-        self._copies = Copies(reader)
         self._unlock = unlock
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -81,12 +81,16 @@ class PostgresStore:
         wanted = collection.field_names() if fields is None else fields
         columns = list(dict.fromkeys([*collection.key, *wanted]))
         expressions = [_as_text(collection, columns)] + ([f"{content(collection)} AS {CONTENT}"] if bound else [])
-        return self._copies.read(collection, columns + ([CONTENT] if bound else []), expressions=expressions)
+        names = columns + ([CONTENT] if bound else [])
+        return copies(self._reader, collection, names, expressions=expressions, wires=[TEXT] * len(names))
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield all rows in one snapshot, typed; see ``copying`` for how."""
-        expressions = [typed(field) for field in collection.fields]
-        return map(marked, self._copies.read(collection, collection.field_names(), expressions=expressions))
+        pairs = [typed(field) for field in collection.fields]
+        expressions, wires = [expression for expression, _ in pairs], [wire for _, wire in pairs]
+        return map(
+            marked, copies(self._reader, collection, collection.field_names(), expressions=expressions, wires=wires)
+        )
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""

@@ -1,4 +1,4 @@
-"""Compiled code is kept where it can be, and never found by another version of the recognisers."""
+"""Compiled code is kept where it can be, and never found by another version of what is compiled."""
 
 import shutil
 import subprocess
@@ -9,9 +9,7 @@ import pytest
 
 import winddown
 
-FOLDER = (
-    "import numba; from winddown.detectors.compiled import _folder; print(_folder()); print(numba.config.CACHE_DIR)"
-)
+FOLDER = "import numba; from winddown.compiled import _folder; print(_folder()); print(numba.config.CACHE_DIR)"
 
 
 @pytest.fixture
@@ -31,20 +29,22 @@ def folder(include: Path, cache: Path) -> str:
     return chosen
 
 
-@pytest.mark.parametrize("changed", ["walk.py", "classes.py", "kinds/email.py"])
+@pytest.mark.parametrize(
+    "changed", ["detectors/walk.py", "detectors/classes.py", "detectors/kinds/email.py", "stores/sql/binary.py"]
+)
 def test_code_goes_to_another_folder_when_any_file_changes(include: Path, tmp_path: Path, changed: str) -> None:
     # ``look`` takes in what stands in ``walk`` and ``classes``, and Numba does not notice when these change.
     before = folder(include, tmp_path / "cache")
     assert before == folder(include, tmp_path / "cache")
     assert Path(before).parent == tmp_path / "cache"
-    with (include / "winddown" / "detectors" / changed).open("a") as file:
+    with (include / "winddown" / changed).open("a") as file:
         file.write("# changed\n")
     assert folder(include, tmp_path / "cache") != before
 
 
 def test_code_is_kept_beside_the_sources_or_nowhere(include: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
-    beside = include / "winddown" / "detectors" / "__pycache__"
+    beside = include / "winddown" / "__pycache__"
     assert Path(folder(include, tmp_path / "cache")).parent == beside
     shutil.rmtree(beside)
     beside.write_text("the same")
