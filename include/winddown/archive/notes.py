@@ -14,9 +14,10 @@ import io
 import secrets
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ from winddown.ports import Note
 TRIED = 100
 _NOTES_MAX, _COMMON_MAX, _OWN_MAX = 4_000_000, 65_536, 1 << 28  # what goes beyond is not noted
 _DIGEST_BYTES = 8
+_ROWS = 65_536  # are written at a time
 _SCHEMA = pa.schema(
     [
         ("first", pa.uint64()),
@@ -81,6 +83,7 @@ class CaseNotes:
         self._met = 0
         self._tried: dict[_Name, Note] = {}
         self._is_contradicted = False
+        self._is_withheld = is_withheld
         self._found = _Found(is_withheld)
 
     def recall(self, name: str) -> Note | None:
@@ -124,11 +127,9 @@ class CaseNotes:
         if self.is_doubted or self._is_contradicted or self._is_doubted_now():
             self._drop()
             return False
-        sink = io.BytesIO()
-        table = _sorted(pa.concat_tables([self._known.marked(), self._found.table()]))
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-        seal(sink.getvalue(), self._path, key=self._key, context=self._context, replace=True)
+        tables = [self._known.marked(), self._found.table()]
+        self._known, self._found = _Kept(_SCHEMA.empty_table()), _Found(self._is_withheld)
+        seal(_written(tables), self._path, key=self._key, context=self._context, replace=True)
         if self._is_doubted_now():
             # Somebody else found out meanwhile, and may have dropped the notes before these came.
             self._drop()
@@ -149,11 +150,13 @@ class CaseNotes:
     def _load(self) -> pa.Table:
         # Notes that are missing, torn, another program's or not ours only cost another look.
         try:
-            content = b"".join(open_container(self._path, key=self._key, context=self._context))
+            content = bytearray()
+            for piece in open_container(self._path, key=self._key, context=self._context):
+                content += piece
         except Refused:
             return _SCHEMA.empty_table()
-        with pa.ipc.open_stream(content) as stream:
-            return stream.read_all()
+        with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
+            return stream.read_all().combine_chunks()
 
     def _place(self, name: str) -> _Name:
         found = hmac.digest(self._salt, name.encode("utf-8", "surrogatepass"), "sha256")
@@ -161,21 +164,22 @@ class CaseNotes:
 
 
 class _Kept:
-    """Notes as they were read, sorted by the first half of their places."""
+    """Notes as they were read, in one piece, sorted by the first half of their places."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        self._first, self._second, self._codes, self._ends = array("Q"), array("Q"), array("i"), array("q")
+        self._first, self._second = memoryview(b"").cast("Q"), memoryview(b"").cast("Q")
+        self._codes, self._ends = memoryview(b"").cast("i"), memoryview(b"").cast("q")
         self._common: list[bytes] = []
         self._own = memoryview(b"")
         if table.num_rows:
-            first, second, common, own = (column.combine_chunks() for column in table.columns)
-            for sink, numbers in ((self._first, first), (self._second, second), (self._codes, common.indices)):
-                sink.frombytes(numbers.to_numpy().tobytes())
+            # Looked into where Arrow has them: as much memory as a copy of them would take is not there to spare.
+            first, second, common, own = (column.chunk(0) for column in table.columns)
+            self._first, self._second = (memoryview(each.buffers()[1]).cast("Q") for each in (first, second))
+            self._codes = memoryview(common.indices.buffers()[1]).cast("i")
             self._common = common.dictionary.to_pylist()
             _, ends, content = own.buffers()
-            self._ends.frombytes(ends)
-            self._own = memoryview(content or b"")
+            self._ends, self._own = memoryview(ends).cast("q"), memoryview(content or b"")
         self._marks = bytearray(len(self))
 
     def __len__(self) -> int:
@@ -232,7 +236,7 @@ class _Found:
 
     def table(self) -> pa.Table:
         codes = pa.array(np.frombuffer(self._codes, np.int32))
-        content = [None, pa.py_buffer(self._ends), pa.py_buffer(bytes(self._own))]
+        content = [None, pa.py_buffer(self._ends), pa.py_buffer(self._own)]
         columns = [
             pa.array(np.frombuffer(self._first, np.uint64)),
             pa.array(np.frombuffer(self._second, np.uint64)),
@@ -242,11 +246,39 @@ class _Found:
         return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
-def _sorted(table: pa.Table) -> pa.Table:
-    """By the first halves of the places; what objects had in common and none has any more goes."""
-    whole = table.unify_dictionaries().combine_chunks()
+def _written(tables: list[pa.Table]) -> Iterator[bytes]:
+    """Sorted by the first halves of the places, in pieces; what objects had in common and none has any more goes.
+
+    The tables are taken out of their list, so that nobody keeps them in memory.
+    """
+    whole = pa.concat_tables([tables.pop(0) for _ in tuple(tables)]).unify_dictionaries().combine_chunks()
     common = whole.column("common").combine_chunks()
     used, codes = np.unique(common.indices.to_numpy(), return_inverse=True)
     kept = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), common.dictionary.take(pa.array(used)))
-    order = pa.array(np.argsort(whole.column("first").to_numpy()))
-    return whole.set_column(2, "common", kept).take(order)
+    whole = whole.set_column(2, "common", kept)
+    order = np.argsort(whole.column("first").to_numpy())
+    del common, codes, kept
+    sink = _Sink()
+    with pa.ipc.new_stream(sink, whole.schema) as stream:
+        for begin in range(0, len(order), _ROWS):
+            stream.write_table(whole.take(pa.array(order[begin : begin + _ROWS])))
+            yield from sink.taken()
+    yield from sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away piece by piece."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def taken(self) -> list[bytes]:
+        pieces, self._pieces = self._pieces, []
+        return pieces
