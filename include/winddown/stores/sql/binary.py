@@ -68,17 +68,17 @@ class CopyReader:
         self._left = b""
         self._is_begun = self._is_ended = False
 
-    def read(self, content: bytes) -> pa.RecordBatch | None:
+    def read(self, content: bytes | bytearray) -> pa.RecordBatch | None:
         """Return the rows that are complete with this piece, None if there are none.
 
         Raises:
             Refused: these are not such rows.
         """
-        content = self._left + content
+        content = self._left + content if self._left else content
         begin = 0
         if not self._is_begun:
             if len(content) < _HEADER or len(content) < (begin := _HEADER + int.from_bytes(content[15:19], "big")):
-                self._left = content
+                self._left = bytes(content)
                 return None
             if not content.startswith(_SIGNATURE):
                 raise _unreadable()
@@ -90,7 +90,7 @@ class CopyReader:
             # A row that goes on in the next piece; its fields were counted in.
             sizes[:] = 0
             _measure(data[:end], begin, self._widths, sizes)
-        self._left = content[end:]
+        self._left = bytes(content[end:])
         if state == _END and len(self._left) == len(_TRAILER):
             self._left, self._is_ended = b"", True
         elif state in {_END, _WRONG} or (rows and self._is_ended):

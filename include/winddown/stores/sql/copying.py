@@ -81,20 +81,17 @@ def copies(
 def _batches(
     connection: "psycopg.Connection[Any]", query: str, wires: Sequence[Wire], collection: Collection
 ) -> Generator[pa.RecordBatch, None, None]:
-    reader = CopyReader(wires)
-    pieces: list[bytes] = []
-    size = 0
+    reader, content = CopyReader(wires), bytearray()
     try:
         connection.execute(_PATIENCE)
         with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
             for piece in copy:
-                pieces.append(bytes(piece))
-                size += len(piece)
-                if size >= BATCH_BYTES:
-                    if (batch := reader.read(b"".join(pieces))) is not None:
+                content += piece
+                if len(content) >= BATCH_BYTES:
+                    if (batch := reader.read(content)) is not None:
                         yield batch
-                    pieces, size = [], 0
-        batch = reader.read(b"".join(pieces))
+                    content = bytearray()
+        batch = reader.read(content)
         reader.close()
     except (psycopg.errors.QueryCanceled, psycopg.DataError, psycopg.errors.DataCorrupted) as error:
         raise Refused(
