@@ -36,7 +36,7 @@ def _turn(data: Any, starts: Any, ends: Any, chosen: Any, separates: Any, column
     # Through a piece that stays in the cache, because columns are far apart.
     length, count = columns.shape
     width = max(length, 8)
-    values, piece = np.zeros(8 * width + 1, np.uint8), np.empty(width * _TOGETHER, np.uint8)
+    values, piece = np.zeros(8 * width, np.uint8), np.empty(width * _TOGETHER, np.uint8)
     steps, places = np.arange(8).astype(np.uint64) * np.uint64(width), np.empty(8, np.uint64)
     for begin in range(0, count, _TOGETHER):
         together = min(_TOGETHER, count - begin)
@@ -63,10 +63,10 @@ def _turn(data: Any, starts: Any, ends: Any, chosen: Any, separates: Any, column
 
 @compiled
 def _copy(data: Any, source: Any, end: Any, length: int, separates: Any, values: Any, place: Any) -> None:
-    is_whole = end - source == np.uint64(length)
+    is_whole, behind = end - source == np.uint64(length), place + np.uint64(length)
     if not is_whole and data[source] == _PLUS:
         source += ONE
-    while source < end:
+    while source < end and place < behind:
         values[place] = data[source]
         place += np.uint64(is_whole or not separates[data[source]])
         source += ONE
