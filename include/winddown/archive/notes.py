@@ -253,11 +253,13 @@ def _written(tables: list[pa.Table]) -> Iterator[bytes]:
     """
     whole = pa.concat_tables([tables.pop(0) for _ in tuple(tables)]).unify_dictionaries().combine_chunks()
     common = whole.column("common").combine_chunks()
-    used, codes = np.unique(common.indices.to_numpy(), return_inverse=True)
-    kept = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), common.dictionary.take(pa.array(used)))
+    codes = common.indices.to_numpy()
+    is_used = np.bincount(codes, minlength=len(common.dictionary)) > 0
+    renumbered = (np.cumsum(is_used) - 1).astype(np.int32)[codes]
+    kept = pa.DictionaryArray.from_arrays(pa.array(renumbered), common.dictionary.filter(pa.array(is_used)))
     whole = whole.set_column(2, "common", kept)
     order = np.argsort(whole.column("first").to_numpy())
-    del common, codes, kept
+    del common, codes, renumbered, kept
     sink = _Sink()
     with pa.ipc.new_stream(sink, whole.schema) as stream:
         for begin in range(0, len(order), _ROWS):
