@@ -13,7 +13,7 @@ import hmac
 import io
 import secrets
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -156,54 +156,68 @@ class CaseNotes:
         except Refused:
             return _SCHEMA.empty_table()
         with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
-            return stream.read_all().combine_chunks()
+            return stream.read_all()
 
     def _place(self, name: str) -> _Name:
         found = hmac.digest(self._salt, name.encode("utf-8", "surrogatepass"), "sha256")
         return int.from_bytes(found[:8], "big"), int.from_bytes(found[8:16], "big")
 
 
+class _Piece:
+    """Some of the notes, looked into where Arrow has them: there is no memory to spare for a copy."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        first, second, common, own = batch.columns
+        self.batch = batch
+        self.first, self._second = (memoryview(each.buffers()[1]).cast("Q")[: len(batch)] for each in (first, second))
+        self._codes = memoryview(common.indices.buffers()[1]).cast("i")
+        _, ends, content = own.buffers()
+        self._ends, self.own = memoryview(ends).cast("q"), memoryview(content or b"")
+        self.marks = bytearray(len(batch))
+
+    def row(self, place: _Name) -> int | None:
+        row = bisect_left(self.first, place[0])
+        return row if row < len(self.first) and (self.first[row], self._second[row]) == place else None
+
+    def note(self, row: int, common: list[bytes]) -> Note:
+        return Note(common[self._codes[row]], bytes(self.own[self._ends[row] : self._ends[row + 1]]))
+
+
 class _Kept:
-    """Notes as they were read, in one piece, sorted by the first half of their places."""
+    """Notes as they were read, sorted by the first half of their places, all pieces with the same dictionary."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        self._first, self._second = memoryview(b"").cast("Q"), memoryview(b"").cast("Q")
-        self._codes, self._ends = memoryview(b"").cast("i"), memoryview(b"").cast("q")
-        self._common: list[bytes] = []
-        self._own = memoryview(b"")
-        if table.num_rows:
-            # Looked into where Arrow has them: as much memory as a copy of them would take is not there to spare.
-            first, second, common, own = (column.chunk(0) for column in table.columns)
-            self._first, self._second = (memoryview(each.buffers()[1]).cast("Q") for each in (first, second))
-            self._codes = memoryview(common.indices.buffers()[1]).cast("i")
-            self._common = common.dictionary.to_pylist()
-            _, ends, content = own.buffers()
-            self._ends, self._own = memoryview(ends).cast("q"), memoryview(content or b"")
-        self._marks = bytearray(len(self))
+        self._pieces = [_Piece(batch) for batch in table.to_batches() if batch.num_rows]
+        self._begins = [piece.first[0] for piece in self._pieces]
+        self._common: list[bytes] = table.column("common").chunk(0).dictionary.to_pylist() if self._pieces else []
+        self.own_bytes = sum(len(piece.own) for piece in self._pieces)
+        self._size: int = table.num_rows
 
     def __len__(self) -> int:
-        return len(self._first)
-
-    @property
-    def own_bytes(self) -> int:
-        return len(self._own)
+        return self._size
 
     @cached_property
     def common(self) -> frozenset[bytes]:
         return frozenset(self._common)
 
     def find(self, place: _Name) -> Note | None:
-        row = bisect_left(self._first, place[0])
-        if row == len(self) or (self._first[row], self._second[row]) != place:
-            return None
-        return Note(self._common[self._codes[row]], bytes(self._own[self._ends[row] : self._ends[row + 1]]))
+        piece = self._piece(place)
+        row = None if piece is None else piece.row(place)
+        return None if piece is None or row is None else piece.note(row, self._common)
 
     def mark(self, place: _Name) -> None:
-        self._marks[bisect_left(self._first, place[0])] = 1
+        piece = self._piece(place)
+        row = None if piece is None else piece.row(place)
+        if piece is not None and row is not None:
+            piece.marks[row] = 1
 
     def marked(self) -> pa.Table:
-        return self._table.filter(pa.array(np.frombuffer(self._marks, np.bool_)))
+        found = [piece.batch.filter(pa.array(np.frombuffer(piece.marks, np.bool_))) for piece in self._pieces]
+        return pa.Table.from_batches(found, schema=_SCHEMA)
+
+    def _piece(self, place: _Name) -> _Piece | None:
+        number = bisect_right(self._begins, place[0])
+        return self._pieces[number - 1] if number else None
 
 
 class _Found:

@@ -46,6 +46,18 @@ def test_what_was_kept_is_recalled(opened: Opened) -> None:
     assert again.recall("bucket/scans/0.jpg v2") is None
 
 
+@pytest.mark.parametrize("rows", [1, 7, 249, 250])
+def test_what_was_kept_in_pieces_is_recalled(opened: Opened, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(notes, "_ROWS", rows)
+    noted(opened(), NAMES)
+    again = opened()
+    assert [again.recall(name) for name in NAMES] == [note_of(name) for name in NAMES]
+    assert [again.recall(f"{name} and more") for name in NAMES] == [None] * len(NAMES)
+    assert again.keep()
+    last = opened()
+    assert [last.recall(name) for name in reversed(NAMES)] == [note_of(name) for name in reversed(NAMES)]
+
+
 def test_what_is_not_met_any_more_is_forgotten(opened: Opened) -> None:
     noted(opened(), NAMES)
     again = opened()
