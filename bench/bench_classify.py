@@ -18,7 +18,6 @@ for _variable in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS
     os.environ.setdefault(_variable, "1")
 
 import json  # noqa: E402 - the number of threads is read when the libraries are loaded
-import resource  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
