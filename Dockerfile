@@ -31,7 +31,7 @@ COPY LICENSE NOTICE /opt/winddown/
 
 USER 50000:50000
 WORKDIR /opt/winddown
-# The recognisers are compiled once here, not in every container. Compiled code is used only where it can be written.
+# Recognisers and readers are compiled once here, not in every container. Compiled code is used only where it can be written.
 RUN python -m winddown.compilation
 ENTRYPOINT ["entrypoint"]
 CMD ["airflow", "version"]

@@ -26,6 +26,7 @@ import venv  # noqa: E402
 from collections.abc import Iterable, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import memory  # noqa: E402
 import pyarrow as pa  # noqa: E402
 from customer_table import BATCH, IMPLANTS, batch, batches  # noqa: E402
 
@@ -184,9 +185,7 @@ def stream(rows: int) -> None:
             yield part
 
     profile(counted())
-    # Not ``ru_maxrss``, which a process inherits from the one that started it.
-    peak = int(Path("/proc/self/status").read_text("ascii").partition("VmHWM:")[2].split()[0]) / 1024
-    print(json.dumps({"peak": peak, "streamed": size / 1e6}))
+    print(json.dumps({"peak": memory.peak(), "streamed": size / 1e6}))
 
 
 def peak_memory(rows: int) -> None:

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import memory
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
@@ -187,19 +188,14 @@ def discovered(keys: int, form: str, folder: Path) -> Iterator[tuple[Discovery, 
     service = Reporting(folder) if form else Service(keys)
     place = ReportPlace("reports", f"{PLACE}/manifest.json", folder)
     keys_of_case = CaseKeys(folder / "keys")
-    before = resident()
+    before = memory.peak()
     for _ in range(2):
         started = time.process_time()
         notes = partial(CaseNotes, folder / "notes", "looked", store=STORE, keys=keys_of_case, code_version="bench")
         source = Source(STORE, service, "bucket", "bench/bucket", notes, remember=lambda *_: None)
         with read_report(STORE, service, "bucket", place) if form else nullcontext() as listing:
             found = discover_bucket(source, report=listing)
-        yield found, resident() - before, time.process_time() - started
-
-
-def resident() -> int:
-    """Peak memory of this process in MiB."""
-    return int(Path("/proc/self/status").read_text("ascii").partition("VmHWM:")[2].split()[0]) // 1024
+        yield found, memory.peak() - before, time.process_time() - started
 
 
 def main() -> int:

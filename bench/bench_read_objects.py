@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 
+import memory
 import orjson
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -138,9 +139,7 @@ def child(kind: str, reader: str, path: Path) -> None:
     before = time.process_time()
     count = profiled(held) if reader == IN_MEMORY else READERS[reader](kind, path)
     spent = time.process_time() - before
-    status = Path("/proc/self/status").read_text("ascii")
-    peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
-    print(json.dumps({"rows": count, "cpu": spent, "peak": peak}))
+    print(json.dumps({"rows": count, "cpu": spent, "peak": memory.peak()}))
 
 
 def measured(kind: str, reader: str, path: Path) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import winddown
+from winddown.compiled import SOURCES
 
 FOLDER = "import numba; from winddown.compiled import _folder; print(_folder()); print(numba.config.CACHE_DIR)"
 
@@ -49,3 +50,10 @@ def test_code_is_kept_beside_the_sources_or_nowhere(include: Path, tmp_path: Pat
     shutil.rmtree(beside)
     beside.write_text("the same")
     assert folder(include, tmp_path / "cache") == "None"
+
+
+def test_every_file_with_compiled_code_goes_into_the_digest() -> None:
+    package = Path(winddown.__file__).parent
+    compiling = {path for path in package.rglob("*.py") if "@compiled\n" in path.read_text("utf-8")}
+    assert compiling
+    assert compiling <= {path for pattern in SOURCES for path in package.glob(pattern)}

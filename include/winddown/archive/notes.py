@@ -169,15 +169,11 @@ class _Piece:
     def __init__(self, batch: pa.RecordBatch) -> None:
         first, second, common, own = batch.columns
         self.batch = batch
-        self.first, self._second = (memoryview(each.buffers()[1]).cast("Q")[: len(batch)] for each in (first, second))
+        self.first, self.second = (memoryview(each.buffers()[1]).cast("Q")[: len(batch)] for each in (first, second))
         self._codes = memoryview(common.indices.buffers()[1]).cast("i")
         _, ends, content = own.buffers()
         self._ends, self.own = memoryview(ends).cast("q"), memoryview(content or b"")
         self.marks = bytearray(len(batch))
-
-    def row(self, place: _Name) -> int | None:
-        row = bisect_left(self.first, place[0])
-        return row if row < len(self.first) and (self.first[row], self._second[row]) == place else None
 
     def note(self, row: int, common: list[bytes]) -> Note:
         return Note(common[self._codes[row]], bytes(self.own[self._ends[row] : self._ends[row + 1]]))
@@ -201,23 +197,25 @@ class _Kept:
         return frozenset(self._common)
 
     def find(self, place: _Name) -> Note | None:
-        piece = self._piece(place)
-        row = None if piece is None else piece.row(place)
-        return None if piece is None or row is None else piece.note(row, self._common)
+        found = self._found(place)
+        return None if found is None else found[0].note(found[1], self._common)
 
     def mark(self, place: _Name) -> None:
-        piece = self._piece(place)
-        row = None if piece is None else piece.row(place)
-        if piece is not None and row is not None:
-            piece.marks[row] = 1
+        if (found := self._found(place)) is not None:
+            found[0].marks[found[1]] = 1
 
     def marked(self) -> pa.Table:
         found = [piece.batch.filter(pa.array(np.frombuffer(piece.marks, np.bool_))) for piece in self._pieces]
         return pa.Table.from_batches(found, schema=_SCHEMA)
 
-    def _piece(self, place: _Name) -> _Piece | None:
+    def _found(self, place: _Name) -> tuple[_Piece, int] | None:
         number = bisect_right(self._begins, place[0])
-        return self._pieces[number - 1] if number else None
+        if not number:
+            return None
+        piece = self._pieces[number - 1]
+        row = bisect_left(piece.first, place[0])
+        is_there = row < len(piece.first) and (piece.first[row], piece.second[row]) == place
+        return (piece, row) if is_there else None
 
 
 class _Found:

@@ -20,8 +20,7 @@ from winddown.detectors.segments import Segments
 from winddown.detectors.walk import ONE, SYMBOL, TELLS, UNKNOWN, decoded, grown
 
 _PLUS, _SPACE, _DASH, _OPENING = ord("+"), ord(" "), ord("-"), ord("(")
-_ASCII, _THREE, _OF_THREE, _MORE, _SHORTER = (np.uint32(bound) for bound in (0x80, 0xE0, 0xF0, 0x40, 0x800))
-_TWO = np.uint64(2)
+_ASCII = 0x80
 _CLASSES = np.uint64(256)
 _HEEDED = np.uint32(WIDE | NONE)
 _SEED, _PRIME = np.uint64(0x77696E64776E6432), np.uint64(0x9E3779B97F4A7C15)
@@ -143,14 +142,7 @@ def _look(
             code = np.uint32(data[place])
             place += ONE
             if code >= _ASCII:
-                if code & _OF_THREE == _THREE and end - place > ONE:  # nearly always, and then without a call
-                    second, third = np.uint32(data[place]) ^ _ASCII, np.uint32(data[place + ONE]) ^ _ASCII
-                    code = (code & np.uint32(0x0F)) << np.uint32(12) | second << np.uint32(6) | third
-                    if second | third >= _MORE or code < _SHORTER:
-                        return False
-                    place += _TWO
-                else:
-                    code, place = decoded(data, code, place, end)
+                code, place = decoded(data, code, place, end)
             sign = signs[code]
             if sign & _HEEDED:
                 if sign & NONE:

@@ -6,6 +6,8 @@ the profiler; the profile that leaves it holds the number alone, because a hash 
 by trying all phones.
 """
 
+from functools import reduce
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -25,8 +27,8 @@ class DistinctSketch:
 
     def add(self, *parts: pl.Series) -> None:
         """Take in values without nulls, in one or several parts; equal ones of a type hash alike in every batch."""
-        hashes = [part.hash(seed=_SEED + number).to_numpy() for number, part in enumerate(parts)]
-        self.add_hashes(np.bitwise_xor.reduce(hashes) if len(hashes) > 1 else hashes[0])
+        hashes = (part.hash(seed=_SEED + number).to_numpy() for number, part in enumerate(parts))
+        self.add_hashes(reduce(np.bitwise_xor, hashes))
 
     def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
         """Take in hashes of values, 64 bits each and evenly spread."""

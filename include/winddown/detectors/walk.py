@@ -187,6 +187,17 @@ def grown(machine: Machine, row: Any, symbol: Any) -> Any:
 @compiled
 def decoded(data: Any, lead: Any, place: Any, end: Any) -> Any:
     """Return the code point beyond ASCII whose first byte was read, or ``NO_CHARACTER``, and the place behind it."""
+    if lead & np.uint32(0xF0) == _THREE and end - place >= _WIDTH2:  # nearly always; short enough to need no call
+        second, third = np.uint32(data[place]) ^ np.uint32(0x80), np.uint32(data[place + ONE]) ^ np.uint32(0x80)
+        code = (lead & np.uint32(0x0F)) << np.uint32(12) | second << np.uint32(6) | third
+        if second | third < _MORE and code >= 0x800:  # noqa: PLR2004
+            return code, place + _WIDTH2
+        return np.uint32(NO_CHARACTER), end
+    return _decoded_of_two_or_four(data, lead, place, end)
+
+
+@compiled
+def _decoded_of_two_or_four(data: Any, lead: Any, place: Any, end: Any) -> Any:
     none = np.uint32(NO_CHARACTER), end
     left = end - place
     if lead < _TWO or left < ONE:
@@ -195,17 +206,10 @@ def decoded(data: Any, lead: Any, place: Any, end: Any) -> Any:
     if lead < _THREE:
         code = (lead & np.uint32(0x1F)) << np.uint32(6) | second
         return (code, place + ONE) if second < _MORE else none
-    if left < _WIDTH2:
+    if lead < _FOUR or left < _WIDTH3 or lead > 0xF4:  # noqa: PLR2004
         return none
-    third = np.uint32(data[place + ONE]) ^ np.uint32(0x80)
-    code = second << np.uint32(6) | third
-    if lead < _FOUR:
-        code |= (lead & np.uint32(0x0F)) << np.uint32(12)
-        return (code, place + _WIDTH2) if second | third < _MORE and code >= 0x800 else none  # noqa: PLR2004
-    if left < _WIDTH3 or lead > 0xF4:  # noqa: PLR2004
-        return none
-    fourth = np.uint32(data[place + _WIDTH2]) ^ np.uint32(0x80)
-    code = (lead & np.uint32(0x07)) << np.uint32(18) | code << np.uint32(6) | fourth
+    third, fourth = np.uint32(data[place + ONE]) ^ np.uint32(0x80), np.uint32(data[place + _WIDTH2]) ^ np.uint32(0x80)
+    code = (lead & np.uint32(0x07)) << np.uint32(18) | second << np.uint32(12) | third << np.uint32(6) | fourth
     return (code, place + _WIDTH3) if second | third | fourth < _MORE and _BEYOND <= code < NO_CHARACTER else none
 
 

@@ -34,7 +34,6 @@ class Wire(NamedTuple):
 
 
 TEXT = Wire(0, pa.string())
-_BYTES = Wire(0, pa.binary())
 _WIRES = {
     "boolean": Wire(1, pa.bool_()),
     "smallint": Wire(2, pa.int16()),
@@ -42,7 +41,7 @@ _WIRES = {
     "bigint": Wire(8, pa.int64()),
     "real": Wire(4, pa.float32()),
     "double precision": Wire(8, pa.float64()),
-    "bytea": _BYTES,
+    "bytea": Wire(0, pa.binary()),
     "date": Wire(4, pa.date32(), _EPOCH_DAYS),
 }
 _TIMESTAMP = re.compile(r"timestamp(?:\(\d\))? (with|without) time zone")
@@ -83,7 +82,7 @@ class CopyReader:
             if not content.startswith(_SIGNATURE):
                 raise _unreadable()
             self._is_begun = True
-        data = np.frombuffer(content, np.uint8)
+        data = np.frombuffer(memoryview(content).toreadonly(), np.uint8)  # always the type that was compiled for
         sizes = np.zeros(len(self._wires), np.int64)
         rows, end, state = _measure(data, begin, self._widths, sizes)
         if state == _TORN:
@@ -109,7 +108,7 @@ class CopyReader:
         bases = np.cumsum(regions) - regions
         content = np.empty(int(regions.sum()), np.uint8)
         offsets = np.zeros((len(self._wires), rows + 1), np.int32)
-        filled = np.ones((len(self._wires), rows), np.bool_)
+        filled = np.empty((len(self._wires), rows), np.bool_)
         _fill(data, begin, self._widths, bases, content, offsets, filled)
         columns = [
             _column(wire, rows, content[base : base + region], offsets[field], filled[field])

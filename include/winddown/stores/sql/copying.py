@@ -65,14 +65,12 @@ def copies(
         refuse_change(collection, catalogue.describe(looking, ref))
         connection = _driver(reading.execution_options(isolation_level="AUTOCOMMIT"))
         guessed = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
-        is_held = False
         with closing(_batches(connection, query, wires, collection)) as batches:
-            for batch in batches:
-                if not is_held:
+            for number, batch in enumerate(batches):
+                if number == 0:
                     # Reading holds a lock against changes by now, so one between the first look and the lock is seen.
                     refuse_change(collection, catalogue.describe(looking, ref))
                     raw.close()
-                    is_held = True
                 if guessed:
                     _refuse_unknown_encoding(batch, collection)
                 yield named(batch, names)
