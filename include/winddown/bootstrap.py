@@ -37,7 +37,7 @@ from winddown.evidence.signing import Signer
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
 from winddown.ports import Clock, Inspector, Notes, Store
-from winddown.rules.loader import load_pack
+from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stages.names import is_speaking
@@ -123,7 +123,7 @@ def deploy(
         control=Repository(engine, clock=clock),
         ledger=ledger,
         authority=authority,
-        pack=load_pack("cn"),
+        rulebook=load_rulebook(("cn",)),
         systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,

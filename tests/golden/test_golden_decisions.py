@@ -33,10 +33,10 @@ from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, Field, Medium
 from winddown.domain.label import Label
 from winddown.domain.timeline import Timeline, TimelineEvent
-from winddown.rules.loader import load_pack
+from winddown.rules.loader import load_rulebook
 
 GOLDEN = Path(__file__).parent / "decisions.json"
-PACK = load_pack("cn")
+RULEBOOK = load_rulebook(("cn",))
 UPDATE = "WINDDOWN_UPDATE_GOLDEN"
 VOUCHER = (("order_no", "voucher_number"), ("ordered_on", "voucher_date"), ("amount", "amount"))
 CASE = Case(
@@ -75,7 +75,7 @@ def facts(
         "entry": entry,
         "findings": (finding,) if status else (),
         "blockers": (),
-        "pack": PACK,
+        "rulebook": RULEBOOK,
         "as_of": date(2026, 11, 23),
     }
     return Facts(**values | more)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
-from winddown.domain.rule import Bound, Rule, RuleKind, RulePack
+from winddown.domain.rule import Bound, Rule, RuleKind
 from winddown.domain.timeline import Timeline
 
 
@@ -25,18 +26,18 @@ class ClockResult:
     sentence: str
 
 
-def check_clocks(timeline: Timeline, pack: RulePack, *, wave: Wave, as_of: date) -> tuple[ClockResult, ...]:
-    """Evaluate every rule of the pack that a wave waits for.
+def check_clocks(timeline: Timeline, rulebook: Rulebook, *, wave: Wave, as_of: date) -> tuple[ClockResult, ...]:
+    """Evaluate every rule that a wave waits for.
 
     The first wave is due when the service has stopped after its notice; the second needs every clock and every required
     event. A shortest time that has not passed, or an event that has not happened, is not satisfied.
     """
     results = [
         _clock(rule, timeline, as_of)
-        for rule in pack.in_force(as_of)
+        for rule in rulebook.in_force(as_of)
         if rule.end_event is not None and (wave is Wave.AFTER_CLAIMS or rule.end_event == "service_stopped")
     ]
-    for rule in pack.in_force(as_of):
+    for rule in rulebook.in_force(as_of):
         needs_event = rule.requires_events and rule.end_event is None
         if needs_event and (wave is Wave.AFTER_CLAIMS or rule.start_event == "service_stopped"):
             results += [_happened(rule, event, timeline, as_of) for event in rule.requires_events]

@@ -11,11 +11,13 @@ from datetime import date, timedelta
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, RegisterEntry
 from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.event import NOT_STATED
 from winddown.domain.finding import Finding, Status
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, Medium
 from winddown.domain.label import Label, RecordClass
-from winddown.domain.rule import NOT_STATED, Override, Rule, RuleKind, RulePack
+from winddown.domain.pack import Rulebook
+from winddown.domain.rule import Override, Rule, RuleKind
 
 WHOLE_OBJECT = "*"  # needed_fields of a record that is kept as it is, undivided
 # Without these a voucher proves nothing; an archive that lacks one must not take the source's place.
@@ -34,7 +36,7 @@ class Facts:
     entry: RegisterEntry | None
     findings: tuple[Finding, ...]
     blockers: tuple[Blocker, ...]
-    pack: RulePack
+    rulebook: Rulebook
     as_of: date
     holds: tuple[LegalHold, ...] = ()
 
@@ -63,7 +65,7 @@ def personal_fields(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _held(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
-    rule = facts.pack.rule("HOLD-PRECEDENCE")
+    rule = facts.rulebook.rule("HOLD-PRECEDENCE")
     holds = ", ".join(f"{hold.id} ({hold.ground}, next review on {hold.review_on})" for hold in facts.holds)
     suffix = f"; in force: {holds}" if holds else ""
     if label.record_class is RecordClass.HELD:
@@ -119,7 +121,7 @@ def _backup(facts: Facts, label: Label, count: int, entry: RegisterEntry) -> Dec
     if entry.backup.expires_on < facts.as_of:
         expired = _stop("expired-backup", f"it expired on {entry.backup.expires_on} and is still there; remove it")
         return _decision(facts, label, count, Disposition.BLOCKED, (expired,))
-    rule = facts.pack.rule("DEL-PIPL-47-HOLD")
+    rule = facts.rulebook.rule("DEL-PIPL-47-HOLD")
     says = (
         f"single records cannot be removed from a backup of {entry.backup.of}; it is only stored "
         f"until it expires on {entry.backup.expires_on}"
@@ -139,7 +141,7 @@ def _backup(facts: Facts, label: Label, count: int, entry: RegisterEntry) -> Dec
 def _keeping_rules(facts: Facts, entry: RegisterEntry) -> tuple[Rule, ...]:
     return tuple(
         rule
-        for rule in facts.pack.in_force(facts.as_of)
+        for rule in facts.rulebook.in_force(facts.as_of)
         if rule.kind is RuleKind.MIN_RETENTION and entry.category in rule.data_category
     )
 
@@ -180,14 +182,16 @@ def _keep(facts: Facts, label: Label, count: int, entry: RegisterEntry, rules: t
     if not duty.citation:
         return _decision(facts, label, count, Disposition.BLOCKED, (duty,))
     minimise = f"every personal field but {', '.join(needed)} is not needed for it"
-    reasons.append(_reason(facts.pack.rule("DEL-PIPL-47-HOLD"), "until then only storage and protection are allowed"))
-    reasons.append(_reason(facts.pack.rule("RET-PIPL-19"), minimise))
+    reasons.append(
+        _reason(facts.rulebook.rule("DEL-PIPL-47-HOLD"), "until then only storage and protection are allowed")
+    )
+    reasons.append(_reason(facts.rulebook.rule("RET-PIPL-19"), minimise))
     reasons.append(duty)
     if entry.custody != "in_place":
         reasons.append(
-            _reason(facts.pack.rule("HO-PIPL-22"), f"handed to {facts.case.custodian.organisation} after notice")
+            _reason(facts.rulebook.rule("HO-PIPL-22"), f"handed to {facts.case.custodian.organisation} after notice")
         )
-        reasons.append(_reason(facts.pack.rule("HO-NDSR-14"), "the recipient goes on protecting it"))
+        reasons.append(_reason(facts.rulebook.rule("HO-NDSR-14"), "the recipient goes on protecting it"))
     at_once = _goes_at_once(facts, label)
     if at_once:
         reasons.append(_child(facts, "a child's fields that the voucher does not need go at once"))
@@ -247,7 +251,7 @@ def _erase(facts: Facts, label: Label, count: int, lapsed: tuple[Reason, ...] = 
 
 def _deletion_duty(facts: Facts) -> Reason:
     """The cited duty to delete confirmed personal information; without a citation, why there is none yet."""
-    rule = facts.pack.rule("DEL-PIPL-47-2")
+    rule = facts.rulebook.rule("DEL-PIPL-47-2")
     stopped = facts.case.timeline.on(rule.start_event)
     if stopped is None or stopped > facts.as_of:
         return _stop("service-running", f"the duty to delete starts with {rule.start_event}, which has not happened")
@@ -269,11 +273,11 @@ def _destroys(rule: Rule, facts: Facts) -> bool:
 
 def _goes_at_once(facts: Facts, label: Label) -> bool:
     """Whether a child's record does not wait for the creditors: the rule that says so may destroy and is in force."""
-    return label.record_class is RecordClass.MINOR and _destroys(facts.pack.rule(_CHILD_RULE), facts)
+    return label.record_class is RecordClass.MINOR and _destroys(facts.rulebook.rule(_CHILD_RULE), facts)
 
 
 def _child(facts: Facts, says: str) -> Reason:
-    return _reason(facts.pack.rule(_CHILD_RULE), says)
+    return _reason(facts.rulebook.rule(_CHILD_RULE), says)
 
 
 def _reason(rule: Rule, says: str, *, prevails: bool = True) -> Reason:

@@ -6,38 +6,15 @@ is a different kind of reason, and anything else is none. Only a rule whose word
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 from winddown.domain.errors import Refused
+from winddown.domain.event import EVENTS, Scope, dated_in_timeline
 
-CASE_EVENTS = frozenset(
-    (
-        "snapshot_taken",
-        "dissolution_resolved",
-        "dissolution_publicised",
-        "liquidation_group_formed",
-        "group_listed",
-        "creditors_notified",
-        "creditors_announced",
-        "stop_notice_published",
-        "service_stopped",
-        "guardians_told",
-        "recipient_notice_published",
-        "claims_window_closed",
-        "tax_cleared",
-        "staff_settled",
-    )
-)
-"""Events of the case's timeline that a rule may refer to."""
-
-NOT_STATED = "not_stated_in_text"
-DATA_EVENTS = frozenset(
-    ("day_after_fiscal_year_end", "purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed", NOT_STATED)
-)
-"""Events that are read from the record or from the decision instead of the timeline."""
+WHOLE_RECORD = "whole_record"  # the element of a duty that needs every field
 
 _PERIOD = re.compile(r"(-?)P(?=[0-9])(?:([0-9]{1,4})Y)?(?:([0-9]{1,5})M)?(?:([0-9]{1,6})D)?")
 
@@ -45,20 +22,38 @@ _PERIOD = re.compile(r"(-?)P(?=[0-9])(?:([0-9]{1,4})Y)?(?:([0-9]{1,5})M)?(?:([0-
 class RuleKind(StrEnum):
     """What a rule asks for."""
 
+    # how long
     MIN_RETENTION = "min_retention"
+    MIN_THEN_DELETE = "min_then_delete"  # a minimum whose end is a duty to delete
     MAX_RETENTION = "max_retention"
+    ADVISORY_HOLD = "advisory_hold"  # a window in which somebody may ask; no duty to keep
     LEGAL_HOLD = "legal_hold"
+    # what must go
     MUST_DELETE = "must_delete"
+    MUST_DELETE_OR_ANONYMISE = "must_delete_or_anonymise"
     STOP_PROCESSING = "stop_processing"
+    # what somebody else must get, and how
+    MUST_HANDOVER = "must_handover"  # deleting it instead is the breach
     TRANSFER_WITH_NOTICE = "transfer_with_notice"
+    TRANSFER_WITH_SEPARATE_CONSENT = "transfer_with_separate_consent"
     TRANSFER_WITH_DUTY = "transfer_with_duty"
+    # what comes first
+    REPORT_BEFORE_DISPOSAL = "report_before_disposal"
+    ASSESS_BEFORE = "assess_before"
+    LICENCE_FIRST = "licence_first"
+    PRECONDITION = "precondition"
+    # across the border
     TRANSFER_EXEMPTION = "transfer_exemption"
     TRANSFER_PATH = "transfer_path"
+    TRANSFER_CONDITION = "transfer_condition"  # owed on every path, exemptions included
+    # clocks
     DEADLINE = "deadline"
+    AGENCY_DEADLINE = "agency_deadline"  # an authority's own deadline
     WINDOW = "window"
     NOTICE = "notice"
     FILING = "filing"
-    PRECONDITION = "precondition"
+    REPORT = "report"
+    AUDIT = "audit"
 
 
 class AuthorityLevel(StrEnum):
@@ -69,7 +64,11 @@ class AuthorityLevel(StrEnum):
     JUDICIAL_INTERPRETATION = "judicial_interpretation"
     DEPT_RULE = "dept_rule"
     NORMATIVE_DOC = "normative_doc"
+    REGULATOR_GUIDANCE = "regulator_guidance"
+    NATIONAL_STANDARD_RECOMMENDED = "national_standard_recommended"
+    FOREIGN_LAW = "foreign_law"
     GENERAL_PRINCIPLE = "general_principle"
+    PROMISE = "promise"  # the company's own: a contract, its privacy notice, a group policy; only ever a maximum
 
 
 class VerificationStatus(StrEnum):
@@ -77,6 +76,7 @@ class VerificationStatus(StrEnum):
 
     VERIFIED = "verified"  # the words were read in the text of the law
     VERIFIED_SECONDARY = "verified_secondary"  # in a copy or a report
+    INFERENCE = "inference"  # concluded from words that were read
     FROM_MEMORY_UNVERIFIED = "from_memory_unverified"
 
 
@@ -86,6 +86,13 @@ class Override(StrEnum):
     YES = "yes"
     DELEGATED = "delegated"
     NO = "no"
+
+
+class Calendar(StrEnum):
+    """Which days a period counts."""
+
+    NATURAL = "natural"
+    WORKING_DAYS_CN = "working_days_cn"
 
 
 class Bound(StrEnum):
@@ -176,6 +183,12 @@ class Condition:
         raise Refused(f"fact {self.fact} is missing or of the wrong type", next_step="supply it in the case profile")
 
 
+def any_holds(alternatives: tuple[tuple[Condition, ...], ...], facts: Mapping[str, bool | int | str]) -> bool:
+    """Say whether one conjunction holds; all are evaluated, so that a missing fact is ``Refused`` in any case."""
+    results = [[condition.holds(facts) for condition in alternative] for alternative in alternatives]
+    return any(all(result) for result in results)
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """Where the rule stands. ``quote`` is the law's own words, ``""`` where they were not read.
@@ -220,14 +233,19 @@ class Rule:
 
     Attributes:
         data_category: categories of the register or of the classification that it speaks about.
-        applies_to: kinds of company, or roles of a company, that it binds.
+        applies_to: subjects of the pack, i.e. kinds or roles of a company, that it binds.
         period: length of the retention or of the clock; None where the law counts no time.
-        start_event: an event of ``CASE_EVENTS`` or ``DATA_EVENTS``.
+        calendar: which days the period counts.
+        start_event: an event of ``EVENTS``.
         default_start_event: what a named officer may accept where the text states no start; never applied by itself.
+        until_event: the event until which a duty without a period keeps; without one it keeps for ever.
         end_event: the later event of a clock; then ``bound`` says whether ``period`` is its least or greatest length.
         requires_events: events that must have happened before anything is done under the rule.
         any_of: alternatives, each a conjunction of conditions; empty where the rule has no thresholds.
-        needs: elements of a record that the duty needs; every other personal field is minimised.
+        needs: elements of a record that the duty needs, or ``WHOLE_RECORD``; every other personal field is minimised.
+        core: of these, the elements without which keeping would prove nothing.
+        recipient: who receives under a hand-over duty: a role that the case file names an organisation for.
+        supersedes: ids of earlier rules that this one replaced; they stay in the pack to explain old decisions.
         priority: 1 strongest, 99 weakest.
     """
 
@@ -243,31 +261,61 @@ class Rule:
     priority: int
     reviewed_on: date
     period: Period | None = None
+    calendar: Calendar = Calendar.NATURAL
+    until_event: str | None = None
     end_event: str | None = None
     bound: Bound | None = None
     default_start_event: str | None = None
     requires_events: tuple[str, ...] = ()
     any_of: tuple[tuple[Condition, ...], ...] = ()
     needs: tuple[str, ...] = ()
+    core: tuple[str, ...] = ()
+    recipient: str = ""
+    supersedes: tuple[str, ...] = ()
     penalty: Penalty | None = None
     notes: str = ""
 
     def __post_init__(self) -> None:
+        for problem in (*self._shape_problems(), *self._event_problems(), *self._authority_problems()):
+            raise Refused(problem, rule=self.id)
+
+    def _shape_problems(self) -> Iterator[str]:
         if (self.end_event is None) != (self.bound is None) or (self.bound is not None and self.period is None):
-            raise Refused("a clock needs end_event, bound and period together", rule=self.id)
-        if (self.kind is RuleKind.MIN_RETENTION) and (self.period is None or not self.needs):
-            raise Refused("a keeping duty needs a period and the elements that it needs", rule=self.id)
-        unknown: set[str | None] = {self.start_event}
-        unknown -= CASE_EVENTS | DATA_EVENTS
-        unknown |= ({self.end_event, *self.requires_events} - {None}) - CASE_EVENTS
-        # "Not stated" cannot stand in for itself.
-        unknown |= ({self.default_start_event} - {None}) - (DATA_EVENTS - {NOT_STATED})
+            yield "a clock needs end_event, bound and period together"
+        if self.keeps and not self.needs:
+            yield "a keeping duty names the elements that it needs"
+        if self.kind is RuleKind.MIN_THEN_DELETE and self.period is None:
+            yield "a duty to keep and then delete needs a period"
+        if self.until_event is not None and (self.period is not None or not self.keeps):
+            yield "until_event is for a keeping duty without a period"
+        if not set(self.core) <= set(self.needs):
+            yield "core elements are among those that the duty needs"
+        if (self.kind is RuleKind.MUST_HANDOVER) != bool(self.recipient):
+            yield "a hand-over duty, and no other, names its recipient"
+        if self.id in self.supersedes:
+            yield "it supersedes itself"
+
+    def _event_problems(self) -> Iterator[str]:
+        unknown = {event for event in (self.start_event, self.default_start_event) if event and event not in EVENTS}
+        waited = (self.end_event, self.until_event, *self.requires_events)
+        unknown |= {event for event in waited if event and not dated_in_timeline(event)}
         if unknown:
-            raise Refused(f"unknown event {', '.join(sorted(map(str, unknown)))}", rule=self.id)
+            yield f"unknown event {', '.join(sorted(unknown))}"
+        if self.default_start_event is not None and EVENTS[self.default_start_event] in {Scope.NOT_STATED, Scope.CASE}:
+            yield "a default start is a date of the record or of its fiscal year"
+
+    def _authority_problems(self) -> Iterator[str]:
         if self.verification.status is VerificationStatus.VERIFIED and not self.basis.quote:
-            raise Refused("a verified rule quotes the words that were read", rule=self.id)
+            yield "a verified rule quotes the words that were read"
         if self.basis.effective_from is None and self.may_destroy:
-            raise Refused("a rule that destroys says since when it is in force", rule=self.id)
+            yield "a rule that destroys says since when it is in force"
+        if self.basis.authority_level is AuthorityLevel.PROMISE and self.kind is not RuleKind.MAX_RETENTION:
+            yield "a promise is a maximum: it may shorten keeping and never lengthens it (PIPL 17, 19)"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is a duty to keep."""
+        return self.kind in {RuleKind.MIN_RETENTION, RuleKind.MIN_THEN_DELETE}
 
     @property
     def may_destroy(self) -> bool:
@@ -275,7 +323,8 @@ class Rule:
 
         The shortest necessary keeping (PIPL 19) is not enough: deletion itself is the duty of PIPL 47.
         """
-        return self.kind is RuleKind.MUST_DELETE and self.verification.status is VerificationStatus.VERIFIED
+        asks = self.kind in {RuleKind.MUST_DELETE, RuleKind.MUST_DELETE_OR_ANONYMISE}
+        return asks and self.verification.status is VerificationStatus.VERIFIED
 
     @property
     def may_keep(self) -> bool:
@@ -302,30 +351,6 @@ class Rule:
     def conditions_hold(self, facts: Mapping[str, bool | int | str]) -> bool:
         """Say whether one alternative holds entirely; a rule without thresholds always does.
 
-        All conditions are evaluated, so that a missing fact is ``Refused`` whatever the others say.
+        A missing fact is ``Refused`` whatever the others say.
         """
-        results = [[condition.holds(facts) for condition in alternative] for alternative in self.any_of]
-        return not results or any(all(result) for result in results)
-
-
-@dataclass(frozen=True, slots=True)
-class RulePack:
-    """The rules of one jurisdiction at one version. ``digest`` covers all of them and enters every plan."""
-
-    id: str
-    version: str
-    as_of: date
-    disclaimer: str
-    digest: str
-    rules: Mapping[str, Rule]
-
-    def rule(self, rule_id: str) -> Rule:
-        """Return the rule, or ``Refused`` when the pack has none of this id."""
-        found = self.rules.get(rule_id)
-        if found is None:
-            raise Refused(f"rule pack {self.id} {self.version} has no rule {rule_id!r}", rule=rule_id)
-        return found
-
-    def in_force(self, on: date) -> tuple[Rule, ...]:
-        """All rules that bind on a day, by id."""
-        return tuple(rule for _, rule in sorted(self.rules.items()) if rule.in_force(on))
+        return not self.any_of or any_holds(self.any_of, facts)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from winddown.domain.rule import Rule, RuleKind, RulePack
+from winddown.domain.pack import Rulebook
+from winddown.domain.rule import Rule, RuleKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,11 @@ class TransferPath:
     sentence: str
 
 
-def find_path(transfer_id: str, facts: Mapping[str, bool | int | str], *, pack: RulePack, as_of: date) -> TransferPath:
+def find_path(
+    transfer_id: str, facts: Mapping[str, bool | int | str], *, rulebook: Rulebook, as_of: date
+) -> TransferPath:
     """Try the exemptions in force first (they prevail), then the paths in force, by priority."""
-    rules = sorted(pack.in_force(as_of), key=lambda rule: (rule.priority, rule.id))
+    rules = sorted(rulebook.in_force(as_of), key=lambda rule: (rule.priority, rule.id))
     for kind, needs_filing in ((RuleKind.TRANSFER_EXEMPTION, False), (RuleKind.TRANSFER_PATH, True)):
         for rule in rules:
             if rule.kind is kind and rule.conditions_hold(facts):

@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from winddown.domain.pack import PendingChange, Subject
 from winddown.domain.rule import (
     AuthorityLevel,
     Basis,
     Bound,
+    Calendar,
     Condition,
     Penalty,
     Period,
@@ -64,6 +66,9 @@ class ConditionDocument(_Document):
     one_of: list[Text] = []
 
 
+Alternatives = list[Annotated[list[ConditionDocument], Field(min_length=1)]]
+
+
 class RuleDocument(_Document):
     """One entry under ``rules``; the fields are explained at ``winddown.domain.rule.Rule``."""
 
@@ -74,13 +79,18 @@ class RuleDocument(_Document):
     data_category: Words
     applies_to: Words
     period: Text | None
+    calendar: Calendar = Calendar.NATURAL
     start_event: Text
     default_start_event: Text | None = None
+    until_event: Text | None = None
     end_event: Text | None = None
     bound: Bound | None = None
     requires_events: list[Text] = []
-    any_of: list[Annotated[list[ConditionDocument], Field(min_length=1)]] = []
+    any_of: Alternatives = []
     needs: list[Text] = []
+    core: list[Text] = []
+    recipient: Text | None = None
+    supersedes: list[RuleId] = []
     basis: BasisDocument
     priority: Annotated[int, Field(ge=1, le=99)]
     penalty: PenaltyDocument | None = None
@@ -111,21 +121,38 @@ class RuleDocument(_Document):
             priority=self.priority,
             reviewed_on=self.reviewed_on,
             period=None if self.period is None else Period.parse(self.period),
+            calendar=self.calendar,
+            until_event=self.until_event,
             end_event=self.end_event,
             bound=self.bound,
             default_start_event=self.default_start_event,
             requires_events=tuple(self.requires_events),
-            any_of=tuple(tuple(_condition(test) for test in alternative) for alternative in self.any_of),
+            any_of=_alternatives(self.any_of),
             needs=tuple(self.needs),
+            core=tuple(self.core),
+            recipient=self.recipient or "",
+            supersedes=tuple(self.supersedes),
             penalty=None if self.penalty is None else Penalty(self.penalty.article, self.penalty.text),
             notes=self.notes or "",
         )
 
 
+class SubjectDocument(_Document):
+    """Who a subject is: every company, one whose profile meets a condition, or (neither) one that declares it."""
+
+    always: bool = False
+    when: Alternatives = []
+
+    def to_subject(self, name: str) -> Subject:
+        """Return the domain value."""
+        return Subject(name, self.always, _alternatives(self.when))
+
+
 class PackDocument(_Document):
     """The file ``pack.yaml``: what the pack is, and the words that its rules may use.
 
-    ``sources`` maps a short name to the repository and commit, or the page, in which a text was read.
+    ``sources`` maps a short name to the repository and commit, or the page, in which a text was read; ``recipients``
+    are the roles that hand-over duties name.
     """
 
     id: Text
@@ -133,10 +160,39 @@ class PackDocument(_Document):
     as_of: date
     disclaimer: Text
     data_categories: Words
-    subjects: Words
+    subjects: Annotated[dict[Text, SubjectDocument], Field(min_length=1)]
     record_elements: Words
+    recipients: list[Text] = []
     facts: Words
     sources: Annotated[dict[Text, Text], Field(min_length=1)]
+
+
+class LawDocument(_Document):
+    """A file in ``laws/``: the words of a law's articles that rules rest on, by the article's name in the law."""
+
+    law: Text
+    authority_level: AuthorityLevel
+    source: Text
+    ref: Text
+    articles: Annotated[dict[Text, Text], Field(min_length=1)]
+
+
+class PendingDocument(_Document):
+    """One entry under ``pending``: a change of law that was announced."""
+
+    id: RuleId
+    title: Text
+    status: Text
+    effect: Text
+    affects: list[RuleId] = []
+
+    def to_pending(self) -> PendingChange:
+        """Return the domain value."""
+        return PendingChange(self.id, self.title, self.status, self.effect, tuple(self.affects))
+
+
+def _alternatives(found: Alternatives) -> tuple[tuple[Condition, ...], ...]:
+    return tuple(tuple(_condition(test) for test in alternative) for alternative in found)
 
 
 def _condition(test: ConditionDocument) -> Condition:

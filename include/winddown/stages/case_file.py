@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from winddown.domain import case as domain
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
+from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.rule import CASE_EVENTS
 from winddown.domain.timeline import Timeline, TimelineEvent
 from winddown.stages.case_model import CaseModel, HoldModel, RegisterModel
 
@@ -176,7 +176,7 @@ def _date_problems(model: CaseModel) -> list[str]:
     problems = [
         f"timeline.{index}.event: {event.event!r} is no known event"
         for index, event in enumerate(model.timeline)
-        if event.event not in CASE_EVENTS
+        if not dated_in_timeline(event.event)
     ]
     present = [name for name in _ORDER if name in where]
     pairs = [*itertools.pairwise(present), *((before, after) for after, before in _FOLLOWS.items())]

@@ -36,7 +36,7 @@ def check(deployment: Deployment, case_id: str) -> Checks:
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
     backups, blockers = _check_backups(deployment, case, inventory)
     transfers, more = _check_transfers(deployment, case, inventory)
-    clocks = check_clocks(case.timeline, deployment.pack, wave=Wave.AFTER_CLAIMS, as_of=today(deployment))
+    clocks = check_clocks(case.timeline, deployment.rulebook, wave=Wave.AFTER_CLAIMS, as_of=today(deployment))
     checks = Checks(backups, transfers, clocks, (*blockers, *more))
     deployment.control.put(case_id, "checks", "before", checks, type_=Checks)
     return checks
@@ -139,7 +139,7 @@ def _check_transfers(
     for transfer in case.transfers:
         frame = index.table.filter("overseas") if transfer.where == "overseas" else index.table
         facts = _facts(case, transfer, findings, persons=frame.height)
-        path = find_path(transfer.id, facts, pack=deployment.pack, as_of=today(deployment))
+        path = find_path(transfer.id, facts, rulebook=deployment.rulebook, as_of=today(deployment))
         paths.append(path)
         if path.needs_filing:
             blockers.append(

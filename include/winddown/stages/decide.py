@@ -57,7 +57,7 @@ def label_and_decide(
             entry=case.entry(collection.ref),
             findings=tuple(finding for finding in findings if finding.collection == collection.ref),
             blockers=blockers,
-            pack=deployment.pack,
+            rulebook=deployment.rulebook,
             as_of=as_of,
             holds=holds,
         )
@@ -81,6 +81,6 @@ def decide_case(deployment: Deployment, case_id: str) -> tuple[Decision, ...]:
     for decision in decisions:
         totals[decision.disposition] = totals.get(decision.disposition, 0) + decision.count
     rules = sorted({reason.rule for decision in decisions for reason in decision.reasons if reason.citation})
-    body = {"records": totals, "rules": rules, "pack": deployment.pack.digest, "digest": decisions_digest}
+    body = {"records": totals, "rules": rules, "pack": deployment.rulebook.digest, "digest": decisions_digest}
     deployment.ledger.append(case_id, "decided", body, actor=ACTOR)
     return decisions

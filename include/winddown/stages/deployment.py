@@ -13,7 +13,7 @@ from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.rule import RulePack
+from winddown.domain.pack import Rulebook
 from winddown.evidence.signing import Signer
 from winddown.ports import BackupDrill, Clock, Inspector, Store
 from winddown.settings import Settings
@@ -45,7 +45,7 @@ class Deployment:
     control: Repository
     ledger: Ledger
     authority: Authority
-    pack: RulePack
+    rulebook: Rulebook
     systems: Callable[[Case], Systems]
     connection_exists: Callable[[str], bool]
     keys: Callable[[str], CaseKeys]

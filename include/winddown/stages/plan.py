@@ -75,7 +75,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         fingerprints=tuple((str(found.ref), found.fingerprint) for found in inventory.collections),
         holds_digest=holds_digest(deployment.control.holds(case_id)),
         preconditions=preconditions,
-        rule_packs=((f"{deployment.pack.id} {deployment.pack.version}", deployment.pack.digest),),
+        rule_packs=tuple((f"{pack.id} {pack.version}", pack.digest) for pack in deployment.rulebook.packs),
         code_version=deployment.code_version,
         grace_seconds=int(case.grace.duration.total_seconds()),
         grace_reason=f"{case.grace.reason}; accepted by {case.grace.accepted_by}",
@@ -98,7 +98,7 @@ def waiting_clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[str,
 
 
 def _clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[ClockResult, ...]:
-    return check_clocks(case.timeline, deployment.pack, wave=wave, as_of=today(deployment))
+    return check_clocks(case.timeline, deployment.rulebook, wave=wave, as_of=today(deployment))
 
 
 def _waiting(results: tuple[ClockResult, ...]) -> tuple[str, ...]:

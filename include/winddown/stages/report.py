@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from winddown.domain.canonical import canonical
-from winddown.domain.rule import Rule, RulePack
+from winddown.domain.pack import RulePack
+from winddown.domain.rule import Rule
 from winddown.evidence.bundle import write_bundle
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
@@ -63,8 +64,8 @@ def report(deployment: Deployment, case_id: str) -> Report:
             f"winddown/{case_id}", len(entries), root([LedgerEntry.parse(raw).leaf for raw in entries])
         ).sign(signer),
         "schedule.xlsx": _schedule(documents),
-        f"rules/{deployment.pack.id}.json": _pack(deployment.pack),
     }
+    files |= {f"rules/{pack.id}.json": _pack(pack) for pack in deployment.rulebook.packs}
     files |= {f"plans/{plan.id}.json": canonical(plan.document()) for plan in plans}
     paths = []
     for document in documents:
@@ -107,7 +108,9 @@ def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
 
 def _pack(pack: RulePack) -> bytes:
     rules = {name: TypeAdapter(Rule).dump_python(rule, mode="json") for name, rule in pack.rules.items()}
-    return canonical({"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules})
+    articles = [[found.law, found.article, found.text, found.source] for found in pack.articles.values()]
+    whole = {"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules, "articles": articles}
+    return canonical(whole)
 
 
 def _html(document: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
     way = course(deployment, case_id, now)
     checks: Checks | None = control.get(case_id, "checks", "before", type_=Checks)
     plans = [control.plan(plan_id) for plan_id in control.plans(case_id)]
-    decisions = [decision_row(found, deployment.pack) for found in _decisions(deployment, case_id, plans)]
+    decisions = [decision_row(found, deployment.rulebook) for found in _decisions(deployment, case_id, plans)]
     for wave in way["waves"]:
         wave["border"] = _border(wave["border"])
     return {

@@ -5,20 +5,20 @@ from typing import Any
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Order, Plan, Wave
-from winddown.domain.rule import RulePack
 
 GOES = ("erase", "seal")  # fates after which the record is no longer in its collection
 
 
-def fates(plan: Plan, pack: RulePack, blockers: Sequence[Blocker]) -> list[dict[str, Any]]:
+def fates(plan: Plan, rulebook: Rulebook, blockers: Sequence[Blocker]) -> list[dict[str, Any]]:
     """One row a collection, those that the plan touches first, each with its orders and its labels' fates."""
     rows = []
     for ref in dict.fromkeys([order.collection for order in plan.orders] + [d.collection for d in plan.decisions]):
         orders = [order for order in plan.orders if order.collection == ref]
         stopped = tuple(found for found in blockers if found.covers(str(ref)))
         labels = [
-            decision_row(decision, pack) | {"fate": _fate(plan.wave, decision, orders, is_stopped=bool(stopped))}
+            decision_row(decision, rulebook) | {"fate": _fate(plan.wave, decision, orders, is_stopped=bool(stopped))}
             for decision in plan.decisions
             if decision.collection == ref
         ]
@@ -62,8 +62,8 @@ def order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def decision_row(decision: Decision, pack: RulePack) -> dict[str, Any]:
-    """A decision with its reasons, each with its rule's title where the pack still has it."""
+def decision_row(decision: Decision, rulebook: Rulebook) -> dict[str, Any]:
+    """A decision with its reasons, each with its rule's title where the rulebook still has it."""
     return {
         "collection": str(decision.collection),
         "label": decision.label,
@@ -73,12 +73,12 @@ def decision_row(decision: Decision, pack: RulePack) -> dict[str, Any]:
         "needed_fields": list(decision.needed_fields),
         "in_place": decision.in_place,
         "at_once": decision.at_once,
-        "reasons": [_reason_row(reason, pack) for reason in decision.reasons],
+        "reasons": [_reason_row(reason, rulebook) for reason in decision.reasons],
     }
 
 
-def _reason_row(reason: Reason, pack: RulePack) -> dict[str, Any]:
-    rule = pack.rules.get(reason.rule)
+def _reason_row(reason: Reason, rulebook: Rulebook) -> dict[str, Any]:
+    rule = rulebook.rules.get(reason.rule)
     return {
         "rule": reason.rule,
         "citation": reason.citation,

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from winddown.domain.case import Case
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Plan
-from winddown.domain.rule import RulePack
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import missing_approvals
 from winddown.stages.seal import SealedArchive, unacknowledged
@@ -30,7 +30,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
     state = control.plan_state(plan_id)
     approvals = control.approvals(plan_id)
     blockers = blockers_of(deployment, plan)
-    rows = fates(plan, deployment.pack, blockers)
+    rows = fates(plan, deployment.rulebook, blockers)
     objection = _objection(deployment, case, plan, state, person_id)
     return {
         "id": plan.id,
@@ -43,9 +43,10 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "you": person_id,
         "grace": {"seconds": plan.grace_seconds, "reason": plan.grace_reason},
         "preconditions": list(plan.preconditions),
-        "clocks": [_clock(sentence, deployment.pack) for sentence in plan.preconditions],
+        "clocks": [_clock(sentence, deployment.rulebook) for sentence in plan.preconditions],
         "rule_packs": [list(pack) for pack in plan.rule_packs],
-        "rule_pack_is_current": {digest for _, digest in plan.rule_packs} == {deployment.pack.digest},
+        "rule_pack_is_current": {digest for _, digest in plan.rule_packs}
+        == {pack.digest for pack in deployment.rulebook.packs},
         "code_version": plan.code_version,
         "identities": [list(pair) for pair in plan.identities],
         "inventory_digest": plan.inventory_digest,
@@ -68,7 +69,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "collections": rows,
         "totals": totals(rows),
         "orders": [order_row(order) for order in plan.orders],
-        "decisions": [decision_row(found, deployment.pack) for found in plan.decisions],
+        "decisions": [decision_row(found, deployment.rulebook) for found in plan.decisions],
         "blockers": [asdict(found) for found in blockers],
         "custodian": {"person": case.custodian.person, "organisation": case.custodian.organisation},
         "archives": _archives(deployment, plan),
@@ -95,10 +96,10 @@ def _objection(deployment: Deployment, case: Case, plan: Plan, state: str, perso
     return ""
 
 
-def _clock(sentence: str, pack: RulePack) -> dict[str, str]:
+def _clock(sentence: str, rulebook: Rulebook) -> dict[str, str]:
     """A precondition, written ``rule: what was compared``, with the rule's title and citation."""
     rule_id, _, said = sentence.partition(": ")
-    rule = pack.rules.get(rule_id)
+    rule = rulebook.rules.get(rule_id)
     if rule is None:
         return {"rule": "", "title_zh": "", "title_en": "", "citation": "", "says": sentence}
     return {

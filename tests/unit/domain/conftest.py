@@ -21,9 +21,9 @@ from winddown.domain.company import Company
 from winddown.domain.disposition import Facts
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, Field, Medium
-from winddown.domain.rule import RulePack
+from winddown.domain.pack import Rulebook
 from winddown.domain.timeline import Timeline, TimelineEvent
-from winddown.rules.loader import load_pack
+from winddown.rules.loader import load_rulebook
 
 REF = CollectionRef("shop", "orders")
 STOPPED_ON = date(2026, 10, 31)
@@ -67,8 +67,8 @@ def collection_of(medium: Medium = Medium.TABLE) -> Collection:
 
 
 @pytest.fixture(scope="session")
-def pack() -> RulePack:
-    return load_pack("cn")
+def rulebook() -> Rulebook:
+    return load_rulebook(("cn",))
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def make_timeline() -> Callable[[dict[str, date]], Timeline]:
 
 
 @pytest.fixture(scope="session")
-def make_facts(pack: RulePack) -> MakeFacts:
+def make_facts(rulebook: Rulebook) -> MakeFacts:
     """``make_facts(category=…, custody=…, statuses=…, …)``: without arguments, a customer's contact data."""
 
     def make(
@@ -106,7 +106,7 @@ def make_facts(pack: RulePack) -> MakeFacts:
                 for index, status in enumerate(statuses)
             ),
             "blockers": (),
-            "pack": pack,
+            "rulebook": rulebook,
             "as_of": AS_OF,
         }
         return Facts(**(values | changes))

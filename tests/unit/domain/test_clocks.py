@@ -8,9 +8,11 @@ from types import MappingProxyType
 import pytest
 
 from winddown.domain.clocks import ClockResult, check_clocks
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
-from winddown.domain.rule import RulePack
 from winddown.domain.timeline import Timeline
+
+from .books import with_rules
 
 MakeTimeline = Callable[[dict[str, date]], Timeline]
 AS_OF = date(2026, 11, 23)
@@ -33,27 +35,27 @@ EVENTS = {
 
 def results(
     make_timeline: MakeTimeline,
-    pack: RulePack,
+    rulebook: Rulebook,
     wave: Wave,
     *,
     changes: Mapping[str, date | None] = MappingProxyType({}),
 ) -> dict[str, ClockResult]:
     events = {event: on for event, on in {**EVENTS, **changes}.items() if on is not None}
-    return {found.rule: found for found in check_clocks(make_timeline(events), pack, wave=wave, as_of=AS_OF)}
+    return {found.rule: found for found in check_clocks(make_timeline(events), rulebook, wave=wave, as_of=AS_OF)}
 
 
 def test_the_first_wave_waits_for_the_stop_notice_and_the_guardians_alone(
-    make_timeline: MakeTimeline, pack: RulePack
+    make_timeline: MakeTimeline, rulebook: Rulebook
 ) -> None:
-    found = results(make_timeline, pack, Wave.AT_ONCE)
+    found = results(make_timeline, rulebook, Wave.AT_ONCE)
     assert found.keys() == {"DL-ECL-16", "DEL-CHILD-23"}
     assert all(result.satisfied and not result.is_late for result in found.values())
 
 
 def test_the_second_wave_waits_for_every_clock_and_every_required_event(
-    make_timeline: MakeTimeline, pack: RulePack
+    make_timeline: MakeTimeline, rulebook: Rulebook
 ) -> None:
-    found = results(make_timeline, pack, Wave.AFTER_CLAIMS)
+    found = results(make_timeline, rulebook, Wave.AFTER_CLAIMS)
     assert found.keys() == {
         "DL-CO-229-PUBLICISE",
         "DL-CO-235-CLAIM-30",
@@ -68,7 +70,7 @@ def test_the_second_wave_waits_for_every_clock_and_every_required_event(
         "HO-PIPL-22",
     }
     assert all(result.satisfied and not result.is_late for result in found.values())
-    assert all(result.citation == pack.rule(rule).basis.citation for rule, result in found.items())
+    assert all(result.citation == rulebook.rule(rule).basis.citation for rule, result in found.items())
 
 
 @pytest.mark.parametrize(
@@ -79,10 +81,10 @@ def test_the_second_wave_waits_for_every_clock_and_every_required_event(
     ],
 )
 def test_a_shortest_time_must_have_passed_to_the_day(
-    make_timeline: MakeTimeline, pack: RulePack, rule: str, event: str, last_wrong_day: date
+    make_timeline: MakeTimeline, rulebook: Rulebook, rule: str, event: str, last_wrong_day: date
 ) -> None:
-    assert results(make_timeline, pack, Wave.AFTER_CLAIMS)[rule].satisfied
-    early = results(make_timeline, pack, Wave.AFTER_CLAIMS, changes={event: last_wrong_day})[rule]
+    assert results(make_timeline, rulebook, Wave.AFTER_CLAIMS)[rule].satisfied
+    early = results(make_timeline, rulebook, Wave.AFTER_CLAIMS, changes={event: last_wrong_day})[rule]
     assert (early.satisfied, early.is_late) == (False, False)
     assert f"{event} {last_wrong_day} is before" in early.sentence
 
@@ -98,10 +100,10 @@ def test_a_shortest_time_must_have_passed_to_the_day(
     ],
 )
 def test_a_longest_time_that_was_exceeded_is_told_and_stops_nothing(
-    make_timeline: MakeTimeline, pack: RulePack, rule: str, event: str, first_late_day: date
+    make_timeline: MakeTimeline, rulebook: Rulebook, rule: str, event: str, first_late_day: date
 ) -> None:
-    assert not results(make_timeline, pack, Wave.AFTER_CLAIMS)[rule].is_late
-    late = results(make_timeline, pack, Wave.AFTER_CLAIMS, changes={event: first_late_day})[rule]
+    assert not results(make_timeline, rulebook, Wave.AFTER_CLAIMS)[rule].is_late
+    late = results(make_timeline, rulebook, Wave.AFTER_CLAIMS, changes={event: first_late_day})[rule]
     assert (late.satisfied, late.is_late) == (True, True)
     assert "later than" in late.sentence
 
@@ -119,25 +121,25 @@ def test_a_longest_time_that_was_exceeded_is_told_and_stops_nothing(
     ],
 )
 def test_an_event_that_has_not_happened_keeps_its_rule_waiting_and_is_named(
-    make_timeline: MakeTimeline, pack: RulePack, rule: str, event: str
+    make_timeline: MakeTimeline, rulebook: Rulebook, rule: str, event: str
 ) -> None:
     without: dict[str, date | None] = {event: None}
-    found = results(make_timeline, pack, Wave.AFTER_CLAIMS, changes=without)[rule]
+    found = results(make_timeline, rulebook, Wave.AFTER_CLAIMS, changes=without)[rule]
     assert not found.satisfied
     assert found.sentence == f"{event} has not happened by 2026-11-23"
 
 
-def test_an_event_of_tomorrow_has_not_happened(make_timeline: MakeTimeline, pack: RulePack) -> None:
+def test_an_event_of_tomorrow_has_not_happened(make_timeline: MakeTimeline, rulebook: Rulebook) -> None:
     for event, rule in (("tax_cleared", "DL-TAX-16-CLEAR"), ("claims_window_closed", "DL-CO-235-CLAIM-45")):
-        tomorrow = results(make_timeline, pack, Wave.AFTER_CLAIMS, changes={event: date(2026, 11, 24)})
+        tomorrow = results(make_timeline, rulebook, Wave.AFTER_CLAIMS, changes={event: date(2026, 11, 24)})
         assert not tomorrow[rule].satisfied
-        today = results(make_timeline, pack, Wave.AFTER_CLAIMS, changes={event: date(2026, 11, 23)})
+        today = results(make_timeline, rulebook, Wave.AFTER_CLAIMS, changes={event: date(2026, 11, 23)})
         # The last day of a window still belongs to it; what simply has to happen may have happened today.
         assert today[rule].satisfied is (event == "tax_cleared")
 
 
-def test_a_clock_that_is_not_in_force_is_not_asked(make_timeline: MakeTimeline, pack: RulePack) -> None:
-    rule = pack.rule("DL-ECL-16")
+def test_a_clock_that_is_not_in_force_is_not_asked(make_timeline: MakeTimeline, rulebook: Rulebook) -> None:
+    rule = rulebook.rule("DL-ECL-16")
     ended = replace(rule, basis=replace(rule.basis, effective_to=date(2026, 11, 22)))
-    old = replace(pack, rules=MappingProxyType({**pack.rules, rule.id: ended}))
+    old = with_rules(rulebook, ended)
     assert "DL-ECL-16" not in results(make_timeline, old, Wave.AT_ONCE)

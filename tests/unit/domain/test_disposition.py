@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from types import MappingProxyType
 
 import pytest
 
@@ -15,16 +14,15 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Status
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.label import Label
-from winddown.domain.rule import AuthorityLevel, Period, Rule, RulePack, Verification, VerificationStatus
+from winddown.domain.pack import Rulebook
+from winddown.domain.rule import AuthorityLevel, Period, Verification, VerificationStatus
 from winddown.domain.timeline import Timeline
+
+from .books import with_rules
 
 MakeFacts = Callable[..., Facts]
 UNREAD = Verification(VerificationStatus.FROM_MEMORY_UNVERIFIED, "memory", "none")
 VOUCHER = "accounting_vouchers"
-
-
-def with_rule(pack: RulePack, rule: Rule) -> RulePack:
-    return replace(pack, rules=MappingProxyType({**pack.rules, rule.id: rule}))
 
 
 def verdict(facts: Facts, label: str) -> Decision:
@@ -132,12 +130,12 @@ def test_a_voucher_is_stored_for_the_longest_of_its_duties_and_the_shorter_one_i
 
 
 def test_the_fiscal_year_need_not_be_the_calendar_year(
-    make_facts: MakeFacts, make_case: Callable[..., Case], pack: RulePack
+    make_facts: MakeFacts, make_case: Callable[..., Case], rulebook: Rulebook
 ) -> None:
     case = make_case()
     june = replace(case, profile=replace(case.profile, fiscal_year_end=(6, 30)))
     assert verdict(make_facts(VOUCHER, case=june), "customer/2025").until == date(2055, 6, 30)
-    assert pack.rule("RET-ACC-VOUCHER-30Y").period == Period(30)
+    assert rulebook.rule("RET-ACC-VOUCHER-30Y").period == Period(30)
 
 
 def test_custody_in_place_is_no_hand_over(make_facts: MakeFacts) -> None:
@@ -168,10 +166,10 @@ def test_a_voucher_without_a_fiscal_year_is_blocked_by_every_duty_that_counts_fr
     assert {reason.says.split(" ")[0] for reason in decision.reasons} == {"RET-ACC-VOUCHER-30Y", "RET-TAX-10Y"}
 
 
-def test_what_a_voucher_loses_goes_by_a_verified_rule_or_not_at_all(make_facts: MakeFacts, pack: RulePack) -> None:
-    rule = pack.rule("DEL-PIPL-47-2")
+def test_what_a_voucher_loses_goes_by_a_verified_rule_or_not_at_all(make_facts: MakeFacts, rulebook: Rulebook) -> None:
+    rule = rulebook.rule("DEL-PIPL-47-2")
     unsure = replace(rule, verification=replace(rule.verification, status=VerificationStatus.VERIFIED_SECONDARY))
-    decision = verdict(make_facts(VOUCHER, pack=with_rule(pack, unsure)), "customer/2025")
+    decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, unsure)), "customer/2025")
     assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
 
 
@@ -184,18 +182,18 @@ def test_what_a_voucher_loses_goes_by_a_verified_rule_or_not_at_all(make_facts: 
     ],
 )
 def test_a_keeping_rule_below_the_law_asks_counsel(
-    make_facts: MakeFacts, pack: RulePack, change: dict[str, str]
+    make_facts: MakeFacts, rulebook: Rulebook, change: dict[str, str]
 ) -> None:
-    rule = pack.rule("RET-ACC-VOUCHER-30Y")
+    rule = rulebook.rule("RET-ACC-VOUCHER-30Y")
     weak = replace(rule, basis=replace(rule.basis, **change))  # type: ignore[arg-type]
-    decision = verdict(make_facts(VOUCHER, pack=with_rule(pack, weak)), "customer/2025")
+    decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, weak)), "customer/2025")
     assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["RET-ACC-VOUCHER-30Y"])
     assert "counsel" in decision.reasons[0].says
 
 
-def test_a_keeping_rule_known_from_memory_asks_counsel(make_facts: MakeFacts, pack: RulePack) -> None:
-    vague = replace(pack.rule("RET-ACC-VOUCHER-30Y"), verification=UNREAD)
-    decision = verdict(make_facts(VOUCHER, pack=with_rule(pack, vague)), "customer/2025")
+def test_a_keeping_rule_known_from_memory_asks_counsel(make_facts: MakeFacts, rulebook: Rulebook) -> None:
+    vague = replace(rulebook.rule("RET-ACC-VOUCHER-30Y"), verification=UNREAD)
+    decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, vague)), "customer/2025")
     assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["RET-ACC-VOUCHER-30Y"])
 
 
@@ -232,12 +230,12 @@ def test_a_childs_contact_data_goes_at_once(make_facts: MakeFacts) -> None:
 
 
 def test_a_child_is_no_exception_while_the_childrens_rule_cannot_be_cited(
-    make_facts: MakeFacts, pack: RulePack
+    make_facts: MakeFacts, rulebook: Rulebook
 ) -> None:
-    unread = with_rule(pack, replace(pack.rule("DEL-CHILD-23"), verification=UNREAD))
-    decision = verdict(make_facts(pack=unread), "minor")
+    unread = with_rules(rulebook, replace(rulebook.rule("DEL-CHILD-23"), verification=UNREAD))
+    decision = verdict(make_facts(rulebook=unread), "minor")
     assert (decision.at_once, prevailing(decision)) == (False, ["DEL-PIPL-47-2"])
-    assert not verdict(make_facts(VOUCHER, pack=unread), "minor/2025").at_once
+    assert not verdict(make_facts(VOUCHER, rulebook=unread), "minor/2025").at_once
 
 
 @pytest.mark.parametrize("events", [{}, {"service_stopped": date(2027, 1, 16)}])
@@ -289,16 +287,16 @@ def test_objects_without_fields_rest_on_the_stewards_declaration(make_facts: Mak
 )  # fmt: skip
 def test_a_deletion_rule_that_is_unverified_or_out_of_force_never_erases(
     make_facts: MakeFacts,
-    pack: RulePack,
+    rulebook: Rulebook,
     verification: Verification | None,
     effective_from: date,
     effective_to: date | None,
 ) -> None:
-    rule = pack.rule("DEL-PIPL-47-2")
+    rule = rulebook.rule("DEL-PIPL-47-2")
     basis = replace(rule.basis, effective_from=effective_from, effective_to=effective_to)
     weak = replace(rule, basis=basis, verification=verification or rule.verification)
     for label in ("customer", "minor"):
-        decision = verdict(make_facts(pack=with_rule(pack, weak)), label)
+        decision = verdict(make_facts(rulebook=with_rules(rulebook, weak)), label)
         assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
 
 

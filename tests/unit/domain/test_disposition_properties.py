@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from types import MappingProxyType
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +14,11 @@ from winddown.domain.disposition import Facts, decide
 from winddown.domain.finding import Status
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label, RecordClass
-from winddown.domain.rule import Period, Rule, RulePack, Verification, VerificationStatus
+from winddown.domain.pack import Rulebook
+from winddown.domain.rule import Period, Rule, Verification, VerificationStatus
 from winddown.domain.timeline import Timeline
+
+from .books import with_rules
 
 MakeFacts = Callable[..., Facts]
 DAYS = st.dates(date(2020, 1, 1), date(2070, 1, 1))
@@ -42,14 +44,14 @@ def test_every_decision_keeps_the_promises_of_the_product(
     make_facts: MakeFacts,
     make_case: Callable[..., Case],
     make_timeline: Callable[[dict[str, date]], Timeline],
-    pack: RulePack,
+    rulebook: Rulebook,
     data: st.DataObject,
 ) -> None:
     changed = {
-        rule_id: data.draw(bent(pack.rule(rule_id)), label=rule_id)
+        rule_id: data.draw(bent(rulebook.rule(rule_id)), label=rule_id)
         for rule_id in ("DEL-PIPL-47-2", "DEL-CHILD-23", "RET-TAX-10Y")
     }
-    bent_pack = replace(pack, rules=MappingProxyType({**pack.rules, **changed}))
+    bent_book = with_rules(rulebook, *changed.values())
     stopped = data.draw(st.none() | DAYS, label="stopped")
     case = make_case(timeline=make_timeline({} if stopped is None else {"service_stopped": stopped}))
     if data.draw(st.booleans(), label="no accepted dates"):
@@ -66,7 +68,7 @@ def test_every_decision_keeps_the_promises_of_the_product(
         statuses=data.draw(STATUSES, label="statuses"),
         blockers=data.draw(st.sampled_from([(), (BLOCKER,)])),
         case=case,
-        pack=bent_pack,
+        rulebook=bent_book,
         as_of=as_of,
     )
 
@@ -84,7 +86,7 @@ def test_every_decision_keeps_the_promises_of_the_product(
         assert stopped is not None
         assert stopped <= as_of
         for reason in decision.reasons:
-            rule = bent_pack.rule(reason.rule)
+            rule = bent_book.rule(reason.rule)
             assert reason.prevails
             assert reason.citation == rule.basis.citation
             assert rule.may_destroy
@@ -96,8 +98,8 @@ def test_every_decision_keeps_the_promises_of_the_product(
         assert decision.until >= as_of or category == "backup"
     if decision.at_once:
         assert label.record_class is RecordClass.MINOR
-        assert bent_pack.rule("DEL-CHILD-23").may_destroy
-        assert bent_pack.rule("DEL-CHILD-23").in_force(as_of)
+        assert bent_book.rule("DEL-CHILD-23").may_destroy
+        assert bent_book.rule("DEL-CHILD-23").in_force(as_of)
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,14 +119,14 @@ def test_decisions_partition_the_records_without_gap_or_overlap(make_facts: Make
     year=st.integers(2020, 2026),
 )
 def test_the_longest_of_any_number_of_keeping_duties_wins(
-    make_facts: MakeFacts, pack: RulePack, periods: list[Period], year: int
+    make_facts: MakeFacts, rulebook: Rulebook, periods: list[Period], year: int
 ) -> None:
-    model = pack.rule("RET-ACC-VOUCHER-30Y")
+    model = rulebook.rule("RET-ACC-VOUCHER-30Y")
     duties = {
         f"KEEP-{index}": replace(model, id=f"KEEP-{index}", period=period) for index, period in enumerate(periods)
     }
-    many = replace(pack, rules=MappingProxyType({**pack.rules, **duties}))
-    decision = decide(make_facts("accounting_vouchers", pack=many), Label(RecordClass.CUSTOMER, year), 1)
+    many = with_rules(rulebook, *duties.values())
+    decision = decide(make_facts("accounting_vouchers", rulebook=many), Label(RecordClass.CUSTOMER, year), 1)
     start = date(year + 1, 1, 1)
     last_days = {rule.id: rule.period.add_to(start) - timedelta(days=1) for rule in duties.values() if rule.period}
     assert decision.disposition is Disposition.STORE_ONLY

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from types import MappingProxyType
 
 import pytest
 
 from winddown.domain.errors import Refused
-from winddown.domain.rule import RulePack
+from winddown.domain.pack import Rulebook
 from winddown.domain.transfer import find_path
+
+from .books import with_rules
 
 EXEMPT, CONTRACT, ASSESSMENT = "XB-EX-5-4", "XB-PATH-SCC-CERT", "XB-PATH-ASSESS"
 AS_OF = date(2026, 11, 23)
@@ -55,21 +56,21 @@ def facts(
         (facts(sensitive=0, other=0), EXEMPT),
     ],
 )
-def test_the_decision_table(pack: RulePack, given: Mapping[str, bool | int | str], rule: str) -> None:
-    path = find_path("XB-01", given, pack=pack, as_of=AS_OF)
+def test_the_decision_table(rulebook: Rulebook, given: Mapping[str, bool | int | str], rule: str) -> None:
+    path = find_path("XB-01", given, rulebook=rulebook, as_of=AS_OF)
     assert (path.transfer, path.rule) == ("XB-01", rule)
     assert path.needs_filing == (rule != EXEMPT)
-    assert path.citation == pack.rule(rule).basis.citation
+    assert path.citation == rulebook.rule(rule).basis.citation
     assert str(given["persons_other"]) in path.sentence
 
 
 @pytest.mark.parametrize("ciio", [False, True])
-def test_a_contract_with_the_person_prevails_over_every_number(pack: RulePack, *, ciio: bool) -> None:
+def test_a_contract_with_the_person_prevails_over_every_number(rulebook: Rulebook, *, ciio: bool) -> None:
     contract = facts(ciio=ciio, sensitive=50_000, other=5_000_000) | {
         "legal_basis": "contract",
         "purpose": "cross_border_delivery",
     }
-    path = find_path("XB-01", contract, pack=pack, as_of=AS_OF)
+    path = find_path("XB-01", contract, rulebook=rulebook, as_of=AS_OF)
     assert (path.rule, path.needs_filing) == ("XB-EX-5-1", False)
 
 
@@ -78,38 +79,38 @@ def test_a_contract_with_the_person_prevails_over_every_number(pack: RulePack, *
     [{"purpose": "marketing"}, {"legal_basis": "consent"}, {"important_data": True}],
 )
 def test_the_contract_exempts_neither_other_purposes_nor_other_bases_nor_important_data(
-    pack: RulePack, change: dict[str, bool | str]
+    rulebook: Rulebook, change: dict[str, bool | str]
 ) -> None:
     contract = facts(other=1_000_000) | {"legal_basis": "contract", "purpose": "cross_border_delivery"}
-    assert find_path("XB-01", contract | change, pack=pack, as_of=AS_OF).rule == ASSESSMENT
+    assert find_path("XB-01", contract | change, rulebook=rulebook, as_of=AS_OF).rule == ASSESSMENT
 
 
-def test_no_two_paths_of_the_table_overlap(pack: RulePack) -> None:
+def test_no_two_paths_of_the_table_overlap(rulebook: Rulebook) -> None:
     numbers = (0, 1, 9_999, 10_000, 99_999, 100_000, 999_999, 1_000_000)
     for sensitive in numbers:
         for other in numbers:
             found = [
                 rule for rule in (EXEMPT, CONTRACT, ASSESSMENT)
-                if pack.rule(rule).conditions_hold(facts(sensitive=sensitive, other=other))
+                if rulebook.rule(rule).conditions_hold(facts(sensitive=sensitive, other=other))
             ]  # fmt: skip
             assert len(found) == 1, (sensitive, other, found)
 
 
-def test_an_exemption_that_is_no_longer_in_force_exempts_nobody(pack: RulePack) -> None:
-    rule = pack.rule(EXEMPT)
+def test_an_exemption_that_is_no_longer_in_force_exempts_nobody(rulebook: Rulebook) -> None:
+    rule = rulebook.rule(EXEMPT)
     ended = replace(rule, basis=replace(rule.basis, effective_to=date(2026, 11, 22)))
-    old = replace(pack, rules=MappingProxyType({**pack.rules, EXEMPT: ended}))
-    assert find_path("XB-01", facts(other=5), pack=old, as_of=date(2026, 11, 22)).rule == EXEMPT
-    path = find_path("XB-01", facts(other=5), pack=old, as_of=AS_OF)
+    old = with_rules(rulebook, ended)
+    assert find_path("XB-01", facts(other=5), rulebook=old, as_of=date(2026, 11, 22)).rule == EXEMPT
+    path = find_path("XB-01", facts(other=5), rulebook=old, as_of=AS_OF)
     assert (path.rule, path.needs_filing) == ("", True)  # nothing applies: that blocks, it does not pass
 
 
-def test_before_the_rules_came_into_force_nothing_applies(pack: RulePack) -> None:
-    assert find_path("XB-01", facts(other=5), pack=pack, as_of=date(2024, 3, 21)).needs_filing
+def test_before_the_rules_came_into_force_nothing_applies(rulebook: Rulebook) -> None:
+    assert find_path("XB-01", facts(other=5), rulebook=rulebook, as_of=date(2024, 3, 21)).needs_filing
 
 
-def test_a_missing_number_is_refused(pack: RulePack) -> None:
+def test_a_missing_number_is_refused(rulebook: Rulebook) -> None:
     known = facts()
     del known["persons_sensitive"]
     with pytest.raises(Refused, match="persons_sensitive"):
-        find_path("XB-01", known, pack=pack, as_of=AS_OF)
+        find_path("XB-01", known, rulebook=rulebook, as_of=AS_OF)

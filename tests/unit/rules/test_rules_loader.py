@@ -18,9 +18,7 @@ CN = Path(loader.__file__).parent / "cn"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "cn").mkdir()
-    for path in CN.glob("*.yaml"):
-        shutil.copy(path, tmp_path / "cn")
+    shutil.copytree(CN, tmp_path / "cn")
     return tmp_path
 
 

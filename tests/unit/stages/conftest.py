@@ -20,11 +20,11 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method
-from winddown.domain.rule import RulePack
 from winddown.evidence.signing import Signer
 from winddown.ports import Discovery, Store
-from winddown.rules.loader import load_pack
+from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings
 from winddown.stages.deployment import Deployment, Systems
 
@@ -123,13 +123,13 @@ def control_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pack() -> RulePack:
-    return load_pack("cn")
+def rulebook() -> Rulebook:
+    return load_rulebook(("cn",))
 
 
 @pytest.fixture
 def deployment(
-    tmp_path: Path, control_template: Path, pack: RulePack, shop: ShelfStore, files: ShelfStore
+    tmp_path: Path, control_template: Path, rulebook: Rulebook, shop: ShelfStore, files: ShelfStore
 ) -> Iterator[Deployment]:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
@@ -152,7 +152,7 @@ def deployment(
         control=Repository(engine, clock=clock),
         ledger=ledger,
         authority=Authority(engine, ledger=ledger, clock=clock),
-        pack=pack,
+        rulebook=rulebook,
         systems=lambda _: Systems(stores, {}, {}),
         connection_exists=lambda name: name != "nowhere",
         keys=keys_of,
