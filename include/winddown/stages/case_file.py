@@ -23,7 +23,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
-from winddown.stages.case_model import CaseModel, HoldModel, RegisterModel
+from winddown.stages.case_model import CaseModel, HoldModel, RecipientModel, RegisterModel
 
 APPROVER_ROLES = ("liquidation_group", "pi_officer")
 
@@ -135,6 +135,8 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("holds", [hold.id for hold in model.holds]),
         *_duplicates("transfers", [transfer.id for transfer in model.transfers]),
         *_duplicates("accepted_dates", [accepted.rule for accepted in model.accepted_dates]),
+        *_duplicates("opinions", [f"{found.rule} on {found.collection or 'all'}" for found in model.opinions]),
+        *_duplicates("recipients", [found.role for found in model.recipients]),
         *_people_problems(model),
         *_date_problems(model),
         *_reference_problems(model),
@@ -163,7 +165,14 @@ def _people_problems(model: CaseModel) -> list[str]:
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"holds.{i}.steward", hold.steward) for i, hold in enumerate(model.holds)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
+    named += [(f"opinions.{i}.given_by", found.given_by) for i, found in enumerate(model.opinions)]
+    named += [(f"recipients.{i}.person", found.person) for i, found in enumerate(model.recipients)]
     problems += [f"{field}: {name} is not in people" for field, name in named if name not in roles]
+    problems += [
+        f"opinions.{index}.given_by: {found.given_by} has role {roles[found.given_by]}; counsel gives opinions"
+        for index, found in enumerate(model.opinions)
+        if roles.get(found.given_by, "counsel") != "counsel"
+    ]
     if roles.get(model.custodian.person, "custodian") != "custodian":
         problems.append(f"custodian.person: {model.custodian.person} has role {roles[model.custodian.person]}")
     if model.grace.duration <= timedelta(0):
@@ -198,6 +207,9 @@ def _reference_problems(model: CaseModel) -> list[str]:
     named = [("subjects.collection", model.subjects.collection)]
     named += [(f"register.{i}.collection", entry.collection) for i, entry in enumerate(model.declared)]
     named += [(f"transfers.{i}.collection", found.collection) for i, found in enumerate(model.transfers)]
+    named += [
+        (f"opinions.{i}.collection", found.collection) for i, found in enumerate(model.opinions) if found.collection
+    ]
     problems = [
         f"{field}: store {ref.partition(':')[0]!r} is not declared"
         for field, ref in named
@@ -233,7 +245,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
     _sha256(folder, model.custodian.evidence, "custodian")
     for index, transfer in enumerate(model.transfers):
         _sha256(folder, transfer.evidence, f"transfers.{index}")
-    public_key = _file(folder, model.custodian.public_key, "custodian.public_key").decode("ascii", "replace")
+    public_key = _key(folder, model.custodian.public_key, "custodian.public_key")
     return domain.Case(
         id=model.case,
         company=Company(model.company.name_zh, model.company.name_en, model.company.uscc),
@@ -270,6 +282,18 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             )
             for index, found in enumerate(model.accepted_dates)
         ),
+        opinions=tuple(
+            domain.Opinion(
+                found.rule,
+                CollectionRef.parse(found.collection) if found.collection else None,
+                found.keeps,
+                found.given_by,
+                found.given_on,
+                _sha256(folder, found.evidence, f"opinions.{index}"),
+            )
+            for index, found in enumerate(model.opinions)
+        ),
+        recipients=tuple(_recipient(found, index, folder) for index, found in enumerate(model.recipients)),
         subjects=domain.Subjects(
             CollectionRef.parse(model.subjects.collection),
             model.subjects.key,
@@ -293,6 +317,18 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
     )
 
 
+def _recipient(found: RecipientModel, index: int, folder: Path) -> domain.Recipient:
+    _sha256(folder, found.evidence, f"recipients.{index}")
+    return domain.Recipient(
+        found.role,
+        found.person,
+        found.organisation,
+        found.contact,
+        _key(folder, found.public_key, f"recipients.{index}.public_key"),
+        found.agreement_on,
+    )
+
+
 def _entry(found: RegisterModel) -> domain.RegisterEntry:
     link = found.subject
     return domain.RegisterEntry(
@@ -306,6 +342,12 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
             link.field, CollectionRef.parse(link.via) if link.via else None, link.target, link.pattern
         ),
         dated_by=found.dated_by,
+        dates=tuple(sorted(found.dates.items())),
+        also=found.also,
+        about=found.about,
+        anonymise=None
+        if found.anonymise is None
+        else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
         elements=tuple(found.elements.items()),
         answers=tuple(
@@ -345,6 +387,10 @@ def _file(folder: Path, name: str, field: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Refused(f"{field}: {name!r} cannot be read ({error.strerror})") from None
+
+
+def _key(folder: Path, name: str, field: str) -> str:
+    return _file(folder, name, field).decode("ascii", "replace")
 
 
 def _sha256(folder: Path, name: str, field: str) -> str:

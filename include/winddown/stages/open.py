@@ -12,6 +12,7 @@ from winddown.domain.hold import LegalHold
 from winddown.stages.case_file import CaseFile, DeclaredHold
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import read_manifest, write_manifest
+from winddown.stages.vocabulary import refuse_unknown_words
 
 
 def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str) -> str:
@@ -21,6 +22,7 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     effects that are neither certified nor restored, a change is refused.
     """
     case = case_file.case
+    refuse_unknown_words(case, deployment.rulebook)
     _refuse_unknown_connections(deployment, case)
     before = deployment.control.get(case.id, "case", "case", type_=Case)
     holds = tuple(_hold(deployment, case, found) for found in case_file.holds)
