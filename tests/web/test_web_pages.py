@@ -14,12 +14,12 @@ from winddown.control.door import Door
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
 from winddown.domain.drift import Change, Drift
+from winddown.domain.event import EVENTS, dated_in_timeline
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
-from winddown.domain.rule import CASE_EVENTS
 from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
@@ -363,7 +363,8 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
     ("kind", "keys"),
     [
         ("act", Act), ("method", Method), ("disposition", Disposition), ("label", RecordClass), ("wave", Wave),
-        ("event", CASE_EVENTS), ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
+        ("event", tuple(filter(dated_in_timeline, EVENTS))),
+        ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
         ("drift", Change),
         ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),
