@@ -18,6 +18,7 @@ class Profile:
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: tuple[int, int]  # month, day
+    faces: int = 0  # natural persons whose face is stored
 
 
 @dataclass(frozen=True, slots=True)

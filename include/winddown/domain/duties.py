@@ -96,10 +96,12 @@ class DatedBy:
 
 def subjects_of(case: Case, rulebook: Rulebook, persons: int) -> frozenset[str]:
     """The subjects of the rulebook that the company is; size classes count the number itself."""
-    profile = {
+    profile: dict[str, bool | int | str] = {
+        "route": case.profile.route,
         "critical_infrastructure": case.profile.critical_infrastructure,
         "important_data": case.profile.important_data,
         "persons": persons,
+        "faces": case.profile.faces,
     }
     return rulebook.subjects(frozenset(case.profile.sectors), profile)
 

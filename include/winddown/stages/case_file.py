@@ -255,6 +255,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.profile.critical_infrastructure,
             model.profile.important_data,
             (int(month), int(day)),
+            model.profile.faces,
         ),
         people=tuple(domain.Person(person.id, person.name, person.role) for person in model.people),
         approvers=model.approvers,

@@ -33,6 +33,7 @@ class _Profile(_Strict):
     sectors: Annotated[tuple[Word, ...], Field(min_length=1)]
     critical_infrastructure: bool
     important_data: bool
+    faces: Annotated[int, Field(ge=0)]
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
 
 
