@@ -48,6 +48,8 @@ def deletion(facts: Facts, label: Label) -> Deletion:
         says = "no field is confirmed as personal information; a steward answers"
         return Deletion((), Reason("no-personal-information", "", says, prevails=True))
     read = [(rule, says) for rule, says in due if rule.may_destroy]
+    if not read and EXPIRY_RULE not in {rule.id for rule, _ in due}:
+        return Deletion((), _not_due(facts))
     if not read:
         says = "the rule is not verified, so nothing may be destroyed by it"
         return Deletion((), Reason(due[0][0].id, "", says, prevails=True))

@@ -121,13 +121,14 @@ def dated_by(rules: Iterable[Rule], entry: RegisterEntry, case: Case) -> tuple[D
     fields: dict[str, str] = {}
     required = set()
     for rule in rules:
-        event = start_event(rule, case)
-        if event is None or rule.period is None:
+        event = start_event(rule, case) if rule.period is not None else rule.until_event
+        field = "" if event is None else entry.dated_by if event == FISCAL_YEAR_END else entry.date_field(event)
+        if event is None or not field:
             continue
-        field = entry.dated_by if EVENTS[event] is Scope.FISCAL_YEAR else entry.date_field(event)
-        if field:
-            fields[event] = field
-            required |= {event} if rule.keeps and entry.categories.intersection(rule.data_category) else set()
+        fields[event] = field
+        # An open matter has no date yet, and still keeps its record.
+        if rule.keeps and event != rule.until_event and entry.categories.intersection(rule.data_category):
+            required.add(event)
     found = [DatedBy(event, field, EVENTS[event], event in required) for event, field in fields.items()]
     return tuple(sorted(found, key=lambda one: (one.scope is not Scope.FISCAL_YEAR, one.event)))
 
@@ -163,7 +164,8 @@ def _duty(rule: Rule, facts: Facts, label: Label) -> Duty:
     authority = _authority(rule, facts)
     start = start_of(rule, facts, label)
     if rule.period is None:
-        ended = facts.case.timeline.on(rule.until_event) if rule.until_event else None
+        until = rule.until_event or ""
+        ended = label.start(until) or facts.case.timeline.on(until)
         return Duty(rule, authority, start, ended if ended and ended <= facts.as_of else None, None)
     if start is not None:
         return Duty(rule, authority, start, rule.period.add_to(start) - timedelta(days=1), None)

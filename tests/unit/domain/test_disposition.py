@@ -119,6 +119,7 @@ def test_a_voucher_is_stored_for_the_longest_of_its_duties_and_the_shorter_one_i
         "RET-TAX-10Y": False,
         "DEL-PIPL-47-HOLD": True,
         "RET-PIPL-19": True,
+        "HO-ACC-ARCHIVE": True,
         "HO-PIPL-22": True,
         "HO-NDSR-14": True,
         "DEL-PIPL-47-2": True,  # what the duty does not need, and the source after the hand-over, goes by this rule
