@@ -91,7 +91,7 @@ def records_of(count: int, rng: np.random.Generator) -> pl.DataFrame:
     start = pl.lit(date(2016, 11, 1))
     return pl.DataFrame({"subject": rng.integers(0, int(CUSTOMERS * 1.005), count), "days": days}).select(
         pl.col("subject").cast(pl.String),
-        pl.when(pl.col("days") < UNDATED).then(None).otherwise((start + pl.duration(days=pl.col("days"))).dt.to_string("%F"))
+        pl.when(pl.col("days") >= UNDATED).then((start + pl.duration(days=pl.col("days"))).dt.to_string("%F"))
         .alias("on"),
     )  # fmt: skip
 

@@ -53,10 +53,11 @@ PRECEDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Fields that are kept until the same last day; None where the duty has no end."""
+    """Fields that one receiver keeps until the same last day; None where the duty has no end, "" for the custodian."""
 
     until: date | None
     fields: tuple[str, ...]
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +101,6 @@ class Decision:
             if not self.needed_fields:
                 raise Refused(f"decision on {self.collection} label {self.label!r} keeps without saying which fields")
             # A field without a term would be in no archive when its source goes.
-            if sorted(self.needed_fields) != sorted(name for term in self.terms for name in term.fields):
+            kept = [(term.recipient, name) for term in self.terms for name in term.fields]
+            if len(set(kept)) != len(kept) or {name for _, name in kept} != set(self.needed_fields):
                 raise Refused(f"decision on {self.collection} label {self.label!r}: each field has one last day")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Decision, Disposition, Reason, Term
-from winddown.domain.deletion import deletion, personal_fields
-from winddown.domain.duties import Authority, Facts, duties, start_of
+from winddown.domain.deletion import EXPIRY_RULE, deletion, personal_fields
+from winddown.domain.duties import Authority, Facts, duties, start_of, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.keeping import (
     CUSTODIAN,
@@ -19,6 +19,7 @@ from winddown.domain.keeping import (
     hand_overs,
     heeded,
     keep,
+    kept_because,
     lapsed_reason,
     notice,
     of_others,
@@ -143,12 +144,32 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
         return blocked(duty.obstacle, *cited)
     receiver = facts.case.recipient(known[0])
     assert receiver is not None  # noqa: S101 - it is among the known
-    fields = facts.collection.field_names()
-    reasons = [*cited, *notice(facts, receiver.organisation), *duty.reasons]
     is_scan = facts.collection.medium is Medium.OBJECTS
-    needed = (WHOLE_OBJECT,) if is_scan else tuple(fields)
+    needed = (WHOLE_OBJECT,) if is_scan else tuple(facts.collection.field_names())
+    # Other duties on the same records, e.g. a voucher's, are not the recipient's: the custodian gets what they need.
+    passed = {word for rule in rules for word in rule.data_category}
+    running = [found for found in duties(facts, label) if not found.is_over(facts.as_of)]
+    own = [found for found in running if not passed.intersection(found.rule.data_category)]
+    questions = [found.question for found in own if found.question]
+    if questions:
+        return blocked(*questions)
+    standing = [found for found in own if found.authority is not Authority.ARGUABLE]
+    reasons = [*cited, *notice(facts, receiver.organisation)]
+    reasons += [
+        reason_of(found.rule, "the recipient goes on keeping it", prevails=False, step="P2")
+        for found in running
+        if found not in own
+    ]
+    reasons += kept_because(standing, None)
+    reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    kept = () if is_scan else terms(facts, standing)
     return Verdict(
-        Disposition.HAND_OVER, reasons, terms=(Term(None, needed),), needed=needed, recipient=known[0], in_place=is_scan
+        Disposition.HAND_OVER,
+        reasons,
+        terms=(Term(None, needed, known[0]), *kept),
+        needed=needed,
+        recipient=known[0],
+        in_place=is_scan,
     )
 
 

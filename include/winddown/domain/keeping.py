@@ -49,12 +49,12 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
     if duty.obstacle:
         return blocked(duty.obstacle)
     needed = tuple(name for term in kept for name in term.fields)
-    is_whole = any(WHOLE_RECORD in found.rule.needs for found in standing)
+    is_whole = any(WHOLE_RECORD in found.needs for found in standing)
     if facts.collection.medium is Medium.OBJECTS and is_whole:
         needed, kept = (WHOLE_OBJECT,), (Term(kept[0].until if kept else _longest(standing), (WHOLE_OBJECT,)),)
     in_place = entry.custody == "in_place" or needed == (WHOLE_OBJECT,)
     verdict = Verdict(Disposition.STORE_ONLY, terms=kept, until=kept[0].until, needed=needed, in_place=in_place)
-    verdict.reasons += _kept_because(standing, kept[0].until)
+    verdict.reasons += kept_because(standing, kept[0].until)
     verdict.reasons.append(
         reason_of(facts.rulebook.rule(STORAGE_ONLY), "until then only storage and protection are allowed")
     )
@@ -66,8 +66,8 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
         archives = [rule for rule in hand_overs(facts, entry) if rule.recipient == CUSTODIAN]
         verdict.reasons += [reason_of(rule, "on termination it goes to the custodian") for rule in archives]
         verdict.reasons += notice(facts, facts.case.custodian.organisation)
-    if duty.is_childs:
-        verdict.at_once = not is_whole
+    if duty.is_childs and not is_whole:
+        verdict.at_once = True
         verdict.reasons += [_child_reason(reason) for reason in _childs(duty, facts)]
     return verdict
 
@@ -82,18 +82,19 @@ def _incomplete(facts: Facts, entry: RegisterEntry, standing: Sequence[Duty]) ->
     present = set(facts.collection.field_names())
     mapped = {element for field, element in entry.elements if field in present}
     for duty in standing:
-        if WHOLE_RECORD in duty.rule.needs:
+        if WHOLE_RECORD in duty.needs:
             continue
         missing = sorted(set(duty.rule.core) - mapped)
-        if not missing and not mapped.intersection(duty.rule.needs):
-            missing = sorted(duty.rule.needs)
+        if not missing and not mapped.intersection(duty.needs):
+            missing = sorted(duty.needs)
         if missing:
             says = f"no field is registered for {', '.join(missing)}, which {duty.rule.id} needs; the steward maps them"
             return stop("no-elements", says, step="P5")
     return None
 
 
-def _kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
+def kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
+    """One reason for each duty, the longest first; those that end on ``until`` prevail."""
     return [
         reason_of(
             duty.rule,
@@ -108,6 +109,8 @@ def _kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
 def _until(duty: Duty) -> str:
     if duty.end is not None:
         return f"until {duty.end} ({duty.rule.period} from {duty.start})"
+    if duty.rule.period is not None:
+        return f"for {duty.rule.period} from {duty.rule.start_event}, whose date nobody knows"
     return f"until {duty.rule.until_event}" if duty.rule.until_event else "for ever"
 
 
@@ -115,7 +118,7 @@ def weigh(facts: Facts, label: Label, verdict: Verdict, standing: Sequence[Duty]
     """Set what is kept against what would keep more, and what would keep less; ask where the law does not say."""
     for duty in arguable:
         is_covered = verdict.until is None or (duty.end is not None and duty.end <= verdict.until)
-        if is_covered and set(duty.rule.needs) <= {need for found in standing for need in found.rule.needs}:
+        if is_covered and duty.needs <= {need for found in standing for need in found.needs}:
             verdict.reasons.append(reason_of(duty.rule, f"{_until(duty)}: a longer duty covers it", prevails=False))
             continue
         verdict.is_open = True
@@ -173,7 +176,7 @@ def of_others(running: Sequence[Duty], others: Sequence[Reason]) -> Verdict:
     whole = (WHOLE_OBJECT,)
     return Verdict(
         Disposition.STORE_ONLY,
-        [*_kept_because(running, until), *others],
+        [*kept_because(running, until), *others],
         terms=(Term(until, whole),),
         until=until,
         needed=whole,

@@ -350,7 +350,11 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
         if found.anonymise is None
         else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
-        elements=tuple(found.elements.items()),
+        elements=tuple(
+            (field, word)
+            for field, words in found.elements.items()
+            for word in ((words,) if isinstance(words, str) else words)
+        ),
         answers=tuple(
             (field, None if answer.kind == "none" else answer.kind, answer.because)
             for field, answer in found.fields.items()

@@ -145,7 +145,7 @@ class RegisterModel(_Strict):
     dated_by: str = ""
     dates: dict[Word, Name] = {}
     custody: Literal["", "sealed", "in_place"] = ""
-    elements: dict[str, Word] = {}
+    elements: dict[str, Word | Annotated[tuple[Word, ...], Field(min_length=1)]] = {}
     fields: dict[str, _Answer] = {}
     backup: _Backup | None = None
     anonymise: _Anonymisation | None = None

@@ -125,7 +125,10 @@ def test_a_voucher_is_stored_for_the_longest_of_its_duties_and_the_shorter_one_i
         "DEL-PIPL-47-2": True,  # what the duty does not need, and the source after the hand-over, goes by this rule
     }
     says = {reason.rule: reason.says for reason in decision.reasons}
-    assert "stands against deletion: a department's rule that a law provides for" in says["RET-ACC-VOUCHER-30Y"]
+    assert (
+        "stands against deletion: a department's rule that a law or regulation provides for"
+        in says["RET-ACC-VOUCHER-30Y"]
+    )
     assert "stands against deletion: a law or an administrative regulation" in says["RET-TAX-10Y"]
     assert "示例托管" in says["HO-PIPL-22"]
 
