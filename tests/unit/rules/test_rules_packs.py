@@ -231,12 +231,13 @@ def test_announced_changes_point_at_the_rules_they_touch() -> None:
     }
 
 
-def test_alternative_periods_are_rules_of_their_own_categories() -> None:
+def test_two_halves_of_one_sentence_are_rules_of_their_own_categories() -> None:
     for one, other in (
         ("RET-FOOD-6M", "RET-FOOD-2Y"),
         ("RET-APPRAISAL-15Y", "RET-APPRAISAL-30Y"),
         ("RET-INS-SHORT-5Y", "RET-INS-LONG-10Y"),
         ("RET-MED-OUT-15Y", "RET-MED-IN-30Y"),
+        ("RET-EC-PLATFORM-3Y", "RET-EC-LISTING-3Y"),  # one sentence, and only a transaction has a buyer
     ):
         assert not set(BOOK.rule(one).data_category) & set(BOOK.rule(other).data_category)
 
