@@ -38,6 +38,11 @@ class Reason:
     step: str = ""
 
 
+def stop(code: str, says: str, *, step: str = "") -> Reason:
+    """A reason that cites no law: something is missing, and a person supplies it."""
+    return Reason(code, "", says, prevails=True, step=step)
+
+
 PRECEDENCE = {
     "P1": "a legal hold outranks everything",
     "P2": "what must be handed over is neither kept nor deleted: own copies go after the recipient's receipt",

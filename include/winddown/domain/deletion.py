@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from winddown.domain.decision import Reason
+from winddown.domain.decision import Reason, stop
 from winddown.domain.duties import CHILD, PERSONAL, Facts, is_child, start_of
 from winddown.domain.event import EVENTS, Scope
 from winddown.domain.finding import Finding
@@ -46,13 +46,13 @@ def deletion(facts: Facts, label: Label) -> Deletion:
         return Deletion((), _not_due(facts))
     if not is_scan and not personal_fields(facts.findings):
         says = "no field is confirmed as personal information; a steward answers"
-        return Deletion((), Reason("no-personal-information", "", says, prevails=True))
+        return Deletion((), stop("no-personal-information", says))
     read = [(rule, says) for rule, says in due if rule.may_destroy]
     if not read and EXPIRY_RULE not in {rule.id for rule, _ in due}:
         return Deletion((), _not_due(facts))
     if not read:
         says = "the rule is not verified, so nothing may be destroyed by it"
-        return Deletion((), Reason(due[0][0].id, "", says, prevails=True))
+        return Deletion((), stop(due[0][0].id, says))
     fields = ", ".join(personal_fields(facts.findings))
     found = f"confirmed in {fields}" if fields else ""
     declared = "as a steward declared for these objects" if is_scan else ""
@@ -104,9 +104,9 @@ def _not_due(facts: Facts) -> Reason:
     stopped = facts.case.timeline.on(rule.start_event)
     if stopped is not None and stopped <= facts.as_of:
         says = f"the rule is not in force on {facts.as_of}, so nothing may be destroyed by it"
-        return Reason(EXPIRY_RULE, "", says, prevails=True)
+        return stop(EXPIRY_RULE, says)
     says = f"the duty to delete starts with {rule.start_event}, which has not happened"
-    return Reason("service-running", "", says, prevails=True)
+    return stop("service-running", says)
 
 
 def _trigger(rule: Rule, facts: Facts, label: Label) -> str:

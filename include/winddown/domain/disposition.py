@@ -8,7 +8,7 @@ to delete, which is a cited rule for confirmed personal information of customers
 from collections.abc import Sequence
 
 from winddown.domain.case import RegisterEntry
-from winddown.domain.decision import Decision, Disposition, Reason, Term
+from winddown.domain.decision import Decision, Disposition, Reason, Term, stop
 from winddown.domain.deletion import EXPIRY_RULE, deletion, personal_fields
 from winddown.domain.duties import Authority, Facts, duties, start_of, terms
 from winddown.domain.inventory import Medium
@@ -27,7 +27,7 @@ from winddown.domain.keeping import (
 )
 from winddown.domain.label import Label, RecordClass
 from winddown.domain.rule import Rule
-from winddown.domain.undecided import BACKUP, stop, undecided
+from winddown.domain.undecided import BACKUP, undecided
 from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 
 __all__ = ["WHOLE_OBJECT", "Facts", "decide", "personal_fields"]

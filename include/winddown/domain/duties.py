@@ -8,7 +8,7 @@ from functools import cached_property
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, RegisterEntry
-from winddown.domain.decision import Reason, Term
+from winddown.domain.decision import Reason, Term, stop
 from winddown.domain.event import EVENTS, FISCAL_YEAR_END, NOT_STATED, Scope
 from winddown.domain.finding import Finding
 from winddown.domain.hold import LegalHold
@@ -183,9 +183,9 @@ def _duty(rule: Rule, facts: Facts, label: Label) -> Duty:
         return Duty(rule, authority, None, None, None)
     if rule.start_event == NOT_STATED and start_event(rule, facts.case) is None:
         says = "the text names no start; a named officer accepts a date in the case file"
-        return Duty(rule, authority, None, None, Reason(rule.id, "", says, prevails=True, step="P7"))
+        return Duty(rule, authority, None, None, stop(rule.id, says, step="P7"))
     says = f"{rule.id} counts from {rule.start_event}, a date that no registered field and no event gives"
-    return Duty(rule, authority, None, None, Reason("no-date-field", "", says, prevails=True, step="P7"))
+    return Duty(rule, authority, None, None, stop("no-date-field", says, step="P7"))
 
 
 def _last_day(period: Period, start: date, event: str | None) -> date:

@@ -62,6 +62,7 @@ _RECORD = (
     "account_closed",
     "consent_withdrawn",
     "deletion_requested",
+    "unlawful_processing_found",
     "request_received",
     "merchant_exited_platform",
     "livestream_ended",

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from winddown.domain.case import RegisterEntry
-from winddown.domain.decision import Disposition, Reason, Term
+from winddown.domain.decision import Disposition, Reason, Term, stop
 from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima
 from winddown.domain.duties import CHILD, Authority, Duty, Facts, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label
 from winddown.domain.rule import WHOLE_RECORD, Rule, RuleKind
-from winddown.domain.undecided import stop
 from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 
 CUSTODIAN = "custodian"  # recipient of hand-over duties for which the law names nobody
