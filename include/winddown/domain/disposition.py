@@ -65,7 +65,9 @@ def _verdict(facts: Facts, label: Label) -> Verdict:
     assert entry is not None  # noqa: S101 - an unregistered collection is undecidable
     if entry.category == BACKUP:
         return _backup(facts, entry)
-    receiving = [rule for rule in hand_overs(facts, entry) if rule.recipient != CUSTODIAN]
+    receiving = [
+        rule for rule in hand_overs(facts, entry) if rule.recipient != CUSTODIAN or not _has_minimum(rule, facts)
+    ]
     if receiving:
         return _hand_over(facts, label, receiving)
     return _keep_or_erase(facts, label, entry)
@@ -131,7 +133,7 @@ def _backup(facts: Facts, entry: RegisterEntry) -> Verdict:
 def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     """The recipient that the law names keeps it; the company's own copy goes after the receipt (P2)."""
     roles = sorted({rule.recipient for rule in rules})
-    known = [role for role in roles if facts.case.recipient(role) is not None]
+    known = [role for role in roles if role == CUSTODIAN or facts.case.recipient(role) is not None]
     cited = [reason_of(rule, f"deleting it is the breach: {rule.recipient} receives it", step="P2") for rule in rules]
     if len(known) != 1:
         says = f"the case names {'more than one' if known else 'no'} recipient of the kind {' or '.join(roles)}"
@@ -140,10 +142,9 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     if waiting:
         return blocked(stop("hand-over-not-due", f"it is due with {waiting[0].start_event}", step="P2"), *cited)
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle, *cited)
-    receiver = facts.case.recipient(known[0])
-    assert receiver is not None  # noqa: S101 - it is among the known
+    if duty.obstacles:
+        return blocked(*duty.obstacles, *cited)
+    receiver = facts.case.receiver(known[0])
     is_scan = facts.collection.medium is Medium.OBJECTS
     needed = (WHOLE_OBJECT,) if is_scan else tuple(facts.collection.field_names())
     # Other duties on the same records, e.g. a voucher's, are not the recipient's: the custodian gets what they need.
@@ -173,6 +174,11 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     )
 
 
+def _has_minimum(rule: Rule, facts: Facts) -> bool:
+    """Whether a duty to keep speaks of the same records: then the custodian gets what it needs, while it runs."""
+    return any(found.keeps and set(found.data_category).intersection(rule.data_category) for found in facts.rules)
+
+
 def _has_begun(rule: Rule, facts: Facts, label: Label) -> bool:
     start = start_of(rule, facts, label)
     return start is not None and start <= facts.as_of
@@ -183,8 +189,8 @@ def _has_begun(rule: Rule, facts: Facts, label: Label) -> bool:
 
 def _erase(facts: Facts, label: Label, entry: RegisterEntry, others: Sequence[Reason]) -> Verdict:
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle)
+    if duty.obstacles:
+        return blocked(*duty.obstacles)
     outcome = Disposition.ERASE
     reasons = [*duty.reasons, *others]
     if entry.anonymise is not None and duty.may_anonymise:

@@ -51,6 +51,7 @@ _CASE = (
     "audit_completed",
 )
 _RECORD = (
+    "purpose_achieved",
     "record_created",
     "log_created",
     "matter_settled",
@@ -80,7 +81,7 @@ _RECORD = (
     "export_certificate_issued",
 )
 _PERSON = ("last_outpatient_visit", "last_inpatient_discharge")
-_DECISION = ("purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed")
+_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed")
 
 EVENTS: dict[str, Scope] = {
     **dict.fromkeys(_CASE, Scope.CASE),

