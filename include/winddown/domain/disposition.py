@@ -25,6 +25,10 @@ _VOUCHER_CORE = frozenset({"voucher_number", "voucher_date", "amount"})
 _COMPANY_OWN = "company_own"
 _BACKUP = "backup"
 _CHILD_RULE = "DEL-CHILD-23"
+_HELD = {
+    RecordClass.HELD: "the record, or one that refers to it, is under a legal hold; it stays with every field",
+    RecordClass.HELD_WHOLE: "no record of it can be tied to a person, so a legal hold covers all of these",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +69,15 @@ def personal_fields(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _held(facts: Facts, label: Label) -> tuple[Reason, ...] | None:
+    says = _HELD.get(label.record_class)
+    if says is None:
+        return None
     rule = facts.rulebook.rule("HOLD-PRECEDENCE")
-    holds = ", ".join(f"{hold.id} ({hold.ground}, next review on {hold.review_on})" for hold in facts.holds)
-    suffix = f"; in force: {holds}" if holds else ""
-    if label.record_class is RecordClass.HELD:
-        return (_reason(rule, f"the record's person is under a legal hold; it stays with every field{suffix}"),)
-    if label.record_class is RecordClass.HELD_WHOLE:
-        return (
-            _reason(rule, f"the record cannot be tied to a person, so a hold in force covers all of these{suffix}"),
-        )
-    return None
+    statutory = [hold for hold in facts.holds if hold.ground.is_statutory]
+    private = [hold for hold in facts.holds if not hold.ground.is_statutory]
+    reasons = [_reason(rule, f"{says}; {hold.says(facts.as_of)}") for hold in statutory]
+    reasons += [Reason("private-dispute", "", f"{says}; {hold.says(facts.as_of)}", prevails=True) for hold in private]
+    return tuple(reasons) or (_reason(rule, says),)
 
 
 def _undecidable(facts: Facts, label: Label) -> tuple[Reason, ...] | None:

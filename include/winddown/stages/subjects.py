@@ -14,8 +14,8 @@ from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, CollectionRef, Inventory
 from winddown.domain.label import RecordClass
+from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment
-from winddown.stages.manifests import read_manifest
 
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
 _WHOLE_CATEGORIES = ("company_own", "backup")
@@ -23,10 +23,13 @@ _WHOLE_CATEGORIES = ("company_own", "backup")
 
 @dataclass(frozen=True, slots=True)
 class SubjectIndex:
-    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans)."""
+    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans).
+
+    ``held`` says that a hold names the person; what else is held, ``holds`` knows.
+    """
 
     table: pl.DataFrame
-    holds_in_force: bool
+    holds: HoldsInForce
 
     def __repr__(self) -> str:
         return f"SubjectIndex({self.table.height} subjects)"
@@ -52,17 +55,12 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
         (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
     )
     _refuse_twins(case, frame)
-    holds = deployment.control.holds(case.id)
-    known = set(frame.get_column("subject").to_list())
-    held: list[str] = []
-    for hold in holds:
-        persons = read_manifest(deployment, case.id, hold.subjects_manifest).column("subject").to_pylist()
-        _refuse_strangers(case, hold, len(set(persons) - known))
-        held += persons
-    return SubjectIndex(
-        frame.with_columns(pl.col("subject").is_in(pl.Series(held, dtype=pl.String).implode()).alias("held")),
-        bool(holds),
-    )
+    holds = holds_in_force(deployment, case)
+    refuse_missing_collections(holds.holds, inventory)
+    for hold in holds.holds:
+        _refuse_strangers(case, hold, holds, frame.get_column("subject"))
+    held = pl.col("subject").is_in(holds.held_persons.implode()).alias("held")
+    return SubjectIndex(frame.with_columns(held), holds)
 
 
 def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
@@ -77,11 +75,12 @@ def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
         )
 
 
-def _refuse_strangers(case: Case, hold: LegalHold, count: int) -> None:
+def _refuse_strangers(case: Case, hold: LegalHold, holds: HoldsInForce, known: pl.Series) -> None:
     """A hold whose keys match nobody would silently protect nobody."""
+    count = len(set(holds.persons.get(hold.id, ())) - set(known)) if hold.scope.has_persons else 0
     if count:
         raise Refused(
-            f"hold {hold.id}: {count} of {hold.subject_count} persons are not in {case.subjects.collection}",
+            f"hold {hold.id}: {count} of {hold.scope.subject_count} persons are not in {case.subjects.collection}",
             rule="a hold outranks every rule",
             next_step=f"{hold.steward} corrects the list of the hold's persons",
         )
@@ -90,9 +89,9 @@ def _refuse_strangers(case: Case, hold: LegalHold, count: int) -> None:
 def label_records(
     deployment: Deployment, case: Case, inventory: Inventory, index: SubjectIndex, collection: Collection
 ) -> pl.DataFrame:
-    """Give every record of a collection its label; columns: the locators, ``subject`` and ``label``.
+    """Give every record of a collection its label; columns: the locators, ``subject``, ``label`` and ``holds``.
 
-    A collection that carries one label throughout has the column ``label`` alone.
+    A collection that carries one label throughout has the columns ``label`` and ``holds`` alone.
 
     The classes are tried in the order of ``RecordClass``; every record gets exactly one.
     """
@@ -100,14 +99,18 @@ def label_records(
     whole = entry is None or entry.category in _WHOLE_CATEGORIES
     if entry is None or whole or entry.subject is None:
         # One label for all: nothing of it will be selected record by record, so nothing is read.
-        label = _untied_label(whole=whole, index=index)
-        return pl.DataFrame({"label": [label] * max(collection.record_count, 0)}, schema={"label": pl.String})
+        holds = index.holds.over_untied(collection.ref, is_whole=whole)
+        label = _untied_label(whole=whole, is_held=bool(holds))
+        columns = {"label": [label], HOLDS: [holds]}
+        return pl.DataFrame(columns).select(pl.all().repeat_by(max(collection.record_count, 0)).explode())
     locators = list(deployment.systems(case).store(collection.ref.store).locators(collection))
     dated_by, link = entry.dated_by, entry.subject
-    fields = [name for name in dict.fromkeys((link.field, dated_by)) if name]
+    leaned_on, _ = index.holds.leaned_on.get(collection.ref, ("", None))
+    fields = [name for name in dict.fromkeys((link.field, dated_by, leaned_on)) if name]
     records = _read(deployment, case, collection, fields, locators=locators)
     labelled = label_rows(deployment, case, inventory, index, entry=entry, records=records)
-    return labelled.select(*locators, *(name for name in (CONTENT,) if name in records.columns), "subject", "label")
+    bound = [name for name in (CONTENT,) if name in records.columns]
+    return labelled.select(*locators, *bound, "subject", "label", HOLDS)
 
 
 def label_rows(
@@ -119,7 +122,7 @@ def label_rows(
     entry: RegisterEntry,
     records: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Add ``subject`` and ``label`` to rows of a registered collection, wherever they were read."""
+    """Add ``subject``, ``label`` and ``holds`` to rows of a registered collection, wherever they were read."""
     dated_by, link = entry.dated_by, entry.subject
     assert link is not None  # noqa: S101 - a collection without a link has one label
     subject = _subject_column(deployment, case, inventory, records, link)
@@ -129,8 +132,9 @@ def label_rows(
     year = _fiscal_year(case, dated_by)
     suffix = pl.lit("") if year is None else pl.concat_str(pl.lit("/"), year.cast(pl.String))
     undated = pl.lit(False) if year is None else year.is_null()
-    return joined.with_columns(
-        pl.when(pl.col("held").fill_null(value=False))
+    day = _date(pl.col(dated_by)) if dated_by else None
+    return joined.with_columns(index.holds.covering(entry.collection, joined, day=day)).with_columns(
+        pl.when(pl.col(HOLDS) != "")
         .then(pl.lit(RecordClass.HELD.value))
         .when(pl.col("held").is_null())
         .then(pl.lit(RecordClass.UNKNOWN.value))
@@ -143,10 +147,10 @@ def label_rows(
     )
 
 
-def _untied_label(*, whole: bool, index: SubjectIndex) -> str:
-    if whole:
-        return RecordClass.WHOLE.value
-    return RecordClass.HELD_WHOLE.value if index.holds_in_force else RecordClass.UNTIED.value
+def _untied_label(*, whole: bool, is_held: bool) -> str:
+    if is_held:
+        return RecordClass.HELD_WHOLE.value
+    return RecordClass.WHOLE.value if whole else RecordClass.UNTIED.value
 
 
 def _subject_column(
