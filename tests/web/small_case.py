@@ -142,7 +142,7 @@ def open_small_case(deployment: Deployment, *, hostile: bool = False, requested_
     control.put_hold(
         CASE,
         LegalHold(
-            "H-1", SCRIPT if hostile else "（2026）示例1号", Ground.COURT, SCRIPT if hostile else "示例人民法院", "第1号",
+            "H-1", SCRIPT if hostile else "（2026）示例1号", Ground.COURT, SCRIPT if hostile else "示例法院", "第1号",
             STEWARD, date(2026, 6, 1), date(2027, 6, 1),
             Scope(subjects_manifest="hold-H-1", subjects_digest="e" * 64, subject_count=2),
         ),

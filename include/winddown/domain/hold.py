@@ -50,8 +50,8 @@ _SENTENCES = {
     Ground.PRIVATE_DISPUTE: (
         "并非法定保全：民法典第一百八十八条的诉讼时效不是保存义务；公司为自身利益保留，须由律师确认",
         (
-            "it is no statutory hold: the limitation period of Civil Code 188 is no duty to keep; the company preserves in "
-            "its own interest, and counsel must confirm that"
+            "it is no statutory hold: the limitation period of Civil Code 188 is no duty to keep; the company "
+            "preserves in its own interest, and counsel must confirm that"
         ),
     ),
 }
