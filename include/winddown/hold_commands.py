@@ -6,8 +6,7 @@ from pathlib import Path
 
 from winddown.control.holds import RecordedHold
 from winddown.domain.errors import Refused
-from winddown.stages.decide import today
-from winddown.stages.deployment import Deployment
+from winddown.stages.deployment import Deployment, today
 from winddown.stages.hold_file import read_hold_file
 from winddown.stages.holds import place_hold, release_hold
 

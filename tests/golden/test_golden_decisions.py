@@ -38,11 +38,12 @@ from winddown.rules.loader import load_rulebook
 GOLDEN = Path(__file__).parent / "decisions.json"
 RULEBOOK = load_rulebook(("cn",))
 UPDATE = "WINDDOWN_UPDATE_GOLDEN"
+FIELDS = tuple(Field(name, "text", nullable=True) for name in ("id", "phone", "order_no", "ordered_on", "amount"))
 VOUCHER = (("order_no", "voucher_number"), ("ordered_on", "voucher_date"), ("amount", "amount"))
 CASE = Case(
     id="golden-1",
     company=Company("示例公司", "Example", "91310000MA1K35QT41"),
-    profile=Profile("general", ("retail",), False, False, (12, 31)),
+    profile=Profile("general", ("ecommerce_operator",), False, False, (12, 31)),
     people=(Person("chen", "陈", "liquidation_group"),),
     approvers=("chen",),
     grace=Grace(timedelta(days=7), "usual", "chen"),
@@ -64,7 +65,7 @@ def facts(
     ref = CollectionRef("shop", name)
     register = {key: more.pop(key) for key in ("custody", "elements", "backup") if key in more}
     entry = None if category is None else RegisterEntry(ref, category, "sale", "li", **register)
-    collection = Collection(ref, medium, "table", ("id",), (Field("id", "text", False),), (), 9, 9, 0, "f" * 64)
+    collection = Collection(ref, medium, "table", ("id",), FIELDS, (), 9, 9, 0, "f" * 64)
     finding = Finding(
         ref, "phone", status or Status.NONE, "mobile", False, 9, 0, (), (),
         ("every value looks like a mobile number",), ("the header says serial",) if status is Status.AMBIGUOUS else (),

@@ -10,7 +10,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import BackupDeclaration, Case, Custodian, Grace, Person, Profile, RegisterEntry, Subjects
 from winddown.domain.company import Company
-from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
@@ -49,7 +49,7 @@ def make_case(*, company: str = "示例公司") -> Case:
     return Case(
         id=CASE,
         company=Company(company, "Example Ltd.", "91310000MA1K35QT41"),
-        profile=Profile("general", ("retail",), False, False, (12, 31)),
+        profile=Profile("general", ("ecommerce_operator",), False, False, (12, 31)),
         people=(
             Person(APPROVER, "陈立", "liquidation_group"),
             Person(SECOND, "吴敏", "pi_officer"),
@@ -102,10 +102,12 @@ def make_decisions(orders: tuple[Order, ...]) -> tuple[Decision, ...]:
     kept, needed = Disposition.STORE_ONLY, ("order_no", "amount")
     own = Reason("company-own", "", "not customers' information; a steward decides", prevails=True)
     return (
-        Decision(ORDERS, "customer/2025", 3, kept, (KEEP, OUTWEIGHED), needed, until),
+        Decision(ORDERS, "customer/2025", 3, kept, (KEEP, OUTWEIGHED), needed, until, terms=(Term(until, needed),)),
         Decision(ORDERS, "held", 2, Disposition.HELD, (HOLD,)),
         Decision(orders[2].collection, "customer", 1900, Disposition.ERASE, (ERASE,)),
-        Decision(PAYMENTS, "customer/2025", 5, kept, (KEEP,), needed, until, in_place=True),
+        Decision(
+            PAYMENTS, "customer/2025", 5, kept, (KEEP,), needed, until, in_place=True, terms=(Term(until, needed),)
+        ),
         Decision(REPORTS, "whole", 480, Disposition.BLOCKED, (own,)),
         Decision(SCANS, "customer", 9, Disposition.ERASE, (ERASE,)),
     )
@@ -113,7 +115,7 @@ def make_decisions(orders: tuple[Order, ...]) -> tuple[Decision, ...]:
 
 def make_plan(deployment: Deployment, *, hostile: bool = False) -> Plan:
     orders = make_orders(hostile=hostile)
-    pack = deployment.pack
+    pack = deployment.rulebook.packs[0]
     return Plan(
         id=PLAN,
         case=CASE,

@@ -79,18 +79,19 @@ class Door:
     def acknowledge(
         self, case: Case, plan_id: str, order_id: str, *, archive_digest: str, content_digest: str, person_id: str
     ) -> None:
-        """Record the custodian's receipt of one archive.
+        """Record the receipt of one archive by its receiver: the custodian, or whom the law names.
 
-        ``content_digest`` is what the custodian computed after opening the archive with the private key that only the
-        custodian has; it must be the digest that was taken when the archive was sealed, so a receipt proves that the
+        ``content_digest`` is what the receiver computed after opening the archive with the private key that nobody
+        else has; it must be the digest that was taken when the archive was sealed, so a receipt proves that the
         archive can be opened and is whole. Repeating the same receipt does nothing.
         """
-        if person_id != case.custodian.person:
-            raise Refused(f"{person_id} is not the custodian of case {case.id}", rule="custodian")
         with self._engine.begin() as connection:
             order = load_plan(connection, plan_id).order(order_id)
             if order.act is not Act.SEAL:
                 raise Refused(f"order {order_id} is no hand-over")
+            if person_id != case.receiver(order.recipient).person:
+                who = order.recipient or "custodian"
+                raise Refused(f"{person_id} is not the {who} of case {case.id}", rule="custodian")
             sealed = connection.execute(
                 select(tables.document.c.digest, tables.document.c.body).where(
                     tables.document.c.case_id == case.id,
@@ -103,9 +104,7 @@ class Door:
             if f'"archive_sha256":"{archive_digest}"' not in sealed.body:
                 raise Refused(f"the acknowledged archive is not the one of order {order_id}", rule="archive digest")
             if f'"content_sha256":"{content_digest}"' not in sealed.body:
-                raise Refused(
-                    f"the content that the custodian opened is not what order {order_id} sealed", rule="content digest"
-                )
+                raise Refused(f"the content that was opened is not what order {order_id} sealed", rule="content digest")
             have = connection.execute(
                 select(tables.acknowledgement).where(
                     tables.acknowledgement.c.plan_id == plan_id, tables.acknowledgement.c.order_id == order_id

@@ -19,6 +19,7 @@ COMPANY_ZH = "上海华东示例贸易有限公司"
 BACKUP_TAKEN_ON = date(2026, 11, 20)
 BACKUP_EXPIRES_ON = date(2027, 2, 28)
 LIQUIDATOR, OFFICER, CUSTODIAN, STEWARD = "chen.liquidator", "wu.privacy", "he.custodian", "li.steward"
+COUNSEL = "zheng.counsel"
 HOLD_LIST = "holds/hold-2026-01.csv"
 
 
@@ -56,6 +57,9 @@ TIMELINE = (
 OTHER_EVIDENCE = {
     "evidence/custody-agreement.txt": "会计档案和封存数据保管协议，二〇二六年十月二十日。",
     "evidence/tax-start-date.txt": "税务资料保存期限自会计年度终了后第一日起算，清算组负责人确认。",
+    "evidence/counsel-childrens-vouchers.txt": (
+        "律师意见：儿童订单的会计凭证按会计档案保管期限保留凭证所需字段，其余儿童个人信息立即删除。"
+    ),
     "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单。",
 }
 
@@ -105,7 +109,7 @@ def _case() -> dict[str, Any]:
         },
         "profile": {
             "route": "general",
-            "sectors": ["retail", "e_commerce"],
+            "sectors": ["ecommerce_operator"],
             "critical_infrastructure": False,
             "important_data": False,
             "fiscal_year_end": "12-31",
@@ -115,6 +119,7 @@ def _case() -> dict[str, Any]:
             {"id": OFFICER, "name": "吴敏", "role": "pi_officer"},
             {"id": CUSTODIAN, "name": "何存", "role": "custodian"},
             {"id": STEWARD, "name": "李管", "role": "steward"},
+            {"id": COUNSEL, "name": "郑律", "role": "counsel"},
         ],
         "approvers": [LIQUIDATOR, OFFICER],
         "grace": {"duration": "PT5S", "reason": "demonstration run", "accepted_by": LIQUIDATOR},
@@ -139,6 +144,15 @@ def _case() -> dict[str, Any]:
                 "start_event": "day_after_fiscal_year_end",
                 "accepted_by": LIQUIDATOR,
                 "evidence": "evidence/tax-start-date.txt",
+            }
+        ],
+        "opinions": [
+            {
+                "rule": "DEL-CHILD-23",
+                "keeps": True,
+                "given_by": COUNSEL,
+                "given_on": date(2026, 10, 12),
+                "evidence": "evidence/counsel-childrens-vouchers.txt",
             }
         ],
         "subjects": {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from winddown.domain.company import Company
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline
 
@@ -95,11 +96,28 @@ class BackupDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Anonymisation:
+    """How a collection's records may be turned into statistics that name nobody and cannot be turned back.
+
+    Attributes:
+        fields: field → how it is generalised; a field that is not named is dropped.
+        k: least number of records that must share every combination of what is left.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterEntry:
     """What a steward declares about a collection: purpose, category, and how records are tied to persons.
 
     Attributes:
         category: data category that rules apply to, e.g. ``accounting_vouchers``.
+        also: further categories of the same records: an order may be a voucher and a platform's transaction.
+        about: whom the records are about: ``customers``, ``employees``, ``merchants`` or ``nobody``.
+        dated_by: field with the record's own date, from which its fiscal year follows.
+        dates: event → field, for rules that count from another event of the record.
         custody: ``sealed`` (archived for the custodian, then erased) or ``in_place`` (the custodian takes the store).
         elements: field → element that a duty may need, e.g. ``order_no`` → ``voucher_number``.
         answers: field → (kind or None, why): the steward's corrections of the classification.
@@ -111,10 +129,23 @@ class RegisterEntry:
     steward: str
     subject: SubjectLink | None = None
     dated_by: str = ""
+    dates: tuple[tuple[str, str], ...] = ()
+    also: tuple[str, ...] = ()
+    about: str = "customers"
     custody: str = ""
     elements: tuple[tuple[str, str], ...] = ()
     answers: tuple[tuple[str, str | None, str], ...] = ()
     backup: BackupDeclaration | None = None
+    anonymise: Anonymisation | None = None
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """All categories of the records."""
+        return frozenset((self.category, *self.also))
+
+    def date_field(self, event: str) -> str:
+        """The field that dates an event of the record, or ``""``."""
+        return dict(self.dates).get(event, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +156,41 @@ class AcceptedDate:
     start_event: str
     accepted_by: str
     evidence_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What counsel answered where the law can be read both ways.
+
+    Attributes:
+        rule: the rule in question: one whose authority to keep is arguable, or a deletion that meets a duty to keep.
+        collection: the only collection that it speaks about; None for all.
+        keeps: True when the records are to be kept for the rule in question, or in spite of the deletion.
+    """
+
+    rule: str
+    collection: CollectionRef | None
+    keeps: bool
+    given_by: str
+    given_on: date
+    evidence_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who receives records that must be handed over, and how archives are sealed for them.
+
+    Attributes:
+        role: the word by which rules name it, e.g. ``designated_body``.
+        person: login of who acknowledges its archives.
+    """
+
+    role: str
+    person: str
+    organisation: str
+    contact: str
+    public_key_pem: str
+    agreement_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +224,29 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    opinions: tuple[Opinion, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+
+    def opinion(self, rule: str, ref: CollectionRef) -> Opinion | None:
+        """What counsel answered about a rule for a collection: the answer for it alone before the one for all."""
+        found = [one for one in self.opinions if one.rule == rule and one.collection in {None, ref}]
+        return max(found, key=lambda one: one.collection is not None, default=None)
+
+    def recipient(self, role: str) -> Recipient | None:
+        """Who has this role, or None."""
+        return next((found for found in self.recipients if found.role == role), None)
+
+    def receiver(self, role: str) -> Recipient:
+        """Who receives archives for this role, "" for the custodian; raises Refused when the case names nobody."""
+        if role in {"", "custodian"}:
+            who = self.custodian
+            return Recipient(
+                "custodian", who.person, who.organisation, who.contact, who.public_key_pem, who.agreement_on
+            )
+        found = self.recipient(role)
+        if found is None:
+            raise Refused(f"case {self.id} names no recipient {role!r}", next_step="add it under recipients")
+        return found
 
     def entry(self, ref: CollectionRef) -> RegisterEntry | None:
         """What the register says about a collection, or None."""

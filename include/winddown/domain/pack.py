@@ -69,6 +69,7 @@ class RulePack:
     as_of: date
     disclaimer: str
     digest: str
+    categories: frozenset[str]
     rules: Mapping[str, Rule]
     subjects: Mapping[str, Subject]
     articles: Mapping[tuple[str, str], Article]
@@ -104,6 +105,11 @@ class Rulebook:
     def rules(self) -> Mapping[str, Rule]:
         """Every rule by id."""
         return {rule_id: rule for pack in self.packs for rule_id, rule in sorted(pack.rules.items())}
+
+    @cached_property
+    def categories(self) -> frozenset[str]:
+        """Every data category that rules may speak of."""
+        return frozenset(word for pack in self.packs for word in pack.categories)
 
     @cached_property
     def digest(self) -> str:

@@ -56,7 +56,8 @@ class Order:
         level: orders of a store run by rising level: children before parents.
         record_count_max: declared maximum; the order stops before exceeding it.
         requires: orders whose acknowledged receipt must be there first.
-        until: for a seal, the day to which the custodian must keep it (ISO date), else "".
+        until: for a seal, the day to which its receiver must keep it (ISO date); "" where no end is set, or no seal.
+        recipient: for a seal, role of its receiver; "" for the custodian.
     """
 
     id: OrderId
@@ -70,6 +71,7 @@ class Order:
     fields: tuple[str, ...] = ()
     requires: tuple[OrderId, ...] = ()
     until: str = ""
+    recipient: str = ""
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:

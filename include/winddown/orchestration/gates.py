@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from winddown.orchestration.tasks import deployment
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import missing_approvals
-from winddown.stages.seal import unacknowledged
+from winddown.stages.seal import receivers
 
 _PATIENCE = timedelta(hours=1)
 
@@ -56,10 +56,8 @@ class PlanApproval(_Gate):
 
 
 class CustodianReceipt(_Gate):
-    """Waits until the custodian has opened and acknowledged every archive."""
+    """Waits until the custodian, or whom the law names, has opened and acknowledged every archive."""
 
     def people(self, current: Deployment) -> list[str]:
-        """The custodian, while a receipt is missing."""
-        if not unacknowledged(current, self.plan_id):
-            return []
-        return [current.case(current.control.plan(self.plan_id).case).custodian.person]
+        """Those whose receipts are missing."""
+        return list(receivers(current, self.plan_id))

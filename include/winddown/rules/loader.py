@@ -99,6 +99,7 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
         as_of=pack.as_of,
         disclaimer=pack.disclaimer,
         digest=digest(whole),
+        categories=frozenset(pack.data_categories),
         rules=MappingProxyType(rules),
         subjects=MappingProxyType({word: found.to_subject(word) for word, found in pack.subjects.items()}),
         articles=MappingProxyType(articles),

@@ -20,7 +20,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
-from winddown.stages.case_model import CaseModel, RegisterModel
+from winddown.stages.case_model import CaseModel, RecipientModel, RegisterModel
 from winddown.stages.filing import content_of, read_yaml, sentences
 from winddown.stages.hold_file import DeclaredHold, hold_problems, with_subjects
 
@@ -92,6 +92,8 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("holds", [hold.id for hold in model.holds]),
         *_duplicates("transfers", [transfer.id for transfer in model.transfers]),
         *_duplicates("accepted_dates", [accepted.rule for accepted in model.accepted_dates]),
+        *_duplicates("opinions", [f"{found.rule} on {found.collection or 'all'}" for found in model.opinions]),
+        *_duplicates("recipients", [found.role for found in model.recipients]),
         *_people_problems(model),
         *_date_problems(model),
         *_reference_problems(model),
@@ -120,7 +122,14 @@ def _people_problems(model: CaseModel) -> list[str]:
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
+    named += [(f"opinions.{i}.given_by", found.given_by) for i, found in enumerate(model.opinions)]
+    named += [(f"recipients.{i}.person", found.person) for i, found in enumerate(model.recipients)]
     problems += [f"{field}: {name} is not in people" for field, name in named if name not in roles]
+    problems += [
+        f"opinions.{index}.given_by: {found.given_by} has role {roles[found.given_by]}; counsel gives opinions"
+        for index, found in enumerate(model.opinions)
+        if roles.get(found.given_by, "counsel") != "counsel"
+    ]
     if roles.get(model.custodian.person, "custodian") != "custodian":
         problems.append(f"custodian.person: {model.custodian.person} has role {roles[model.custodian.person]}")
     if model.grace.duration <= timedelta(0):
@@ -152,6 +161,9 @@ def _reference_problems(model: CaseModel) -> list[str]:
     named = [("subjects.collection", model.subjects.collection)]
     named += [(f"register.{i}.collection", entry.collection) for i, entry in enumerate(model.declared)]
     named += [(f"transfers.{i}.collection", found.collection) for i, found in enumerate(model.transfers)]
+    named += [
+        (f"opinions.{i}.collection", found.collection) for i, found in enumerate(model.opinions) if found.collection
+    ]
     problems = [
         f"{field}: store {ref.partition(':')[0]!r} is not declared"
         for field, ref in named
@@ -198,7 +210,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
     _sha256(folder, model.custodian.evidence, "custodian")
     for index, transfer in enumerate(model.transfers):
         _sha256(folder, transfer.evidence, f"transfers.{index}")
-    public_key = content_of(folder, model.custodian.public_key, "custodian.public_key").decode("ascii", "replace")
+    public_key = _key(folder, model.custodian.public_key, "custodian.public_key")
     return domain.Case(
         id=model.case,
         company=Company(model.company.name_zh, model.company.name_en, model.company.uscc),
@@ -235,6 +247,18 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             )
             for index, found in enumerate(model.accepted_dates)
         ),
+        opinions=tuple(
+            domain.Opinion(
+                found.rule,
+                CollectionRef.parse(found.collection) if found.collection else None,
+                found.keeps,
+                found.given_by,
+                found.given_on,
+                _sha256(folder, found.evidence, f"opinions.{index}"),
+            )
+            for index, found in enumerate(model.opinions)
+        ),
+        recipients=tuple(_recipient(found, index, folder) for index, found in enumerate(model.recipients)),
         subjects=domain.Subjects(
             CollectionRef.parse(model.subjects.collection),
             model.subjects.key,
@@ -258,6 +282,18 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
     )
 
 
+def _recipient(found: RecipientModel, index: int, folder: Path) -> domain.Recipient:
+    _sha256(folder, found.evidence, f"recipients.{index}")
+    return domain.Recipient(
+        found.role,
+        found.person,
+        found.organisation,
+        found.contact,
+        _key(folder, found.public_key, f"recipients.{index}.public_key"),
+        found.agreement_on,
+    )
+
+
 def _entry(found: RegisterModel) -> domain.RegisterEntry:
     link = found.subject
     return domain.RegisterEntry(
@@ -271,6 +307,12 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
             link.field, CollectionRef.parse(link.via) if link.via else None, link.target, link.pattern
         ),
         dated_by=found.dated_by,
+        dates=tuple(sorted(found.dates.items())),
+        also=found.also,
+        about=found.about,
+        anonymise=None
+        if found.anonymise is None
+        else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
         elements=tuple(found.elements.items()),
         answers=tuple(
@@ -281,6 +323,10 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
         if found.backup is None
         else domain.BackupDeclaration(found.backup.of, found.backup.taken_on, found.backup.expires_on),
     )
+
+
+def _key(folder: Path, name: str, field: str) -> str:
+    return content_of(folder, name, field).decode("ascii", "replace")
 
 
 def _sha256(folder: Path, name: str, field: str) -> str:

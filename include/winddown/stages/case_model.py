@@ -15,20 +15,9 @@ _DAY_OF_EVERY_YEAR = (
     r"^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$"
 )
 
-# Closed lists: an unknown word would silently mean "customers' data, to be erased".
-Category = Literal[
-    "customer_profile",
-    "customer_contact",
-    "customer_service",
-    "analytics_copy",
-    "identity_scan",
-    "accounting_vouchers",
-    "company_own",
-    "backup",
-]
-Element = Literal["voucher_number", "voucher_date", "amount", "tax", "payment_method"]
-# Sectors whose rules the pack knows; in others deletion may be the breach.
-Sector = Literal["retail", "wholesale", "e_commerce", "services"]
+# A word of the rule packs: a category, an element, a sector. ``open_case`` refuses one that no pack knows, because it
+# would silently match no duty to keep.
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 
 class _Strict(BaseModel):
@@ -43,7 +32,7 @@ class _Company(_Strict):
 
 class _Profile(_Strict):
     route: Literal["general"]
-    sectors: tuple[Sector, ...]
+    sectors: Annotated[tuple[Word, ...], Field(min_length=1)]
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
@@ -52,7 +41,7 @@ class _Profile(_Strict):
 class _Person(_Strict):
     id: Identifier
     name: Name
-    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "legal"]
+    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "counsel", "recipient", "legal"]
 
 
 class _Grace(_Strict):
@@ -88,8 +77,29 @@ class _Event(_Strict):
 
 class _AcceptedDate(_Strict):
     rule: Identifier
-    start_event: Literal["day_after_fiscal_year_end"]
+    start_event: Word
     accepted_by: Identifier
+    evidence: Name
+
+
+class _Opinion(_Strict):
+    rule: Identifier
+    collection: Ref | None = None
+    keeps: bool
+    given_by: Identifier
+    given_on: date
+    evidence: Name
+
+
+class RecipientModel(_Strict):
+    """Who receives what must be handed over."""
+
+    role: Word
+    person: Identifier
+    organisation: Name
+    contact: Name
+    public_key: Name
+    agreement_on: date
     evidence: Name
 
 
@@ -118,19 +128,28 @@ class _Backup(_Strict):
     expires_on: date
 
 
+class _Anonymisation(_Strict):
+    fields: Annotated[dict[str, Name], Field(min_length=1)]
+    k: Annotated[int, Field(ge=2, le=100_000)]
+
+
 class RegisterModel(_Strict):
     """A collection's entry in the register of purposes."""
 
     collection: Ref
-    category: Category
+    category: Word
+    also: tuple[Word, ...] = ()
+    about: Literal["customers", "employees", "merchants", "nobody"] = "customers"
     purpose: Name
     steward: Identifier
     subject: _Link | None = None
     dated_by: str = ""
+    dates: dict[Word, Name] = {}
     custody: Literal["", "sealed", "in_place"] = ""
-    elements: dict[str, Element] = {}
+    elements: dict[str, Word] = {}
     fields: dict[str, _Answer] = {}
     backup: _Backup | None = None
+    anonymise: _Anonymisation | None = None
 
 
 class HoldFields(_Strict):
@@ -181,6 +200,8 @@ class CaseModel(_Strict):
     stores: Annotated[tuple[_Store, ...], Field(min_length=1)]
     timeline: tuple[_Event, ...]
     accepted_dates: tuple[_AcceptedDate, ...] = ()
+    opinions: tuple[_Opinion, ...] = ()
+    recipients: tuple[RecipientModel, ...] = ()
     subjects: _Subjects
     declared: Annotated[tuple[RegisterModel, ...], Field(alias="register")]  # BaseModel has a `register` of its own
     holds: tuple[HoldModel, ...] = ()

@@ -15,8 +15,7 @@ from winddown.domain.plan import Wave
 from winddown.domain.transfer import TransferPath, find_path
 from winddown.inspection.backup import BackupComparison, compare_backup
 from winddown.ports import SupportsContent, ability
-from winddown.stages.decide import today
-from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.subjects import build_index
 
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from winddown.domain.batch import keys_digest
 from winddown.domain.canonical import digest
-from winddown.domain.case import Case
+from winddown.domain.case import Case, RegisterEntry
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.stages.deployment import Deployment
+from winddown.stages.labels import date_of
 from winddown.stages.manifests import read_manifest
 
 HOLDS = "holds"
@@ -49,25 +50,37 @@ class HoldsInForce:
             hold.id for hold in self.holds if (hold.scope.touches_whole(ref) if is_whole else hold.scope.touches(ref))
         )
 
-    def covering(self, ref: CollectionRef, records: pl.DataFrame, *, day: pl.Expr | None) -> pl.Series:
-        """For each record, which has a column ``subject``, the ids of the holds that cover it.
+    def date_field(self, entry: RegisterEntry) -> str:
+        """The field with a record's own date, where a hold asks for it; else ``""``."""
+        is_asked = any(hold.scope.has_dates and hold.scope.touches(entry.collection) for hold in self.holds)
+        return entry.dated_by if is_asked else ""
 
-        ``day`` is the record's own date; one without a readable date counts as inside every range.
+    def covering(self, entry: RegisterEntry, records: pl.DataFrame) -> pl.Series:
+        """For each record of a registered collection the ids of the holds that cover it.
+
+        Records have a column ``subject``, unless they are about others than customers: these are nobody's whom a hold
+        on customers could name, so such a hold covers them only where it names the collection. A record without a
+        readable date counts as inside every range.
         """
-        found = [
-            pl.when(self._covers(hold, day)).then(pl.lit(hold.id)) for hold in self.holds if hold.scope.touches(ref)
+        ref, is_tied = entry.collection, "subject" in records.columns
+        touching = [
+            hold for hold in self.holds if (hold.scope.touches(ref) if is_tied else hold.scope.touches_whole(ref))
         ]
+        day = date_of(pl.col(entry.dated_by)) if self.date_field(entry) else None
+        found = [pl.when(self._covers(hold, day, is_tied=is_tied)).then(pl.lit(hold.id)) for hold in touching]
         if ref in self.leaned_on:
             name, kept = self.leaned_on[ref]
             records = records.join(kept, left_on=name, right_on="value", how="left", maintain_order="left")
             found.append(pl.col("kept"))
         if not found:
             return pl.Series(HOLDS, [""] * records.height, dtype=pl.String)
-        return records.select(_joined(pl.concat_str(found, separator=_BETWEEN, ignore_nulls=True))).to_series()
+        ids = records.select(_joined(pl.concat_str(found, separator=_BETWEEN, ignore_nulls=True))).to_series()
+        # Without any column in it an expression has one row, not as many as there are records.
+        return ids.new_from_index(0, records.height) if ids.len() != records.height else ids
 
-    def _covers(self, hold: LegalHold, day: pl.Expr | None) -> pl.Expr:
+    def _covers(self, hold: LegalHold, day: pl.Expr | None, *, is_tied: bool) -> pl.Expr:
         covered = pl.lit(value=True)
-        if hold.scope.has_persons:
+        if hold.scope.has_persons and is_tied:
             covered = pl.col("subject").is_in(self.persons[hold.id].implode()).fill_null(value=False)
         if day is not None and hold.scope.since is not None:
             covered &= (day >= hold.scope.since).fill_null(value=True)

@@ -1,7 +1,6 @@
 """Labels every record, then decides what becomes of each label."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta, timezone
 
 import polars as pl
 
@@ -11,11 +10,9 @@ from winddown.domain.disposition import Facts, decide
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.label import Label, RecordClass
-from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.leaning import with_leaned_on
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
-
-_CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +25,6 @@ class Labelled:
 
     def __repr__(self) -> str:
         return f"Labelled({self.collection.ref}, {self.records.height} records)"
-
-
-def today(deployment: Deployment) -> date:
-    """The date as of which decisions are made; the law's days are those of the deployment's clock in UTC+8."""
-    return deployment.clock.now().astimezone(_CHINA).date()
 
 
 def label_and_decide(
@@ -60,6 +52,7 @@ def label_and_decide(
             rulebook=deployment.rulebook,
             as_of=as_of,
             holds=index.holds.named_in(records),
+            persons=index.persons,
         )
         counts = records.group_by("label").len().sort("label")
         decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())

@@ -5,6 +5,7 @@ The composition root builds it; a stage takes it as its first argument and knows
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta, timezone
 from pathlib import Path
 
 from winddown.archive.keys import CaseKeys
@@ -18,6 +19,7 @@ from winddown.evidence.signing import Signer
 from winddown.ports import BackupDrill, Clock, Inspector, Store
 from winddown.settings import Settings
 
+_CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
 ACTOR = "winddown"  # the ledger's name for what the program does by itself
 
 
@@ -64,3 +66,8 @@ class Deployment:
             folder /= part
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+def today(deployment: Deployment) -> date:
+    """The date as of which decisions are made; the law's days are those of the deployment's clock in UTC+8."""
+    return deployment.clock.now().astimezone(_CHINA).date()

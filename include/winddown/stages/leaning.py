@@ -31,7 +31,8 @@ def with_leaned_on(deployment: Deployment, case: Case, inventory: Inventory, ind
     for collection in inventory.collections:
         entry = case.entry(collection.ref)
         touched = any(hold.scope.touches(collection.ref) for hold in partial)
-        if entry is None or entry.subject is None or not touched or inventory.blockers_of(collection.ref):
+        touched &= all(found.code != "unknown-field" for found in inventory.blockers_of(collection.ref))
+        if entry is None or entry.subject is None or entry.about != "customers" or not touched:
             continue
         held = _held(deployment, case, inventory, index, of=(entry, collection))
         values[people.collection].append(held.select(pl.col("subject").alias("value"), pl.col(HOLDS).alias("kept")))
@@ -66,7 +67,9 @@ def _held(
     store = deployment.systems(case).store(collection.ref.store)
     link = entry.subject
     assert link is not None  # noqa: S101 - the caller asked
-    fields = [name for name in dict.fromkeys((link.field, entry.dated_by)) if name]
+    dates = (found.field for found in index.dates(deployment, case, entry))
+    wanted = (link.field, index.holds.date_field(entry), *dates)
+    fields = [name for name in dict.fromkeys(wanted) if name]
     frames = [
         label_rows(deployment, case, inventory, index, entry=entry, records=pl.DataFrame(batch)).filter(
             pl.col(HOLDS) != ""

@@ -10,6 +10,7 @@ from winddown.stages.case_file import CaseFile
 from winddown.stages.deployment import Deployment
 from winddown.stages.hold_file import DeclaredHold
 from winddown.stages.holds import as_placed, record_hold
+from winddown.stages.vocabulary import refuse_unknown_words
 
 
 def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str) -> str:
@@ -19,6 +20,7 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     effects that are neither certified nor restored, a change is refused.
     """
     case = case_file.case
+    refuse_unknown_words(case, deployment.rulebook)
     _refuse_unknown_connections(deployment, case)
     before = deployment.control.get(case.id, "case", "case", type_=Case)
     holds = tuple(as_placed(deployment, case, found) for found in case_file.holds)

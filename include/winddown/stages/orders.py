@@ -23,6 +23,7 @@ from winddown.stages.references import ranked
 
 BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
+_ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
 Levels = dict[CollectionRef, int]
 
 
@@ -36,6 +37,7 @@ class _Draft:
     fields: tuple[str, ...] = ()
     until: date | None = None
     after_seal: bool = False
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +137,45 @@ def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ..
     if wave is Wave.AT_ONCE:
         due = [decision for decision in found.decisions if decision.at_once]
         return tuple(_at_once_drafts(case, found, due, own))
-    keep = [
-        decision for decision in found.decisions if decision.disposition is Disposition.STORE_ONLY and decision.until
+    settled = [decision for decision in found.decisions if not decision.is_open]
+    erase = [decision.label for decision in settled if decision.disposition is Disposition.ERASE]
+    kept = [
+        decision
+        for decision in settled
+        if decision.disposition in _ARCHIVED and decision.needed_fields != (WHOLE_OBJECT,)
     ]
-    erase = [decision.label for decision in found.decisions if decision.disposition is Disposition.ERASE]
-    vouchers = [decision for decision in keep if decision.needed_fields != (WHOLE_OBJECT,)]
-    drafts: list[_Draft] = []
-    in_place = [decision for decision in vouchers if decision.in_place]
-    if in_place:
-        fields = _unneeded(case, found.collection, own, needed=in_place[0].needed_fields)
-        drafts += (
-            [_Draft(found, tuple(decision.label for decision in in_place), Act.MINIMISE, fields)] if fields else []
-        )
-    by_year: dict[date, list[Decision]] = {}
-    for decision in vouchers:
-        if not decision.in_place and decision.until is not None:
-            by_year.setdefault(decision.until, []).append(decision)
-    for until, decisions in sorted(by_year.items()):
-        labels = tuple(decision.label for decision in decisions)
-        drafts.append(_Draft(found, labels, Act.SEAL, decisions[0].needed_fields, until=until))
-    sealed = tuple(decision.label for decisions in by_year.values() for decision in decisions)
+    drafts = list(_minimising(case, found, own, [decision for decision in kept if decision.in_place]))
+    leaving = [decision for decision in kept if not decision.in_place]
+    drafts += _sealing(found, leaving)
+    sealed = tuple(decision.label for decision in leaving)
     if erase or sealed:
         drafts.append(_Draft(found, (*erase, *sealed), Act.ERASE, after_seal=bool(sealed)))
     return tuple(drafts)
+
+
+def _minimising(
+    case: Case, found: Labelled, findings: tuple[Finding, ...], in_place: Sequence[Decision]
+) -> Iterator[_Draft]:
+    """Records that stay where they are lose what no duty needs."""
+    by_need: dict[tuple[str, ...], list[str]] = {}
+    for decision in in_place:
+        by_need.setdefault(decision.needed_fields, []).append(decision.label)
+    for needed, labels in by_need.items():
+        fields = _unneeded(case, found.collection, findings, needed=needed)
+        if fields:
+            yield _Draft(found, tuple(labels), Act.MINIMISE, fields)
+
+
+def _sealing(found: Labelled, leaving: Sequence[Decision]) -> Iterator[_Draft]:
+    """One archive for each receiver and last day: fields that are kept for different times are kept apart."""
+    archives: dict[tuple[str, date, tuple[str, ...]], list[str]] = {}
+    for decision in leaving:
+        for term in decision.terms:
+            key = (decision.recipient, term.until or date.max, term.fields)
+            archives.setdefault(key, []).append(decision.label)
+    for (recipient, until, fields), labels in sorted(archives.items()):
+        last_day = None if until == date.max else until
+        yield _Draft(found, tuple(labels), Act.SEAL, fields, until=last_day, recipient=recipient)
 
 
 def _at_once_drafts(
@@ -236,6 +254,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         fields=draft.fields,
         requires=part.seals,
         until=draft.until.isoformat() if draft.until else "",
+        recipient=draft.recipient,
     )
 
 

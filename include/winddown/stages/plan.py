@@ -13,8 +13,8 @@ from winddown.domain.plan import Plan, Wave
 from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.check import Checks
 from winddown.stages.classify import classify_inventory
-from winddown.stages.decide import label_and_decide, today
-from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.decide import label_and_decide
+from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.discover import record_inventory, take_inventory
 from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders

@@ -24,6 +24,8 @@ _WORDS = {
     "minimised": "已最小化 minimised",
     "handed over": "已移交 handed over",
     "store_only": "仅存储 storage only",
+    "hand_over": "待移交 to be handed over",
+    "anonymise": "待匿名化 to be made anonymous",
     "held": "法律保全 held",
     "blocked": "待决定 blocked",
     "erase": "后续批次 due in a later wave",

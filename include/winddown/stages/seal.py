@@ -1,4 +1,4 @@
-"""Seals what the law keeps into archives that only the custodian can open, and waits for the custodian's receipt."""
+"""Seals what the law keeps into archives that only their receiver can open, and waits for the receiver's receipt."""
 
 import hashlib
 from collections.abc import Iterator
@@ -39,10 +39,18 @@ def seal(deployment: Deployment, plan_id: str) -> tuple[SealedArchive, ...]:
 
 
 def unacknowledged(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
-    """Seal orders for which the custodian's receipt is missing."""
+    """Seal orders for which the receiver's receipt is missing."""
     plan = deployment.control.plan(plan_id)
     have = {row["order_id"] for row in deployment.control.acknowledgements(plan_id)}
     return tuple(order.id for order in plan.orders if order.act is Act.SEAL and order.id not in have)
+
+
+def receivers(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
+    """Logins of those whose receipts are missing, each once."""
+    plan = deployment.control.plan(plan_id)
+    case = deployment.case(plan.case)
+    waiting = [plan.order(order_id) for order_id in unacknowledged(deployment, plan_id)]
+    return tuple(dict.fromkeys(case.receiver(order.recipient).person for order in waiting))
 
 
 def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchive:
@@ -123,8 +131,9 @@ def _write(
         "keep_until": order.until,
     }
     # Written under a name of its own while nothing of the source was touched: a killed attempt is simply replaced.
+    receiver = case.receiver(order.recipient)
     receipt = seal_for_custodian(
-        rows(), path, public_key_pem=case.custodian.public_key_pem.encode(), description=description, replace=True
+        rows(), path, public_key_pem=receiver.public_key_pem.encode(), description=description, replace=True
     )
     if receipt.record_count != order.selection.count:
         raise _changed(order, all_batches[-1], receipt.record_count)

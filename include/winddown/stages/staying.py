@@ -62,7 +62,8 @@ def staying_values(
 
 
 def _is_stopped(decision: Decision) -> bool:
-    return decision.disposition is Disposition.BLOCKED and all(reason.rule != _OWN for reason in decision.reasons)
+    is_undecided = decision.disposition is Disposition.BLOCKED or decision.is_open
+    return is_undecided and all(reason.rule != _OWN for reason in decision.reasons)
 
 
 def _left(deployment: Deployment, case: Case, plan: Plan, found: Labelled) -> Iterator[pl.DataFrame]:

@@ -10,15 +10,17 @@ import polars as pl
 
 from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case, RegisterEntry, SubjectLink
+from winddown.domain.duties import DatedBy, dated_by, matching, subjects_of
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, CollectionRef, Inventory
 from winddown.domain.label import RecordClass
+from winddown.domain.undecided import WHOLE_CATEGORIES
 from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
-from winddown.stages.deployment import Deployment
+from winddown.stages.deployment import Deployment, today
+from winddown.stages.labels import date_of, labels
 
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
-_WHOLE_CATEGORIES = ("company_own", "backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,17 @@ class SubjectIndex:
 
     table: pl.DataFrame
     holds: HoldsInForce
+
+    @property
+    def persons(self) -> int:
+        """The number of customers, each counted once."""
+        return int(self.table.height)
+
+    def dates(self, deployment: Deployment, case: Case, entry: RegisterEntry) -> tuple[DatedBy, ...]:
+        """The fields by which the records of an entry are told apart: those that rules in force count from."""
+        book = deployment.rulebook
+        rules = matching(book, entry, subjects_of(case, book, self.persons), today(deployment))
+        return dated_by(rules, entry, case)
 
     def __repr__(self) -> str:
         return f"SubjectIndex({self.table.height} subjects)"
@@ -77,7 +90,7 @@ def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
 
 def _refuse_strangers(case: Case, hold: LegalHold, holds: HoldsInForce, known: pl.Series) -> None:
     """A hold whose keys match nobody would silently protect nobody."""
-    count = len(set(holds.persons.get(hold.id, ())) - set(known)) if hold.scope.has_persons else 0
+    count = len(set(holds.persons.get(hold.id, ())) - set(known))
     if count:
         raise Refused(
             f"hold {hold.id}: {count} of {hold.scope.subject_count} persons are not in {case.subjects.collection}",
@@ -96,21 +109,24 @@ def label_records(
     The classes are tried in the order of ``RecordClass``; every record gets exactly one.
     """
     entry = case.entry(collection.ref)
-    whole = entry is None or entry.category in _WHOLE_CATEGORIES
-    if entry is None or whole or entry.subject is None:
+    whole = entry is None or entry.category in WHOLE_CATEGORIES
+    is_untied = entry is not None and entry.subject is None and entry.about == "customers"
+    if entry is None or whole or is_untied:
         # One label for all: nothing of it will be selected record by record, so nothing is read.
         holds = index.holds.over_untied(collection.ref, is_whole=whole)
-        label = _untied_label(whole=whole, is_held=bool(holds))
-        columns = {"label": [label], HOLDS: [holds]}
+        columns = {"label": [_untied_label(whole=whole, is_held=bool(holds))], HOLDS: [holds]}
         return pl.DataFrame(columns).select(pl.all().repeat_by(max(collection.record_count, 0)).explode())
     locators = list(deployment.systems(case).store(collection.ref.store).locators(collection))
-    dated_by, link = entry.dated_by, entry.subject
+    dates = index.dates(deployment, case, entry)
+    link_field = "" if entry.subject is None else entry.subject.field
     leaned_on, _ = index.holds.leaned_on.get(collection.ref, ("", None))
-    fields = [name for name in dict.fromkeys((link.field, dated_by, leaned_on)) if name]
+    wanted = (link_field, leaned_on, index.holds.date_field(entry), *(found.field for found in dates))
+    fields = [name for name in dict.fromkeys(wanted) if name]
     records = _read(deployment, case, collection, fields, locators=locators)
     labelled = label_rows(deployment, case, inventory, index, entry=entry, records=records)
-    bound = [name for name in (CONTENT,) if name in records.columns]
-    return labelled.select(*locators, *bound, "subject", "label", HOLDS)
+    return labelled.select(
+        *locators, *(name for name in (CONTENT, "subject") if name in labelled.columns), "label", HOLDS
+    )
 
 
 def label_rows(
@@ -123,28 +139,22 @@ def label_rows(
     records: pl.DataFrame,
 ) -> pl.DataFrame:
     """Add ``subject``, ``label`` and ``holds`` to rows of a registered collection, wherever they were read."""
-    dated_by, link = entry.dated_by, entry.subject
-    assert link is not None  # noqa: S101 - a collection without a link has one label
+    dates, link = index.dates(deployment, case, entry), entry.subject
+    year_end = case.profile.fiscal_year_end
+    if entry.about != "customers" or link is None:
+        about_others = labels(records, dates, fiscal_year_end=year_end, is_about_others=True)
+        kept = index.holds.covering(entry, records).alias(HOLDS)
+        held = pl.when(pl.col(HOLDS) == "").then(about_others).otherwise(pl.lit(RecordClass.HELD.value))
+        return records.with_columns(kept).with_columns(held.alias("label"))
     subject = _subject_column(deployment, case, inventory, records, link)
     joined = records.with_columns(subject.alias("subject")).join(
         index.table, on="subject", how="left", maintain_order="left"
     )
-    year = _fiscal_year(case, dated_by)
-    suffix = pl.lit("") if year is None else pl.concat_str(pl.lit("/"), year.cast(pl.String))
-    undated = pl.lit(False) if year is None else year.is_null()
-    day = _date(pl.col(dated_by)) if dated_by else None
-    return joined.with_columns(index.holds.covering(entry.collection, joined, day=day)).with_columns(
-        pl.when(pl.col(HOLDS) != "")
-        .then(pl.lit(RecordClass.HELD.value))
-        .when(pl.col("held").is_null())
-        .then(pl.lit(RecordClass.UNKNOWN.value))
-        .when(undated)
-        .then(pl.lit(RecordClass.UNDATED.value))
-        .when(pl.col("minor"))
-        .then(pl.concat_str(pl.lit(RecordClass.MINOR.value), suffix))
-        .otherwise(pl.concat_str(pl.lit(RecordClass.CUSTOMER.value), suffix))
-        .alias("label"),
-    )
+    # Null stays null: the person is no known customer. A hold that covers the record all the same comes first.
+    known = pl.when(pl.col("held").is_not_null()).then(pl.lit(value=False))
+    held = pl.when(pl.col(HOLDS) != "").then(pl.lit(value=True)).otherwise(known)
+    joined = joined.with_columns(index.holds.covering(entry, joined)).with_columns(held.alias("held"))
+    return joined.with_columns(labels(joined, dates, fiscal_year_end=year_end).alias("label"))
 
 
 def _untied_label(*, whole: bool, is_held: bool) -> str:
@@ -184,19 +194,12 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
-    return (_date(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
-
-
-def _date(text: pl.Expr) -> pl.Expr:
-    """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else."""
-    return pl.coalesce(
-        text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
-    )
+    return (date_of(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
 
 
 def _refuse_unreadable_births(case: Case, born_on: pl.Series) -> None:
     """A birth date that nobody can read would make a child an adult in silence."""
-    unread = born_on.to_frame("b").select((pl.col("b").str.len_chars() > 0) & _date(pl.col("b")).is_null())
+    unread = born_on.to_frame("b").select((pl.col("b").str.len_chars() > 0) & date_of(pl.col("b")).is_null())
     count = int(unread.to_series().fill_null(value=False).sum())
     if count:
         raise Refused(
@@ -211,15 +214,6 @@ def _same_day(day: date, year: int) -> date:
         return day.replace(year=year)
     except ValueError:  # on 29 February, who was born on 1 March has not had the birthday yet
         return date(year, 2, 28)
-
-
-def _fiscal_year(case: Case, dated_by: str) -> pl.Expr | None:
-    if not dated_by:
-        return None
-    day = _date(pl.col(dated_by))
-    end_month, end_day = case.profile.fiscal_year_end
-    later = (day.dt.month().cast(pl.Int32) * 100 + day.dt.day().cast(pl.Int32)) > end_month * 100 + end_day
-    return day.dt.year() + later.cast(pl.Int32)
 
 
 def _read(

@@ -14,6 +14,7 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
+from winddown.stages.seal import receivers
 from winddown.stages.standing import Standing, standing
 from winddown.web.course import AFTER_BORDER, Border, course
 from winddown.web.errors import not_found
@@ -101,7 +102,7 @@ def _people(deployment: Deployment, case: Case, now: Standing) -> list[dict[str,
         given = {row["person"] for row in deployment.control.approvals(now.plan_id)}
         waiting = tuple(person for person in case.approvers if person not in given)
     elif now.waits_for == "receipts":
-        waiting = (case.custodian.person,)
+        waiting = receivers(deployment, now.plan_id)
     found = [case.person(person_id) for person_id in waiting]
     return [{"id": person.id, "role": person.role} for person in found if person is not None]
 

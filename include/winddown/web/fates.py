@@ -57,6 +57,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "manifest_digest": order.selection.digest,
         "labels": order.label.split(", "),
         "fields": list(order.fields),
+        "recipient": order.recipient,
         "requires": list(order.requires),
         "until": order.until,
     }
@@ -71,6 +72,12 @@ def decision_row(decision: Decision, rulebook: Rulebook) -> dict[str, Any]:
         "disposition": decision.disposition.value,
         "until": decision.until.isoformat() if decision.until else None,
         "needed_fields": list(decision.needed_fields),
+        "terms": [
+            {"until": term.until.isoformat() if term.until else None, "fields": list(term.fields)}
+            for term in decision.terms
+        ],
+        "recipient": decision.recipient,
+        "is_open": decision.is_open,
         "in_place": decision.in_place,
         "at_once": decision.at_once,
         "reasons": [_reason_row(reason, rulebook) for reason in decision.reasons],
@@ -84,6 +91,7 @@ def _reason_row(reason: Reason, rulebook: Rulebook) -> dict[str, Any]:
         "citation": reason.citation,
         "says": reason.says,
         "prevails": reason.prevails,
+        "step": reason.step,
         "title_zh": rule.title_zh if rule else "",
         "title_en": rule.title_en if rule else "",
         "quote": rule.basis.quote if rule else "",

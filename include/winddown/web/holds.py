@@ -8,8 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from winddown.domain.case import Case
 from winddown.stages.case_model import HoldFields
-from winddown.stages.decide import today
-from winddown.stages.deployment import Deployment
+from winddown.stages.deployment import Deployment, today
 from winddown.stages.hold_file import DeclaredHold, checked
 from winddown.stages.holds import RELEASING_ROLES, place_hold, release_hold
 from winddown.web.auth import require_same_origin

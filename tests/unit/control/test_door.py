@@ -142,7 +142,7 @@ def test_only_the_custodian_gives_it(door: Door, control: Repository, case: Case
 @pytest.mark.usefixtures("sealed")
 @pytest.mark.parametrize("content", ["0" * 64, "1" * 64, "", "2" * 63])
 def test_it_proves_that_the_archive_was_opened(door: Door, control: Repository, case: Case, content: str) -> None:
-    with pytest.raises(Refused, match="the content that the custodian opened is not what order o-seal sealed"):
+    with pytest.raises(Refused, match="the content that was opened is not what order o-seal sealed"):
         acknowledge(door, case, content=content)
     assert control.acknowledgements("p-1") == []
 

@@ -41,7 +41,7 @@ def case_of(**changes: Any) -> Case:
     values: dict[str, Any] = {
         "id": "c-1",
         "company": Company("示例公司", "Example", "91310000MA1K35QT41"),
-        "profile": Profile("general", ("retail",), False, False, (12, 31)),
+        "profile": Profile("general", ("ecommerce_operator",), False, False, (12, 31)),
         "people": (Person("chen", "陈", "liquidation_group"), Person("wu", "吴", "pi_officer")),
         "approvers": ("chen", "wu"),
         "grace": Grace(timedelta(days=7), "usual", "chen"),

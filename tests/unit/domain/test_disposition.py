@@ -124,8 +124,8 @@ def test_a_voucher_is_stored_for_the_longest_of_its_duties_and_the_shorter_one_i
         "DEL-PIPL-47-2": True,  # what the duty does not need, and the source after the hand-over, goes by this rule
     }
     says = {reason.rule: reason.says for reason in decision.reasons}
-    assert "stands against deletion: delegated" in says["RET-ACC-VOUCHER-30Y"]
-    assert "stands against deletion: yes" in says["RET-TAX-10Y"]
+    assert "stands against deletion: a department's rule that a law provides for" in says["RET-ACC-VOUCHER-30Y"]
+    assert "stands against deletion: a law or an administrative regulation" in says["RET-TAX-10Y"]
     assert "示例托管" in says["HO-PIPL-22"]
 
 
@@ -187,14 +187,19 @@ def test_a_keeping_rule_below_the_law_asks_counsel(
     rule = rulebook.rule("RET-ACC-VOUCHER-30Y")
     weak = replace(rule, basis=replace(rule.basis, **change))  # type: ignore[arg-type]
     decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, weak)), "customer/2025")
-    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["RET-ACC-VOUCHER-30Y"])
-    assert "counsel" in decision.reasons[0].says
+    # What the tax rule needs stays for ten years in any case; nothing is sealed or erased before counsel has answered.
+    assert (decision.disposition, decision.is_open) == (Disposition.STORE_ONLY, True)
+    assert decision.until == date(2035, 12, 31)
+    question = next(reason for reason in decision.reasons if reason.rule == rule.id)
+    assert (question.prevails, question.step) == (True, "P4")
+    assert "until counsel says" in question.says
 
 
 def test_a_keeping_rule_known_from_memory_asks_counsel(make_facts: MakeFacts, rulebook: Rulebook) -> None:
     vague = replace(rulebook.rule("RET-ACC-VOUCHER-30Y"), verification=UNREAD)
     decision = verdict(make_facts(VOUCHER, rulebook=with_rules(rulebook, vague)), "customer/2025")
-    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["RET-ACC-VOUCHER-30Y"])
+    assert (decision.disposition, decision.is_open) == (Disposition.STORE_ONLY, True)
+    assert "RET-ACC-VOUCHER-30Y" in prevailing(decision)
 
 
 def test_a_voucher_whose_elements_nobody_mapped_is_blocked(make_facts: MakeFacts) -> None:
@@ -295,9 +300,10 @@ def test_a_deletion_rule_that_is_unverified_or_out_of_force_never_erases(
     rule = rulebook.rule("DEL-PIPL-47-2")
     basis = replace(rule.basis, effective_from=effective_from, effective_to=effective_to)
     weak = replace(rule, basis=basis, verification=verification or rule.verification)
-    for label in ("customer", "minor"):
-        decision = verdict(make_facts(rulebook=with_rules(rulebook, weak)), label)
-        assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
+    decision = verdict(make_facts(rulebook=with_rules(rulebook, weak)), "customer")
+    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["DEL-PIPL-47-2"])
+    child = verdict(make_facts(rulebook=with_rules(rulebook, weak)), "minor")  # the children's rule asks by itself
+    assert (child.disposition, prevailing(child)) == (Disposition.ERASE, ["DEL-CHILD-23"])
 
 
 # -- a decision that says nothing cannot be built ----------------------------------------------------------------------

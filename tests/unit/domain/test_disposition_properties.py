@@ -22,7 +22,7 @@ from .books import with_rules
 
 MakeFacts = Callable[..., Facts]
 DAYS = st.dates(date(2020, 1, 1), date(2070, 1, 1))
-LABELS = st.builds(Label, st.sampled_from(RecordClass), st.none() | st.integers(2015, 2030))
+LABELS = st.builds(Label.of_year, st.sampled_from(RecordClass), st.none() | st.integers(2015, 2030))
 CATEGORIES = st.sampled_from([None, "customer_contact", "accounting_vouchers", "invoices", "company_own", "backup"])
 STATUSES = st.lists(st.sampled_from(Status), max_size=3).map(tuple)
 BLOCKER = Blocker("store-down", "shop", "it is down", "administrator", "start it")
@@ -126,7 +126,7 @@ def test_the_longest_of_any_number_of_keeping_duties_wins(
         f"KEEP-{index}": replace(model, id=f"KEEP-{index}", period=period) for index, period in enumerate(periods)
     }
     many = with_rules(rulebook, *duties.values())
-    decision = decide(make_facts("accounting_vouchers", rulebook=many), Label(RecordClass.CUSTOMER, year), 1)
+    decision = decide(make_facts("accounting_vouchers", rulebook=many), Label.of_year(RecordClass.CUSTOMER, year), 1)
     start = date(year + 1, 1, 1)
     last_days = {rule.id: rule.period.add_to(start) - timedelta(days=1) for rule in duties.values() if rule.period}
     assert decision.disposition is Disposition.STORE_ONLY

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
@@ -68,6 +68,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "fields": ("phone",),
         "requires": (OrderId("p-1-000"),),
         "until": "2030-01-01",
+        "recipient": "designated_body",
     },
     "selection": {"manifest": "m", "digest": "1" * 64, "count": 4, "batch_digests": ("b" * 64, "1" * 64)},
     "decision": {
@@ -80,6 +81,9 @@ OTHER: dict[str, dict[str, Any]] = {
         "until": date(2030, 1, 1),
         "in_place": True,
         "at_once": True,
+        "terms": (Term(None, ("amount",)),),
+        "recipient": "designated_body",
+        "is_open": True,
     },
 }
 
@@ -140,5 +144,12 @@ def test_the_digest_changes_with_every_field_of_a_selection(name: str) -> None:
 
 @pytest.mark.parametrize("name", [found.name for found in fields(Decision)])
 def test_the_digest_changes_with_every_field_of_a_decision(name: str) -> None:
-    decision = replace(PLAN.decisions[0], **{name: OTHER["decision"][name]})
+    changed = {name: OTHER["decision"][name]}
+    if name == "recipient":
+        changed |= {
+            "disposition": Disposition.HAND_OVER,
+            "needed_fields": ("amount",),
+            "terms": (Term(None, ("amount",)),),
+        }
+    decision = replace(PLAN.decisions[0], **changed)
     assert replace(PLAN, decisions=(decision,)).digest != PLAN.digest

@@ -190,7 +190,7 @@ def case_document() -> dict[str, Any]:
         "company": {"name_zh": "示例公司", "name_en": "Example", "uscc": "91310000MA1K35QT41"},
         "profile": {
             "route": "general",
-            "sectors": ["retail"],
+            "sectors": ["ecommerce_operator"],
             "critical_infrastructure": False,
             "important_data": False,
             "fiscal_year_end": "12-31",

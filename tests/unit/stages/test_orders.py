@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
-from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
@@ -42,6 +42,8 @@ def labelled(shelved: tuple[Collection, pa.Table], disposition: Disposition, **m
     collection, table = shelved
     keys = pl.DataFrame({name: table.column(name).to_pylist() for name in collection.key})
     records = keys.with_columns(pl.lit("customer").alias("label"))
+    if "needed_fields" in more:
+        more |= {"terms": (Term(more.get("until"), more["needed_fields"]),)}
     decision = Decision(collection.ref, "customer", records.height, disposition, (REASON,), **more)
     return Labelled(collection, records, (decision,))
 

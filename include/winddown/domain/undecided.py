@@ -1,0 +1,78 @@
+"""What cannot be decided yet: each reason says what is missing and who can supply it."""
+
+from winddown.domain.decision import Reason
+from winddown.domain.duties import Facts
+from winddown.domain.finding import Status
+from winddown.domain.label import Label, RecordClass
+
+COMPANY_OWN = "company_own"
+BACKUP = "backup"
+WHOLE_CATEGORIES = (COMPANY_OWN, BACKUP)
+GENERAL_CATEGORIES = frozenset(
+    (
+        "customer_profile",
+        "customer_contact",
+        "customer_service",
+        "analytics_copy",
+        "identity_scan",
+        COMPANY_OWN,
+        BACKUP,
+    )
+)
+"""Categories of the register that no special rule speaks of: what customers gave, and what is not theirs."""
+_UNDECIDED_CLASSES = {
+    RecordClass.UNTIED: ("untied-record", "no person can be named for it; a steward ties it or decides"),
+    RecordClass.UNKNOWN: ("unknown-subject", "its subject is missing or is no known customer; a steward decides"),
+    RecordClass.UNDATED: ("undated-record", "it has no date from which its duty could count; a steward supplies one"),
+}
+
+
+def undecided(facts: Facts, label: Label) -> tuple[Reason, ...]:
+    """Every reason why the records of a label cannot be decided; empty when they can."""
+    blocked = [
+        stop(found.code, f"{found.explanation}; {found.resolver}: {found.next_step}") for found in facts.blockers
+    ]
+    return (*blocked, *_unregistered(facts), *_unclassed(facts, label), *_ambiguous(facts, label))
+
+
+def stop(code: str, says: str, *, step: str = "") -> Reason:
+    """A reason that cites no law: something is missing, and a person supplies it."""
+    return Reason(code, "", says, prevails=True, step=step)
+
+
+def _unregistered(facts: Facts) -> list[Reason]:
+    entry = facts.entry
+    if entry is None:
+        return [stop("unregistered-collection", "nobody declared what it is for; a steward registers its purpose")]
+    if entry.category == COMPANY_OWN:
+        return [stop("company-own", "not customers' information; what becomes of it, a steward decides")]
+    if entry.category == BACKUP and entry.backup is None:
+        return [stop("undeclared-backup", "nobody said of what it is a backup and when it expires; a steward does")]
+    unknown = sorted(entry.categories - GENERAL_CATEGORIES - facts.rulebook.categories)
+    if unknown:
+        # A mistyped category would match no duty to keep, and the records would go.
+        return [stop("unknown-category", f"no rule knows the category {', '.join(unknown)}; a steward corrects it")]
+    return []
+
+
+def _unclassed(facts: Facts, label: Label) -> list[Reason]:
+    reasons = []
+    is_whole = label.record_class is RecordClass.WHOLE
+    if is_whole and facts.entry is not None and facts.entry.category not in WHOLE_CATEGORIES:
+        reasons.append(stop("untied-record", "it was not tied to persons; a steward ties it or decides"))
+    if label.record_class in _UNDECIDED_CLASSES:
+        reasons.append(stop(*_UNDECIDED_CLASSES[label.record_class]))
+    return reasons
+
+
+def _ambiguous(facts: Facts, label: Label) -> list[Reason]:
+    if label.record_class in {RecordClass.WHOLE, RecordClass.OTHER}:
+        return []
+    return [
+        stop(
+            "ambiguous-field",
+            f"field {found.field}: {'; '.join(found.reasons + found.counter_evidence)}; a steward answers",
+        )
+        for found in facts.findings
+        if found.status in {Status.AMBIGUOUS, Status.HEADER_ONLY}
+    ]

@@ -1,0 +1,86 @@
+"""Gives every record its label, column by column: its class, and where its duties count from."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from winddown.domain.duties import DatedBy
+from winddown.domain.event import Scope
+from winddown.domain.label import RecordClass
+
+_MONTHS = pl.Series("month", [f"{year:04}-{month:02}" for year in range(1, 10_000) for month in range(1, 13)])
+
+
+def labels(
+    records: pl.DataFrame, dates: Sequence[DatedBy], *, fiscal_year_end: tuple[int, int], is_about_others: bool = False
+) -> pl.Series:
+    """Return the label of each record, in order.
+
+    Args:
+        records: the fields of ``dates`` as text, and, unless they are about others than customers, ``subject`` (text),
+            ``held`` and ``minor`` (booleans; null where the subject is no known customer).
+        dates: the events that tell the records apart, sorted as ``Label`` sorts them.
+        fiscal_year_end: month and day.
+        is_about_others: the records are about employees, merchants or nobody.
+    """
+    tied = [name for name in ("subject", "held", "minor") if name in records.columns and not is_about_others]
+    parsed = records.select(
+        pl.int_range(pl.len()).alias("row"),
+        *(pl.col(name) for name in tied),
+        *(date_of(pl.col(field)).alias(f"on {field}") for field in dict.fromkeys(found.field for found in dates)),
+    )
+    keys = parsed.select(
+        "row",
+        *tied,
+        *(_key(found, fiscal_year_end, is_tied=bool(tied)).alias(f"key {found.event}") for found in dates),
+    )
+    suffixes = [_suffix(found) for found in dates]
+    required = [pl.col(f"key {found.event}").is_null() for found in dates if found.is_required]
+    is_undated = pl.any_horizontal(required) if required else pl.lit(value=False)
+    undated = pl.lit(RecordClass.UNDATED.value)
+    if is_about_others:
+        kind = pl.when(is_undated).then(undated).otherwise(_text(RecordClass.OTHER, suffixes))
+        return keys.with_columns(kind.alias("label")).get_column("label")
+    kind = (
+        pl.when(pl.col("held").fill_null(value=False))
+        .then(pl.lit(RecordClass.HELD.value))
+        .when(pl.col("held").is_null())
+        .then(pl.lit(RecordClass.UNKNOWN.value))
+        .when(is_undated)
+        .then(undated)
+        .when(pl.col("minor"))
+        .then(_text(RecordClass.MINOR, suffixes))
+        .otherwise(_text(RecordClass.CUSTOMER, suffixes))
+    )
+    return keys.with_columns(kind.alias("label")).get_column("label")
+
+
+def date_of(text: pl.Expr) -> pl.Expr:
+    """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else."""
+    return pl.coalesce(
+        text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
+    )
+
+
+def _key(found: DatedBy, fiscal_year_end: tuple[int, int], *, is_tied: bool) -> pl.Expr:
+    """A number for where a record's duty counts from: its fiscal year, or its month counted from the year 1."""
+    day = pl.col(f"on {found.field}")
+    if found.scope is Scope.FISCAL_YEAR:
+        end_month, end_day = fiscal_year_end
+        later = (day.dt.month().cast(pl.Int32) * 100 + day.dt.day().cast(pl.Int32)) > end_month * 100 + end_day
+        return day.dt.year() + later.cast(pl.Int32)
+    if found.scope is Scope.PERSON and is_tied:
+        day = day.max().over("subject")
+    return (day.dt.year() - 1) * 12 + day.dt.month().cast(pl.Int32) - 1
+
+
+def _suffix(found: DatedBy) -> pl.Expr:
+    key = pl.col(f"key {found.event}")
+    if found.scope is Scope.FISCAL_YEAR:
+        return pl.concat_str(pl.lit("/"), key.cast(pl.String).str.zfill(4))
+    # What did not happen to a record, e.g. that consent was withdrawn, is left out of its label.
+    return pl.concat_str(pl.lit(f"/{found.event}="), pl.lit(_MONTHS).gather(key)).fill_null("")
+
+
+def _text(record_class: RecordClass, suffixes: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.concat_str(pl.lit(record_class.value), *suffixes)
