@@ -1,4 +1,4 @@
-"""The command line for the engineer: ``python -m winddown run|continue|status|restore|thaw|stop|resume|migrate``.
+"""The command line for the engineer: ``python -m winddown run|continue|status|restore|thaw|stop|resume|hold|migrate``.
 
 Approvals have no command here: they enter by the authenticated API alone.
 
@@ -9,6 +9,9 @@ restore CASE --by PERSON      bring everything in quarantine back; the open plan
 thaw CASE --by PERSON         give applications their writes back
 stop CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
 resume CASE --by PERSON       turn the kill switch off
+hold place CASE FILE --by PERSON       place a legal hold; the file has the keys of a hold in the case file
+hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
+hold list CASE                say which holds are in force, what they cover and when they are due for review
 migrate                       bring the control database's schema up to date
 """
 
@@ -20,6 +23,7 @@ from pathlib import Path
 from winddown.bootstrap import deploy
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.errors import Refused, WinddownError
+from winddown.hold_commands import add_hold_commands, run_hold_command
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
@@ -49,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--again", action="store_true")
         if name == "stop":
             command.add_argument("--reason", required=True)
+    add_hold_commands(commands.add_parser("hold"))
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "migrate":
@@ -123,6 +128,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "thaw": _thaw,
     "stop": _stop,
     "resume": _resume,
+    "hold": run_hold_command,
 }
 
 if __name__ == "__main__":

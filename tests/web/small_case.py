@@ -11,7 +11,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import BackupDeclaration, Case, Custodian, Grace, Person, Profile, RegisterEntry, Subjects
 from winddown.domain.company import Company
 from winddown.domain.decision import Decision, Disposition, Reason, Term
-from winddown.domain.hold import LegalHold, holds_digest
+from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.receipt import Receipt
@@ -143,8 +143,11 @@ def open_small_case(deployment: Deployment, *, hostile: bool = False, requested_
     control.put(CASE, "request", "request", {"requested_by": requested_by})
     control.put_hold(
         CASE,
-        LegalHold("H-1", SCRIPT if hostile else "（2026）示例1号", "civil", STEWARD, date(2026, 6, 1), date(2027, 6, 1),
-                  "hold-H-1", "e" * 64, 2),
+        LegalHold(
+            "H-1", SCRIPT if hostile else "（2026）示例1号", Ground.COURT, SCRIPT if hostile else "示例法院", "第1号",
+            STEWARD, date(2026, 6, 1), date(2027, 6, 1),
+            Scope(subjects_manifest="hold-H-1", subjects_digest="e" * 64, subject_count=2),
+        ),
     )  # fmt: skip
     for stage in PREPARATION:
         control.set_progress(CASE, "case", stage, state="done", message=f"{stage} is done")

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from winddown.control import tables
+from winddown.control.holds import load_holds
 from winddown.control.ledger import Ledger, stamp
-from winddown.control.repository import load_holds, load_plan
+from winddown.control.repository import load_plan
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from winddown.control import tables
+from winddown.control.holds import RecordedHold, load_holds, put_hold_within, recorded_holds
 from winddown.control.ledger import stamp
 from winddown.domain.canonical import canonical, digest
 from winddown.domain.errors import Refused
@@ -161,14 +161,19 @@ class Repository:
     # -- holds ---------------------------------------------------------------------------------------------------
 
     def put_hold(self, case_id: str, hold: LegalHold) -> None:
-        """Place or update a hold."""
+        """Place or widen a hold in its steward's name."""
         with self.engine.begin() as connection:
-            put_hold_within(connection, case_id, hold)
+            put_hold_within(connection, case_id, hold, by=hold.steward, clock=self._clock)
 
     def holds(self, case_id: str) -> tuple[LegalHold, ...]:
         """All holds in force."""
         with self.engine.begin() as connection:
             return load_holds(connection, case_id)
+
+    def recorded_holds(self, case_id: str) -> tuple[RecordedHold, ...]:
+        """All holds with their history, released ones included."""
+        with self.engine.begin() as connection:
+            return recorded_holds(connection, case_id)
 
     # -- effects and progress ------------------------------------------------------------------------------------
 
@@ -245,24 +250,6 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
         raise Refused(f"plan {plan_id} was changed in the database after it was made", rule="approval binds the digest")
     plan: Plan = _adapter(Plan).validate_json(row.body)
     return plan
-
-
-def put_hold_within(connection: Connection, case_id: str, hold: LegalHold) -> None:
-    """Place or update a hold inside the caller's transaction, e.g. that of its ledger entry."""
-    body = canonical(_adapter(LegalHold).dump_python(hold, mode="json")).decode()
-    _upsert(connection, tables.hold, {"case_id": case_id, "hold_id": hold.id}, {"body": body, "released_at": None})
-
-
-def load_holds(connection: Connection, case_id: str) -> tuple[LegalHold, ...]:
-    """Read the holds in force inside a transaction, locked against change until it ends."""
-    table = tables.hold
-    rows: Sequence[Any] = connection.execute(
-        select(table.c.body)
-        .where(table.c.case_id == case_id, table.c.released_at.is_(None))
-        .order_by(table.c.hold_id)
-        .with_for_update()
-    ).all()
-    return tuple(_adapter(LegalHold).validate_python(json.loads(row.body)) for row in rows)
 
 
 def _upsert(connection: Connection, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:

@@ -64,6 +64,11 @@ hold = Table(
     Column("hold_id", String(100), primary_key=True),
     Column("body", Text, nullable=False),
     Column("released_at", String(40), nullable=True),
+    Column("placed_by", String(100), nullable=False, server_default=text("''")),
+    Column("placed_at", String(40), nullable=False, server_default=text("''")),
+    Column("released_by", String(100), nullable=False, server_default=text("''")),
+    Column("release_evidence", String(64), nullable=False, server_default=text("''")),
+    Column("release_reason", Text, nullable=False, server_default=text("''")),
 )
 
 authorization = Table(

@@ -167,7 +167,9 @@ def _case() -> dict[str, Any]:
             {
                 "id": "HOLD-2026-01",
                 "matter": "（2026）沪0115民初示例1号",
-                "ground": "civil litigation",
+                "ground": "court",
+                "authority": "示例人民法院",
+                "document_number": "（2026）沪0115民初示例1号",
                 "placed_on": date(2026, 6, 1),
                 "review_on": date(2027, 6, 1),
                 "steward": LIQUIDATOR,

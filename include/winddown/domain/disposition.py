@@ -33,6 +33,10 @@ from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 __all__ = ["WHOLE_OBJECT", "Facts", "decide", "personal_fields"]
 
 _HOLD = "HOLD-PRECEDENCE"
+_HELD = {
+    RecordClass.HELD: "the record, or one that refers to it, is under a legal hold; it stays with every field",
+    RecordClass.HELD_WHOLE: "no record of it can be tied to a person, so a legal hold covers all of these",
+}
 
 
 def decide(facts: Facts, label: Label, count: int) -> Decision:
@@ -57,7 +61,7 @@ def decide(facts: Facts, label: Label, count: int) -> Decision:
 def _verdict(facts: Facts, label: Label) -> Verdict:
     held = _held(facts, label)
     if held:
-        return Verdict(Disposition.HELD, [held])
+        return Verdict(Disposition.HELD, held)
     missing = undecided(facts, label)
     if missing:
         return blocked(*missing)
@@ -98,17 +102,18 @@ def _keep_or_erase(facts: Facts, label: Label, entry: RegisterEntry) -> Verdict:
 # -- holds, backups, and what is missing -----------------------------------------------------------------------------
 
 
-def _held(facts: Facts, label: Label) -> Reason | None:
-    if label.record_class not in {RecordClass.HELD, RecordClass.HELD_WHOLE}:
-        return None
+def _held(facts: Facts, label: Label) -> list[Reason]:
+    """One reason for each hold that covers records of the label; a private dispute is no rule and cites none."""
+    says = _HELD.get(label.record_class)
+    if says is None:
+        return []
     rule = facts.rulebook.rule(_HOLD)
-    holds = ", ".join(f"{hold.id} ({hold.ground}, next review on {hold.review_on})" for hold in facts.holds)
-    suffix = f"; in force: {holds}" if holds else ""
-    if label.record_class is RecordClass.HELD:
-        says = f"the record's person is under a legal hold; it stays with every field{suffix}"
-    else:
-        says = f"the record cannot be tied to a person, so a hold in force covers all of these{suffix}"
-    return reason_of(rule, says, step="P1")
+    return [
+        reason_of(rule, f"{says}; {hold.says(facts.as_of)}", step="P1")
+        if hold.ground.is_statutory
+        else Reason("private-dispute", "", f"{says}; {hold.says(facts.as_of)}", prevails=True, step="P1")
+        for hold in facts.holds
+    ] or [reason_of(rule, says, step="P1")]
 
 
 def _backup(facts: Facts, entry: RegisterEntry) -> Verdict:

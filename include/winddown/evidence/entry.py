@@ -32,6 +32,7 @@ ENTRY_TYPES: Final = frozenset(
         "classified",
         "decided",
         "hold_placed",
+        "hold_released",
         "backup_proven",
         "transfer_checked",
         "frozen",

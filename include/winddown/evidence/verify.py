@@ -39,7 +39,7 @@ REASONS_MAX = 20
 ACTS = {"freeze", "seal", "quarantine", "purge", "sanitise", "restore"}
 SILENT = (
     "case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised "
-    "residual_checked report_issued restored stopped"
+    "residual_checked report_issued restored stopped hold_released"
 )
 CLOSE = "effect plan_id order_id act batch records read_back"
 FIELDS = {

@@ -4,17 +4,14 @@ Unknown keys, a wrong check digit, dates in the wrong order, an approver named t
 refused with the name of the field. Nothing is guessed and nothing has a silent default.
 """
 
-import csv
 import hashlib
-import io
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from winddown.domain import case as domain
@@ -23,7 +20,9 @@ from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
-from winddown.stages.case_model import CaseModel, HoldModel, RecipientModel, RegisterModel
+from winddown.stages.case_model import CaseModel, RecipientModel, RegisterModel
+from winddown.stages.filing import content_of, read_yaml, sentences
+from winddown.stages.hold_file import DeclaredHold, hold_problems, with_subjects
 
 APPROVER_ROLES = ("liquidation_group", "pi_officer")
 
@@ -45,22 +44,6 @@ _FOLLOWS = {
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredHold:
-    """A hold as the case file declares it, with the keys of its persons still in clear, in memory only."""
-
-    id: str
-    matter: str
-    ground: str
-    steward: str
-    placed_on: date
-    review_on: date
-    subjects: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return f"DeclaredHold({self.id}, {len(self.subjects)} subjects)"
-
-
-@dataclass(frozen=True, slots=True)
 class CaseFile:
     """A validated case file."""
 
@@ -68,31 +51,9 @@ class CaseFile:
     holds: tuple[DeclaredHold, ...]
 
 
-class _KeysOnce(yaml.SafeLoader):
-    """YAML would silently take the last of two equal keys; a case file may not say one thing twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [str(self.construct_object(key, deep=True)) for key, _ in node.value]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise Refused(f"case_file: line {node.start_mark.line + 1}: {', '.join(twice)} is written twice")
-        return super().construct_mapping(node, deep=deep)
-
-
 def read_case_file(path: Path) -> CaseFile:
     """Read a YAML case file; relative names in it are relative to its folder."""
-    try:
-        # The loader derives from SafeLoader, so no tag can construct an object.
-        raw = yaml.load(path.read_text("utf-8"), Loader=_KeysOnce)  # noqa: S506
-    except OSError as error:
-        raise Refused(f"case_file: {path.name} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise Refused(f"case_file: {path.name} is not UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise Refused(f"case_file: {path.name} is not YAML{where}") from None
-    return parse_case(raw, path.parent)
+    return parse_case(read_yaml(path, what="case_file"), path.parent)
 
 
 def parse_case(raw: Any, folder: Path) -> CaseFile:
@@ -101,7 +62,7 @@ def parse_case(raw: Any, folder: Path) -> CaseFile:
         model = CaseModel.model_validate(raw)
     except ValidationError as error:
         raise Refused(
-            "the case file is not valid: " + "; ".join(_sentences(error)),
+            "the case file is not valid: " + "; ".join(sentences(error, of="case")),
             rule="strict case validation",
             next_step="correct these fields; nothing has happened",
         ) from None
@@ -114,15 +75,11 @@ def parse_case(raw: Any, folder: Path) -> CaseFile:
         )
     return CaseFile(
         _case(model, folder),
-        tuple(_hold(found, index, folder, key=model.subjects.key) for index, found in enumerate(model.holds)),
+        tuple(
+            with_subjects(found, folder, f"holds.{index}", key=model.subjects.key)
+            for index, found in enumerate(model.holds)
+        ),
     )
-
-
-def _sentences(error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(str(part) for part in found['loc']) or 'case'}: {found['msg']}"
-        for found in error.errors(include_url=False, include_input=False)
-    ]
 
 
 def _problems(model: CaseModel) -> list[str]:
@@ -140,6 +97,7 @@ def _problems(model: CaseModel) -> list[str]:
         *_people_problems(model),
         *_date_problems(model),
         *_reference_problems(model),
+        *_hold_problems(model),
     ]
 
 
@@ -163,7 +121,6 @@ def _people_problems(model: CaseModel) -> list[str]:
     problems += [f"approvers: nobody with role {role} is among them" for role in APPROVER_ROLES if role not in present]
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
-    named += [(f"holds.{i}.steward", hold.steward) for i, hold in enumerate(model.holds)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
     named += [(f"opinions.{i}.given_by", found.given_by) for i, found in enumerate(model.opinions)]
     named += [(f"recipients.{i}.person", found.person) for i, found in enumerate(model.recipients)]
@@ -193,9 +150,6 @@ def _date_problems(model: CaseModel) -> list[str]:
         if before in where and after in where and where[after][1] < where[before][1]:
             index, on = where[after]
             problems.append(f"timeline.{index}.on: {after} {on} lies before {before} {where[before][1]}")
-    for index, hold in enumerate(model.holds):
-        if hold.review_on <= hold.placed_on:
-            problems.append(f"holds.{index}.review_on: {hold.review_on} is not after placed_on {hold.placed_on}")
     for index, entry in enumerate(model.declared):
         if entry.backup is not None and entry.backup.expires_on <= entry.backup.taken_on:
             problems.append(f"register.{index}.backup.expires_on: it is not after taken_on")
@@ -232,6 +186,17 @@ def _reference_problems(model: CaseModel) -> list[str]:
         if store.inventory and store.kind != "s3":
             problems.append(f"stores.{index}.inventory: only an s3 store has an S3 Inventory")
     return problems
+
+
+def _hold_problems(model: CaseModel) -> list[str]:
+    people, stores = {person.id for person in model.people}, {store.name for store in model.stores}
+    return [
+        problem
+        for index, hold in enumerate(model.holds)
+        for problem in hold_problems(
+            hold, f"holds.{index}", people=people, stores=stores, has_persons=bool(hold.subjects)
+        )
+    ]
 
 
 def _case(model: CaseModel, folder: Path) -> domain.Case:
@@ -365,41 +330,12 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
     )
 
 
-def _hold(found: HoldModel, index: int, folder: Path, *, key: str) -> DeclaredHold:
-    raw = _file(folder, found.subjects, f"holds.{index}.subjects")
-    try:
-        content = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refused(f"holds.{index}.subjects: {found.subjects} is not UTF-8") from None
-    try:
-        rows = [row for row in csv.reader(io.StringIO(content)) if row]
-    except csv.Error:
-        raise Refused(f"holds.{index}.subjects: {found.subjects} is not CSV") from None
-    # Without a header the first person would be taken for one, and lose the hold.
-    if not rows or rows[0] not in (["subject"], [key]) or any(len(row) != 1 for row in rows):
-        raise Refused(f"holds.{index}.subjects: {found.subjects} needs one column headed {key!r} or 'subject'")
-    subjects = tuple(row[0].strip() for row in rows[1:])
-    if not subjects or not all(subjects):
-        raise Refused(f"holds.{index}.subjects: {found.subjects} names nobody, or has a blank line")
-    return DeclaredHold(found.id, found.matter, found.ground, found.steward, found.placed_on, found.review_on, subjects)
-
-
-def _file(folder: Path, name: str, field: str) -> bytes:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise Refused(f"{field}: {name!r} lies outside the case's folder")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{field}: {name!r} cannot be read ({error.strerror})") from None
-
-
 def _key(folder: Path, name: str, field: str) -> str:
-    return _file(folder, name, field).decode("ascii", "replace")
+    return content_of(folder, name, field).decode("ascii", "replace")
 
 
 def _sha256(folder: Path, name: str, field: str) -> str:
-    content = _file(folder, name, f"{field}.evidence")
+    content = content_of(folder, name, f"{field}.evidence")
     if not content:
         raise Refused(f"{field}.evidence: {name!r} is empty")
     return hashlib.sha256(content).hexdigest()

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from winddown.domain.hold import Ground
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
 Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+:.+$")]
@@ -40,7 +42,7 @@ class _Profile(_Strict):
 class _Person(_Strict):
     id: Identifier
     name: Name
-    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "counsel", "recipient"]
+    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "counsel", "recipient", "legal"]
 
 
 class _Grace(_Strict):
@@ -151,16 +153,27 @@ class RegisterModel(_Strict):
     anonymise: _Anonymisation | None = None
 
 
-class HoldModel(_Strict):
-    """A legal hold."""
+class HoldFields(_Strict):
+    """A legal hold but for its persons; its parts ``company``, ``collections``, ``since`` and ``until`` intersect."""
 
     id: Identifier
     matter: Name
-    ground: Name
+    ground: Ground
+    authority: Annotated[str, Field(max_length=200)] = ""
+    document_number: Annotated[str, Field(max_length=200)] = ""
     placed_on: date
     review_on: date
     steward: Identifier
-    subjects: Name
+    company: bool = False
+    collections: tuple[Ref, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+
+class HoldModel(HoldFields):
+    """A legal hold with the name of the list of its persons, which narrow it too."""
+
+    subjects: Annotated[str, Field(max_length=200)] = ""
 
 
 class _Transfer(_Strict):

@@ -11,6 +11,7 @@ from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.leaning import with_leaned_on
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
 
 
@@ -33,9 +34,8 @@ def label_and_decide(
 
     Every record has one label and every label one decision, so decisions neither overlap nor leave gaps.
     """
-    index = build_index(deployment, case, inventory)
+    index = with_leaned_on(deployment, case, inventory, build_index(deployment, case, inventory))
     as_of = today(deployment)
-    holds = deployment.control.holds(case.id)
     labelled = []
     for collection in inventory.collections:
         blockers = inventory.blockers_of(collection.ref)
@@ -51,7 +51,7 @@ def label_and_decide(
             blockers=blockers,
             rulebook=deployment.rulebook,
             as_of=as_of,
-            holds=holds,
+            holds=index.holds.named_in(records),
             persons=index.persons,
         )
         counts = records.group_by("label").len().sort("label")

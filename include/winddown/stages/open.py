@@ -1,17 +1,15 @@
 """Opens a case, or continues it: triggering the same case again is the normal way to go on."""
 
-import pyarrow as pa
 from pydantic import TypeAdapter
 
-from winddown.control.repository import put_hold_within
-from winddown.domain.batch import keys_digest
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
-from winddown.stages.case_file import CaseFile, DeclaredHold
+from winddown.stages.case_file import CaseFile
 from winddown.stages.deployment import Deployment
-from winddown.stages.manifests import read_manifest, write_manifest
+from winddown.stages.hold_file import DeclaredHold
+from winddown.stages.holds import as_placed, record_hold
 from winddown.stages.vocabulary import refuse_unknown_words
 
 
@@ -25,16 +23,17 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     refuse_unknown_words(case, deployment.rulebook)
     _refuse_unknown_connections(deployment, case)
     before = deployment.control.get(case.id, "case", "case", type_=Case)
-    holds = tuple(_hold(deployment, case, found) for found in case_file.holds)
-    # A hold is released by a recorded act, never by leaving it out of a file: those in force and not named stay.
-    fresh = set(holds) - set(deployment.control.holds(case.id))
+    holds = tuple(as_placed(deployment, case, found) for found in case_file.holds)
+    # A hold is released by a recorded act, never by leaving it out of a file: those in force and not named stay. One
+    # that was released stays released, however long the file names it.
+    fresh = set(holds) - {found.hold for found in deployment.control.recorded_holds(case.id)}
     changed = before is not None and (before != case or bool(fresh))
     if before is not None and not changed:
         return case.id
     placing = [pair for pair in zip(holds, case_file.holds, strict=True) if pair[0] in fresh]
     if before is not None:
         # A hold only keeps, so it is placed whatever is under way: from then on no older plan is authorised.
-        _place(deployment, case.id, placing)
+        _place(deployment, case.id, placing, by=requested_by)
         _refuse_open_effects(deployment, case)
     body = {
         "digest": digest(TypeAdapter(Case).dump_python(case, mode="json")),
@@ -44,7 +43,7 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
     }
     deployment.ledger.append(case.id, "case_opened", body, actor=requested_by)
     if before is None:
-        _place(deployment, case.id, placing)
+        _place(deployment, case.id, placing, by=requested_by)
     _supersede(deployment, case.id)
     deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
     # Last, because the stored case is what says that all of the above was done: killed before, everything repeats.
@@ -67,28 +66,9 @@ def _supersede(deployment: Deployment, case_id: str) -> None:
     deployment.control.reset_progress(case_id)
 
 
-def _place(deployment: Deployment, case_id: str, placing: list[tuple[LegalHold, DeclaredHold]]) -> None:
+def _place(deployment: Deployment, case_id: str, placing: list[tuple[LegalHold, DeclaredHold]], *, by: str) -> None:
     for hold, found in placing:
-        _refuse_release(deployment, case_id, found)
-        write_manifest(deployment, case_id, hold.subjects_manifest, _subject_table(found))
-        body = {"hold": hold.id, "subjects_digest": hold.subjects_digest, "count": hold.subject_count}
-        with deployment.control.engine.begin() as connection:
-            deployment.ledger.append_within(connection, case_id, "hold_placed", body, actor=hold.steward)
-            put_hold_within(connection, case_id, hold)
-
-
-def _refuse_release(deployment: Deployment, case_id: str, found: DeclaredHold) -> None:
-    earlier = next((known for known in deployment.control.holds(case_id) if known.id == found.id), None)
-    if earlier is None:
-        return
-    known = set(read_manifest(deployment, case_id, earlier.subjects_manifest).column("subject").to_pylist())
-    missing = known - set(found.subjects)
-    if missing:
-        raise Refused(
-            f"hold {found.id} no longer names {len(missing)} of its persons",
-            rule="a hold is released by a recorded act, never by leaving somebody out",
-            next_step="name all of them; further persons may be added",
-        )
+        record_hold(deployment, case_id, hold, found, by=by)
 
 
 def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
@@ -115,23 +95,3 @@ def _refuse_open_effects(deployment: Deployment, case: Case) -> None:
                 rule="scope change needs a new approval",
                 next_step=f"restore it with `python -m winddown restore {case.id} --by PERSON`, then trigger again",
             )
-
-
-def _hold(deployment: Deployment, case: Case, found: DeclaredHold) -> LegalHold:
-    subjects = _subject_table(found)
-    return LegalHold(
-        id=found.id,
-        matter=found.matter,
-        ground=found.ground,
-        steward=found.steward,
-        placed_on=found.placed_on,
-        review_on=found.review_on,
-        subjects_manifest=f"hold-{found.id}",
-        # A plain digest of a few customer numbers could be guessed; a keyed one cannot.
-        subjects_digest=deployment.keys(case.id).pseudonym(digest(keys_digest(subjects))),
-        subject_count=subjects.num_rows,
-    )
-
-
-def _subject_table(found: DeclaredHold) -> pa.Table:
-    return pa.table({"subject": pa.array(sorted(set(found.subjects)), type=pa.string())})

@@ -1,7 +1,7 @@
 """Turns a wave's decisions into orders: which records, which act, which method, in which order."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -18,7 +18,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Wave
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
-from winddown.stages.manifests import select
+from winddown.stages.manifests import read_manifest, select
 from winddown.stages.references import ranked
 
 BATCH_RECORDS = 10_000
@@ -60,27 +60,39 @@ def make_orders(
     findings: tuple[Finding, ...],
 ) -> tuple[tuple[Order, ...], list[Blocker]]:
     """Return the orders of a wave, and a blocker for each collection that is due and cannot be done."""
-    minimised = _minimised(deployment, case.id)
+    emptied = _emptied(deployment, case.id)
     drafts = [
         tuple(
-            draft
+            due
             for draft in _drafts(case, wave, found, findings)
-            if draft.act is not Act.MINIMISE or (found.collection.ref, draft.labels, draft.fields) not in minimised
+            if (due := _still_due(deployment, case, draft, emptied)) is not None
         )
         for found in labelled
     ]
     return _orders(deployment, case, plan_id, drafts, _levels([found.collection for found in labelled]))
 
 
-def _minimised(deployment: Deployment, case_id: str) -> set[tuple[CollectionRef, tuple[str, ...], tuple[str, ...]]]:
-    """What certified plans emptied already: the records stay, so they would be found due again."""
+def _emptied(deployment: Deployment, case_id: str) -> tuple[Order, ...]:
+    """What certified plans emptied already: these records stay, so they would be found due again."""
     plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id, state="certified")]
-    return {
-        (order.collection, tuple(order.label.split(", ")), order.fields)
-        for plan in plans
-        for order in plan.orders
-        if order.act is Act.MINIMISE
-    }
+    return tuple(order for plan in plans for order in plan.orders if order.act is Act.MINIMISE)
+
+
+def _still_due(deployment: Deployment, case: Case, draft: _Draft, emptied: tuple[Order, ...]) -> _Draft | None:
+    """The draft without the records whose fields were emptied already; None when none is left.
+
+    By their keys, not by their label: a record that a hold had paused carries the same label once it is released.
+    """
+    if draft.act is not Act.MINIMISE:
+        return draft
+    key, records = list(draft.found.collection.key), draft.found.records
+    for order in emptied:
+        if order.collection == draft.found.collection.ref and set(draft.fields) <= set(order.fields):
+            done = pl.DataFrame(read_manifest(deployment, case.id, order.selection.manifest)).select(key)
+            records = records.join(done, on=key, how="anti", maintain_order="left")
+    if records.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
+        return None
+    return replace(draft, found=replace(draft.found, records=records))
 
 
 def _orders(

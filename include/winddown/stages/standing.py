@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from winddown.domain.authorization import Power
+from winddown.domain.hold import holds_digest
 from winddown.domain.plan import Act, Wave
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION, grace_ends_at, is_closed, missing_approvals, waiting_clocks
@@ -14,7 +15,8 @@ class Standing:
     """What a case waits for.
 
     Attributes:
-        waits_for: ``approvals``, ``receipts``, ``grace``, ``clocks``, ``nothing`` (it could go on) or ``finished``.
+        waits_for: ``approvals``, ``receipts``, ``grace``, ``clocks``, ``holds`` (they changed under the open plan:
+            it must be restored), ``nothing`` (it could go on) or ``finished``.
         plan_id: the open plan, or "".
         message: the same in words, for people.
     """
@@ -36,6 +38,9 @@ def standing(deployment: Deployment, case_id: str) -> Standing:
     if not open_plans:
         return _between_waves(deployment, case_id)
     plan_id = open_plans[-1]
+    if holds_digest(deployment.control.holds(case_id)) != deployment.control.plan(plan_id).holds_digest:
+        said = "the holds changed after the plan was made: restore it, then the next run plans again"
+        return Standing(case_id, "holds", plan_id, said)
     missing = missing_approvals(deployment, plan_id)
     if missing:
         return Standing(case_id, "approvals", plan_id, missing)

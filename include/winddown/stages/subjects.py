@@ -16,19 +16,22 @@ from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, CollectionRef, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.undecided import WHOLE_CATEGORIES
+from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment, today
 from winddown.stages.labels import date_of, labels
-from winddown.stages.manifests import read_manifest
 
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectIndex:
-    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans)."""
+    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans).
+
+    ``held`` says that a hold names the person; what else is held, ``holds`` knows.
+    """
 
     table: pl.DataFrame
-    holds_in_force: bool
+    holds: HoldsInForce
 
     @property
     def persons(self) -> int:
@@ -65,17 +68,12 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
         (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
     )
     _refuse_twins(case, frame)
-    holds = deployment.control.holds(case.id)
-    known = set(frame.get_column("subject").to_list())
-    held: list[str] = []
-    for hold in holds:
-        persons = read_manifest(deployment, case.id, hold.subjects_manifest).column("subject").to_pylist()
-        _refuse_strangers(case, hold, len(set(persons) - known))
-        held += persons
-    return SubjectIndex(
-        frame.with_columns(pl.col("subject").is_in(pl.Series(held, dtype=pl.String).implode()).alias("held")),
-        bool(holds),
-    )
+    holds = holds_in_force(deployment, case)
+    refuse_missing_collections(holds.holds, inventory)
+    for hold in holds.holds:
+        _refuse_strangers(case, hold, holds, frame.get_column("subject"))
+    held = pl.col("subject").is_in(holds.held_persons.implode()).alias("held")
+    return SubjectIndex(frame.with_columns(held), holds)
 
 
 def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
@@ -90,11 +88,12 @@ def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:
         )
 
 
-def _refuse_strangers(case: Case, hold: LegalHold, count: int) -> None:
+def _refuse_strangers(case: Case, hold: LegalHold, holds: HoldsInForce, known: pl.Series) -> None:
     """A hold whose keys match nobody would silently protect nobody."""
+    count = len(set(holds.persons.get(hold.id, ())) - set(known))
     if count:
         raise Refused(
-            f"hold {hold.id}: {count} of {hold.subject_count} persons are not in {case.subjects.collection}",
+            f"hold {hold.id}: {count} of {hold.scope.subject_count} persons are not in {case.subjects.collection}",
             rule="a hold outranks every rule",
             next_step=f"{hold.steward} corrects the list of the hold's persons",
         )
@@ -103,9 +102,9 @@ def _refuse_strangers(case: Case, hold: LegalHold, count: int) -> None:
 def label_records(
     deployment: Deployment, case: Case, inventory: Inventory, index: SubjectIndex, collection: Collection
 ) -> pl.DataFrame:
-    """Give every record of a collection its label; columns: the locators, ``subject`` and ``label``.
+    """Give every record of a collection its label; columns: the locators, ``subject``, ``label`` and ``holds``.
 
-    A collection that carries one label throughout has the column ``label`` alone.
+    A collection that carries one label throughout has the columns ``label`` and ``holds`` alone.
 
     The classes are tried in the order of ``RecordClass``; every record gets exactly one.
     """
@@ -114,15 +113,20 @@ def label_records(
     is_untied = entry is not None and entry.subject is None and entry.about == "customers"
     if entry is None or whole or is_untied:
         # One label for all: nothing of it will be selected record by record, so nothing is read.
-        label = _untied_label(whole=whole, index=index)
-        return pl.DataFrame({"label": [label] * max(collection.record_count, 0)}, schema={"label": pl.String})
+        holds = index.holds.over_untied(collection.ref, is_whole=whole)
+        columns = {"label": [_untied_label(whole=whole, is_held=bool(holds))], HOLDS: [holds]}
+        return pl.DataFrame(columns).select(pl.all().repeat_by(max(collection.record_count, 0)).explode())
     locators = list(deployment.systems(case).store(collection.ref.store).locators(collection))
     dates = index.dates(deployment, case, entry)
     link_field = "" if entry.subject is None else entry.subject.field
-    fields = [name for name in dict.fromkeys((link_field, *(found.field for found in dates))) if name]
+    leaned_on, _ = index.holds.leaned_on.get(collection.ref, ("", None))
+    wanted = (link_field, leaned_on, index.holds.date_field(entry), *(found.field for found in dates))
+    fields = [name for name in dict.fromkeys(wanted) if name]
     records = _read(deployment, case, collection, fields, locators=locators)
     labelled = label_rows(deployment, case, inventory, index, entry=entry, records=records)
-    return labelled.select(*locators, *(name for name in (CONTENT, "subject") if name in labelled.columns), "label")
+    return labelled.select(
+        *locators, *(name for name in (CONTENT, "subject") if name in labelled.columns), "label", HOLDS
+    )
 
 
 def label_rows(
@@ -134,23 +138,29 @@ def label_rows(
     entry: RegisterEntry,
     records: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Add ``subject`` and ``label`` to rows of a registered collection, wherever they were read."""
+    """Add ``subject``, ``label`` and ``holds`` to rows of a registered collection, wherever they were read."""
     dates, link = index.dates(deployment, case, entry), entry.subject
     year_end = case.profile.fiscal_year_end
     if entry.about != "customers" or link is None:
         about_others = labels(records, dates, fiscal_year_end=year_end, is_about_others=True)
-        return records.with_columns(about_others.alias("label"))
+        kept = index.holds.covering(entry, records).alias(HOLDS)
+        held = pl.when(pl.col(HOLDS) == "").then(about_others).otherwise(pl.lit(RecordClass.HELD.value))
+        return records.with_columns(kept).with_columns(held.alias("label"))
     subject = _subject_column(deployment, case, inventory, records, link)
     joined = records.with_columns(subject.alias("subject")).join(
         index.table, on="subject", how="left", maintain_order="left"
     )
+    # Null stays null: the person is no known customer. A hold that covers the record all the same comes first.
+    known = pl.when(pl.col("held").is_not_null()).then(pl.lit(value=False))
+    held = pl.when(pl.col(HOLDS) != "").then(pl.lit(value=True)).otherwise(known)
+    joined = joined.with_columns(index.holds.covering(entry, joined)).with_columns(held.alias("held"))
     return joined.with_columns(labels(joined, dates, fiscal_year_end=year_end).alias("label"))
 
 
-def _untied_label(*, whole: bool, index: SubjectIndex) -> str:
-    if whole:
-        return RecordClass.WHOLE.value
-    return RecordClass.HELD_WHOLE.value if index.holds_in_force else RecordClass.UNTIED.value
+def _untied_label(*, whole: bool, is_held: bool) -> str:
+    if is_held:
+        return RecordClass.HELD_WHOLE.value
+    return RecordClass.WHOLE.value if whole else RecordClass.UNTIED.value
 
 
 def _subject_column(

@@ -20,6 +20,7 @@ from winddown.web.errors import add_errors, not_found
 from winddown.web.evidence import evidence_file
 from winddown.web.forms import ApprovalForm, ReceiptForm
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
+from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import known_plan, plan_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"
@@ -47,6 +48,7 @@ def create_app(
     add_errors(app, pages, _root)
     _add_pages(app, pages, deployment, person)
     _add_api(app, deployment, person)
+    add_hold_routes(app, deployment, person)
     return app
 
 
@@ -82,8 +84,9 @@ def _add_pages(
         return page(request, "cases.html", cases=cases_view(deployment()))
 
     @app.get("/cases/{case_id}", response_class=HTMLResponse)
-    def case(request: Request, case_id: str) -> Any:
-        return page(request, "case.html", case=case_view(deployment(), case_id))
+    def case(request: Request, case_id: str, who: who_asks) -> Any:
+        view = case_view(deployment(), case_id)
+        return page(request, "case.html", case=view, releasable=releasable(deployment(), case_id, who))
 
     @app.get("/plans/{plan_id}", response_class=HTMLResponse)
     def plan(request: Request, plan_id: str, who: who_asks) -> Any:

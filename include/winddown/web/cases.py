@@ -20,6 +20,7 @@ from winddown.web.course import AFTER_BORDER, Border, course
 from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
+from winddown.web.holds import hold_rows
 from winddown.web.reading import reading_view
 
 
@@ -75,10 +76,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
             for entry in case.register
             if entry.backup is not None
         ],
-        "holds": [
-            {"id": found.id, "matter": found.matter, "persons": found.subject_count, "review_on": str(found.review_on)}
-            for found in control.holds(case_id)
-        ],
+        "holds": [row for row in hold_rows(deployment, case_id) if not row["released_at"]],
         "evidence": [row["name"] for row in files],
         "evidence_files": files,
         "ledger_size": deployment.ledger.size(case_id),

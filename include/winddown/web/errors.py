@@ -5,7 +5,7 @@ status  when
 ======  ==============================================================================================================
 401     nobody is logged in
 403     the person may not do this, or the request comes from another site
-404     there is no such case, plan, order or evidence
+404     there is no such case, plan, order, hold or evidence
 409     the state of the case says no: another digest, a second approval, a superseded plan
 422     the request has unknown or malformed fields
 500     a defect; the log of the API server has it, the answer does not
@@ -26,7 +26,9 @@ from winddown.domain.errors import Refused, Residual, Transient, WinddownError
 from winddown.web.headers import HEADERS
 
 # Rules that speak about the person who asks, not about the state of the case.
-_ABOUT_THE_PERSON = frozenset(("approvers", "custodian", "two people"))
+_ABOUT_THE_PERSON = frozenset(
+    ("approvers", "custodian", "two people", "people of the case", "releasing a hold needs a role")
+)
 _TITLES = {
     401: ("请先登录", "Log in first"),
     403: ("不允许", "Not allowed"),

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from winddown.stages.case_model import HoldFields
+
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -23,3 +25,18 @@ class ReceiptForm(BaseModel):
     order_id: Annotated[str, Field(min_length=1, max_length=200)]
     archive_sha256: Digest
     content_sha256: Digest
+
+
+class HoldForm(HoldFields):
+    """A legal hold, its persons by their keys; these are encrypted at once and shown nowhere."""
+
+    subjects: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+
+
+class ReleaseForm(BaseModel):
+    """Why a hold is released, and the digest of the paper that lets go, where there is one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+    evidence_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""

@@ -13,6 +13,7 @@ from winddown.stages.staying import blockers_of
 from winddown.web.course import border_of
 from winddown.web.errors import not_found
 from winddown.web.fates import decision_row, fates, order_row, totals
+from winddown.web.holds import hold_rows
 
 
 def known_plan(deployment: Deployment, plan_id: str) -> Plan:
@@ -51,10 +52,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "identities": [list(pair) for pair in plan.identities],
         "inventory_digest": plan.inventory_digest,
         "holds_digest": plan.holds_digest,
-        "holds": [
-            {"id": found.id, "matter": found.matter, "persons": found.subject_count, "review_on": str(found.review_on)}
-            for found in control.holds(plan.case)
-        ],
+        "holds": [row for row in hold_rows(deployment, plan.case) if not row["released_at"]],
         "approvals_needed": plan.approvals_needed,
         "approver_roles": list(plan.approver_roles),
         "missing": missing_approvals(deployment, plan_id),

@@ -114,6 +114,7 @@ _WORDS = {
         "receipts": Word("等待托管人签收", "Waits for the custodian's receipt"),
         "grace": Word("宽限期中", "Grace is running"),
         "clocks": Word("等待法定期限", "Waits for a legal clock"),
+        "holds": Word("保全已变更，须先恢复", "The holds changed: restore first"),
         "nothing": Word("可以继续", "Can go on"),
         "finished": Word("全部完成", "Finished"),
     },
@@ -122,6 +123,7 @@ _WORDS = {
         "pi_officer": Word("个人信息保护负责人", "personal-information officer"),
         "custodian": Word("托管人", "custodian"),
         "steward": Word("数据管理员", "steward"),
+        "legal": Word("法务", "legal department"),
     },
     "method": {
         "custodian_archive": Word("加密档案，仅托管人可开", "archive that only the custodian can open"),

@@ -16,7 +16,7 @@ from winddown.control.repository import Repository
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.hold import LegalHold
+from winddown.domain.hold import Ground, LegalHold, Scope
 from winddown.domain.plan import Plan
 from winddown.domain.receipt import Receipt
 from winddown.evidence.entry import LedgerEntry
@@ -25,7 +25,10 @@ Deed = Callable[..., Effect]
 CarryOut = Callable[..., None]
 PassTime = Callable[[timedelta], None]
 HOUR = timedelta(hours=1)
-HOLD = LegalHold("H-1", "matter", "tax", "chen", date(2026, 6, 1), date(2027, 6, 1), "hold-H-1", "a" * 64, 1)
+HOLD = LegalHold(
+    "H-1", "matter", Ground.TAX_INSPECTION, "tax bureau", "No. 1", "chen", date(2026, 6, 1), date(2027, 6, 1),
+    Scope(subjects_manifest="hold-H-1", subjects_digest="a" * 64, subject_count=1),
+)  # fmt: skip
 DESTRUCTIVE = [Power.SEAL, Power.QUARANTINE, Power.PURGE]
 
 

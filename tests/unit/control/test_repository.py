@@ -9,12 +9,15 @@ from sqlalchemy import update
 from winddown.control import tables
 from winddown.control.repository import Repository
 from winddown.domain.errors import Refused
-from winddown.domain.hold import LegalHold, holds_digest
+from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Plan
 
 REF = CollectionRef("shop", "orders")
-HOLD = LegalHold("H-1", "matter", "tax", "chen", date(2026, 6, 1), date(2027, 6, 1), "hold-H-1", "a" * 64, 1)
+HOLD = LegalHold(
+    "H-1", "matter", Ground.TAX_INSPECTION, "tax bureau", "No. 1", "chen", date(2026, 6, 1), date(2027, 6, 1),
+    Scope(subjects_manifest="hold-H-1", subjects_digest="a" * 64, subject_count=1),
+)  # fmt: skip
 
 
 def test_a_document_is_read_as_the_value_that_was_put(control: Repository) -> None:

@@ -8,11 +8,12 @@ import pytest
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
-from winddown.domain.hold import LegalHold, holds_digest
+from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef, Inventory
 
+PERSONS = Scope(subjects_manifest="hold-H-1", subjects_digest="a" * 64, subject_count=3)
 HOLD = LegalHold(
-    "H-1", "matter", "litigation", "chen", date(2026, 6, 1), date(2027, 6, 1), "hold-H-1", "a" * 64, 3
+    "H-1", "matter", Ground.COURT, "court", "No. 1", "chen", date(2026, 6, 1), date(2027, 6, 1), PERSONS
 )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def test_the_digest_of_the_holds_knows_which_and_whom_and_not_in_which_order() -
         holds_digest((HOLD,)),
         holds_digest((other,)),
         holds_digest((HOLD, other)),
-        holds_digest((replace(HOLD, subjects_digest="b" * 64),)),
+        holds_digest((replace(HOLD, scope=replace(PERSONS, subjects_digest="b" * 64)),)),
     }
     assert len(apart) == 5
 

@@ -250,7 +250,9 @@ def case_document() -> dict[str, Any]:
             {
                 "id": "H-1",
                 "matter": "matter 1",
-                "ground": "litigation",
+                "ground": "court",
+                "authority": "示例人民法院",
+                "document_number": "（2026）示例1号",
                 "placed_on": date(2026, 6, 1),
                 "review_on": date(2027, 6, 1),
                 "steward": "li",

@@ -34,8 +34,8 @@ def test_a_case_is_opened_with_its_holds(opened: Path, deployment: Deployment) -
     assert deployment.case("demo-1") == read_case_file(opened).case
     assert kinds(deployment) == ["case_opened", "hold_placed"]
     (hold,) = deployment.control.holds("demo-1")
-    assert (hold.id, hold.subject_count) == ("H-1", 2)
-    assert read_manifest(deployment, "demo-1", hold.subjects_manifest).to_pydict() == {"subject": ["C-2", SECRET]}
+    assert (hold.id, hold.scope.subject_count) == ("H-1", 2)
+    assert read_manifest(deployment, "demo-1", hold.scope.subjects_manifest).to_pydict() == {"subject": ["C-2", SECRET]}
 
 
 @pytest.mark.usefixtures("opened")
@@ -80,7 +80,7 @@ def test_one_more_held_person_is_a_change_too(
     (case_folder / "holds" / "h-1.csv").write_text(f"subject\n{SECRET}\nC-2\nC-3\n", "utf-8")
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     assert deployment.control.plan_state(plan.id) == "superseded"
-    assert [hold.subject_count for hold in deployment.control.holds("demo-1")] == [3]
+    assert [hold.scope.subject_count for hold in deployment.control.holds("demo-1")] == [3]
 
 
 @pytest.mark.usefixtures("opened")

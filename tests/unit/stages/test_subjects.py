@@ -87,7 +87,7 @@ def test_the_label_stands_beside_the_records_key(deployment: Deployment, case: C
     inventory = Inventory((shop.shelf["customers"][0], contacts), ())
     index = build_index(deployment, case, inventory)
     found = label_records(deployment, case, inventory, index, contacts)
-    assert found.rows() == [("1", "C-adult", "customer"), ("2", "C-held", "held")]
+    assert found.rows() == [("1", "C-adult", "customer", ""), ("2", "C-held", "held", "H-1")]
     assert "C-adult" not in repr(index)
 
 
@@ -259,7 +259,7 @@ def test_a_hold_on_somebody_unknown_is_refused_because_it_would_protect_nobody(
 
 def test_the_index_tells_child_overseas_and_held(deployment: Deployment, case: Case, shop: Any) -> None:
     index = build_index(deployment, case, Inventory((shop.shelf["customers"][0],), ()))
-    assert index.holds_in_force
+    assert [hold.id for hold in index.holds.holds] == ["H-1"]
     told = {name: index.table.filter(name).get_column("subject").to_list() for name in ("minor", "overseas", "held")}
     assert told == {
         "minor": ["C-child", "C-heldchild"],
