@@ -56,7 +56,10 @@ TIMELINE = (
 OTHER_EVIDENCE = {
     "evidence/custody-agreement.txt": "会计档案和封存数据保管协议，二〇二六年十月二十日。",
     "evidence/tax-start-date.txt": "税务资料保存期限自会计年度终了后第一日起算，清算组负责人确认。",
-    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单。",
+    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单；合同终止后三十日内删除收件人信息。",
+    "evidence/carrier-notice.txt": "隐私政策第六条：告知境外收件人信息的接收方、目的、方式、种类和行使权利的程序。",
+    "evidence/carrier-assessment.txt": "个人信息保护影响评估报告：跨境配送。",
+    "evidence/carrier-deletion.txt": "Sample Carrier KK 确认：收件人信息已删除。",
 }
 
 
@@ -122,6 +125,7 @@ def _case() -> dict[str, Any]:
             "person": CUSTODIAN,
             "organisation": "上海示例档案托管有限公司",
             "contact": "custody@example.com",
+            "country": "CN",
             "public_key": "custodian/custodian.pub",
             "agreement_on": date(2026, 10, 20),
             "evidence": "evidence/custody-agreement.txt",
@@ -170,6 +174,15 @@ def _case() -> dict[str, Any]:
                 "where": "overseas",
                 "sensitive": False,
                 "evidence": "evidence/carrier-contract.txt",
+                "met": [
+                    {"rule": rule, "on": day, "evidence": f"evidence/carrier-{name}.txt"}
+                    for rule, day, name in (
+                        ("XB-ALWAYS-NOTICE", date(2024, 6, 1), "notice"),
+                        ("XB-ALWAYS-PIA", date(2024, 5, 20), "assessment"),
+                        ("XB-ALWAYS-CONTRACT-END", date(2024, 6, 1), "contract"),
+                    )
+                ],
+                "deletion_confirmed": {"on": date(2026, 8, 3), "evidence": "evidence/carrier-deletion.txt"},
             }
         ],
     }

@@ -39,7 +39,7 @@ _CASE = (
 )
 _RECORD: tuple[str, ...] = ()
 _PERSON: tuple[str, ...] = ()
-_DECISION = ("purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed")
+_DECISION = ("purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed", "filing_issued")
 
 EVENTS: dict[str, Scope] = {
     **dict.fromkeys(_CASE, Scope.CASE),
