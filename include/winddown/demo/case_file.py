@@ -56,7 +56,7 @@ TIMELINE = (
 OTHER_EVIDENCE = {
     "evidence/custody-agreement.txt": "会计档案和封存数据保管协议，二〇二六年十月二十日。",
     "evidence/tax-start-date.txt": "税务资料保存期限自会计年度终了后第一日起算，清算组负责人确认。",
-    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单；合同终止后三十日内删除收件人信息。",
+    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单，终止后删除收件人信息。",
     "evidence/carrier-notice.txt": "隐私政策第六条：告知境外收件人信息的接收方、目的、方式、种类和行使权利的程序。",
     "evidence/carrier-assessment.txt": "个人信息保护影响评估报告：跨境配送。",
     "evidence/carrier-deletion.txt": "Sample Carrier KK 确认：收件人信息已删除。",

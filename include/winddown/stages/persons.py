@@ -102,6 +102,7 @@ class Persons:
         return Persons(self.seed, self.span, self.room, self.sketch)
 
     def take(self, hashes: Hashes) -> None:
+        """Take in hashes of the same seed."""
         if self.span != EVERYTHING:
             hashes = _smaller(hashes[hashes >= np.uint64(self.span.low)], self.span.high)
         self._waiting.append(_smaller(hashes, self.below))
@@ -118,10 +119,10 @@ class Persons:
             merged.sort()
             merged = _smaller(merged, self.below)
             self.known = merged[np.append(True, merged[1:] != merged[:-1])] if len(merged) else merged
-        kept = self.room if self.below == _HASHES else self.sketch
-        if len(self.known) > kept:
-            self.below = int(self.known[self.sketch])
-            self.known = self.known[: self.sketch].copy()
+        sketch = min(self.sketch, self.room)
+        if len(self.known) > (self.room if self.below == _HASHES else sketch):
+            self.below = int(self.known[sketch])
+            self.known = self.known[:sketch].copy()
 
 
 def _smaller(hashes: Hashes, below: int) -> Hashes:
