@@ -16,6 +16,7 @@ from winddown.domain.rule import Rule, RuleKind
 
 Facts = Mapping[str, bool | int | str]
 
+_EXPORTER = {"data_exporter", "pi_handler", "network_data_handler"}
 _MORE_THAN_ANYBODY = 10**11  # persons; stands for a number that nobody knows
 
 
@@ -203,9 +204,17 @@ def check_filings(
 
 
 def owed_conditions(transfer: Transfer, facts: Facts, *, rulebook: Rulebook, as_of: date) -> tuple[Owed, ...]:
-    """The conditions of every path that apply to the transfer, strongest first."""
+    """The conditions of every path that apply to the transfer, strongest first.
+
+    They bind the company as what a transfer makes it; conditions of other roles are judged where the roles are.
+    """
     met = {found.rule: found.met_on for found in transfer.met}
-    rules = [rule for rule in rulebook.in_force(as_of) if rule.kind is RuleKind.TRANSFER_CONDITION]
+    roles = _EXPORTER | ({"cii_operator"} if facts["critical_infrastructure"] else set())
+    rules = [
+        rule
+        for rule in rulebook.in_force(as_of)
+        if rule.kind is RuleKind.TRANSFER_CONDITION and not roles.isdisjoint(rule.applies_to)
+    ]
     return tuple(
         Owed(rule.id, f"{rule.title_zh} {rule.title_en}", rule.basis.citation, met.get(rule.id))
         for rule in sorted(rules, key=lambda rule: (rule.priority, rule.id))

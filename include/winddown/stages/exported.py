@@ -93,9 +93,9 @@ class ExportCount:
         return {
             "persons_sensitive": sensitive,
             "persons_other": other,
-            "persons_processed": Count(processed, processed),
-            "persons_two_years": _sum([sensitive_before, other_before]),
-            "persons_sensitive_two_years": sensitive_before,
+            "persons": Count(processed, processed),
+            "persons_since_last_year": _sum([sensitive_before, other_before]),
+            "persons_sensitive_since_last_year": sensitive_before,
         }
 
     @property

@@ -157,14 +157,14 @@ def test_an_exemption_needs_each_of_its_conditions_and_never_covers_important_da
 
 # -- the thresholds until 21 March 2024 --------------------------------------------------------------------------------
 
-OLD_ASSESSMENT, OLD_CONTRACT = "XB-PATH-ASSESS-2022", "XB-PATH-SCC-2023"
+OLD_ASSESSMENT, OLD_CONTRACT = "SUP-XB11-4", "SUP-XB13-4"
 
 
 def old(processed: int = 0, two_years: int = 0, sensitive: int = 0) -> dict[str, bool | int | str]:
     return facts(other=5) | {
-        "persons_processed": processed,
-        "persons_two_years": two_years,
-        "persons_sensitive_two_years": sensitive,
+        "persons": processed,
+        "persons_since_last_year": two_years,
+        "persons_sensitive_since_last_year": sensitive,
     }
 
 

@@ -266,7 +266,7 @@ def test_until_march_2024_the_year_before_counted_too(company: Company) -> None:
     company.records("part1", names(60, 120))
     company.transfer("XB-0", "part0", started_on=date(2022, 5, 1), ended_on=date(2022, 6, 1))
     company.transfer("XB-1", "part1", started_on=date(2023, 7, 1), ended_on=date(2023, 8, 1))
-    assert company.check()[0]["XB-1"].path.rule == "XB-PATH-ASSESS-2022"
+    assert company.check()[0]["XB-1"].path.rule == "SUP-XB11-4"
 
 
 # -- what no longer can be counted -------------------------------------------------------------------------------------
