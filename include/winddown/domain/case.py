@@ -171,8 +171,8 @@ class Transfer:
         return self.means is Means.CUSTODY or (self.started_on is not None and self.started_on > today)
 
     def judged_on(self, today: date) -> date:
-        """The day whose rules decide: today, or the day on which the transfer ended."""
-        return today if self.ended_on is None else min(self.ended_on, today)
+        """The day whose rules decide: today, or the day on which the transfer ended, or will begin."""
+        return max(today if self.ended_on is None else min(self.ended_on, today), self.started_on or date.min)
 
     def reaches(self, first: date, last: date) -> bool:
         """Whether some of it lies between two days, both included."""

@@ -13,7 +13,7 @@ import polars as pl
 from winddown.domain.case import Case, Transfer
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.transfer import Count
 from winddown.stages.deployment import Deployment
 from winddown.stages.persons import EVERYTHING, ROOM, Persons, Span, spans
@@ -29,12 +29,14 @@ class Exported:
     Attributes:
         untied: records that name nobody, each of them at most one person more; None when nobody could be counted.
         has_domestic: somebody among them is not known to be abroad.
+        why: why nobody could be counted, or "".
     """
 
     sensitive: Persons
     everyone: Persons
     untied: int | None
     has_domestic: bool
+    why: str = ""
 
 
 class ExportCount:
@@ -57,10 +59,11 @@ class ExportCount:
         self._findings, self._room = findings, room
         self._seed = int.from_bytes(deployment.keys(case.id).salt()[:8])
         self._read = {found.id: self._export(found, EVERYTHING) for found in case.transfers}
+        self._totals: dict[tuple[date, date, bool], tuple[Count, Count]] = {}
 
-    def is_counted(self, transfer: Transfer) -> bool:
-        """Whether the persons of a transfer could be counted at all."""
-        return self._read[transfer.id].untied is not None
+    def why_uncounted(self, transfer: Transfer) -> str:
+        """Why the persons of a transfer could not be counted; "" when they could."""
+        return self._read[transfer.id].why
 
     def contains_personal(self, transfer: Transfer) -> bool:
         """Whether the collection holds personal information, or may: no field may be left in which some could be."""
@@ -104,6 +107,12 @@ class ExportCount:
         return not self._empty(EVERYTHING).union(found.everyone for found in self._read.values()).count().is_exact
 
     def _total(self, first: date, last: date, *, exactly: bool) -> tuple[Count, Count]:
+        key = (first, last, exactly)
+        if key not in self._totals:
+            self._totals[key] = self._add_up(first, last, exactly=exactly)
+        return self._totals[key]
+
+    def _add_up(self, first: date, last: date, *, exactly: bool) -> tuple[Count, Count]:
         reached = [found for found in self._case.transfers if found.reaches(first, last)]
         parts: Sequence[Span] = (EVERYTHING,)
         if exactly:
@@ -126,40 +135,36 @@ class ExportCount:
 
     def _export(self, transfer: Transfer, part: Span) -> Exported:
         sensitive, everyone = self._empty(part), self._empty(part)
-        entry = self._case.entry(transfer.collection)
         collection = self._inventory.collection(transfer.collection)
-        if collection is None or entry is None or entry.subject is None:
-            untied = None if self.contains_personal(transfer) else 0
-            return Exported(sensitive, everyone, untied, has_domestic=untied is None)
+        if collection is not None and not self.contains_personal(transfer):
+            return Exported(sensitive, everyone, 0, has_domestic=False)
         try:
-            persons = self._persons(collection)
-        except Refused:
-            return Exported(sensitive, everyone, None, has_domestic=True)  # discovery has named it as unread already
+            persons = self._persons(transfer.collection)
+        except Refused as error:
+            return Exported(sensitive, everyone, None, has_domestic=True, why=error.message)
         if transfer.where == "overseas":
             # Who is not in the list of customers may be abroad, and is counted.
             persons = persons.filter(pl.col("overseas").fill_null(value=True))
         everyone.add(persons.get_column("subject"))
-        is_sensitive = transfer.sensitive or self._is_sensitive(collection)
+        is_sensitive = transfer.sensitive or self._is_sensitive(transfer.collection)
         chosen = persons if is_sensitive else persons.filter(pl.col("minor").fill_null(value=False))
         sensitive.add(chosen.get_column("subject"))
         named = persons.select((pl.col("subject").fill_null("") != "").sum()).item()
         has_domestic = not persons.select(pl.col("overseas").fill_null(value=False).all()).item()
         return Exported(sensitive, everyone, persons.height - int(named), has_domestic=has_domestic)
 
-    def _persons(self, collection: Collection) -> pl.DataFrame:
+    def _persons(self, ref: CollectionRef) -> pl.DataFrame:
         """One row a record: subject, and what the list of customers knows of that person."""
-        blockers = self._inventory.blockers_of(collection.ref)
-        if blockers:
-            raise Refused(f"{collection.ref} cannot be read")
+        collection, entry = self._inventory.collection(ref), self._case.entry(ref)
+        if collection is None or self._inventory.blockers_of(ref):
+            raise Refused(f"{ref} is missing or blocked")
+        if entry is None or entry.subject is None:
+            raise Refused(f"nobody ties records of {ref} to persons")
         records = label_records(self._deployment, self._case, self._inventory, self._index, collection)
-        if "subject" not in records.columns:
-            raise Refused(f"records of {collection.ref} are not tied to persons")
         return records.select("subject").join(self._index.table, on="subject", how="left")
 
-    def _is_sensitive(self, collection: Collection) -> bool:
-        return any(
-            found.sensitive and found.is_personal for found in self._findings if found.collection == collection.ref
-        )
+    def _is_sensitive(self, ref: CollectionRef) -> bool:
+        return any(found.sensitive and found.is_personal for found in self._findings if found.collection == ref)
 
     def _empty(self, part: Span) -> Persons:
         return Persons(self._seed, part, self._room)

@@ -46,7 +46,7 @@ def check_transfers(
     for transfer in case.transfers:
         checked = _check(deployment, case, transfer, count)
         checks.append(checked)
-        blockers += _objections(transfer, checked, is_counted=count.is_counted(transfer))
+        blockers += _objections(transfer, checked, uncounted=count.why_uncounted(transfer))
         deployment.ledger.append(case.id, "transfer_checked", _body(checked), actor=ACTOR)
     return tuple(checks), tuple(blockers)
 
@@ -136,7 +136,7 @@ def _check(deployment: Deployment, case: Case, transfer: Transfer, count: Export
     )
 
 
-def _objections(transfer: Transfer, checked: TransferCheck, *, is_counted: bool) -> Iterator[Blocker]:
+def _objections(transfer: Transfer, checked: TransferCheck, *, uncounted: str) -> Iterator[Blocker]:
     subject, path = str(transfer.collection), checked.path
     if not checked.has_path:
         whys = "".join(f"; filing {found.filing}: {found.why}" for found in checked.filings)
@@ -148,11 +148,11 @@ def _objections(transfer: Transfer, checked: TransferCheck, *, is_counted: bool)
             "file the assessment or contract and record its evidence under `filings`",
         )
     if path.could_be and not checked.has_path_anyway:
-        how = "could not all be counted" if is_counted else "could not be counted"
         yield Blocker(
             "transfer-count-unconfirmed",
             subject,
-            f"transfer {transfer.id}: persons {how}, so the path may be {path.could_be}; {path.sentence}",
+            f"transfer {transfer.id}: not all persons of the year could be counted, the path may be {path.could_be}; "
+            f"{path.sentence}" + (f"; {uncounted}" if uncounted else ""),
             _OFFICER,
             f"find out how many it were at most in {checked.judged_on.year}, and record it under `confirmed_counts`",
         )

@@ -2,18 +2,18 @@
 
 from typing import Any
 
+from winddown.domain.pack import Rulebook
 from winddown.domain.transfer import TransferCheck
-from winddown.stages.deployment import Deployment
 
 
-def transfers_view(deployment: Deployment, checks: tuple[TransferCheck, ...]) -> list[dict[str, Any]]:
+def transfers_view(rulebook: Rulebook, checks: tuple[TransferCheck, ...]) -> list[dict[str, Any]]:
     """One row a transfer; no personal data, only counts, ids, dates and the words of rules."""
-    return [_row(deployment, found) for found in checks]
+    return [_row(rulebook, found) for found in checks]
 
 
-def _row(deployment: Deployment, found: TransferCheck) -> dict[str, Any]:
+def _row(rulebook: Rulebook, found: TransferCheck) -> dict[str, Any]:
     path = found.path
-    rule = deployment.rulebook.rules.get(path.rule)
+    rule = rulebook.rules.get(path.rule)
     return {
         "transfer": path.transfer,
         "recipient": found.recipient,

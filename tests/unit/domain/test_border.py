@@ -187,6 +187,7 @@ def test_a_transfer_is_judged_on_its_last_day_and_custody_lies_ahead() -> None:
     ended = replace(TRANSFER, started_on=date(2023, 1, 5), ended_on=date(2023, 4, 1))
     assert ended.judged_on(AS_OF) == date(2023, 4, 1)
     assert TRANSFER.judged_on(AS_OF) == AS_OF
+    assert replace(TRANSFER, started_on=date(2027, 2, 1)).judged_on(AS_OF) == date(2027, 2, 1)
     assert not TRANSFER.is_ahead(AS_OF)
     assert replace(TRANSFER, started_on=date(2026, 11, 24)).is_ahead(AS_OF)
     assert replace(TRANSFER, means=Means.CUSTODY).is_ahead(AS_OF)

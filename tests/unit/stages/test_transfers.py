@@ -215,6 +215,15 @@ def test_a_collection_that_nobody_ties_to_persons_has_no_upper_bound(company: Co
     checks, blocked = company.check()
     assert checks["XB-1"].other == Count(0, None)
     assert blocked == {("transfer-count-unconfirmed", "shop:contacts")}
+    assert "nobody ties records of shop:contacts" in company.said["transfer-count-unconfirmed", "shop:contacts"]
+
+
+def test_a_collection_that_is_blocked_has_no_upper_bound(company: Company) -> None:
+    company.customers(10)
+    company.records("contacts", names(0, 3))
+    company.blockers = (Blocker("no-read-access", "shop:contacts", "closed", "administrator", "open it"),)
+    company.transfer("XB-1", "contacts")
+    assert company.check()[0]["XB-1"].other == Count(0, None)
 
 
 def test_data_about_nobody_need_no_path(company: Company) -> None:
