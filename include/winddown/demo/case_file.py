@@ -60,7 +60,10 @@ OTHER_EVIDENCE = {
     "evidence/counsel-childrens-vouchers.txt": (
         "律师意见：儿童订单的会计凭证按会计档案保管期限保留凭证所需字段，其余儿童个人信息立即删除。"
     ),
-    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单。",
+    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单，终止后删除收件人信息。",
+    "evidence/carrier-notice.txt": "隐私政策第六条：告知境外收件人信息的接收方、目的、方式、种类和行使权利的程序。",
+    "evidence/carrier-assessment.txt": "个人信息保护影响评估报告：跨境配送。",
+    "evidence/carrier-deletion.txt": "Sample Carrier KK 确认：收件人信息已删除。",
 }
 
 
@@ -128,6 +131,7 @@ def _case() -> dict[str, Any]:
             "person": CUSTODIAN,
             "organisation": "上海示例档案托管有限公司",
             "contact": "custody@example.com",
+            "country": "CN",
             "public_key": "custodian/custodian.pub",
             "agreement_on": date(2026, 10, 20),
             "evidence": "evidence/custody-agreement.txt",
@@ -187,6 +191,15 @@ def _case() -> dict[str, Any]:
                 "where": "overseas",
                 "sensitive": False,
                 "evidence": "evidence/carrier-contract.txt",
+                "met": [
+                    {"rule": rule, "on": day, "evidence": f"evidence/carrier-{name}.txt"}
+                    for rule, day, name in (
+                        ("XB-ALWAYS-NOTICE", date(2024, 6, 1), "notice"),
+                        ("XB-ALWAYS-PIA", date(2024, 5, 20), "assessment"),
+                        ("XB-ALWAYS-CONTRACT-END", date(2024, 6, 1), "contract"),
+                    )
+                ],
+                "deletion_confirmed": {"on": date(2026, 8, 3), "evidence": "evidence/carrier-deletion.txt"},
             }
         ],
     }

@@ -3,6 +3,15 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from winddown.domain.border import (
+    MAINLAND_COUNTRY,
+    ConfirmedCount,
+    DeletionConfirmation,
+    ExportedEarlier,
+    Filing,
+    Means,
+    MetCondition,
+)
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
@@ -41,13 +50,14 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Custodian:
-    """Who keeps after the end what the law says must be kept."""
+    """Who keeps after the end what the law says must be kept; ``country`` is where."""
 
     person: str
     organisation: str
     contact: str
     public_key_pem: str
     agreement_on: date
+    country: str = MAINLAND_COUNTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ class StoreDeclaration:
     Attributes:
         bucket: of an s3 store.
         inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
+        accessed_from: countries from which somebody can reach the data, beside where they lie.
     """
 
     name: str
@@ -65,6 +76,7 @@ class StoreDeclaration:
     region: str
     bucket: str = ""
     inventory: str = ""
+    accessed_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +208,14 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Personal information that was provided across the border."""
+    """Data of one collection that were, are or will be provided across the border.
+
+    Attributes:
+        where: ``overseas`` (records of customers abroad) or ``all``.
+        origin: where the data were collected: ``domestic`` or ``abroad``.
+        circumstances: those of ``FACTS_DECLARED`` that are so.
+        started_on, ended_on: None where it began before anybody wrote it down, or still goes on.
+    """
 
     id: str
     recipient: str
@@ -206,6 +225,25 @@ class Transfer:
     collection: CollectionRef
     where: str
     sensitive: bool
+    means: Means = Means.PROVIDED
+    origin: str = "domestic"
+    circumstances: tuple[str, ...] = ()
+    started_on: date | None = None
+    ended_on: date | None = None
+    met: tuple[MetCondition, ...] = ()
+    confirmation: DeletionConfirmation | None = None
+
+    def is_ahead(self, today: date) -> bool:
+        """Whether it has not happened yet."""
+        return self.means is Means.CUSTODY or (self.started_on is not None and self.started_on > today)
+
+    def judged_on(self, today: date) -> date:
+        """The day whose rules decide: today, or the day on which the transfer ended, or will begin."""
+        return max(today if self.ended_on is None else min(self.ended_on, today), self.started_on or date.min)
+
+    def reaches(self, first: date, last: date) -> bool:
+        """Whether some of it lies between two days, both included."""
+        return (self.started_on or first) <= last and (self.ended_on or last) >= first
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +263,9 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    filings: tuple[Filing, ...] = ()
+    export_log: tuple[ExportedEarlier, ...] = ()
+    confirmed_counts: tuple[ConfirmedCount, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     recipients: tuple[Recipient, ...] = ()
 

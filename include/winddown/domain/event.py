@@ -77,11 +77,9 @@ _RECORD = (
     "right_holder_knew",
     "report_completed",
     "activity_completed",
-    "assessment_result_issued",
-    "export_certificate_issued",
 )
 _PERSON = ("last_outpatient_visit", "last_inpatient_discharge")
-_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed")
+_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed", "filing_issued")
 
 EVENTS: dict[str, Scope] = {
     **dict.fromkeys(_CASE, Scope.CASE),

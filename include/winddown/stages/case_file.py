@@ -20,6 +20,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
+from winddown.stages import border_file
 from winddown.stages.case_model import CaseModel, RecipientModel, RegisterModel
 from winddown.stages.filing import content_of, read_yaml, sentences
 from winddown.stages.hold_file import DeclaredHold, hold_problems, with_subjects
@@ -91,6 +92,8 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("timeline", [event.event for event in model.timeline]),
         *_duplicates("holds", [hold.id for hold in model.holds]),
         *_duplicates("transfers", [transfer.id for transfer in model.transfers]),
+        *_duplicates("filings", [filing.id for filing in model.filings]),
+        *_duplicates("confirmed_counts", [str(count.year) for count in model.confirmed_counts]),
         *_duplicates("accepted_dates", [accepted.rule for accepted in model.accepted_dates]),
         *_duplicates("opinions", [f"{found.rule} on {found.collection or 'all'}" for found in model.opinions]),
         *_duplicates("recipients", [found.role for found in model.recipients]),
@@ -98,6 +101,7 @@ def _problems(model: CaseModel) -> list[str]:
         *_date_problems(model),
         *_reference_problems(model),
         *_hold_problems(model),
+        *border_file.border_problems(model),
     ]
 
 
@@ -208,8 +212,10 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
         for i, found in enumerate(model.timeline)
     )
     _sha256(folder, model.custodian.evidence, "custodian")
-    for index, transfer in enumerate(model.transfers):
-        _sha256(folder, transfer.evidence, f"transfers.{index}")
+
+    def sha256(name: str, field: str) -> str:
+        return _sha256(folder, name, field)
+
     public_key = _key(folder, model.custodian.public_key, "custodian.public_key")
     return domain.Case(
         id=model.case,
@@ -231,10 +237,17 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.custodian.contact,
             public_key,
             model.custodian.agreement_on,
+            model.custodian.country,
         ),
         stores=tuple(
             domain.StoreDeclaration(
-                found.name, found.kind, found.connection, found.region, found.bucket, found.inventory
+                found.name,
+                found.kind,
+                found.connection,
+                found.region,
+                found.bucket,
+                found.inventory,
+                found.accessed_from,
             )
             for found in model.stores
         ),
@@ -267,19 +280,10 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.subjects.country,
         ),
         register=tuple(_entry(found) for found in model.declared),
-        transfers=tuple(
-            domain.Transfer(
-                found.id,
-                found.recipient,
-                found.country,
-                found.purpose,
-                found.legal_basis,
-                CollectionRef.parse(found.collection),
-                found.where,
-                found.sensitive,
-            )
-            for found in model.transfers
-        ),
+        transfers=border_file.transfers(model, sha256),
+        filings=border_file.filings(model, sha256),
+        export_log=border_file.export_log(model, sha256),
+        confirmed_counts=border_file.confirmed_counts(model, sha256),
     )
 
 

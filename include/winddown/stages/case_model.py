@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from winddown.domain.hold import Ground
+from winddown.stages.border_model import ConfirmedCountModel, Country, ExportLogModel, FilingModel, TransferModel
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
@@ -55,6 +56,7 @@ class _Custodian(_Strict):
     person: Identifier
     organisation: Name
     contact: Name
+    country: Country
     public_key: Name
     agreement_on: date
     evidence: Name
@@ -67,6 +69,7 @@ class _Store(_Strict):
     region: Name
     bucket: str = ""
     inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
+    accessed_from: tuple[Country, ...] = ()
 
 
 class _Event(_Strict):
@@ -176,18 +179,6 @@ class HoldModel(HoldFields):
     subjects: Annotated[str, Field(max_length=200)] = ""
 
 
-class _Transfer(_Strict):
-    id: Identifier
-    recipient: Name
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    purpose: Name
-    legal_basis: Name
-    collection: Ref
-    where: Literal["overseas", "all"]
-    sensitive: bool
-    evidence: Name
-
-
 class CaseModel(_Strict):
     """The whole file."""
 
@@ -206,4 +197,7 @@ class CaseModel(_Strict):
     subjects: _Subjects
     declared: Annotated[tuple[RegisterModel, ...], Field(alias="register")]  # BaseModel has a `register` of its own
     holds: tuple[HoldModel, ...] = ()
-    transfers: tuple[_Transfer, ...] = ()
+    transfers: tuple[TransferModel, ...] = ()
+    filings: tuple[FilingModel, ...] = ()
+    export_log: tuple[ExportLogModel, ...] = ()
+    confirmed_counts: tuple[ConfirmedCountModel, ...] = ()

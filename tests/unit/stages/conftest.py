@@ -203,6 +203,7 @@ def case_document() -> dict[str, Any]:
             "person": "he",
             "organisation": "示例托管",
             "contact": "custody@example.com",
+            "country": "CN",
             "public_key": "custodian.pub",
             "agreement_on": date(2026, 10, 1),
             "evidence": "evidence/agreement.txt",
