@@ -41,6 +41,7 @@ TIMELINE = (
     Step("S0", "snapshot_taken", date(2026, 3, 2), "公司数据资产清单，二〇二六年三月二日。"),
     Step("S1", "dissolution_resolved", date(2026, 3, 10), "股东会决议：公司解散。"),
     Step("S1", "dissolution_publicised", date(2026, 3, 16), "国家企业信用信息公示系统公示解散事由。"),
+    Step("S1", "tax_liquidation_reported", date(2026, 3, 18), "清算前向主管税务机关报告的回执。"),
     Step("S2", "liquidation_group_formed", date(2026, 3, 20), "股东会决议：成立清算组，陈立任负责人。"),
     Step("S2", "group_listed", date(2026, 3, 26), "清算组备案公示。"),
     Step("S2", "creditors_notified", date(2026, 3, 28), "债权人通知书及寄送清单。"),
@@ -81,7 +82,9 @@ def write_case(directory: Path, cast: Cast) -> None:
     write_private(directory / "custodian" / "custodian.key", secret)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (directory / "custodian" / "custodian.pub").write_bytes(public)
-    _write(directory / "case.yaml", yaml.safe_dump(_case(), allow_unicode=True, sort_keys=False, width=120))
+    _write(
+        directory / "case.yaml", yaml.safe_dump(_case(cast.customers), allow_unicode=True, sort_keys=False, width=120)
+    )
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -95,7 +98,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _case() -> dict[str, Any]:
+def _case(persons: int) -> dict[str, Any]:
     return {
         "case": "huadong-2026",
         "company": {
@@ -108,6 +111,11 @@ def _case() -> dict[str, Any]:
             "sectors": ["retail", "e_commerce"],
             "critical_infrastructure": False,
             "important_data": False,
+            "legal_form": "company",
+            "persons": persons,
+            "faces": 0,
+            "processes_minors": True,
+            "algorithm_filed": False,
             "fiscal_year_end": "12-31",
         },
         "people": [

@@ -8,15 +8,48 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline
 
 
+_DECLARED_BY_SECTOR = {"e_commerce": "ecommerce_operator", "retail": "", "wholesale": "", "services": ""}
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Facts about the company that select rules."""
+    """Facts about the company that select rules.
+
+    Attributes:
+        persons: natural persons whose information it processes; the number itself counts as reached.
+        faces: persons whose faces it stores.
+        processes_minors: whether it processes information of persons under eighteen.
+        algorithm_filed: whether a recommendation algorithm of it is on file.
+    """
 
     route: str
     sectors: tuple[str, ...]
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: tuple[int, int]  # month, day
+    legal_form: str = "company"
+    persons: int = 0
+    faces: int = 0
+    processes_minors: bool = False
+    algorithm_filed: bool = False
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The subjects of rules that the sectors stand for; a sector without rules of its own stands for none."""
+        return frozenset(filter(None, (_DECLARED_BY_SECTOR.get(sector, sector) for sector in self.sectors)))
+
+    def facts(self) -> dict[str, bool | int | str]:
+        """The facts that decide whom rules bind."""
+        return {
+            "route": self.route,
+            "legal_form": self.legal_form,
+            "critical_infrastructure": self.critical_infrastructure,
+            "important_data": self.important_data,
+            "persons": self.persons,
+            "faces": self.faces,
+            "processes_minors": self.processes_minors,
+            "algorithm_filed": self.algorithm_filed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +191,7 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    exclusions: tuple[tuple[str, bool], ...] = ()  # of the simplified route: fact and whether it is so
 
     def entry(self, ref: CollectionRef) -> RegisterEntry | None:
         """What the register says about a collection, or None."""

@@ -106,7 +106,7 @@ def test_unknown_packs_are_refused(pack_id: str) -> None:
 
 def test_an_empty_pack_is_refused(root: Path) -> None:
     for path in (root / "cn").glob("*.yaml"):
-        if path.name != "pack.yaml":
+        if path.name not in {"pack.yaml", "calendar.yaml", "course.yaml"}:
             path.unlink()
     with pytest.raises(Refused, match="has no rules"):
         load_pack("cn", root)
@@ -116,7 +116,7 @@ def test_digest_ignores_files_order_and_comments(root: Path) -> None:
     before = load_pack("cn", root).digest
     rules = []
     for path in sorted((root / "cn").glob("*.yaml")):
-        if path.name != "pack.yaml":
+        if path.name not in {"pack.yaml", "calendar.yaml", "course.yaml"}:
             rules += yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
             path.unlink()
     merged = yaml.safe_dump({"rules": rules[::-1]}, allow_unicode=True, sort_keys=True)

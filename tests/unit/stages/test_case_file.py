@@ -69,7 +69,7 @@ def test_a_valid_case_file_is_read_whole(write_case: WriteCase, case_document: d
     assert (case.id, case.company.uscc, case.profile.fiscal_year_end) == ("demo-1", "91310000MA1K35QT41", (12, 31))
     assert case.grace.duration.days == 7
     assert case.custodian.public_key_pem == "public key"
-    assert len(case.timeline.events) == 11
+    assert len(case.timeline.events) == 12
     assert all(len(event.evidence_sha256) == 64 for event in case.timeline.events)
     payments = case.entry(CollectionRef("shop", "payments"))
     assert payments is not None
@@ -148,7 +148,7 @@ def test_a_key_written_twice(refusal: Refusal, write_case: WriteCase, case_docum
         ("case", "../escape"),
         ("case", "a" * 61),
         ("company.name_zh", ""),
-        ("profile.route", "bankruptcy"),
+        ("profile.route", "voluntary"),
         ("profile.critical_infrastructure", "perhaps"),
         ("profile.fiscal_year_end", "13-01"),
         ("profile.fiscal_year_end", "02-29"),
@@ -164,7 +164,7 @@ def test_a_key_written_twice(refusal: Refusal, write_case: WriteCase, case_docum
         ("stores", []),
         ("stores.0.kind", "excel"),
         ("stores.0.name", "Shop"),
-        ("timeline.0.step", "S9"),
+        ("timeline.0.step", "S10"),
         ("timeline.0.on", "2026-02-30"),
         ("accepted_dates.0.start_event", "service_stopped"),
         ("subjects.collection", "customers"),
