@@ -118,6 +118,7 @@ def _case(persons: int) -> dict[str, Any]:
             "algorithm_filed": False,
             "fiscal_year_end": "12-31",
         },
+        "contact": "liquidation@example.com, 021-5555 0100",
         "people": [
             {"id": LIQUIDATOR, "name": "陈立", "role": "liquidation_group"},
             {"id": OFFICER, "name": "吴敏", "role": "pi_officer"},

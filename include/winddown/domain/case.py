@@ -7,7 +7,6 @@ from winddown.domain.company import Company
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline
 
-
 _DECLARED_BY_SECTOR = {"e_commerce": "ecommerce_operator", "retail": "", "wholesale": "", "services": ""}
 
 
@@ -191,6 +190,7 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    contact: str = ""  # where customers, guardians and creditors reach the company until it ends
     exclusions: tuple[tuple[str, bool], ...] = ()  # of the simplified route: fact and whether it is so
 
     def entry(self, ref: CollectionRef) -> RegisterEntry | None:

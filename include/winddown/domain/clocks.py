@@ -50,18 +50,23 @@ def check_clocks(situation: Situation, rulebook: Rulebook, *, wave: Wave, as_of:
     results = [*_closed_route(course, route, situation)]
     results += [_clock(rule, situation.timeline, rulebook, as_of) for rule in rules if rule.id in wait.clocks]
     for rule in rules:
-        if _is_precondition(rule, wave):
+        if is_precondition(rule, wave):
             results += [_happened(rule, event, situation.timeline, as_of) for event in rule.requires_events]
     waited = {event for rule in rules if rule.id in wait.clocks for event in (rule.end_event,)}
-    waited |= {event for rule in rules if _is_precondition(rule, wave) for event in rule.requires_events}
+    waited |= {event for rule in rules if is_precondition(rule, wave) for event in rule.requires_events}
     results += [
         _of_course(course, wait, event, situation.timeline, as_of) for event in wait.events if event not in waited
     ]
-    results += _others(course, wait, rules, situation.timeline, rulebook, as_of)
+    states = [course.state(state_id) for state_id in wait.overdue_of]
+    named = {rule_id for state in states for rule_id in state.clocks} - set(wait.clocks)
+    for rule in rules:
+        if rule.id in named and has_clock(rule):
+            results += _other(read_clock(rule, situation.timeline, rulebook.calendar, as_of=as_of), as_of)
     return tuple(results)
 
 
-def _is_precondition(rule: Rule, wave: Wave) -> bool:
+def is_precondition(rule: Rule, wave: Wave) -> bool:
+    """Whether a wave does not begin before the rule's events have happened."""
     if not rule.requires_events or rule.end_event is not None:
         return False
     return wave is Wave.AFTER_CLAIMS or rule.kind in _BEFORE_ANY_DISPOSAL or rule.start_event == "service_stopped"
@@ -127,23 +132,16 @@ def _closed_route(course: Course, route: Route, situation: Situation) -> Iterato
             yield ClockResult(f"route-{found.fact}", found.basis, False, False, sentence)
 
 
-def _others(  # noqa: PLR0913 - all of it is looked at together
-    course: Course, wait: WaveWait, rules: tuple[Rule, ...], timeline: Timeline, rulebook: Rulebook, as_of: date
-) -> Iterator[ClockResult]:
-    """Duties of the states before the wave that are overdue, or were late; those in time are not told."""
-    named = {rule_id for state_id in wait.overdue_of for rule_id in course.state(state_id).clocks}
-    for rule in rules:
-        if rule.id not in named - set(wait.clocks) or not has_clock(rule):
-            continue
-        found = read_clock(rule, timeline, rulebook.calendar, as_of=as_of)
-        if found.is_agencys:
-            continue
-        if found.status is Status.OVERDUE:
-            sentence = f"{found.task} has not happened by {as_of}" + _overdue_since(found)
-            yield ClockResult(rule.id, rule.basis.citation, False, False, sentence, is_overdue=True)
-        elif found.status is Status.LATE:
-            sentence = f"{found.task} {found.done_on} is later than {found.due_on}{_how(found)}"
-            yield ClockResult(rule.id, rule.basis.citation, True, True, sentence)
+def _other(found: Deadline, as_of: date) -> Iterator[ClockResult]:
+    """A duty of a state before the wave, when it is overdue or was done late; one in time is not told."""
+    if found.is_agencys:
+        return
+    if found.status is Status.OVERDUE:
+        sentence = f"{found.task} has not happened by {as_of}" + _overdue_since(found)
+        yield ClockResult(found.rule, found.citation, False, False, sentence, is_overdue=True)
+    elif found.status is Status.LATE:
+        sentence = f"{found.task} {found.done_on} is later than {found.due_on}{_how(found)}"
+        yield ClockResult(found.rule, found.citation, True, True, sentence)
 
 
 def _overdue_since(found: Deadline) -> str:

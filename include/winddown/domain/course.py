@@ -140,6 +140,7 @@ class Course:
         names = [state.id for state in self.states]
         for kind, found in (("state", names), ("route", [route.id for route in self.routes])):
             yield from (f"{kind} {name} is named twice" for name in sorted({n for n in found if found.count(n) > 1}))
+        named: list[tuple[str, tuple[str, ...]]]
         named = [(f"transition {one.source} to {one.target}", (one.source, one.target)) for one in self.transitions]
         named += [(f"route {route.id}", route.path) for route in self.routes]
         for where, used in named:

@@ -139,11 +139,19 @@ def _status(rule: Rule, since_on: date | None, due_on: date | None, done_on: dat
     if since_on is None or due_on is None:
         return Status.DONE if done_on is not None else Status.AHEAD
     if rule.kind is RuleKind.WINDOW:
-        if since_on > as_of:
-            return Status.AHEAD
-        if done_on is not None and done_on < due_on:
-            return Status.EARLY
-        return Status.DONE if as_of > due_on else Status.RUNNING
+        return _status_of_window(since_on, due_on, done_on, as_of)
+    return _status_of_duty(due_on, done_on, as_of)
+
+
+def _status_of_window(since_on: date, due_on: date, done_on: date | None, as_of: date) -> Status:
+    if since_on > as_of:
+        return Status.AHEAD
+    if done_on is not None and done_on < due_on:
+        return Status.EARLY
+    return Status.DONE if as_of > due_on else Status.RUNNING
+
+
+def _status_of_duty(due_on: date, done_on: date | None, as_of: date) -> Status:
     if done_on is not None:
         return Status.LATE if done_on > due_on else Status.DONE
     return Status.OVERDUE if as_of > due_on else Status.DUE
@@ -152,6 +160,4 @@ def _status(rule: Rule, since_on: date | None, due_on: date | None, done_on: dat
 def _status_before(since_on: date | None, due_on: date | None, done_on: date | None, as_of: date) -> Status:
     if since_on is None or due_on is None:
         return Status.DONE if done_on is not None else Status.AHEAD
-    if done_on is not None:
-        return Status.DONE if done_on <= due_on else Status.LATE
-    return Status.OVERDUE if as_of > due_on else Status.DUE
+    return _status_of_duty(due_on, done_on, as_of)

@@ -9,6 +9,7 @@ from winddown.domain.calendar import WorkingCalendar
 from winddown.domain.canonical import digest
 from winddown.domain.course import Course
 from winddown.domain.errors import Refused
+from winddown.domain.notice import NoticeTemplate
 from winddown.domain.rule import Condition, Rule, any_holds
 
 Profile = Mapping[str, bool | int | str]
@@ -77,6 +78,7 @@ class RulePack:
     pending: tuple[PendingChange, ...] = ()
     calendar: WorkingCalendar | None = None
     course: Course | None = None
+    notices: tuple[NoticeTemplate, ...] = ()
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule, or ``Refused`` when the pack has none of this id."""

@@ -4,17 +4,21 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from winddown.domain.calendar import WorkingCalendar
 from winddown.domain.errors import Refused
 from winddown.rules.documents import Text
-from winddown.rules.yaml_text import StrictDocument, read_yaml, validated
+from winddown.rules.yaml_text import STRICT, read_yaml, validated
 
 _LONGEST_REST_DAYS = 16  # longer than any rest there was; a mistyped month would give one
 
 
-class RestDocument(StrictDocument):
+class _Document(BaseModel):
+    model_config = STRICT
+
+
+class RestDocument(_Document):
     """Days off in a row, both ends included."""
 
     name: Text
@@ -22,7 +26,7 @@ class RestDocument(StrictDocument):
     last: Annotated[date, Field(alias="to")]
 
 
-class YearDocument(StrictDocument):
+class YearDocument(_Document):
     """One year's arrangement and the notice that made it."""
 
     notice: Text
@@ -30,7 +34,7 @@ class YearDocument(StrictDocument):
     worked: list[date] = []
 
 
-class CalendarDocument(StrictDocument):
+class CalendarDocument(_Document):
     """The whole file."""
 
     source: Text
@@ -39,7 +43,7 @@ class CalendarDocument(StrictDocument):
 
 
 def load_calendar(path: Path) -> WorkingCalendar:
-    """Return the calendar; ``Refused``, naming file and year, for a day outside its year or a rest that is backwards."""
+    """Return the calendar; ``Refused``, naming file and year, for a day of another year or a rest that is backwards."""
     document = validated(CalendarDocument, read_yaml(path), path.name)
     rest: set[date] = set()
     worked: set[date] = set()

@@ -4,19 +4,23 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from winddown.domain.course import Course, Exclusion, Route, Said, State, Transition, WaveWait
 from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.plan import Wave
 from winddown.rules.documents import RuleId, Text, Words
-from winddown.rules.yaml_text import StrictDocument, read_yaml, validated
+from winddown.rules.yaml_text import STRICT, read_yaml, validated
 
 _StateId = Annotated[str, Field(pattern=r"^[SBR][0-9]s?$")]
 
 
-class SaidDocument(StrictDocument):
+class _Document(BaseModel):
+    model_config = STRICT
+
+
+class SaidDocument(_Document):
     """The same in both languages."""
 
     zh: Text
@@ -27,7 +31,7 @@ class SaidDocument(StrictDocument):
         return Said(self.zh, self.en)
 
 
-class StateDocument(StrictDocument):
+class StateDocument(_Document):
     """One state; the fields are explained at ``winddown.domain.course.State``."""
 
     id: _StateId
@@ -40,7 +44,7 @@ class StateDocument(StrictDocument):
     forbidden: list[SaidDocument] = []
 
 
-class TransitionDocument(StrictDocument):
+class TransitionDocument(_Document):
     """A way from one state to another."""
 
     source: Annotated[_StateId, Field(alias="from")]
@@ -48,7 +52,7 @@ class TransitionDocument(StrictDocument):
     cause: SaidDocument
 
 
-class WaveDocument(StrictDocument):
+class WaveDocument(_Document):
     """What a wave waits for."""
 
     state: _StateId
@@ -57,7 +61,7 @@ class WaveDocument(StrictDocument):
     overdue_of: list[_StateId] = []
 
 
-class RouteDocument(StrictDocument):
+class RouteDocument(_Document):
     """One route."""
 
     id: Text
@@ -67,14 +71,14 @@ class RouteDocument(StrictDocument):
     remarks: list[SaidDocument] = []
 
 
-class StandingDocument(StrictDocument):
+class StandingDocument(_Document):
     """Clocks that belong to no state."""
 
     owed_by: Text
     clocks: list[RuleId]
 
 
-class ExclusionDocument(StrictDocument):
+class ExclusionDocument(_Document):
     """A fact that closes the simplified route."""
 
     fact: Text
@@ -82,7 +86,7 @@ class ExclusionDocument(StrictDocument):
     basis: Text
 
 
-class CourseDocument(StrictDocument):
+class CourseDocument(_Document):
     """The whole file."""
 
     states: Annotated[list[StateDocument], Field(min_length=1)]

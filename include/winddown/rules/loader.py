@@ -21,12 +21,17 @@ from winddown.rules.calendar import load_calendar
 from winddown.rules.consistency import check_consistent, check_quote
 from winddown.rules.course import load_course
 from winddown.rules.documents import LawDocument, PackDocument, PendingDocument, RuleDocument
+from winddown.rules.notices import load_notices
 from winddown.rules.yaml_text import read_yaml, validated
 
 __all__ = ["load_pack", "load_rulebook", "read_yaml", "rule_schema", "validated"]
 
 _RULES = Path(__file__).parent
-_PARTS = ("calendar.yaml", "course.yaml")  # read by modules of their own, and covered by the pack's digest
+_PARTS = (
+    "calendar.yaml",
+    "course.yaml",
+    "notices.yaml",
+)  # read by modules of their own, and covered by the pack's digest
 _NO_RULES = frozenset({"pack.yaml", "pending.yaml", *_PARTS})
 
 
@@ -89,6 +94,9 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
         pending=tuple(found.to_pending() for found in pending),
         calendar=load_calendar(folder / "calendar.yaml") if (folder / "calendar.yaml").is_file() else None,
         course=load_course(folder / "course.yaml", rules) if (folder / "course.yaml").is_file() else None,
+        notices=load_notices(folder / "notices.yaml", subjects=pack.subjects, rules=rules)
+        if (folder / "notices.yaml").is_file()
+        else (),
     )
 
 

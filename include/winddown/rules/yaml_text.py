@@ -13,10 +13,8 @@ from winddown.domain.errors import Refused
 Document = TypeVar("Document", bound=BaseModel)
 
 
-class StrictDocument(BaseModel):
-    """A mapping of which every key is known and no value is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+"""Of a model of which every key is known and no value is converted."""
 
 
 class _StrictLoader(yaml.CSafeLoader):

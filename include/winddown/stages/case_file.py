@@ -292,6 +292,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             )
             for found in model.transfers
         ),
+        contact=model.contact.strip(),
         exclusions=() if model.exclusions is None else tuple(sorted(model.exclusions.model_dump().items())),
     )
 

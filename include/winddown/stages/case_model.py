@@ -184,6 +184,7 @@ class CaseModel(_Strict):
     company: _Company
     profile: _Profile
     exclusions: Exclusions | None = None
+    contact: Annotated[str, Field(max_length=200)] = ""
     people: Annotated[tuple[_Person, ...], Field(min_length=1)]
     approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
     grace: _Grace

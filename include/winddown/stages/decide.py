@@ -14,7 +14,7 @@ from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
 
-_CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
+CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Labelled:
 
 def today(deployment: Deployment) -> date:
     """The date as of which decisions are made; the law's days are those of the deployment's clock in UTC+8."""
-    return deployment.clock.now().astimezone(_CHINA).date()
+    return deployment.clock.now().astimezone(CHINA).date()
 
 
 def label_and_decide(

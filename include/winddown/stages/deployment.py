@@ -4,7 +4,7 @@ The composition root builds it; a stage takes it as its first argument and knows
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from winddown.archive.keys import CaseKeys
@@ -15,7 +15,8 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Rulebook
 from winddown.evidence.signing import Signer
-from winddown.ports import BackupDrill, Clock, Inspector, Store
+from winddown.notify.channels import LogChannel
+from winddown.ports import BackupDrill, Clock, Inspector, Notifier, Store
 from winddown.settings import Settings
 
 ACTOR = "winddown"  # the ledger's name for what the program does by itself
@@ -51,6 +52,7 @@ class Deployment:
     keys: Callable[[str], CaseKeys]
     signer: Callable[[], Signer]
     code_version: str
+    notifier: Notifier = field(default_factory=LogChannel)
 
     def case(self, case_id: str) -> Case:
         """The opened case; raises Refused when there is none."""

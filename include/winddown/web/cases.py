@@ -19,6 +19,7 @@ from winddown.web.course import AFTER_BORDER, Border, course
 from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
+from winddown.web.law import law_view
 from winddown.web.reading import reading_view
 
 
@@ -57,6 +58,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "unfinished": _steps(way, "running"),
         "next": _steps(way, "next"),
         "course": way,
+        "law": law_view(deployment, case_id),
         "stages": [asdict(found) for found in control.progress(case_id)],
         "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
         "reading": reading_view(deployment, case_id),

@@ -119,6 +119,17 @@ _WORDS = {
         "pi_officer": Word("个人信息保护负责人", "personal-information officer"),
         "custodian": Word("托管人", "custodian"),
         "steward": Word("数据管理员", "steward"),
+        "administrator": Word("破产管理人", "administrator"),
+        "authority": Word("主管机关", "the authority"),
+    },
+    "deadline": {
+        "ahead": Word("未开始", "not started"),
+        "running": Word("期间内", "running"),
+        "due": Word("待办", "due"),
+        "overdue": Word("逾期未办", "overdue"),
+        "done": Word("按期", "in time"),
+        "late": Word("已办，超期", "done late"),
+        "early": Word("期限未满", "too early"),
     },
     "method": {
         "custodian_archive": Word("加密档案，仅托管人可开", "archive that only the custodian can open"),
