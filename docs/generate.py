@@ -7,7 +7,8 @@ PYTHONPATH=include python docs/generate.py [--check]
 import sys
 from pathlib import Path
 
-from winddown.domain.rule import Rule, RulePack
+from winddown.domain.pack import RulePack
+from winddown.domain.rule import Rule
 from winddown.rules.loader import load_pack
 
 PAGE = Path(__file__).parent / "rules.md"
@@ -26,6 +27,11 @@ _KINDS = {
     "window": "Clocks and preconditions",
     "notice": "Clocks and preconditions",
     "filing": "Clocks and preconditions",
+    "report": "Clocks and preconditions",
+    "audit": "Clocks and preconditions",
+    "agency_deadline": "Clocks and preconditions",
+    "report_before_disposal": "Clocks and preconditions",
+    "assess_before": "Clocks and preconditions",
 }
 
 

@@ -113,7 +113,7 @@ def make_decisions(orders: tuple[Order, ...]) -> tuple[Decision, ...]:
 
 def make_plan(deployment: Deployment, *, hostile: bool = False) -> Plan:
     orders = make_orders(hostile=hostile)
-    pack = deployment.pack
+    pack = deployment.rulebook.packs[0]
     return Plan(
         id=PLAN,
         case=CASE,

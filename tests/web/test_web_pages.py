@@ -11,15 +11,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from winddown.control.door import Door
+from winddown.domain.approval import APPROVER_ROLES
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
 from winddown.domain.drift import Change, Drift
+from winddown.domain.event_title import EVENT_TITLES
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
+from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
-from winddown.domain.rule import CASE_EVENTS
-from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
@@ -324,7 +325,7 @@ def test_a_plan_accounts_for_every_record(api: Callable[[str], dict]) -> None:
 def test_what_is_due_and_not_ordered_is_later_or_stopped(
     deployment: Deployment, plan: Plan, wave: Wave, fate: str
 ) -> None:
-    found = fates(replace(plan, wave=wave), deployment.pack, ())
+    found = fates(replace(plan, wave=wave), deployment.rulebook, ())
     assert {row["collection"]: row["labels"][0]["fate"] for row in found}["shop:scans"] == fate
 
 
@@ -349,7 +350,8 @@ def test_who_may_not_approve_has_no_button(page: Callable[..., str], person: str
 
 
 def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None:
-    later = replace(deployment, pack=replace(deployment.pack, digest="f" * 64))
+    changed = replace(deployment.rulebook.packs[0], digest="f" * 64)
+    later = replace(deployment, rulebook=Rulebook((changed,)))
     assert plan_view(deployment, plan.id, "reader")["rule_pack_is_current"] is True
     assert plan_view(later, plan.id, "reader")["rule_pack_is_current"] is False
 
@@ -361,7 +363,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
     ("kind", "keys"),
     [
         ("act", Act), ("method", Method), ("disposition", Disposition), ("label", RecordClass), ("wave", Wave),
-        ("event", CASE_EVENTS), ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
+        ("event", EVENT_TITLES), ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
         ("drift", Change),
         ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),

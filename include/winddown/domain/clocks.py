@@ -47,7 +47,7 @@ def check_clocks(situation: Situation, rulebook: Rulebook, *, wave: Wave, as_of:
     route = course.route(situation.route)
     wait = route.wait(wave)
     rules = tuple(rule for rule in rulebook.in_force(as_of) if situation.binds(rule))
-    results = [*_closed_route(course, route, situation)]
+    results = [*_closed_route(course, route, situation, as_of)]
     results += [_clock(rule, situation.timeline, rulebook, as_of) for rule in rules if rule.id in wait.clocks]
     for rule in rules:
         if is_precondition(rule, wave):
@@ -120,7 +120,7 @@ def _of_course(course: Course, wait: WaveWait, event: str, timeline: Timeline, a
     )
 
 
-def _closed_route(course: Course, route: Route, situation: Situation) -> Iterator[ClockResult]:
+def _closed_route(course: Course, route: Route, situation: Situation, as_of: date) -> Iterator[ClockResult]:
     """Why the simplified route is not open; nothing for another route."""
     if route.id != "simplified":
         return
@@ -130,6 +130,10 @@ def _closed_route(course: Course, route: Route, situation: Situation) -> Iterato
             words = "is not known" if is_so is None else "is so"
             sentence = f"the simplified route is not open: {found.fact} {words}"
             yield ClockResult(f"route-{found.fact}", found.basis, False, False, sentence)
+    objected_on = situation.timeline.on("objection_raised")
+    if objected_on is not None and objected_on <= as_of:
+        sentence = f"the simplified route is not open: objection_raised on {objected_on}"
+        yield ClockResult("route-objection_raised", "公司法第二百四十条第二款", False, False, sentence)
 
 
 def _other(found: Deadline, as_of: date) -> Iterator[ClockResult]:
