@@ -87,9 +87,9 @@ def _deadlines(deployment: Deployment, chosen: argparse.Namespace) -> int:
 
 
 def _notices(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    for written in write_notices(deployment, deployment.case(chosen.case).id):
-        print(written.sentence)
-    return 0
+    results = write_notices(deployment, deployment.case(chosen.case).id)
+    print("\n".join(found.sentence for found in results))
+    return 3 if any(found.missing for found in results) else 0
 
 
 def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
