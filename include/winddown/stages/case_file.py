@@ -40,6 +40,11 @@ _FOLLOWS = {
     "group_listed": "liquidation_group_formed",
     "creditors_notified": "liquidation_group_formed",
     "service_stopped": "stop_notice_published",
+    "simplified_notice_ended": "simplified_notice_published",
+    "forced_notice_ended": "forced_notice_published",
+    "destruction_released": "bankruptcy_accepted",
+    "bankruptcy_terminated": "bankruptcy_accepted",
+    "deregistered": "deregistration_applied",
 }
 
 

@@ -222,7 +222,9 @@ def test_every_wave_waits_for_what_is_reported_first(fact: str, asked: dict[str,
 def test_an_overdue_duty_stops_the_second_wave_until_it_is_done_and_then_is_told_as_late() -> None:
     ended = {"employment_ended": date(2026, 3, 2)}
     found = situation("general", ended)
-    (overdue,) = [one for one in check_clocks(found, BOOK, wave=Wave.AFTER_CLAIMS, as_of=DAY) if one.rule == "DL-LAB-50"]
+    (overdue,) = [
+        one for one in check_clocks(found, BOOK, wave=Wave.AFTER_CLAIMS, as_of=DAY) if one.rule == "DL-LAB-50"
+    ]
     assert (overdue.satisfied, overdue.is_overdue) == (False, True)
     assert "staff_files_transferred has not happened by 2026-06-01; it was due on 2026-03-17" in overdue.sentence
     done = situation("general", ended | {"staff_files_transferred": date(2026, 5, 20)})

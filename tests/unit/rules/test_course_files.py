@@ -59,7 +59,7 @@ def put(*path: Any, value: Any) -> Change:
     ("file", "act", "said"),
     [
         # the course
-        ("course.yaml", put("states", 2, "clocks", 0, value="DL-NONE-1"), r"course\.yaml: state S2: .*no rule DL-NONE-1"),
+        ("course.yaml", put("states", 2, "clocks", 0, value="DL-NONE-1"), "state S2: .*no rule DL-NONE-1"),
         ("course.yaml", put("states", 4, "passed_by", 0, value="claims_closed"), r"state S4: .*claims_closed"),
         ("course.yaml", put("standing", "clocks", 0, value="DL-NONE-1"), r"standing\.clocks: no rule DL-NONE-1"),
         ("course.yaml", put("routes", 0, "waves", "at_once", "clocks", value=["DL-NONE-1"]),
@@ -86,7 +86,7 @@ def put(*path: Any, value: Any) -> Change:
         # the notices
         ("notices.yaml", put("notices", 0, "rule", value="DL-NONE-1"), "stop_of_service: .*DL-NONE-1"),
         ("notices.yaml", put("notices", 0, "applies_to", 0, value="shops"), "stop_of_service: .*shops"),
-        ("notices.yaml", put("notices", 0, "zh", value="{Company}停止服务"), "stop_of_service: a place is written like"),
+        ("notices.yaml", put("notices", 0, "zh", value="{Company}停止服务"), "stop_of_service: a place is"),
         ("notices.yaml", put("notices", 1, "id", value="stop_of_service"), "stop_of_service is there twice"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,28 @@ def test_dates_in_the_wrong_order(refusal: Refusal, case_document: dict[str, Any
     wrong = earlier.replace(year=earlier.year - 1)
     said = refusal(changed(case_document, f"timeline.{index}.on", wrong))
     assert f"timeline.{index}.on: {after} {wrong} lies before {before} {earlier}" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("simplified_notice_published", "simplified_notice_ended"),
+        ("forced_notice_published", "forced_notice_ended"),
+        ("bankruptcy_accepted", "destruction_released"),
+        ("bankruptcy_accepted", "bankruptcy_terminated"),
+        ("deregistration_applied", "deregistered"),
+    ],
+)
+def test_dates_of_other_routes_in_the_wrong_order(
+    refusal: Refusal, case_document: dict[str, Any], before: str, after: str
+) -> None:
+    evidence = {"step": "S8", "evidence": "evidence/event.txt"}
+    more = [
+        {"event": before, "on": date(2026, 11, 2), **evidence},
+        {"event": after, "on": date(2026, 11, 1), **evidence},
+    ]
+    said = refusal(changed(case_document, "timeline", [*case_document["timeline"], *more]))
+    assert f"{after} 2026-11-01 lies before {before} 2026-11-02" in said
 
 
 def test_dates_in_the_wrong_order_with_events_between_them_missing(

@@ -120,7 +120,7 @@ def test_a_company_that_must_report_first_is_taken_and_its_waves_wait(
     deployment: Deployment, opened: OPEN, fact: str
 ) -> None:
     opened(lambda document: document["profile"].update({fact: True}))
-    blocking = {owed.deadline.rule for owed in case_position(deployment, CASE).owed if len(owed.blocks) == 2}  # noqa: PLR2004
+    blocking = {owed.deadline.rule for owed in case_position(deployment, CASE).owed if len(owed.blocks) == 2}
     assert blocking >= ({"HO-CII-21"} if fact == "critical_infrastructure" else {"HO-NDSR-32", "HO-NDSR-31"})
 
 
@@ -159,9 +159,7 @@ def with_contact(document: dict[str, Any]) -> None:
     document["contact"] = "liquidation@example.com"
 
 
-def test_notices_are_written_in_both_languages_with_the_facts_of_the_case(
-    deployment: Deployment, opened: OPEN
-) -> None:
+def test_notices_are_written_in_both_languages_with_the_facts_of_the_case(deployment: Deployment, opened: OPEN) -> None:
     opened(with_contact)
     results = {found.id: found for found in write_notices(deployment, CASE)}
     assert results.keys() == {"stop_of_service", "recipient", "guardians", "creditors"}
@@ -191,7 +189,9 @@ def test_a_missing_fact_is_named_and_nothing_is_written_with_a_blank(
     monkeypatch.setattr(command_line, "deploy", lambda: deployment)
     assert command_line.main(["notices", CASE]) == 3
     said = capsys.readouterr().out
-    assert "guardians: not written, missing service_stopped in the timeline (停止服务); contact in the case file" in said
+    assert (
+        "guardians: not written, missing service_stopped in the timeline (停止服务); contact in the case file" in said
+    )
     assert "creditors_announced in the timeline" in said
     assert list((deployment.settings.workspace / CASE / "notices").iterdir()) == []
 
