@@ -42,6 +42,7 @@ TIMELINE = (
     Step("S0", "snapshot_taken", date(2026, 3, 2), "公司数据资产清单，二〇二六年三月二日。"),
     Step("S1", "dissolution_resolved", date(2026, 3, 10), "股东会决议：公司解散。"),
     Step("S1", "dissolution_publicised", date(2026, 3, 16), "国家企业信用信息公示系统公示解散事由。"),
+    Step("S1", "tax_liquidation_reported", date(2026, 3, 18), "清算前向主管税务机关报告的回执。"),
     Step("S2", "liquidation_group_formed", date(2026, 3, 20), "股东会决议：成立清算组，陈立任负责人。"),
     Step("S2", "group_listed", date(2026, 3, 26), "清算组备案公示。"),
     Step("S2", "creditors_notified", date(2026, 3, 28), "债权人通知书及寄送清单。"),
@@ -49,6 +50,7 @@ TIMELINE = (
     Step("S3", "stop_notice_published", date(2026, 4, 20), "网店停止服务公告。"),
     Step("S3", "service_stopped", SERVICE_STOPPED_ON, "网店停止服务记录。"),
     Step("S3", "guardians_told", date(2026, 5, 31), "告知未满十四周岁会员的监护人。"),
+    Step("S3", "children_assessment_done", date(2026, 6, 3), "向托管人移交含儿童订单的会计凭证前的安全评估报告。"),
     Step("S3", "recipient_notice_published", date(2026, 6, 5), "告知个人信息接收方的名称和联系方式。"),
     Step("S4", "claims_window_closed", date(2026, 6, 10), "债权申报期届满记录。"),
     Step("S5", "tax_cleared", date(2026, 9, 15), "清税证明。"),
@@ -88,7 +90,9 @@ def write_case(directory: Path, cast: Cast) -> None:
     write_private(directory / "custodian" / "custodian.key", secret)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (directory / "custodian" / "custodian.pub").write_bytes(public)
-    _write(directory / "case.yaml", yaml.safe_dump(_case(), allow_unicode=True, sort_keys=False, width=120))
+    _write(
+        directory / "case.yaml", yaml.safe_dump(_case(cast.customers), allow_unicode=True, sort_keys=False, width=120)
+    )
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -102,7 +106,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _case() -> dict[str, Any]:
+def _case(persons: int) -> dict[str, Any]:
     return {
         "case": "huadong-2026",
         "company": {
@@ -115,9 +119,14 @@ def _case() -> dict[str, Any]:
             "sectors": ["ecommerce_operator"],
             "critical_infrastructure": False,
             "important_data": False,
+            "legal_form": "company",
+            "persons": persons,
             "faces": 0,
+            "processes_minors": True,
+            "algorithm_filed": False,
             "fiscal_year_end": "12-31",
         },
+        "contact": "liquidation@example.com, 021-5555 0100",
         "people": [
             {"id": LIQUIDATOR, "name": "陈立", "role": "liquidation_group"},
             {"id": OFFICER, "name": "吴敏", "role": "pi_officer"},

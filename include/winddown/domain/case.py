@@ -17,17 +17,48 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline
 
+_DECLARED_BY_SECTOR = {"e_commerce": "ecommerce_operator", "retail": "", "wholesale": "", "services": ""}
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Facts about the company that select rules."""
+    """Facts about the company that select rules.
+
+    Attributes:
+        persons: natural persons whose information it processes; the number itself counts as reached.
+        faces: persons whose faces it stores.
+        processes_minors: whether it processes information of persons under eighteen.
+        algorithm_filed: whether a recommendation algorithm of it is on file.
+    """
 
     route: str
     sectors: tuple[str, ...]
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: tuple[int, int]  # month, day
-    faces: int = 0  # natural persons whose face is stored
+    legal_form: str = "company"
+    persons: int = 0
+    faces: int = 0
+    processes_minors: bool = False
+    algorithm_filed: bool = False
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The subjects of rules that the company says it is."""
+        return frozenset(self.sectors)
+
+    def facts(self) -> dict[str, bool | int | str]:
+        """The facts that decide whom rules bind."""
+        return {
+            "route": self.route,
+            "legal_form": self.legal_form,
+            "critical_infrastructure": self.critical_infrastructure,
+            "important_data": self.important_data,
+            "persons": self.persons,
+            "faces": self.faces,
+            "processes_minors": self.processes_minors,
+            "algorithm_filed": self.algorithm_filed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +294,8 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    contact: str = ""  # where customers, guardians and creditors reach the company until it ends
+    exclusions: tuple[tuple[str, bool], ...] = ()  # of the simplified route: fact and whether it is so
     filings: tuple[Filing, ...] = ()
     export_log: tuple[ExportedEarlier, ...] = ()
     confirmed_counts: tuple[ConfirmedCount, ...] = ()

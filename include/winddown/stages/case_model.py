@@ -32,18 +32,48 @@ class _Company(_Strict):
 
 
 class _Profile(_Strict):
-    route: Literal["general"]
+    route: Literal["general", "simplified", "bankruptcy", "forced"]
+    legal_form: Literal["company", "partnership", "sole_proprietorship", "individual_business"]
+    persons: Annotated[int, Field(ge=0)]
+    faces: Annotated[int, Field(ge=0)]
+    processes_minors: bool
+    algorithm_filed: bool
     sectors: Annotated[tuple[Word, ...], Field(min_length=1)]
     critical_infrastructure: bool
     important_data: bool
-    faces: Annotated[int, Field(ge=0)]
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
+
+
+class Exclusions(_Strict):
+    """Facts that close the simplified route; each is declared, because one that is not known closes it too."""
+
+    debts_unpaid: bool
+    customer_balances_unspent: bool
+    undertaking_missing: bool
+    approval_required: bool
+    on_abnormal_list: bool
+    equity_encumbered: bool
+    invests_in_others: bool
+    under_investigation: bool
+    in_litigation: bool
+    licence_revoked: bool
+    penalty_unpaid: bool
+    is_listed: bool
 
 
 class _Person(_Strict):
     id: Identifier
     name: Name
-    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "counsel", "recipient", "legal"]
+    role: Literal[
+        "liquidation_group",
+        "pi_officer",
+        "custodian",
+        "steward",
+        "counsel",
+        "recipient",
+        "legal",
+        "administrator",
+    ]
 
 
 class _Grace(_Strict):
@@ -73,7 +103,7 @@ class _Store(_Strict):
 
 
 class _Event(_Strict):
-    step: Literal["S0", "S1", "S2", "S3", "S4", "S5", "S6"]
+    step: Annotated[str, Field(pattern=r"^([SB][0-9]|S[358]s|R[12])$")]
     event: str
     on: date
     evidence: Name
@@ -185,6 +215,8 @@ class CaseModel(_Strict):
     case: Identifier
     company: _Company
     profile: _Profile
+    exclusions: Exclusions | None = None
+    contact: Annotated[str, Field(max_length=200)] = ""
     people: Annotated[tuple[_Person, ...], Field(min_length=1)]
     approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
     grace: _Grace

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
-from winddown.domain.clocks import ClockResult, check_clocks
+from winddown.domain.clocks import ClockResult
 from winddown.domain.errors import Refused, WinddownError
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.plan import Wave
 from winddown.domain.transfer import TransferCheck
 from winddown.inspection.backup import BackupComparison, compare_backup
 from winddown.ports import SupportsContent, ability
-from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.clocks import wave_clocks
+from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.transfers import check_transfers
 
 
@@ -34,7 +35,7 @@ def check(deployment: Deployment, case_id: str) -> Checks:
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
     backups, blockers = _check_backups(deployment, case, inventory)
     transfers, more = check_transfers(deployment, case, inventory)
-    clocks = check_clocks(case.timeline, deployment.rulebook, wave=Wave.AFTER_CLAIMS, as_of=today(deployment))
+    clocks = wave_clocks(deployment, case, Wave.AFTER_CLAIMS)
     checks = Checks(backups, transfers, clocks, (*blockers, *more))
     deployment.control.put(case_id, "checks", "before", checks, type_=Checks)
     return checks

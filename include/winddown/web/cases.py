@@ -21,6 +21,7 @@ from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
 from winddown.web.holds import hold_rows
+from winddown.web.law import law_view
 from winddown.web.reading import reading_view
 from winddown.web.transfers import transfers_view
 
@@ -60,6 +61,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "unfinished": _steps(way, "running"),
         "next": _steps(way, "next"),
         "course": way,
+        "law": law_view(deployment, case_id),
         "stages": [asdict(found) for found in control.progress(case_id)],
         "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
         "reading": reading_view(deployment, case_id),
