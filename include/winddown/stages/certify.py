@@ -1,6 +1,6 @@
 """Issues a wave's certificate: what was done, what remains and until when, and what nobody can promise."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from winddown.domain.canonical import canonical, digest
@@ -8,6 +8,7 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Order, Plan
+from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
@@ -43,7 +44,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         if effect.power == "purge":
             purged[effect.order_id] = purged.get(effect.order_id, 0) + effect.records
     undone = [
-        order.id for order in plan.orders if order.act is not Act.SEAL and purged.get(order.id) != order.selection.count
+        order.id for order in plan.orders if order.changes_store and purged.get(order.id) != order.selection.count
     ]
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
@@ -67,11 +68,11 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             {"person": row["person"], "role": row["role"], "door": row["door"], "approved_at": row["approved_at"]}
             for row in deployment.control.approvals(plan_id)
         ],
-        "orders": [_order(deployment, plan, order, purged) for order in plan.orders],
+        "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
         "remaining": [*_remaining(plan), *_unread(deployment, plan)],
         "residual_until": _residuals(case),
         "inspection": [_check(found) for found in checks],
-        "not_claimed": _not_claimed(deployment, case),
+        "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
     }
     deployment.control.put(plan.case, "certificate", certificate_id, document)
@@ -89,7 +90,7 @@ def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: d
     return Issued(certificate_id, found)
 
 
-def _order(deployment: Deployment, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
+def _order(deployment: Deployment, case: Case, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": order.id,
         "collection": str(order.collection),
@@ -107,8 +108,19 @@ def _order(deployment: Deployment, plan: Plan, order: Order, purged: dict[str, i
         archive = deployment.control.require(plan.case, "archive", name, type_=SealedArchive)
         receipts = {found["order_id"]: found for found in deployment.control.acknowledgements(plan.id)}
         row["archive"] = {"file": archive.file, "sha256": archive.archive_sha256, "keep_until": archive.until}
+        row["receiver"] = receiver_row(case, order)
         row["acknowledged_by"] = receipts[order.id]["person"] if order.id in receipts else None
+        row["acknowledged_at"] = receipts[order.id]["acknowledged_at"] if order.id in receipts else None
+    if order.act is Act.ANONYMISE:
+        extract: Extract = deployment.control.require(plan.case, "extract", f"{plan.id}/{order.id}", type_=Extract)
+        row["extract"] = asdict(extract) | {"k": order.k, "generalised": [list(pair) for pair in order.generalised]}
     return row
+
+
+def receiver_row(case: Case, order: Order) -> dict[str, str]:
+    """Who receives the archive of a seal: organisation, role and person."""
+    receiver = case.receiver(order.recipient)
+    return {"organisation": receiver.organisation, "role": receiver.role, "person": receiver.person}
 
 
 def _decisions(plan: Plan, order: Order) -> list[Decision]:
@@ -187,11 +199,17 @@ def _check(found: StoreCheck) -> dict[str, Any]:
     }
 
 
-def _not_claimed(deployment: Deployment, case: Case) -> list[str]:
+def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
     limits = [
         "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
         "archived WAL, replicas, service logs and inventories outside the declared stores were not reached",
     ]
+    if any(order.act is Act.ANONYMISE for order in plan.orders):
+        limits.append(
+            "anonymous extracts: combinations were counted in each extract alone; nothing is claimed about what the "
+            "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
+            "other sources"
+        )
     if deployment.settings.embedded:
         limits.append("embedded mode: approvals are not protected against this machine's own operating-system user")
     endpoints = [found.name for found in case.stores if found.kind == "s3"]
@@ -211,10 +229,10 @@ def signed(deployment: Deployment, case_id: str, certificate_id: str) -> dict[st
 
 def totals(document: dict[str, Any]) -> dict[str, int]:
     """Records by outcome in one certificate, for summaries."""
-    result = {"destroyed": 0, "minimised": 0, "handed over": 0}
-    names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over"}
+    result = {"destroyed": 0, "minimised": 0, "handed over": 0, "anonymised": 0}
+    names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over", "anonymise": "anonymised"}
     for order in document["orders"]:
-        result[names[order["act"]]] += order["records"] if order["act"] == "seal" else order["purged"]
+        result[names[order["act"]]] += order["purged"] if order["act"] in {"erase", "minimise"} else order["records"]
     for row in document["remaining"]:
         result[row["disposition"]] = result.get(row["disposition"], 0) + row["records"]
     return result

@@ -23,6 +23,7 @@ _WORDS = {
     "destroyed": "已销毁 destroyed",
     "minimised": "已最小化 minimised",
     "handed over": "已移交 handed over",
+    "anonymised": "已匿名化 made anonymous",
     "store_only": "仅存储 storage only",
     "hand_over": "待移交 to be handed over",
     "anonymise": "待匿名化 to be made anonymous",
@@ -53,7 +54,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     What killed writers left half-written in the case's folders is removed.
     """
     folder = deployment.folder(case_id, "evidence")
-    for path in deployment.folder(case_id).glob("*/.*"):
+    for path in deployment.folder(case_id).glob("**/.*"):
         path.unlink(missing_ok=True)
     deployment.ledger.append(case_id, "report_issued", {"entries": deployment.ledger.size(case_id)}, actor="winddown")
     documents = _certificates(deployment, case_id)
@@ -89,7 +90,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
     """Totals over all certificates of a case, and what remains by the last one."""
     documents = _certificates(deployment, case_id)
-    done = {"destroyed": 0, "minimised": 0, "handed over": 0}
+    done = {"destroyed": 0, "minimised": 0, "handed over": 0, "anonymised": 0}
     for document in documents:
         for name, number in totals(document).items():
             if name in done:
@@ -135,7 +136,13 @@ def _schedule(documents: list[dict[str, Any]]) -> bytes:
             "rules": ", ".join(order["rules"]),
             "method": order["method"],
             "keep until": order.get("archive", {}).get("keep_until", ""),
+            "received by": order.get("receiver", {}).get("organisation", ""),
+            "as": order.get("receiver", {}).get("role", ""),
             "acknowledged by": order.get("acknowledged_by") or "",
+            "acknowledged at": order.get("acknowledged_at") or "",
+            "extract": order.get("extract", {}).get("file", ""),
+            "rows in it": order.get("extract", {}).get("written", ""),
+            "left out of it": order.get("extract", {}).get("suppressed", ""),
         }
         for document in documents
         for order in document["orders"]
