@@ -54,7 +54,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     What killed writers left half-written in the case's folders is removed.
     """
     folder = deployment.folder(case_id, "evidence")
-    for path in deployment.folder(case_id).glob("**/.*"):
+    for path in deployment.folder(case_id).glob("*/**/.*"):
         path.unlink(missing_ok=True)
     deployment.ledger.append(case_id, "report_issued", {"entries": deployment.ledger.size(case_id)}, actor="winddown")
     documents = _certificates(deployment, case_id)
