@@ -9,9 +9,10 @@ from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.anonymise import Extract
-from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
+from winddown.stages.storage_only import readable_by
 from winddown.stages.verify import StoreCheck
 
 
@@ -69,7 +70,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             for row in deployment.control.approvals(plan_id)
         ],
         "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
-        "remaining": [*_remaining(plan), *_unread(deployment, plan)],
+        "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
         "residual_until": _residuals(case),
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
@@ -132,8 +133,9 @@ def _rules(decision: Decision) -> list[str]:
     return [reason.rule for reason in decision.reasons if reason.prevails]
 
 
-def _remaining(plan: Plan) -> list[dict[str, Any]]:
-    """Every record that this plan leaves where it is, with the reason and the day."""
+def _remaining(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, Any]]:
+    """Every record that this plan leaves where it is, with the reason and the day, who keeps it and who can read it."""
+    readable = readable_by(deployment, case.id)
     acted = {
         (order.collection, label)
         for order in plan.orders
@@ -147,6 +149,8 @@ def _remaining(plan: Plan) -> list[dict[str, Any]]:
             "records": decision.count,
             "disposition": decision.disposition.value,
             "until": decision.until.isoformat() if decision.until else None,
+            "keeper": _keeper(deployment, case, decision),
+            "readable_by": readable.get(str(decision.collection)),
             "reasons": [
                 f"{reason.rule} {reason.citation}: {reason.says}".replace("  ", " ") for reason in decision.reasons
             ],
@@ -154,6 +158,24 @@ def _remaining(plan: Plan) -> list[dict[str, Any]]:
         for decision in plan.decisions
         if (decision.collection, decision.label) not in acted
     ]
+
+
+def _keeper(deployment: Deployment, case: Case, decision: Decision) -> str | None:
+    """Who keeps what is only stored when the company ends; "" for nobody yet, None where nothing is to be kept."""
+    if decision.disposition not in {Disposition.STORE_ONLY, Disposition.HAND_OVER}:
+        return None
+    receiver = case.receiver(decision.recipient)
+    has_agreed = receiver.agreement_on <= today(deployment)
+    return f"{receiver.organisation}, by agreement of {receiver.agreement_on}" if has_agreed else ""
+
+
+def open_ends(document: dict[str, Any]) -> tuple[str, ...]:
+    """What a certificate leaves stored with neither a keeper nor a last day: the case is not over before it has one."""
+    return tuple(
+        f"{row['collection']} ({row['records']:,} records)"
+        for row in document["remaining"]
+        if row.get("keeper") == "" and row["until"] is None
+    )
 
 
 def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:

@@ -273,4 +273,6 @@ def report(deployment: Deployment, case_id: str) -> str:
         said.message = (
             f"{len(written.certificates)} certificates, bundle {written.bundle.name} {written.bundle_sha256[:12]}"
         )
+        if written.open_ends:
+            said.message += f"; not final, stored with neither keeper nor last day: {', '.join(written.open_ends)}"
     return said.message

@@ -16,7 +16,7 @@ from winddown.evidence.bundle import write_bundle
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.merkle import root
-from winddown.stages.certify import certificate_bytes, totals
+from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.deployment import Deployment
 
 _WORDS = {
@@ -39,13 +39,18 @@ _WAVES = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where the evidence lies."""
+    """Where the evidence lies.
+
+    Attributes:
+        open_ends: what is still stored with neither a keeper nor a last day; while there is any, nothing is final.
+    """
 
     bundle: Path
     bundle_sha256: str
     key: Path
     certificates: tuple[Path, ...]
     schedule: Path
+    open_ends: tuple[str, ...]
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
@@ -84,7 +89,8 @@ def report(deployment: Deployment, case_id: str) -> Report:
     key.write_text(signer.verifying_key.line + "\n")
     bundle = folder / f"{case_id}-bundle.zip"
     bundle_sha256 = write_bundle(bundle, files=files, signer=signer)
-    return Report(bundle, bundle_sha256, key, tuple(paths), schedule)
+    ends = open_ends(documents[-1]) if documents else ()
+    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, ends)
 
 
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
@@ -124,6 +130,11 @@ def _html(document: dict[str, Any]) -> str:
     return template.render(c=document, totals=totals(document), words=_WORDS, waves=_WAVES)
 
 
+def _keeper(row: dict[str, Any]) -> str:
+    """Who keeps a row of what remains; a store-only record that nobody keeps is not passed over in silence."""
+    return "nobody yet" if row.get("keeper") == "" else row.get("keeper") or ""
+
+
 def _schedule(documents: list[dict[str, Any]]) -> bytes:
     """The disposition schedule (ISO 15489): what was done, and what remains with its end date."""
     done = [
@@ -154,6 +165,8 @@ def _schedule(documents: list[dict[str, Any]]) -> bytes:
             "records": row.get("records"),
             "disposition": row.get("disposition", "residual"),
             "until": row["until"] or "open",
+            "kept by": _keeper(row),
+            "readable by": row.get("readable_by") or "",
             "reasons": "; ".join(row.get("reasons", [row.get("what", "")])),
         }
         for row in (documents[-1]["remaining"] + documents[-1]["residual_until"] if documents else [])
