@@ -104,11 +104,9 @@ def test_an_extract_is_written_and_judged_before_its_source_goes(company: Runnin
     order = extract_order(company, plan_id)
     with pq.ParquetFile(extract_path(company, order)) as file:
         rows = file.read(use_threads=False).to_pylist()
-    month = {"visited_on": "2025-03", "amount": "[0,100)"}
-    assert (
-        rows == [{"amount": "[0,100)", "city": city, "visited_on": "2025-03"} for city in ["上海"] * 6 + ["北京"] * 5]
-        or [{key: row[key] for key in month} for row in rows] == [month] * 11
-    )
+    assert rows == [
+        {"amount": "[0,100)", "city": city, "visited_on": "2025-03"} for city in ["上海"] * 6 + ["北京"] * 5
+    ]
     row = company.certificate(plan_id)["orders"][0]
     assert {name: row["extract"][name] for name in ("selected", "written", "suppressed", "smallest", "k")} == {
         "selected": 32, "written": 11, "suppressed": 21, "smallest": 5, "k": 5
@@ -142,18 +140,15 @@ def test_ten_records_of_one_person_hide_nobody(company: Running) -> None:
     assert cities == {"上海", "北京"}  # 20 records of 天津 are one person's
 
 
-def test_the_order_of_the_source_does_not_show(company: Running, tmp_path: Path) -> None:
+def test_the_order_of_the_source_does_not_show(company: Running) -> None:
+    company.tables["visits"].rows.reverse()
     plan_id = approved(company)
     company.run()
-    path = extract_path(company, extract_order(company, plan_id))
-    before = path.read_bytes()
     order = extract_order(company, plan_id)
-    company.deployment.control.set_plan_state(plan_id, "open")
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(extract_path(company, order)) as file:
         rows = [tuple(row.values()) for row in file.read(use_threads=False).to_pylist()]
     assert rows == sorted(rows)
     assert order.fields == ("amount", "city", "visited_on")
-    assert before == path.read_bytes()
 
 
 def test_a_plans_page_shows_it(company: Running) -> None:
@@ -217,8 +212,6 @@ def test_an_extract_that_does_not_pass_is_thrown_away(company: Running, monkeypa
         return honest(values, "keep") if how == "month" else honest(values, how)
 
     monkeypatch.setattr(anonymising, "_coarser", leaking)
-    register(company)
-    company.tables["visits"].rows.sort(key=lambda row: str(row["no"]))
     with pytest.raises(Residual, match="a combination occurs 0 times"):
         journey.anonymise(company.deployment, plan_id)
     assert not extract_path(company, extract_order(company, plan_id)).exists()

@@ -22,7 +22,10 @@ def test_voucher_and_delivery_fields_go_apart_and_the_source_waits_for_both(
 ) -> None:
     customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(4)]
     orders: list[Row] = [
-        {"no": f"O{n}", "customer": f"C{n % 4}", "amount": "9.90", "phone": f"1380013{n:04d}", "ordered_on": "2025-03-01"}
+        {
+            "no": f"O{n}", "customer": f"C{n % 4}", "amount": "9.90", "phone": f"1380013{n:04d}",
+            "ordered_on": "2025-03-01",
+        }
         for n in range(6)
     ]  # fmt: skip
     tables = {"customers": table("id", rows=customers), "orders": table("no", rows=orders)}

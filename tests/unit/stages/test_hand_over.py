@@ -77,7 +77,7 @@ def sealed(company: Running, plan_id: str) -> list[str]:
     return [str(order.id) for order in company.deployment.control.plan(plan_id).orders if order.act is Act.SEAL]
 
 
-def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running, tmp_path: Path) -> None:
+def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) -> None:
     halt = company.run()
     assert halt.reason == "approvals"
     company.approve(halt.plan_id)
