@@ -136,7 +136,7 @@ class SupportsFreeze(Protocol):
 
 @runtime_checkable
 class SupportsStorageOnly(SupportsFreeze, Protocol):
-    """The store can also stop reads by applications; ``freeze`` and ``thaw`` take what ``remember_readers`` returned."""
+    """The store can also stop reads by applications: ``freeze`` and ``thaw`` take what was remembered of readers."""
 
     def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """Return which rights to read ``freeze`` would take now, joined with what it took earlier. Reads only."""

@@ -99,7 +99,8 @@ class PostgresInspector:
             "has_table_privilege(r.oid, c.oid, 'SELECT') OR has_any_column_privilege(r.oid, c.oid, 'SELECT')",
         )
         views = text(
-            "SELECT DISTINCT 'view ' || w.oid::regclass::text FROM unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
+            "SELECT DISTINCT 'view ' || w.oid::regclass::text "
+            "FROM unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
             "JOIN pg_namespace n ON n.nspname = u.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.t "
             "JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid "
             "AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite e ON e.oid = d.objid "
