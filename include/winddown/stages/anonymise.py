@@ -180,7 +180,7 @@ def _anonymise(deployment: Deployment, plan: Plan, order: Order) -> Extract:
         raise Residual(
             f"the extract of order {order.id} was thrown away: {problem}",
             rule="independent read-back",
-            next_step="make the fields coarser in the register, then open the changed case",
+            next_step="restore the plan, make the fields coarser in the register, and trigger the changed case",
         )
     # Recorded last: an extract that is known was judged.
     deployment.control.put(plan.case, "extract", name, known, type_=Extract)

@@ -20,6 +20,7 @@ from winddown.stages import anonymise as anonymising
 from winddown.stages import journey
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
+from winddown.stages.quarantine import restore
 from winddown.stages.report import report, summary
 from winddown.stores.memory import Row
 from winddown.web.fates import fates
@@ -217,6 +218,11 @@ def test_an_extract_that_does_not_pass_is_thrown_away(company: Running, monkeypa
     assert not extract_path(company, extract_order(company, plan_id)).exists()
     states = {found.state for found in company.deployment.control.effects(plan_id)}
     assert states == {"unknown"}
+    monkeypatch.undo()
+    restore(company.deployment, "demo-1", requested_by="chen")
+    register(company)["anonymise"]["fields"].pop("visited_on")
+    company.approve(company.run().plan_id)
+    assert company.run().reason == "grace"
 
 
 def test_the_extract_of_a_plan_that_was_given_up_goes_when_another_is_made(company: Running) -> None:
