@@ -241,12 +241,18 @@ def _coarse(deployment: Deployment, case: Case, inventory: Inventory, index: Sub
     wanted = list(dict.fromkeys(name for name in (*order.fields, *personal, *counted_by) if name))
     frames = [_fetched(deployment, case, collection, batch, wanted) for batch in batches(deployment, case.id, order)]
     source = label_rows(deployment, case, inventory, index, entry=entry, records=pl.concat(frames))
+    rows = shared_rows(source, order.generalised, order.k)
+    return Coarse(rows, source.height - rows.height, _probes(source, personal))
+
+
+def shared_rows(source: pl.DataFrame, fields: Sequence[tuple[str, str]], k: int) -> pl.DataFrame:
+    """The rows of ``source``, coarser, whose combination k different values of ``subject`` share; sorted by value."""
+    names = [name for name, _ in fields]
     coarse = source.select(
         pl.col("subject").alias(_PERSON),
-        *(_coarser(source.get_column(name), how).alias(name) for name, how in order.generalised),
+        *(_coarser(source.get_column(name), how).alias(name) for name, how in fields),
     )
-    kept = coarse.filter(pl.col(_PERSON).n_unique().over(order.fields) >= order.k).select(order.fields)
-    return Coarse(kept.sort(order.fields), source.height - kept.height, _probes(source, personal))
+    return coarse.filter(pl.col(_PERSON).n_unique().over(names) >= k).select(names).sort(names)
 
 
 def _fetched(
