@@ -53,11 +53,11 @@ def deregister_company() -> None:
         )
         approved = tasks.approve(plan_id)
         gate >> approved
-        sealed = tasks.seal(approved)
+        sealed = tasks.seal(tasks.anonymise(approved))
         receipt = CustodianReceipt(
             task_id="acknowledge_archives",
             plan_id=sealed,
-            subject="Archives of plan {{ task.plan_id }} wait for the custodian's receipt 待托管人签收",
+            subject="Archives of plan {{ task.plan_id }} wait for their receivers' receipts 待接收方签收",
             body="Open each archive with your own key, acknowledge it under winddown → plans, then answer here.",
         )
         received = tasks.hand_over(sealed)

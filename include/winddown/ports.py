@@ -143,6 +143,15 @@ class SupportsFreeze(Protocol):
 
 
 @runtime_checkable
+class SupportsStorageOnly(SupportsFreeze, Protocol):
+    """The store can also stop reads by applications: ``freeze`` and ``thaw`` take what was remembered of readers."""
+
+    def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """Return which rights to read ``freeze`` would take now, joined with what it took earlier. Reads only."""
+        ...
+
+
+@runtime_checkable
 class SupportsSanitise(Protocol):
     """The store can clear what purged records leave behind in its own files."""
 
@@ -272,6 +281,10 @@ class Inspector(Protocol):
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Who may still write to any of the collections, beside owners, superusers and winddown's own; sorted."""
+        ...
+
+    def readers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Who may still read any of the collections, and by which view, with the exceptions of ``writers``; sorted."""
         ...
 
     def remaining(self, order: Order, batch: Batch) -> int:

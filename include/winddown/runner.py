@@ -9,7 +9,7 @@ from winddown.domain.authorization import Power
 from winddown.stages import journey
 from winddown.stages.deployment import Deployment
 from winddown.stages.quarantine import units
-from winddown.stages.seal import unacknowledged
+from winddown.stages.seal import awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,11 @@ def _run_wave(deployment: Deployment, plan_id: str) -> Halt | None:
     if missing:
         return Halt("approvals", plan_id, missing)
     journey.approve(deployment, plan_id)
+    journey.anonymise(deployment, plan_id)
     journey.seal(deployment, plan_id)
-    waiting = unacknowledged(deployment, plan_id)
+    waiting = awaited(deployment, plan_id)
     if waiting:
-        return Halt("receipts", plan_id, f"the custodian's receipt for {len(waiting)} archives")
+        return Halt("receipts", plan_id, waiting)
     journey.hand_over(deployment, plan_id)
     work = units(deployment.control.plan(plan_id))
     for unit in work:

@@ -11,7 +11,7 @@ from winddown.domain.authorization import Power
 from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
-from winddown.domain.receipt import Whereabouts
+from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import SupportsSanitise, ability
 from winddown.stages.manifests import split
@@ -204,3 +204,43 @@ def test_batches_of_a_table_that_refers_to_itself_take_children_first(database: 
         planned.act(Power.RESTORE, index)
     assert subject.content() == content
     subject.drop()
+
+
+# -- what is only stored ---------------------------------------------------------------------------------------------
+
+
+def shut(subject: PostgresSubject, earlier: Receipt | None = None) -> Receipt:
+    remembered = subject.store.remember_readers([subject.ref], earlier)
+    subject.store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    return remembered
+
+
+def test_reads_are_taken_from_applications_and_come_back_exactly(subject: PostgresSubject) -> None:
+    subject._run("GRANT SELECT ({f}) ON {t} TO contract_clerk", f=sql.Identifier(subject.shape.fields[0]))
+    subject._run("ALTER ROLE contract_app LOGIN")
+    before = subject.grants()
+    assert "contract_app" in subject.inspector.readers([subject.ref])
+    remembered = shut(subject)
+    assert "contract_app" not in subject.inspector.readers([subject.ref])
+    assert subject.inspector.writers([subject.ref]) != (), "writes are another matter"
+    batches = list(subject.store.read(subject.collection))
+    assert sum(batch.num_rows for batch in batches) == len(subject.shape.rows), "we read on"
+    again = shut(subject, remembered)
+    subject.store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), again)
+    assert subject.grants() == before
+
+
+def test_a_view_that_still_shows_it_is_named(subject: PostgresSubject) -> None:
+    view = sql.Identifier(subject.schema, "shown")
+    subject._run("CREATE VIEW {v} AS SELECT * FROM {t}", v=view)
+    shut(subject)
+    assert f"view {subject.schema}.shown" in subject.inspector.readers([subject.ref])
+
+
+def test_our_own_reading_is_not_taken_with_the_applications(subject: PostgresSubject) -> None:
+    subject._run("REVOKE SELECT ON {t} FROM winddown_contract_reader")
+    subject._run("GRANT SELECT ON {t} TO PUBLIC")
+    before = subject.grants()
+    with pytest.raises(Refused, match=r"winddown_contract_reader on .* by rights that applications share"):
+        shut(subject)
+    assert subject.grants() == before

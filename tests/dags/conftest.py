@@ -53,9 +53,9 @@ class Stage:
 
     def __init__(self) -> None:
         self.missing = "0 of 2 approvals"
-        self.unacknowledged: tuple[str, ...] = ("p-1-001",)
+        self.receivers: tuple[str, ...] = ("he", "zhou")
         self.grace_left = timedelta(minutes=30)
-        case = SimpleNamespace(id="c-1", approvers=("chen", "wu"), custodian=SimpleNamespace(person="he"))
+        case = SimpleNamespace(id="c-1", approvers=("chen", "wu"))
         self.deployment: Any = SimpleNamespace(
             case=lambda _id: case,
             control=SimpleNamespace(plan=lambda plan_id: SimpleNamespace(id=plan_id, case="c-1")),
@@ -69,7 +69,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     for module in (tasks, gates, waits):
         monkeypatch.setattr(module, "deployment", lambda: found.deployment)
     monkeypatch.setattr(gates, "missing_approvals", lambda _deployment, _plan: found.missing)
-    monkeypatch.setattr(gates, "unacknowledged", lambda _deployment, _plan: found.unacknowledged)
+    monkeypatch.setattr(gates, "receivers", lambda _deployment, _plan: found.receivers)
     monkeypatch.setattr(waits, "grace_ends_at", lambda _deployment, _plan: NOW + found.grace_left)
     return found
 

@@ -16,7 +16,7 @@ from winddown.orchestration import tasks
 from winddown.stages.standing import Standing
 
 Function = Callable[[str], Callable[..., Any]]
-GATES = {"people.approve_plan": ["chen", "wu"], "people.acknowledge_archives": ["he"]}
+GATES = {"people.approve_plan": ["chen", "wu"], "people.acknowledge_archives": ["he", "zhou"]}
 
 
 # -- what is tried again -----------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_gate_asks_the_people_of_the_case(
 def test_a_gate_asks_nobody_when_nothing_is_missing(
     main_dag: DAG, stage: Any, asked: list[list[dict[str, str]]], name: str
 ) -> None:
-    stage.missing, stage.unacknowledged = "", ()
+    stage.missing, stage.receivers = "", ()
     assert main_dag.get_task(name).execute({}) is None
     assert asked == []
 
@@ -225,6 +225,7 @@ def test_a_wave_that_is_not_due_skips_the_rest(
 
 CALLS: tuple[tuple[str, str, tuple[Any, ...], tuple[Any, ...]], ...] = (
     ("people.approve", "approve", ("p-1",), ("p-1",)),
+    ("people.anonymise", "anonymise", ("p-1",), ("p-1",)),
     ("people.seal", "seal", ("p-1",), ("p-1",)),
     ("people.hand_over", "hand_over", ("p-1",), ("p-1",)),
     ("quarantine", "carry_out", ("p-1", ["o-1", "o-2"]), ("p-1", ("o-1", "o-2"), "quarantine")),

@@ -16,12 +16,18 @@ def order(act: Act, method: Method, **changes: Any) -> dict[str, Any]:
 def remaining(label: str, **changes: Any) -> dict[str, Any]:
     given = {
         "collection": "shop:orders", "label": label, "records": 7, "disposition": "held", "until": None,
+        "keeper": None, "readable_by": None,
         "reasons": ["HOLD-PRECEDENCE 证据保全: the record's person is under a legal hold"],
     }  # fmt: skip
     return given | changes
 
 
 def make_document() -> dict[str, Any]:
+    receiver = {"organisation": "示例清算机构", "role": "designated_body", "person": "he"}
+    extract = {
+        "file": "visits.parquet", "sha256": "2" * 64, "written": 1200, "suppressed": 34, "smallest": 6, "probes": 400,
+        "k": 5, "generalised": [["city", "keep"], ["visited_on", "month"]],
+    }  # fmt: skip
     archive = {"file": "orders.custody", "sha256": "1" * 64, "keep_until": "2055-12-31"}
     return {
         "id": "certificate-p-1",
@@ -39,11 +45,16 @@ def make_document() -> dict[str, Any]:
             {"person": "chen", "role": "liquidation_group", "door": "api_session", "approved_at": "2026-11-20"}
         ],
         "orders": [
-            order(Act.SEAL, Method.CUSTODIAN_ARCHIVE, archive=archive, acknowledged_by="he", fields=["amount"]),
+            order(Act.SEAL, Method.CUSTODIAN_ARCHIVE, archive=archive, acknowledged_by="he",
+                  acknowledged_at="2026-11-22", receiver=receiver, fields=["amount"]),
+            order(Act.ANONYMISE, Method.ANONYMOUS_EXTRACT, purged=0, extract=extract, fields=["city"]),
             order(Act.ERASE, Method.MOVE_ROWS),
             order(Act.MINIMISE, Method.MOVE_FIELDS, fields=["payer_name"]),
         ],
-        "remaining": [remaining("held"), remaining("customer/2025", until="2055-12-31", disposition="store_only")],
+        "remaining": [
+            remaining("held"),
+            remaining("customer/2025", until="2055-12-31", disposition="store_only", keeper="", readable_by=""),
+        ],
         "residual_until": [{"collection": "files:backups", "what": "backup still holds", "until": "2027-02-28"}],
         "inspection": [
             {"store": "shop", "batches": 1, "records_live": 0, "leftovers": 0, "bytes_searched": 99_000,

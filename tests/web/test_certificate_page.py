@@ -26,6 +26,9 @@ def test_it_says_what_the_signed_form_says(document: dict[str, Any]) -> None:
         "示例公司", "b" * 64, "c" * 64, "chen (liquidation_group)", "604,800", "1,234", "keep until 2055-12-31",
         "acknowledged by he", "orders.custody", "payer_name", "2027-02-28", "0 / 40", "99,000", "in time",
         "blocks of disks were not overwritten", "客户 customers 2025", "未定 open", "DEL-PIPL-47-2",
+        "示例清算机构 (designated_body)", "2026-11-22", "visits.parquet", "2" * 64, "written 1,200", "left out 34",
+        "shared by 5 人 persons or more", "city → keep, visited_on → month", "kept by 尚无 nobody yet",
+        "readable by 无 nobody",
     ):  # fmt: skip
         assert said in text, said
 

@@ -21,6 +21,7 @@ from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
+from winddown.stages.anonymise import Extract
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
@@ -108,7 +109,7 @@ def test_a_case_says_whom_it_waits_for(api: Callable[[str], dict], page: Callabl
         "approvals",
         [{"id": APPROVER, "role": "liquidation_group"}, {"id": SECOND, "role": "pi_officer"}],
     )
-    assert steps(case) == {"plan": "done", "approve": "waiting"} | dict.fromkeys(
+    assert steps(case) == {"plan": "done", "approve": "waiting", "anonymise": "unneeded"} | dict.fromkeys(
         ("seal", "hand_over", "quarantine", "grace", "purge", "sanitise", "verify", "certify"), "ahead"
     )
     text = page(f"/cases/{CASE}")
@@ -138,7 +139,33 @@ def test_a_sealed_archive_waits_for_the_custodian(
     case = api(f"/cases/{CASE}")
     assert [found["id"] for found in case["waiting_people"]] == [CUSTODIAN]
     assert (steps(case)["seal"], steps(case)["hand_over"]) == ("done", "waiting")
-    assert "等待托管人签收" in page(f"/cases/{CASE}")
+    assert "等待接收方签收" in page(f"/cases/{CASE}")
+    assert re.search(r"示例托管 he \( ?托管人 custodian ?\)", page(f"/plans/{PLAN}"))
+
+
+def test_an_extract_is_shown_with_what_it_leaves_out(
+    deployment: Deployment, plan: Plan, api: Callable[[str], dict], page: Callable[..., str]
+) -> None:
+    order = replace(
+        plan.orders[0], act=Act.ANONYMISE, method=Method.ANONYMOUS_EXTRACT, fields=("city",), until="",
+        generalised=(("city", "first:2"),), k=5,
+    )  # fmt: skip
+    with_extract = replace(plan, id=f"{PLAN}-x", orders=(order, *plan.orders[1:]))
+    deployment.control.add_plan(with_extract, requested_by="operator")
+    assert "匿名化摘出 Anonymous extracts" not in page(f"/plans/{PLAN}-x")
+    extract = Extract(order.id, "city.parquet", "7" * 64, 3, 2, 1, 2, 9)
+    deployment.control.put(CASE, "extract", f"{PLAN}-x/{order.id}", extract, type_=Extract)
+    text = page(f"/plans/{PLAN}-x")
+    for said in (
+        "匿名化摘出 Anonymous extracts",
+        "city.parquet",
+        "7" * 64,
+        "city → first:2",
+        "shared by 5 persons or more",
+    ):
+        assert said in text, said
+    (found,) = api(f"/plans/{PLAN}-x")["extracts"]
+    assert (found["written"], found["suppressed"], found["k"]) == (2, 1, 5)
 
 
 def test_half_a_quarantine_is_begun_and_can_be_undone(
@@ -222,7 +249,7 @@ def test_a_certified_wave_is_done_and_a_failed_stage_is_not(
     deployment.control.set_plan_state(PLAN, "certified")
     deployment.control.set_progress(CASE, plan.wave, "certify", state="done", message="")
     case = api(f"/cases/{CASE}")
-    assert set(steps(case).values()) == {"done"}
+    assert {stage for stage, state in steps(case).items() if state != "done"} == {"anonymise"}  # no order asks for it
     assert case["waits_for"] == "finished"
     assert "全部完成" in page(f"/cases/{CASE}")
 
@@ -335,7 +362,7 @@ def test_an_approver_reads_why_and_until_when(plan: Plan, page: Callable[..., st
         plan.digest, rule_title("DEL-PIPL-47-2"), "个人信息保护法 第四十七条", "DEL-PIPL-47-2", OUTWEIGHED.rule,
         "also applied, outweighed", "2055-12-31", "1,900 条 records (上限 cap 1,900, 1 批 batches)",
         "3 条 records (上限 cap 4, 2 批 batches)", "7 天 7 days", "usual; accepted by chen", "payer_name",
-        rule_title("DL-CO-229-PUBLICISE"), "only after the custodian's receipt of 001", "unsupported-format",
+        rule_title("DL-CO-229-PUBLICISE"), "only after the receipt of 001", "unsupported-format",
         "referenced-by-blocked", "Approve this plan", "批准本方案", "H-1",
     ):  # fmt: skip
         assert said in text, said

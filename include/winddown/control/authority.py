@@ -250,7 +250,7 @@ class Authority:
         return [
             *objections,
             *_batch_objections(order, effect),
-            *_acknowledgement_objections(connection, plan, order),
+            *_requirement_objections(connection, plan, order),
             *(_purge_objections(connection, plan, effect, self._clock.now()) if effect.power is Power.PURGE else ()),
         ]
 
@@ -284,17 +284,27 @@ def _batch_objections(order: Order, effect: Effect) -> list[str]:
         return [f"batch {effect.batch} of order {order.id} is not the approved one"]
     if effect.store != order.collection.store:
         return [f"order {order.id} is not about store {effect.store}"]
-    wanted = {Power.SEAL} if order.act is Act.SEAL else {Power.QUARANTINE, Power.PURGE}
+    wanted = {Power.QUARANTINE, Power.PURGE} if order.changes_store else {Power(order.act)}
     return [] if effect.power in wanted else [f"order {order.id} is a {order.act}, not a {effect.power}"]
 
 
-def _acknowledgement_objections(connection: Connection, plan: Plan, order: Order) -> list[str]:
+def _requirement_objections(connection: Connection, plan: Plan, order: Order) -> list[str]:
+    """What must be there first: the receipt of a seal, by its receiver, and the check of an extract, by the effect."""
     table = tables.acknowledgement
     have = {
         row.order_id for row in connection.execute(select(table.c.order_id).where(table.c.plan_id == plan.id)).all()
     }
-    return [
-        f"order {order.id} waits for the custodian's receipt of {need}" for need in order.requires if need not in have
+    needed = [plan.order(need) for need in order.requires]
+    objections = [
+        f"order {order.id} waits for the {need.recipient or 'custodian'}'s receipt of {need.id}"
+        for need in needed
+        if need.act is Act.SEAL and need.id not in have
+    ]
+    done = _done_batches(connection, plan, Power.ANONYMISE)
+    return objections + [
+        f"order {order.id} waits for the checked extract of {need.id}"
+        for need in needed
+        if need.act is not Act.SEAL and not {(need.id, n) for n in range(len(need.selection.batch_digests))} <= done
     ]
 
 
@@ -332,20 +342,20 @@ def _purge_objections(connection: Connection, plan: Plan, effect: Effect, now: d
     return objections
 
 
-def _unpurged_objections(connection: Connection, plan: Plan, store: str) -> list[str]:
+def _done_batches(connection: Connection, plan: Plan, power: Power) -> set[tuple[str, int]]:
     table = tables.effect
-    done = {
-        (row.order_id, row.batch)
-        for row in connection.execute(
-            select(table.c.order_id, table.c.batch).where(
-                table.c.plan_id == plan.id, table.c.power == Power.PURGE, table.c.state == "done"
-            )
-        )
-    }
+    query = select(table.c.order_id, table.c.batch).where(
+        table.c.plan_id == plan.id, table.c.power == power, table.c.state == "done"
+    )
+    return {(row.order_id, row.batch) for row in connection.execute(query)}
+
+
+def _unpurged_objections(connection: Connection, plan: Plan, store: str) -> list[str]:
+    done = _done_batches(connection, plan, Power.PURGE)
     open_batches = [
         f"{order.id}/{index}"
         for order in plan.orders
-        if order.collection.store == store and order.act is not Act.SEAL
+        if order.collection.store == store and order.changes_store
         for index in range(len(order.selection.batch_digests))
         if (order.id, index) not in done
     ]

@@ -11,6 +11,7 @@ class Power(StrEnum):
     """What an authorization allows. Each power has its own credential where the store can tell them apart."""
 
     FREEZE = "freeze"
+    ANONYMISE = "anonymise"
     SEAL = "seal"
     QUARANTINE = "quarantine"
     PURGE = "purge"

@@ -144,8 +144,8 @@ class Anonymisation:
     """How a collection's records may be turned into statistics that name nobody and cannot be turned back.
 
     Attributes:
-        fields: field → how it is generalised; a field that is not named is dropped.
-        k: least number of records that must share every combination of what is left.
+        fields: field → how it is generalised (``domain.generalise``); a field that is not named is dropped.
+        k: least number of persons that must share every combination of what is left.
     """
 
     fields: tuple[tuple[str, str], ...]

@@ -22,7 +22,8 @@ OrderId = NewType("OrderId", str)
 class Act(StrEnum):
     """What an order does to its selection."""
 
-    SEAL = "seal"  # copy the needed fields into an archive that only the custodian can open
+    ANONYMISE = "anonymise"  # write a coarse extract in which nobody can be told; the record itself goes by an erase
+    SEAL = "seal"  # copy the needed fields into an archive that only its receiver can open
     MINIMISE = "minimise"  # empty the fields that no duty needs; the record stays
     ERASE = "erase"  # the record goes
 
@@ -30,7 +31,8 @@ class Act(StrEnum):
 class Method(StrEnum):
     """How a store does it."""
 
-    CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the custodian's public key
+    ANONYMOUS_EXTRACT = "anonymous_extract"  # generalised values, combinations of too few persons left out
+    CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the public key of its receiver
     MOVE_ROWS = "move_rows"  # rows move to a quarantine table in the same database, in one transaction a batch
     MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''
     REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
@@ -52,12 +54,14 @@ class Order:
 
     Attributes:
         label: the label of the decision that asks for it.
-        fields: fields that a seal copies or a minimise empties; empty for an erase.
+        fields: fields that a seal copies, a minimise empties or an extract holds; empty for an erase.
         level: orders of a store run by rising level: children before parents.
         record_count_max: declared maximum; the order stops before exceeding it.
-        requires: orders whose acknowledged receipt must be there first.
+        requires: seals whose receipt must be acknowledged first, and extracts that must be written and checked.
         until: for a seal, the day to which its receiver must keep it (ISO date); "" where no end is set, or no seal.
         recipient: for a seal, role of its receiver; "" for the custodian.
+        generalised: for an extract, each of its fields and how its values are made coarser.
+        k: for an extract, number of persons that share every combination in it, at least.
     """
 
     id: OrderId
@@ -72,6 +76,8 @@ class Order:
     requires: tuple[OrderId, ...] = ()
     until: str = ""
     recipient: str = ""
+    generalised: tuple[tuple[str, str], ...] = ()
+    k: int = 0
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:
@@ -80,7 +86,15 @@ class Order:
                 rule="record_count_max",
             )
         if (self.act is Act.ERASE) == bool(self.fields):
-            raise Refused(f"order {self.id}: an erase takes no fields, a seal or minimise needs some")
+            raise Refused(f"order {self.id}: an erase takes no fields, any other act needs some")
+        names = self.fields if self.act is Act.ANONYMISE else ()
+        if tuple(name for name, _ in self.generalised) != names or (self.k > 1) != bool(names):
+            raise Refused(f"order {self.id}: an extract, and nothing else, says how each field becomes coarser, and k")
+
+    @property
+    def changes_store(self) -> bool:
+        """Whether it takes something from the store, by quarantine and purge; the other acts only read."""
+        return self.act in {Act.MINIMISE, Act.ERASE}
 
 
 @dataclass(frozen=True, slots=True)

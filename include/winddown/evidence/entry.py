@@ -51,7 +51,7 @@ ENTRY_TYPES: Final = frozenset(
     }
 )
 
-ACTS: Final = frozenset({"freeze", "seal", "quarantine", "purge", "sanitise", "restore"})
+ACTS: Final = frozenset({"anonymise", "freeze", "seal", "quarantine", "purge", "sanitise", "restore"})
 
 _CLOSE: Final[Mapping[str, type]] = {
     "effect": str,

@@ -36,7 +36,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 NAME = re.compile(r"(?:plans/|certificates/|rules/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 REASONS_MAX = 20
-ACTS = {"freeze", "seal", "quarantine", "purge", "sanitise", "restore"}
+ACTS = {"freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "restore"}
+COPIES = {"seal", "hand_over", "anonymise"}  # acts of orders that take nothing from a store
 SILENT = (
     "case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised "
     "residual_checked report_issued restored stopped hold_released"
@@ -278,7 +279,8 @@ class Story:
         self.made: dict[str, str] = {}
         self.approvers: defaultdict[str, set[str]] = defaultdict(set)
         self.roles: defaultdict[str, set[str]] = defaultdict(set)
-        self.acknowledged: set[tuple[str, str]] = set()
+        self.acknowledged: dict[tuple[str, str], str] = {}  # order to the person who has what it handed over
+        self.extracted: set[tuple[str, str, str]] = set()  # batches that stand in a checked anonymous extract
         self.intents: dict[str, Document] = {}  # the last intent of each effect
         self.last: dict[str, str] = {}  # effect to intent, done or unknown
         self.nonces: set[str] = set()
@@ -340,8 +342,8 @@ class Story:
         self.roles[plan_id].add(body["role"])
 
     def handover_acknowledged(self, entry: Entry, body: Document) -> None:
-        """A custodian has what an order handed over."""
-        self.acknowledged.add(self.of_order(entry, body))
+        """Its receiver has what an order handed over."""
+        self.acknowledged[self.of_order(entry, body)] = body["person"]
 
     def intent(self, entry: Entry, body: Document) -> None:
         """What is about to be done was approved, is within the plan, and its time has come."""
@@ -364,6 +366,11 @@ class Story:
         _, order_id = place = self.of_order(entry, body)
         order, key = self.orders[place], (*place, body["batch"])
         for other in order["requires"]:
+            if self.orders[plan_id, other]["act"] == "anonymise":
+                count = len(self.orders[plan_id, other]["selection"]["batch_digests"])
+                there = {(plan_id, other, str(number)) for number in range(count)} <= self.extracted
+                need(there, f"order {order_id} requires order {other}, whose extract is not checked")
+                continue
             there = (plan_id, other) in self.acknowledged
             need(there, f"order {order_id} requires order {other}, whose hand-over is not acknowledged")
         what, most = f"{act} of order {order_id} batch {body['batch']}", order["record_count_max"]
@@ -376,7 +383,7 @@ class Story:
             need(key not in self.purged, f"{what} after its purge")
             self.quarantined.pop(key, None)
         if act in {"quarantine", "purge"}:
-            need(order["act"] not in {"seal", "hand_over"}, f"{what}: the order only keeps")
+            need(order["act"] not in COPIES, f"{what}: the order only keeps")
             need(plan_id not in self.certified, f"{what} after the certificate of plan {plan_id}")
         if act == "purge":
             need(key in self.quarantined, f"{what} without an earlier quarantine")
@@ -405,6 +412,8 @@ class Story:
                 self.quarantined.setdefault(key, (entry.at, records, intent["batch_digest"]))
             need(key in self.quarantined, f"{what} without an earlier quarantine")
             need(records == self.quarantined[key][1], f"{what}: another record count than was quarantined")
+        if body["act"] == "anonymise":
+            self.extracted.add(key)
         if body["act"] == "purge":
             self.totals[place] += records - self.purged.get(key, 0)
             self.purged[key] = records
@@ -437,10 +446,13 @@ class Story:
         stated = {shape(row, "id purged")["id"]: row["purged"] for row in rows}
         known = all((plan_id, order) in self.orders for order in stated)
         need(known and len(stated) == len(rows), f"certificate {one}: an order appears twice or is not in its plan")
+        for row in rows:
+            who = self.acknowledged.get((plan_id, row["id"]))
+            need(row.get("acknowledged_by", who) == who, f"certificate {one}: another acknowledged order {row['id']}")
         for order in self.plans[plan_id]["orders"]:
             said, actual = stated.get(order["id"], 0), self.totals[plan_id, order["id"]]
             need(said == actual, f"certificate {one}: order {order['id']} says {said} purged, the ledger says {actual}")
-            if "selection" in order and order["act"] != "seal":
+            if "selection" in order and order["act"] not in COPIES:
                 count = order["selection"]["count"]
                 need(
                     actual == count,

@@ -86,14 +86,39 @@ class PostgresInspector:
         Owners that cannot log in, superusers and roles named ``winddown_…`` are left out. An owner that can log in is
         named: only the administrator can take its right.
         """
+        return self._holders(
+            collections,
+            "has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') "
+            "OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')",
+        )
+
+    def readers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Roles that may read a table by whatever way, and views that show it to whoever may read the view."""
+        roles = self._holders(
+            collections,
+            "has_table_privilege(r.oid, c.oid, 'SELECT') OR has_any_column_privilege(r.oid, c.oid, 'SELECT')",
+        )
+        views = text(
+            "SELECT DISTINCT 'view ' || w.oid::regclass::text "
+            "FROM unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
+            "JOIN pg_namespace n ON n.nspname = u.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.t "
+            "JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid "
+            "AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite e ON e.oid = d.objid "
+            "JOIN pg_class w ON w.oid = e.ev_class AND w.oid <> c.oid ORDER BY 1"
+        )
+        parts = [ref.name.partition(".") for ref in collections]
+        with self._connection() as connection:
+            values = {"s": [part[0] for part in parts], "t": [part[2] for part in parts]}
+            return (*roles, *(str(name) for name in connection.execute(views, values).scalars()))
+
+    def _holders(self, collections: Sequence[CollectionRef], may: str) -> tuple[str, ...]:
         query = text(
             "SELECT DISTINCT r.rolname FROM pg_roles r "
             "CROSS JOIN unnest(CAST(:s AS text[]), CAST(:t AS text[])) u(s, t) "
             "JOIN pg_namespace n ON n.nspname = u.s JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.t "
             "WHERE NOT r.rolsuper AND r.rolname NOT LIKE 'winddown\\_%' AND r.rolname NOT LIKE 'pg\\_%' "
             "AND (r.rolcanlogin OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')) "
-            "AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') "
-            "OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')) ORDER BY 1"
+            f"AND ({may}) ORDER BY 1"
         )
         parts = [ref.name.partition(".") for ref in collections]
         with self._connection() as connection:

@@ -90,6 +90,10 @@ class S3Inspector:
                 return ()
         return ("everybody whom the bucket let write before",)
 
+    def readers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:  # noqa: ARG002 - nothing is withdrawn
+        """Nothing takes reads away here."""
+        return ("everybody whom the bucket lets read",)
+
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count records of the batch that a reader of the bucket still sees.
 

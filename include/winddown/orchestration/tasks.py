@@ -114,14 +114,20 @@ def approve(plan_id: str) -> str:
 
 
 @task
+def anonymise(plan_id: str) -> str:
+    """Write and check what is kept without naming anybody."""
+    return _say(plan_id, journey.anonymise(deployment(), plan_id))
+
+
+@task
 def seal(plan_id: str) -> str:
-    """Seal what the custodian keeps."""
+    """Seal what the custodian, or whom the law names, keeps."""
     return _say(plan_id, journey.seal(deployment(), plan_id))
 
 
 @task
 def hand_over(plan_id: str) -> str:
-    """Check the custodian's receipts."""
+    """Check the receivers' receipts."""
     return _say(plan_id, journey.hand_over(deployment(), plan_id))
 
 

@@ -3,8 +3,10 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from winddown.domain.errors import Refused
+from winddown.domain.generalise import PERSONS_MIN, Generalisation, How
 from winddown.domain.hold import Ground
 from winddown.stages.border_model import ConfirmedCountModel, Country, ExportLogModel, FilingModel, TransferModel
 
@@ -162,9 +164,24 @@ class _Backup(_Strict):
     expires_on: date
 
 
+def _known_how(text: str) -> str:
+    try:
+        Generalisation.parse(text)
+    except Refused as error:
+        raise ValueError(error.message) from None
+    return text
+
+
 class _Anonymisation(_Strict):
-    fields: Annotated[dict[str, Name], Field(min_length=1)]
-    k: Annotated[int, Field(ge=2, le=100_000)]
+    fields: dict[str, Annotated[str, AfterValidator(_known_how)]]
+    k: Annotated[int, Field(ge=PERSONS_MIN, le=100_000)]
+
+    @field_validator("fields")
+    @classmethod
+    def _something_is_left(cls, fields: dict[str, str]) -> dict[str, str]:
+        if all(how == How.DROP for how in fields.values()):
+            raise ValueError("every field is dropped, so nothing would be left")
+        return fields
 
 
 class RegisterModel(_Strict):

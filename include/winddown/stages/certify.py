@@ -1,6 +1,6 @@
 """Issues a wave's certificate: what was done, what remains and until when, and what nobody can promise."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from winddown.domain.canonical import canonical, digest
@@ -8,9 +8,11 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Order, Plan
-from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.anonymise import Extract
+from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
+from winddown.stages.storage_only import readable_by
 from winddown.stages.verify import StoreCheck
 
 
@@ -43,7 +45,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         if effect.power == "purge":
             purged[effect.order_id] = purged.get(effect.order_id, 0) + effect.records
     undone = [
-        order.id for order in plan.orders if order.act is not Act.SEAL and purged.get(order.id) != order.selection.count
+        order.id for order in plan.orders if order.changes_store and purged.get(order.id) != order.selection.count
     ]
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
@@ -67,11 +69,11 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             {"person": row["person"], "role": row["role"], "door": row["door"], "approved_at": row["approved_at"]}
             for row in deployment.control.approvals(plan_id)
         ],
-        "orders": [_order(deployment, plan, order, purged) for order in plan.orders],
-        "remaining": [*_remaining(plan), *_unread(deployment, plan)],
+        "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
+        "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
         "residual_until": _residuals(case),
         "inspection": [_check(found) for found in checks],
-        "not_claimed": _not_claimed(deployment, case),
+        "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
     }
     deployment.control.put(plan.case, "certificate", certificate_id, document)
@@ -89,7 +91,7 @@ def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: d
     return Issued(certificate_id, found)
 
 
-def _order(deployment: Deployment, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
+def _order(deployment: Deployment, case: Case, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "id": order.id,
         "collection": str(order.collection),
@@ -107,8 +109,19 @@ def _order(deployment: Deployment, plan: Plan, order: Order, purged: dict[str, i
         archive = deployment.control.require(plan.case, "archive", name, type_=SealedArchive)
         receipts = {found["order_id"]: found for found in deployment.control.acknowledgements(plan.id)}
         row["archive"] = {"file": archive.file, "sha256": archive.archive_sha256, "keep_until": archive.until}
+        row["receiver"] = receiver_row(case, order)
         row["acknowledged_by"] = receipts[order.id]["person"] if order.id in receipts else None
+        row["acknowledged_at"] = receipts[order.id]["acknowledged_at"] if order.id in receipts else None
+    if order.act is Act.ANONYMISE:
+        extract: Extract = deployment.control.require(plan.case, "extract", f"{plan.id}/{order.id}", type_=Extract)
+        row["extract"] = asdict(extract) | {"k": order.k, "generalised": [list(pair) for pair in order.generalised]}
     return row
+
+
+def receiver_row(case: Case, order: Order) -> dict[str, str]:
+    """Who receives the archive of a seal: organisation, role and person."""
+    receiver = case.receiver(order.recipient)
+    return {"organisation": receiver.organisation, "role": receiver.role, "person": receiver.person}
 
 
 def _decisions(plan: Plan, order: Order) -> list[Decision]:
@@ -120,8 +133,9 @@ def _rules(decision: Decision) -> list[str]:
     return [reason.rule for reason in decision.reasons if reason.prevails]
 
 
-def _remaining(plan: Plan) -> list[dict[str, Any]]:
-    """Every record that this plan leaves where it is, with the reason and the day."""
+def _remaining(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, Any]]:
+    """Every record that this plan leaves where it is, with the reason and the day, who keeps it and who can read it."""
+    readable = readable_by(deployment, case.id)
     acted = {
         (order.collection, label)
         for order in plan.orders
@@ -135,6 +149,8 @@ def _remaining(plan: Plan) -> list[dict[str, Any]]:
             "records": decision.count,
             "disposition": decision.disposition.value,
             "until": decision.until.isoformat() if decision.until else None,
+            "keeper": _keeper(deployment, case, decision),
+            "readable_by": readable.get(str(decision.collection)),
             "reasons": [
                 f"{reason.rule} {reason.citation}: {reason.says}".replace("  ", " ") for reason in decision.reasons
             ],
@@ -142,6 +158,24 @@ def _remaining(plan: Plan) -> list[dict[str, Any]]:
         for decision in plan.decisions
         if (decision.collection, decision.label) not in acted
     ]
+
+
+def _keeper(deployment: Deployment, case: Case, decision: Decision) -> str | None:
+    """Who keeps what is only stored when the company ends; "" for nobody yet, None where nothing is to be kept."""
+    if decision.disposition not in {Disposition.STORE_ONLY, Disposition.HAND_OVER}:
+        return None
+    receiver = case.receiver(decision.recipient)
+    has_agreed = receiver.agreement_on <= today(deployment)
+    return f"{receiver.organisation}, by agreement of {receiver.agreement_on}" if has_agreed else ""
+
+
+def open_ends(document: dict[str, Any]) -> tuple[str, ...]:
+    """What a certificate leaves stored with neither a keeper nor a last day: the case is not over before it has one."""
+    return tuple(
+        f"{row['collection']} ({row['records']:,} records)"
+        for row in document["remaining"]
+        if row.get("keeper") == "" and row["until"] is None
+    )
 
 
 def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
@@ -187,11 +221,17 @@ def _check(found: StoreCheck) -> dict[str, Any]:
     }
 
 
-def _not_claimed(deployment: Deployment, case: Case) -> list[str]:
+def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
     limits = [
         "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
         "archived WAL, replicas, service logs and inventories outside the declared stores were not reached",
     ]
+    if any(order.act is Act.ANONYMISE for order in plan.orders):
+        limits.append(
+            "anonymous extracts: combinations were counted in each extract alone; nothing is claimed about what the "
+            "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
+            "other sources"
+        )
     if deployment.settings.embedded:
         limits.append("embedded mode: approvals are not protected against this machine's own operating-system user")
     endpoints = [found.name for found in case.stores if found.kind == "s3"]
@@ -211,10 +251,10 @@ def signed(deployment: Deployment, case_id: str, certificate_id: str) -> dict[st
 
 def totals(document: dict[str, Any]) -> dict[str, int]:
     """Records by outcome in one certificate, for summaries."""
-    result = {"destroyed": 0, "minimised": 0, "handed over": 0}
-    names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over"}
+    result = {"destroyed": 0, "minimised": 0, "handed over": 0, "anonymised": 0}
+    names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over", "anonymise": "anonymised"}
     for order in document["orders"]:
-        result[names[order["act"]]] += order["records"] if order["act"] == "seal" else order["purged"]
+        result[names[order["act"]]] += order["purged"] if order["act"] in {"erase", "minimise"} else order["records"]
     for row in document["remaining"]:
         result[row["disposition"]] = result.get(row["disposition"], 0) + row["records"]
     return result

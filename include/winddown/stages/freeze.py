@@ -1,4 +1,4 @@
-"""Stops writes to every store before the snapshot on which a plan rests."""
+"""Stops writes to every store before the snapshot on which a plan rests, and reads of what may only be stored."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.receipt import Receipt
 from winddown.ports import SupportsFreeze, ability
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.storage_only import give_back_reads, withdraw_reads
 
 
 def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
@@ -34,6 +35,7 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         sentence, read_back = _read_back(deployment, case, declaration.name, collections, receipt)
         deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
         sentences.append(sentence)
+    sentences += withdraw_reads(deployment, case, inventory)
     deployment.ledger.append(case_id, "frozen", {"stores": [found.name for found in case.stores]}, actor=ACTOR)
     return tuple(sentences)
 
@@ -42,12 +44,15 @@ def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Give writes back as they were, after everything in quarantine was restored."""
     case = deployment.case(case_id)
     thawed: list[str] = []
+    inventory = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
+    if inventory is not None:
+        give_back_reads(deployment, case, inventory)
     for declaration in case.stores:
         receipt = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt | None)
         store = ability(deployment.systems(case).store(declaration.name), SupportsFreeze)
         if receipt is None or store is None:
             continue
-        inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
+        assert inventory is not None  # noqa: S101 - what was frozen had been found
         identity = inventory.identity(declaration.name)
         effect = Effect(case_id, "", f"thaw {declaration.name}", Power.RESTORE, declaration.name, 0, "", 0, identity)
         authorization = deployment.authority.authorize(effect, actor=ACTOR)

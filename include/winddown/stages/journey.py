@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Wave
+from winddown.stages import anonymise as anonymising
 from winddown.stages import certify as certifying
 from winddown.stages import check as checking
 from winddown.stages import classify as classifying
@@ -179,6 +180,22 @@ def approve(deployment: Deployment, plan_id: str) -> str:
     return said.message
 
 
+def anonymise(deployment: Deployment, plan_id: str) -> str:
+    """Write and check the anonymous extracts of a plan."""
+    plan = deployment.control.plan(plan_id)
+    with recorded(deployment, plan.case, plan.wave, "anonymise") as said:
+        extracts = anonymising.anonymise(deployment, plan_id)
+        said.message = (
+            "; ".join(
+                f"{found.file}: {found.written:,} of {found.selected:,} records, {found.suppressed:,} left out because "
+                f"too few persons share what they say"
+                for found in extracts
+            )
+            or "nothing to make anonymous"
+        )
+    return said.message
+
+
 def seal(deployment: Deployment, plan_id: str) -> str:
     """Seal the archives of a plan."""
     plan = deployment.control.plan(plan_id)
@@ -190,15 +207,16 @@ def seal(deployment: Deployment, plan_id: str) -> str:
 
 
 def hand_over(deployment: Deployment, plan_id: str) -> str:
-    """Record that the custodian has everything; raises Refused while a receipt is missing."""
-    waiting = sealing.unacknowledged(deployment, plan_id)
+    """Record that every receiver has its archives; raises Refused while a receipt is missing."""
+    waiting = sealing.awaited(deployment, plan_id)
     if waiting:
-        raise Refused(f"the custodian's receipt is missing for {', '.join(waiting)}", rule="acknowledged hand-over")
+        raise Refused(f"missing: {waiting}", rule="acknowledged hand-over")
     sealing.require_whole(deployment, plan_id)
     plan = deployment.control.plan(plan_id)
     with recorded(deployment, plan.case, plan.wave, "hand_over") as said:
-        count = len(deployment.control.acknowledgements(plan_id))
-        said.message = f"{count} archives acknowledged by the custodian" if count else "nothing to hand over"
+        given = sealing.handed_over(deployment, plan_id)
+        said.message = "; ".join(f"{count} archives acknowledged by {who}" for who, count in given.items())
+        said.message = said.message or "nothing to hand over"
     return said.message
 
 
@@ -260,4 +278,6 @@ def report(deployment: Deployment, case_id: str) -> str:
         )
         if written.waits_for:
             said.message += f"; no final report before recipients confirm deletion: {', '.join(written.waits_for)}"
+        if written.open_ends:
+            said.message += f"; not final, stored with neither keeper nor last day: {', '.join(written.open_ends)}"
     return said.message

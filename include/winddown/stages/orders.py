@@ -16,6 +16,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Wave
+from winddown.stages.anonymise import blocker, generalised, unfit
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import read_manifest, select
@@ -24,6 +25,7 @@ from winddown.stages.references import ranked
 BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
+_READING = {Act.SEAL: Method.CUSTODIAN_ARCHIVE, Act.ANONYMISE: Method.ANONYMOUS_EXTRACT}
 Levels = dict[CollectionRef, int]
 
 
@@ -36,18 +38,21 @@ class _Draft:
     act: Act
     fields: tuple[str, ...] = ()
     until: date | None = None
-    after_seal: bool = False
+    is_last: bool = False
     recipient: str = ""
+    generalised: tuple[tuple[str, str], ...] = ()
+    k: int = 0
+    stuck: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The records of a draft that one method handles, and the seals that must be acknowledged first."""
+    """The records of a draft that one method handles, and the orders whose receipts must be there first."""
 
     draft: _Draft
     records: pl.DataFrame
     whole: bool
-    seals: tuple[OrderId, ...]
+    requires: tuple[OrderId, ...]
 
 
 def make_orders(
@@ -105,8 +110,8 @@ def _orders(
         made: list[Order] = []
         for draft, records, whole in (part for link in chain for part in _parts(link)):
             order_id = OrderId(f"{plan_id}-{len(orders) + len(made) + 1:03d}")
-            seals = tuple(order.id for order in made if order.act is Act.SEAL) if draft.after_seal else ()
-            order = _order(deployment, case, order_id, _Part(draft, records, whole, seals), levels)
+            first = tuple(order.id for order in made if not order.changes_store) if draft.is_last else ()
+            order = _order(deployment, case, order_id, _Part(draft, records, whole, first), levels)
             if isinstance(order, Blocker):
                 blockers.append(order)
                 made = []
@@ -146,11 +151,25 @@ def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ..
     ]
     drafts = list(_minimising(case, found, own, [decision for decision in kept if decision.in_place]))
     leaving = [decision for decision in kept if not decision.in_place]
-    drafts += _sealing(found, leaving)
-    sealed = tuple(decision.label for decision in leaving)
-    if erase or sealed:
-        drafts.append(_Draft(found, (*erase, *sealed), Act.ERASE, after_seal=bool(sealed)))
+    extracts = list(_anonymising(case, found, settled, own))
+    drafts += [*extracts, *_sealing(found, leaving)]
+    copied = (*(label for draft in extracts for label in draft.labels), *(decision.label for decision in leaving))
+    if erase or copied:
+        drafts.append(_Draft(found, (*erase, *copied), Act.ERASE, is_last=True))
     return tuple(drafts)
+
+
+def _anonymising(
+    case: Case, found: Labelled, settled: Sequence[Decision], findings: tuple[Finding, ...]
+) -> Iterator[_Draft]:
+    """One extract of all records of a collection that are due for it: the more there are, the more hide each other."""
+    labels = tuple(decision.label for decision in settled if decision.disposition is Disposition.ANONYMISE)
+    entry = case.entry(found.collection.ref)
+    if labels and entry is not None and entry.anonymise is not None:
+        spec = generalised(entry.anonymise)
+        stuck = tuple(unfit(found.collection, entry.anonymise, findings))
+        fields = tuple(name for name, _ in spec)
+        yield _Draft(found, labels, Act.ANONYMISE, fields, generalised=spec, k=entry.anonymise.k, stuck=stuck)
 
 
 def _minimising(
@@ -217,10 +236,10 @@ def _declared_links(case: Case, ref: CollectionRef) -> Iterator[str]:
 
 def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, levels: Levels) -> Order | Blocker:
     draft, collection = part.draft, part.draft.found.collection
+    if draft.stuck:
+        return blocker(collection, draft.stuck)
     store = deployment.systems(case).store(collection.ref.store)
-    method: Method | Blocker = Method.CUSTODIAN_ARCHIVE
-    if draft.act is not Act.SEAL:
-        method = store.method(collection, draft.act, whole=part.whole)
+    method = _READING.get(draft.act) or store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
     stuck = list(_cannot_be_emptied(collection, draft.fields)) if draft.act is Act.MINIMISE else []
@@ -252,9 +271,11 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         level=levels.get(collection.ref, 0),
         record_count_max=part.records.height,
         fields=draft.fields,
-        requires=part.seals,
+        requires=part.requires,
         until=draft.until.isoformat() if draft.until else "",
         recipient=draft.recipient,
+        generalised=draft.generalised,
+        k=draft.k,
     )
 
 

@@ -11,6 +11,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
 from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
+from winddown.stages.anonymise import unfit_extracts
 from winddown.stages.check import Checks
 from winddown.stages.classify import classify_inventory
 from winddown.stages.clocks import wave_clocks
@@ -58,6 +59,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
     blockers += kept_references(deployment, case, labelled, orders)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
+    blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)
     stopped = {blocker.subject for blocker in blockers}
     orders = tuple(order for order in orders if str(order.collection) not in stopped)
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])

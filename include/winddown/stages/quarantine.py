@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.plan import Order, Plan
 from winddown.domain.receipt import Whereabouts
+from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
@@ -29,7 +30,7 @@ def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
     tables: dict[str, list[Order]] = {}
     alone: list[tuple[str, ...]] = []
     for order in sorted(plan.orders, key=lambda found: (found.level, found.id)):
-        if order.act is Act.SEAL:
+        if not order.changes_store:
             continue
         if order.method in {"move_rows", "move_fields"}:
             tables.setdefault(order.collection.store, []).append(order)
@@ -43,6 +44,7 @@ def run_unit(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], p
     if power not in {Power.QUARANTINE, Power.PURGE}:
         raise Refused(f"{power} is not run by unit")
     plan = deployment.control.plan(plan_id)
+    require_extracts(deployment, plan)
     if power is Power.PURGE:
         require_whole(deployment, plan_id)
     done_batches = records = 0
@@ -98,7 +100,7 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     failures: list[str] = []
     for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
         # The last batch first, because rows may refer to rows of a later batch of the same table.
-        for batch in reversed(batches(deployment, plan.case, order)) if order.act is not Act.SEAL else ():
+        for batch in reversed(batches(deployment, plan.case, order)) if order.changes_store else ():
             if effects.get((order.id, batch.index, Power.PURGE)) == "done":
                 continue
             state = effects.get((order.id, batch.index, Power.QUARANTINE))

@@ -9,7 +9,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Residual
 from winddown.domain.finding import Finding
-from winddown.domain.plan import Act, Plan
+from winddown.domain.plan import Plan
 from winddown.domain.receipt import Whereabouts
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
@@ -27,7 +27,7 @@ def dry_run(deployment: Deployment, case: Case, plan: Plan) -> None:
     for order in plan.orders:
         for batch in batches(deployment, case.id, order):
             if (
-                order.act is not Act.SEAL
+                order.changes_store
                 and systems.store(order.collection.store).locate(order, batch) is not Whereabouts.LIVE
             ):
                 raise Residual(

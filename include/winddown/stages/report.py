@@ -16,7 +16,7 @@ from winddown.evidence.bundle import write_bundle
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.merkle import root
-from winddown.stages.certify import certificate_bytes, totals
+from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
 from winddown.stages.transfers import open_recipients
@@ -25,6 +25,7 @@ _WORDS = {
     "destroyed": "已销毁 destroyed",
     "minimised": "已最小化 minimised",
     "handed over": "已移交 handed over",
+    "anonymised": "已匿名化 made anonymous",
     "store_only": "仅存储 storage only",
     "hand_over": "待移交 to be handed over",
     "anonymise": "待匿名化 to be made anonymous",
@@ -45,6 +46,7 @@ class Report:
     Attributes:
         waits_for: transfers whose recipients abroad have not confirmed deletion. While there are some the report is an
             interim one, by the bundle's name and in the ledger.
+        open_ends: what is still stored with neither a keeper nor a last day; while there is any, nothing is final.
     """
 
     bundle: Path
@@ -53,6 +55,7 @@ class Report:
     certificates: tuple[Path, ...]
     schedule: Path
     waits_for: tuple[str, ...] = ()
+    open_ends: tuple[str, ...] = ()
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
@@ -61,7 +64,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     What killed writers left half-written in the case's folders is removed.
     """
     folder = deployment.folder(case_id, "evidence")
-    for path in deployment.folder(case_id).glob("*/.*"):
+    for path in deployment.folder(case_id).glob("*/**/.*"):
         path.unlink(missing_ok=True)
     checks = deployment.control.get(case_id, "checks", "before", type_=Checks)
     waits_for = open_recipients(checks.transfers) if checks is not None else ()
@@ -96,13 +99,14 @@ def report(deployment: Deployment, case_id: str) -> Report:
     bundle, other = (interim, final) if waits_for else (final, interim)
     other.unlink(missing_ok=True)
     bundle_sha256 = write_bundle(bundle, files=files, signer=signer)
-    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for)
+    ends = open_ends(documents[-1]) if documents else ()
+    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for, ends)
 
 
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
     """Totals over all certificates of a case, and what remains by the last one."""
     documents = _certificates(deployment, case_id)
-    done = {"destroyed": 0, "minimised": 0, "handed over": 0}
+    done = {"destroyed": 0, "minimised": 0, "handed over": 0, "anonymised": 0}
     for document in documents:
         for name, number in totals(document).items():
             if name in done:
@@ -136,6 +140,11 @@ def _html(document: dict[str, Any]) -> str:
     return template.render(c=document, totals=totals(document), words=_WORDS, waves=_WAVES)
 
 
+def _keeper(row: dict[str, Any]) -> str:
+    """Who keeps a row of what remains; a store-only record that nobody keeps is not passed over in silence."""
+    return "nobody yet" if row.get("keeper") == "" else row.get("keeper") or ""
+
+
 def _schedule(documents: list[dict[str, Any]]) -> bytes:
     """The disposition schedule (ISO 15489): what was done, and what remains with its end date."""
     done = [
@@ -148,7 +157,13 @@ def _schedule(documents: list[dict[str, Any]]) -> bytes:
             "rules": ", ".join(order["rules"]),
             "method": order["method"],
             "keep until": order.get("archive", {}).get("keep_until", ""),
+            "received by": order.get("receiver", {}).get("organisation", ""),
+            "as": order.get("receiver", {}).get("role", ""),
             "acknowledged by": order.get("acknowledged_by") or "",
+            "acknowledged at": order.get("acknowledged_at") or "",
+            "extract": order.get("extract", {}).get("file", ""),
+            "rows in it": order.get("extract", {}).get("written", ""),
+            "left out of it": order.get("extract", {}).get("suppressed", ""),
         }
         for document in documents
         for order in document["orders"]
@@ -160,6 +175,8 @@ def _schedule(documents: list[dict[str, Any]]) -> bytes:
             "records": row.get("records"),
             "disposition": row.get("disposition", "residual"),
             "until": row["until"] or "open",
+            "kept by": _keeper(row),
+            "readable by": row.get("readable_by") or "",
             "reasons": "; ".join(row.get("reasons", [row.get("what", "")])),
         }
         for row in (documents[-1]["remaining"] + documents[-1]["residual_until"] if documents else [])

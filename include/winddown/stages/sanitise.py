@@ -2,7 +2,6 @@
 
 from winddown.control.authority import Effect
 from winddown.domain.authorization import Power
-from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt
 from winddown.ports import SupportsSanitise, ability
 from winddown.stages.deployment import ACTOR, Deployment
@@ -17,7 +16,7 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         touched = {
             order.collection
             for order in plan.orders
-            if order.collection.store == declaration.name and order.act is not Act.SEAL
+            if order.collection.store == declaration.name and order.changes_store
         }
         store = ability(deployment.systems(case).store(declaration.name), SupportsSanitise)
         if store is None or not touched:

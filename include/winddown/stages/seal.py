@@ -45,6 +45,24 @@ def unacknowledged(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
     return tuple(order.id for order in plan.orders if order.act is Act.SEAL and order.id not in have)
 
 
+def awaited(deployment: Deployment, plan_id: str) -> str:
+    """Whose receipts are missing, in words; "" when none is."""
+    waiting = unacknowledged(deployment, plan_id)
+    plan = deployment.control.plan(plan_id)
+    roles = dict.fromkeys(plan.order(order_id).recipient or "custodian" for order_id in waiting)
+    whose = " and ".join(f"the {role}'s" for role in roles)
+    return f"{whose} receipt for {len(waiting)} archives: {', '.join(waiting)}" if waiting else ""
+
+
+def handed_over(deployment: Deployment, plan_id: str) -> dict[str, int]:
+    """Number of acknowledged archives of each role."""
+    plan = deployment.control.plan(plan_id)
+    roles = [
+        plan.order(row["order_id"]).recipient or "custodian" for row in deployment.control.acknowledgements(plan_id)
+    ]
+    return {f"the {role}": roles.count(role) for role in dict.fromkeys(roles)}
+
+
 def receivers(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
     """Logins of those whose receipts are missing, each once."""
     plan = deployment.control.plan(plan_id)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from winddown.domain.authorization import Power
 from winddown.domain.hold import holds_digest
-from winddown.domain.plan import Act, Wave
+from winddown.domain.plan import Wave
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION, grace_ends_at, is_closed, missing_approvals, waiting_clocks
-from winddown.stages.seal import unacknowledged
+from winddown.stages.seal import awaited, unacknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ def standing(deployment: Deployment, case_id: str) -> Standing:
     sealed = {name.partition("/")[2] for name in deployment.control.names(case_id, "archive")}
     waiting = unacknowledged(deployment, plan_id)
     if waiting and set(waiting) <= sealed:
-        return Standing(case_id, "receipts", plan_id, f"the custodian's receipt for {len(waiting)} archives")
+        return Standing(case_id, "receipts", plan_id, awaited(deployment, plan_id))
     plan = deployment.control.plan(plan_id)
-    wanted = sum(len(order.selection.batch_digests) for order in plan.orders if order.act is not Act.SEAL)
+    wanted = sum(len(order.selection.batch_digests) for order in plan.orders if order.changes_store)
     quarantined = [effect for effect in deployment.control.effects(plan_id) if effect.power == Power.QUARANTINE]
     if quarantined and len(quarantined) == wanted:
         ends_at = grace_ends_at(deployment, plan_id)

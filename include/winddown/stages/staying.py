@@ -71,7 +71,7 @@ def _left(deployment: Deployment, case: Case, plan: Plan, found: Labelled) -> It
     collection: Collection = found.collection
     store = deployment.systems(case).store(collection.ref.store)
     locators = list(store.locators(collection))
-    orders = [order for order in plan.orders if order.collection == collection.ref and order.act is not Act.SEAL]
+    orders = [order for order in plan.orders if order.collection == collection.ref and order.changes_store]
     keys = {
         order.id: found.records.filter(pl.col("label").is_in(order.label.split(", "))).select(locators)
         for order in orders

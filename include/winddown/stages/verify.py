@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from winddown.domain.errors import Residual
-from winddown.domain.plan import Act
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
@@ -48,7 +47,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     checks = []
     places: dict[str, list[str]] = {}
     for declaration in case.stores:
-        orders = [o for o in plan.orders if o.collection.store == declaration.name and o.act is not Act.SEAL]
+        orders = [o for o in plan.orders if o.collection.store == declaration.name and o.changes_store]
         if not orders:
             continue
         inspector = inspectors[declaration.name]

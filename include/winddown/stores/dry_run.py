@@ -25,6 +25,7 @@ from winddown.ports import (
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
+    SupportsStorageOnly,
     SupportsVersions,
     ability,
 )
@@ -127,6 +128,18 @@ class DryFreeze:
         return _marked(remembered)
 
 
+class DryStorageOnly(DryFreeze):
+    """Withdraws nothing."""
+
+    def __init__(self, inner: SupportsStorageOnly) -> None:
+        super().__init__(inner)
+        self._reading = inner
+
+    def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """As the store does; it only reads."""
+        return self._reading.remember_readers(collections, earlier)
+
+
 class DrySanitise:
     """Rewrites nothing."""
 
@@ -146,6 +159,7 @@ def _as_it_is(inner: Any) -> Any:
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsFreeze: DryFreeze,
+    SupportsStorageOnly: DryStorageOnly,
     SupportsSanitise: DrySanitise,
     SupportsContent: _as_it_is,
     SupportsReport: _as_it_is,

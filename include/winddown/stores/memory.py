@@ -30,7 +30,7 @@ Unlock = Callable[[Authorization], object]
 
 @dataclass(slots=True)
 class MemoryTable:
-    """Rows that all have the same fields, and who may write them.
+    """Rows that all have the same fields, and who may write and read them.
 
     Attributes:
         key: fields that name a row; every row has its own values for them.
@@ -40,6 +40,7 @@ class MemoryTable:
     key: tuple[str, ...]
     rows: list[Row] = field(repr=False)
     writers: set[str] = field(default_factory=set)
+    readers: set[str] = field(default_factory=set)
     aside: dict[Place, list[Row]] = field(default_factory=dict, repr=False)
 
     def key_of(self, row: Mapping[str, str | None]) -> Key:
@@ -187,8 +188,10 @@ class MemoryStore:
         authorization.require(Power.FREEZE, store=self.name)
         self._unlock(authorization)
         authorization.require_system(self._identity)
-        for name, writer in _writers(remembered):
-            self._tables[name].writers.discard(writer)
+        for name, who in _writers(remembered):
+            self._tables[name].writers.discard(who)
+        for name, who in _readers(remembered):
+            self._tables[name].readers.discard(who)
         return remembered
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
@@ -196,9 +199,17 @@ class MemoryStore:
         authorization.require(Power.RESTORE, store=self.name)
         self._unlock(authorization)
         authorization.require_system(self._identity)
-        for name, writer in _writers(remembered):
-            self._tables[name].writers.add(writer)
+        for name, who in _writers(remembered):
+            self._tables[name].writers.add(who)
+        for name, who in _readers(remembered):
+            self._tables[name].readers.add(who)
         return remembered
+
+    def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """List who may read, joined with what was taken earlier."""
+        found = {(ref.name, reader) for ref in collections for reader in self._table(ref).readers}
+        found |= set(_readers(earlier)) if earlier is not None else set()
+        return Receipt("freeze", self.name, 0, len(collections), (("readers", json.dumps(sorted(found))),))
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Forget the empty places; the process's memory itself is not reached."""
@@ -257,4 +268,8 @@ def _arrow(rows: Sequence[Row], names: Sequence[str]) -> pa.RecordBatch:
 
 
 def _writers(receipt: Receipt) -> list[tuple[str, str]]:
-    return [(name, writer) for name, writer in json.loads(dict(receipt.details)["writers"])]
+    return [(name, who) for name, who in json.loads(dict(receipt.details).get("writers", "[]"))]
+
+
+def _readers(receipt: Receipt) -> list[tuple[str, str]]:
+    return [(name, who) for name, who in json.loads(dict(receipt.details).get("readers", "[]"))]

@@ -32,6 +32,7 @@ from winddown.ports import (
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
+    SupportsStorageOnly,
     SupportsVersions,
     ability,
 )
@@ -163,6 +164,18 @@ class RetryingFreeze:
         return self._inner.thaw(authorization, remembered)
 
 
+class RetryingStorageOnly(RetryingFreeze):
+    """Retries only what reads."""
+
+    def __init__(self, inner: SupportsStorageOnly, backoff: Backoff) -> None:
+        super().__init__(inner, backoff)
+        self._reading = inner
+
+    def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """Retried."""
+        return self._backoff.run(lambda: self._reading.remember_readers(collections, earlier))
+
+
 class RetryingSanitise:
     """Retries nothing; declared, so that the effect is seen to go through once."""
 
@@ -225,6 +238,7 @@ class RetryingDocuments:
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
+    SupportsStorageOnly: RetryingStorageOnly,
     SupportsSanitise: RetryingSanitise,
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,

@@ -16,7 +16,7 @@ from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, is_closed,
 from winddown.stages.seal import unacknowledged
 from winddown.stages.standing import Standing
 
-BEFORE_BORDER = ("plan", "approve", "seal", "hand_over", "quarantine", "grace")
+BEFORE_BORDER = ("plan", "approve", "anonymise", "seal", "hand_over", "quarantine", "grace")
 AFTER_BORDER = ("purge", "sanitise", "verify", "certify")
 _OPEN = frozenset(("intent", "unknown"))
 Step = dict[str, Any]
@@ -52,7 +52,7 @@ def border_of(plan: Plan, effects: Sequence[EffectState]) -> Border:
     purged = {(found.order_id, found.batch) for found in effects if found.power == Power.PURGE}
     gone = [found for found in done if found.power == Power.PURGE]
     return Border(
-        planned=sum(order.selection.count for order in plan.orders if order.act is not Act.SEAL),
+        planned=sum(order.selection.count for order in plan.orders if order.changes_store),
         quarantined=sum(
             found.records
             for found in done
@@ -125,11 +125,18 @@ def _new_steps(rows: Sequence[Progress], wave: Wave) -> list[Step]:
 
 
 def _certified_steps(plan: Plan, rows: Sequence[Progress]) -> list[Step]:
-    has_seals = any(order.act is Act.SEAL for order in plan.orders)
+    unneeded = _unneeded(plan)
     steps = [_recorded(rows, plan.wave, stage) for stage in (*BEFORE_BORDER, *AFTER_BORDER)]
     for step in steps:
-        step["state"] = "done" if has_seals or step["stage"] not in {"seal", "hand_over"} else "unneeded"
+        step["state"] = "unneeded" if step["stage"] in unneeded else "done"
     return steps
+
+
+def _unneeded(plan: Plan) -> set[str]:
+    """Steps for which the plan has no order."""
+    acts = {order.act for order in plan.orders}
+    steps = {Act.ANONYMISE: ("anonymise",), Act.SEAL: ("seal", "hand_over")}
+    return {stage for act, stages in steps.items() if act not in acts for stage in stages}
 
 
 def _open_steps(deployment: Deployment, plan: Plan, rows: Sequence[Progress], now: Standing) -> list[Step]:
@@ -147,11 +154,11 @@ def _open_steps(deployment: Deployment, plan: Plan, rows: Sequence[Progress], no
 def _open_states(deployment: Deployment, plan: Plan, effects: Sequence[EffectState], now: Standing) -> dict[str, str]:
     """States of an open plan's steps, from what is recorded of people and effects rather than from what tasks said."""
     is_approved = not missing_approvals(deployment, plan.id)
-    seals = {order.id for order in plan.orders if order.act is Act.SEAL}
+    seals, extracts = ({str(o.id) for o in plan.orders if o.act is act} for act in (Act.SEAL, Act.ANONYMISE))
     wanted = {
         (order.id, index)
         for order in plan.orders
-        if order.act is not Act.SEAL
+        if order.changes_store
         for index in range(len(order.selection.batch_digests))
     }
     purges = _done(effects, Power.PURGE)
@@ -160,17 +167,16 @@ def _open_states(deployment: Deployment, plan: Plan, effects: Sequence[EffectSta
     states = {
         "plan": "done",
         "approve": "done" if is_approved else "waiting",
+        "anonymise": "done" if extracts <= {order for order, _ in _done(effects, Power.ANONYMISE)} else "ahead",
         "seal": "done" if seals <= {order for order, _ in _done(effects, Power.SEAL)} else "ahead",
         "hand_over": "done" if not unacknowledged(deployment, plan.id) else "ahead",
         "quarantine": "done" if set_aside else "ahead",
         "grace": "waiting" if in_grace else "done" if set_aside else "ahead",
         "purge": "done" if wanted <= purges else "ahead",
     }
-    if not seals:
-        states |= {"seal": "unneeded", "hand_over": "unneeded"}
-    elif now.waits_for == "receipts":
+    if now.waits_for == "receipts":
         states["hand_over"] = "waiting"
-    return states
+    return states | dict.fromkeys(_unneeded(plan), "unneeded")
 
 
 def _mark_next(steps: Iterable[Step], now: Standing) -> None:

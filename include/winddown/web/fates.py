@@ -8,7 +8,8 @@ from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Order, Plan, Wave
 
-GOES = ("erase", "seal")  # fates after which the record is no longer in its collection
+GOES = ("erase", "anonymise", "seal", "hand_over")  # fates after which the record is no longer in its collection
+_DUE = (Disposition.ERASE, Disposition.ANONYMISE, Disposition.HAND_OVER)
 
 
 def fates(plan: Plan, rulebook: Rulebook, blockers: Sequence[Blocker]) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def fates(plan: Plan, rulebook: Rulebook, blockers: Sequence[Blocker]) -> list[d
 
 def totals(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Records by fate over all collections, in the order of finality."""
-    result = dict.fromkeys(("erase", "seal", "minimise", "later", "stopped", "store_only", "held", "blocked"), 0)
+    result = dict.fromkeys((*GOES, "minimise", "later", "stopped", "to_hand_over", "store_only", "held", "blocked"), 0)
     for row in rows:
         for label in row["labels"]:
             result[label["fate"]] += label["count"]
@@ -60,6 +61,8 @@ def order_row(order: Order) -> dict[str, Any]:
         "recipient": order.recipient,
         "requires": list(order.requires),
         "until": order.until,
+        "generalised": [list(pair) for pair in order.generalised],
+        "k": order.k,
     }
 
 
@@ -101,13 +104,20 @@ def _reason_row(reason: Reason, rulebook: Rulebook) -> dict[str, Any]:
     }
 
 
+def _copied(decision: Decision) -> str:
+    """What becomes of records whose source goes after something of them was kept."""
+    return "seal" if decision.disposition is Disposition.STORE_ONLY else decision.disposition.value
+
+
 def _fate(wave: Wave, decision: Decision, orders: Sequence[Order], *, is_stopped: bool) -> str:
     acts = {order.act for order in orders if decision.label in order.label.split(", ")}
     if Act.ERASE in acts:
-        return "seal" if Act.SEAL in acts else "erase"
+        return _copied(decision) if acts & {Act.SEAL, Act.ANONYMISE} else "erase"
     if Act.MINIMISE in acts:
         return "minimise"
-    if decision.disposition is not Disposition.ERASE:
+    if decision.disposition is Disposition.HAND_OVER and decision.in_place:
+        return "to_hand_over"
+    if decision.disposition not in _DUE:
         return decision.disposition.value
     if is_stopped:
         return "stopped"

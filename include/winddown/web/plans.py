@@ -6,6 +6,8 @@ from typing import Any
 from winddown.domain.case import Case
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Plan
+from winddown.stages.anonymise import Extract
+from winddown.stages.certify import receiver_row
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import missing_approvals
 from winddown.stages.seal import SealedArchive, unacknowledged
@@ -70,7 +72,8 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "decisions": [decision_row(found, deployment.rulebook) for found in plan.decisions],
         "blockers": [asdict(found) for found in blockers],
         "custodian": {"person": case.custodian.person, "organisation": case.custodian.organisation},
-        "archives": _archives(deployment, plan),
+        "archives": _archives(deployment, case, plan),
+        "extracts": _extracts(deployment, plan),
     }
 
 
@@ -109,8 +112,8 @@ def _clock(sentence: str, rulebook: Rulebook) -> dict[str, str]:
     }
 
 
-def _archives(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
-    """The sealed archives. The content digest is not shown: the custodian computes it from the opened archive."""
+def _archives(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, Any]]:
+    """The sealed archives. The content digest is not shown: the receiver computes it from the opened archive."""
     waiting = set(unacknowledged(deployment, plan.id))
     rows = []
     for order in plan.orders:
@@ -120,5 +123,16 @@ def _archives(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
         if found is not None:
             row = {"order_id": order.id, "file": found.file, "archive_sha256": found.archive_sha256}
             row |= {"collection": str(order.collection), "fields": list(order.fields)}
+            row |= {"receiver": receiver_row(case, order)}
             rows.append(row | {"records": found.records, "until": found.until, "acknowledged": order.id not in waiting})
+    return rows
+
+
+def _extracts(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
+    """The anonymous extracts that were written, with what they leave out."""
+    rows = []
+    for order in plan.orders:
+        found = deployment.control.get(plan.case, "extract", f"{plan.id}/{order.id}", type_=Extract)
+        if order.act is Act.ANONYMISE and found is not None:
+            rows.append(asdict(found) | {"collection": str(order.collection), "k": order.k})
     return rows

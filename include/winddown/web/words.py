@@ -21,7 +21,8 @@ class Word(NamedTuple):
 
 _WORDS = {
     "act": {
-        "seal": Word("封存移交", "seal for the custodian"),
+        "anonymise": Word("匿名化摘出", "make anonymous"),
+        "seal": Word("封存移交", "seal for its receiver"),
         "minimise": Word("清空不需要的字段", "empty unneeded fields"),
         "erase": Word("删除", "erase"),
     },
@@ -33,7 +34,8 @@ _WORDS = {
         "stopped": Word("被阻断，未列入", "due, but stopped by a blocker"),
         "anonymise": Word("匿名化后删除", "made anonymous, then erased at the source"),
         "store_only": Word("仅存储", "storage only"),
-        "hand_over": Word("移交", "handed over"),
+        "hand_over": Word("移交后从源头删除", "handed over, then erased at the source"),
+        "to_hand_over": Word("待接收方接管", "stays until its receiver takes it over"),
         "held": Word("法律保全", "legal hold"),
         "blocked": Word("待决定", "not decided"),
     },
@@ -88,6 +90,7 @@ _WORDS = {
         "freeze": Word("冻结", "freeze"),
         "plan": Word("方案", "plan"),
         "approve": Word("批准", "approve"),
+        "anonymise": Word("匿名化", "anonymise"),
         "seal": Word("封存", "seal"),
         "hand_over": Word("移交", "hand over"),
         "quarantine": Word("隔离", "quarantine"),
@@ -113,7 +116,7 @@ _WORDS = {
     },
     "waits_for": {
         "approvals": Word("等待批准", "Waits for approval"),
-        "receipts": Word("等待托管人签收", "Waits for the custodian's receipt"),
+        "receipts": Word("等待接收方签收", "Waits for a receiver's receipt"),
         "grace": Word("宽限期中", "Grace is running"),
         "clocks": Word("等待法定期限", "Waits for a legal clock"),
         "holds": Word("保全已变更，须先恢复", "The holds changed: restore first"),
@@ -125,6 +128,9 @@ _WORDS = {
         "pi_officer": Word("个人信息保护负责人", "personal-information officer"),
         "custodian": Word("托管人", "custodian"),
         "steward": Word("数据管理员", "steward"),
+        "counsel": Word("律师", "counsel"),
+        "recipient": Word("接收方", "recipient"),
+        "designated_body": Word("指定机构", "designated body"),
         "legal": Word("法务", "legal department"),
         "administrator": Word("破产管理人", "administrator"),
         "authority": Word("主管机关", "the authority"),
@@ -139,7 +145,10 @@ _WORDS = {
         "early": Word("期限未满", "too early"),
     },
     "method": {
-        "custodian_archive": Word("加密档案，仅托管人可开", "archive that only the custodian can open"),
+        "anonymous_extract": Word(
+            "粗化并略去人数过少的组合", "coarser values, combinations of too few persons left out"
+        ),
+        "custodian_archive": Word("加密档案，仅接收方可开", "archive that only its receiver can open"),
         "move_rows": Word("行移入隔离表", "rows move to a quarantine table"),
         "move_fields": Word("字段值移入隔离表", "field values move to a quarantine table"),
         "rewrite_object": Word("重写对象，旧版本保留至清除", "object rewritten, old versions stay until purge"),

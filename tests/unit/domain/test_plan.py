@@ -20,6 +20,14 @@ SEAL = replace(
     ORDER, id=OrderId("p-1-000"), act=Act.SEAL, method=Method.CUSTODIAN_ARCHIVE, fields=("amount",), until="2055-12-31"
 )
 REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
+EXTRACT = replace(
+    ORDER,
+    act=Act.ANONYMISE,
+    method=Method.ANONYMOUS_EXTRACT,
+    fields=("amount",),
+    generalised=(("amount", "keep"),),
+    k=5,
+)
 PLAN = Plan(
     id="p-1",
     case="c-1",
@@ -69,6 +77,8 @@ OTHER: dict[str, dict[str, Any]] = {
         "requires": (OrderId("p-1-000"),),
         "until": "2030-01-01",
         "recipient": "designated_body",
+        "generalised": (("amount", "band:10"),),
+        "k": 6,
     },
     "selection": {"manifest": "m", "digest": "1" * 64, "count": 4, "batch_digests": ("b" * 64, "1" * 64)},
     "decision": {
@@ -108,6 +118,16 @@ def test_an_erase_takes_no_fields_and_every_other_act_needs_some(act: Act, names
         replace(ORDER, act=act, fields=names)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"k": 0}, {"k": 1}, {"generalised": ()}, {"generalised": (("phone", "drop"),)}, {"act": Act.SEAL}, {"fields": ()}],
+)
+def test_an_extract_and_nothing_else_says_how_fields_become_coarser(changed: dict[str, Any]) -> None:
+    assert not EXTRACT.changes_store
+    with pytest.raises(Refused):
+        replace(EXTRACT, **changed)
+
+
 def test_an_order_that_is_not_in_the_plan_is_refused() -> None:
     assert PLAN.order("p-1-001") is ORDER
     with pytest.raises(Refused, match=r"has no order 'p-1-009'"):
@@ -131,7 +151,7 @@ def test_the_digest_changes_with_every_field_of_an_order(name: str) -> None:
     changed = {name: OTHER["order"][name]}
     if name == "act":
         changed["fields"] = ("phone",)
-    base = SEAL if name == "fields" else ORDER
+    base = {"fields": SEAL, "generalised": EXTRACT, "k": EXTRACT}.get(name, ORDER)
     with_base = replace(PLAN, orders=(base,))
     assert replace(PLAN, orders=(replace(base, **changed),)).digest != with_base.digest
 

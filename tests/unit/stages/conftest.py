@@ -33,8 +33,12 @@ Rows = dict[str, list[str | None]]
 
 
 class FixedClock:
+    """Stands still until a test moves it."""
+
+    at = datetime(2026, 11, 23, 2, tzinfo=UTC)
+
     def now(self) -> datetime:
-        return datetime(2026, 11, 23, 2, tzinfo=UTC)
+        return self.at
 
 
 @dataclass

@@ -206,20 +206,40 @@ class PostgresStore:
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """List every grant to write on these tables or columns of them, but the owners' and our own."""
+        return self._remember(collections, earlier, _WRITES)
+
+    def remember_readers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """List every grant to read these tables or columns of them, but the owners' and our own."""
+        return self._remember(collections, earlier, ("SELECT",))
+
+    def _remember(
+        self, collections: Sequence[CollectionRef], earlier: Receipt | None, privileges: Sequence[str]
+    ) -> Receipt:
         with translated(self.name, "reading grants"), self._reader.connect() as connection:
-            grants = {(ref.name, *grant) for ref in collections for grant in _writers(connection, ref)}
+            grants = {(ref.name, *grant) for ref in collections for grant in _holders(connection, ref, privileges)}
         grants |= set(_grants(earlier)) if earlier is not None else set()
         return Receipt("freeze", self.name, 0, len(collections), (("grants", json.dumps(sorted(grants))),))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Revoke the remembered grants. Owners and superusers keep theirs: only the administrator can take those."""
+        """Revoke the remembered grants. Owners and superusers keep theirs: only the administrator can take those.
+
+        Raises Refused, and revokes nothing, when a role of our own would no longer read what it reads now.
+        """
         authorization.require(Power.FREEZE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "freezing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
+            own = _own_readers(connection, _grants(remembered))
             for table, role, privilege, _ in _grants(remembered):
                 # Whatever the role passed on to others goes with it; those others were remembered by themselves.
                 connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
+            lost = own - _own_readers(connection, _grants(remembered))
+            if lost:
+                raise Refused(
+                    f"store {self.name}: {', '.join(sorted(lost))} read by rights that applications share",
+                    rule="undo must not wait",
+                    next_step="grant them SELECT on these tables by name, then freeze again",
+                )
         return remembered
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
@@ -311,8 +331,20 @@ def _grantee(role: str) -> str:
     return quoted_name(role) if role else "PUBLIC"
 
 
-def _writers(connection: Connection, ref: CollectionRef) -> list[tuple[str, str, str]]:
-    """Role, privilege and grant option of every grant to write on a table or on columns of it."""
+def _own_readers(connection: Connection, grants: Sequence[tuple[str, str, str, str]]) -> set[str]:
+    """Our own roles, each with a table that grants are about and that it may read."""
+    rows = connection.execute(
+        text(
+            "SELECT r.rolname || ' on ' || t FROM pg_roles r CROSS JOIN unnest(CAST(:t AS text[])) t "
+            "WHERE r.rolname LIKE 'winddown\\_%' AND has_table_privilege(r.oid, to_regclass(t), 'SELECT')"
+        ),
+        {"t": sorted({quoted(table) for table, *_ in grants})},
+    )
+    return set(rows.scalars())
+
+
+def _holders(connection: Connection, ref: CollectionRef, privileges: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Role, privilege and grant option of every grant of these privileges on a table or on columns of it."""
     rows = connection.execute(
         text(
             "SELECT coalesce(r.rolname, '') AS role, a.privilege_type AS privilege, acl.field, a.is_grantable "
@@ -323,7 +355,7 @@ def _writers(connection: Connection, ref: CollectionRef) -> list[tuple[str, str,
             "WHERE a.privilege_type = ANY(:w) AND a.grantee <> acl.relowner "
             "AND coalesce(r.rolname, '') NOT LIKE 'winddown\\_%' ORDER BY 1, 2, 3"
         ),
-        {"t": quoted(ref.name), "w": list(_WRITES)},
+        {"t": quoted(ref.name), "w": list(privileges)},
     )
     return [
         (
