@@ -5,6 +5,7 @@
 ``WINDDOWN_WORKSPACE``    folder for encrypted manifests, archives, keys, bundles; ``var/winddown`` when empty
 ``WINDDOWN_CONNECTIONS``  JSON file of connections for runs without Airflow; empty inside Airflow
 ``WINDDOWN_PG_BIN``       folder of ``pg_restore``; found on PATH or in the embedded wheel when empty
+``WINDDOWN_RULE_PACKS``   rule packs, separated by commas: names of shipped ones, or paths; ``cn`` when empty
 ========================  ==========================================================================================
 """
 
@@ -22,6 +23,7 @@ class Settings:
     workspace: Path
     connections: Path | None
     postgres_bin: str
+    rule_packs: tuple[str, ...] = ("cn",)
 
     @property
     def embedded(self) -> bool:
@@ -39,4 +41,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         workspace=workspace,
         connections=Path(connections) if connections else None,
         postgres_bin=env.get("WINDDOWN_PG_BIN", ""),
+        rule_packs=pack_names(env.get("WINDDOWN_RULE_PACKS") or "cn"),
     )
+
+
+def pack_names(text: str) -> tuple[str, ...]:
+    """Names and paths of rule packs, written with commas between them.
+
+    >>> pack_names("cn, /srv/client/promises")
+    ('cn', '/srv/client/promises')
+    """
+    return tuple(filter(None, (name.strip() for name in text.split(","))))

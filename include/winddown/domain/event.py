@@ -38,7 +38,7 @@ _CASE = (
     "staff_settled",
 )
 _RECORD: tuple[str, ...] = ()
-_PERSON: tuple[str, ...] = ()
+_PERSON = ("last_order",)
 _DECISION = ("purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed")
 
 EVENTS: dict[str, Scope] = {

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
-from winddown.domain.rule import Condition, Rule, any_holds
+from winddown.domain.rule import Condition, Period, Rule, any_holds
 
 Profile = Mapping[str, bool | int | str]
 
@@ -62,7 +62,10 @@ class PendingChange:
 
 @dataclass(frozen=True, slots=True)
 class RulePack:
-    """The rules of one jurisdiction, or one company's own promises, at one version; ``digest`` covers all of it."""
+    """The rules of one jurisdiction, or one company's own promises, at one version; ``digest`` covers all of it.
+
+    ``review_every``: how long after its last review a rule is due for the next; None when the pack does not say.
+    """
 
     id: str
     version: str
@@ -74,6 +77,7 @@ class RulePack:
     subjects: Mapping[str, Subject]
     articles: Mapping[tuple[str, str], Article]
     pending: tuple[PendingChange, ...] = ()
+    review_every: Period | None = None
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule, or ``Refused`` when the pack has none of this id."""

@@ -1,6 +1,7 @@
 """Labels every record, then decides what becomes of each label."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -8,8 +9,10 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision
 from winddown.domain.disposition import Facts, decide
 from winddown.domain.finding import Finding
+from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.label import Label, RecordClass
+from winddown.domain.pack import Rulebook
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
 
@@ -34,8 +37,7 @@ def label_and_decide(
     Every record has one label and every label one decision, so decisions neither overlap nor leave gaps.
     """
     index = build_index(deployment, case, inventory)
-    as_of = today(deployment)
-    holds = deployment.control.holds(case.id)
+    as_of, holds = today(deployment), deployment.control.holds(case.id)
     labelled = []
     for collection in inventory.collections:
         blockers = inventory.blockers_of(collection.ref)
@@ -43,21 +45,39 @@ def label_and_decide(
             records = pl.DataFrame({"label": [RecordClass.WHOLE.value] * max(collection.record_count, 0)})
         else:
             records = label_records(deployment, case, inventory, index, collection)
-        facts = Facts(
-            case=case,
-            collection=collection,
-            entry=case.entry(collection.ref),
-            findings=tuple(finding for finding in findings if finding.collection == collection.ref),
-            blockers=blockers,
-            rulebook=deployment.rulebook,
-            as_of=as_of,
-            holds=holds,
-            persons=index.persons,
-        )
+        facts = facts_of(
+            case, inventory, findings, deployment.rulebook,
+            collection=collection, as_of=as_of, holds=holds, persons=index.persons,
+        )  # fmt: skip
         counts = records.group_by("label").len().sort("label")
         decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())
         labelled.append(Labelled(collection, records, decisions))
     return labelled, index
+
+
+def facts_of(
+    case: Case,
+    inventory: Inventory,
+    findings: tuple[Finding, ...],
+    rulebook: Rulebook,
+    *,
+    collection: Collection,
+    as_of: date,
+    holds: tuple[LegalHold, ...],
+    persons: int,
+) -> Facts:
+    """What is known about a collection of a case; ``persons`` is the number of the company's customers."""
+    return Facts(
+        case=case,
+        collection=collection,
+        entry=case.entry(collection.ref),
+        findings=tuple(finding for finding in findings if finding.collection == collection.ref),
+        blockers=inventory.blockers_of(collection.ref),
+        rulebook=rulebook,
+        as_of=as_of,
+        holds=holds,
+        persons=persons,
+    )
 
 
 def decide_case(deployment: Deployment, case_id: str) -> tuple[Decision, ...]:
