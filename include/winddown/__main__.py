@@ -1,4 +1,4 @@
-"""The command line for the engineer: ``python -m winddown run|continue|status|restore|thaw|stop|resume|migrate``.
+"""The command line for the engineer: ``python -m winddown COMMAND …``.
 
 Approvals have no command here: they enter by the authenticated API alone.
 
@@ -10,6 +10,8 @@ thaw CASE --by PERSON         give applications their writes back
 stop CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
 resume CASE --by PERSON       turn the kill switch off
 migrate                       bring the control database's schema up to date
+explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
+rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
 """
 
 import argparse
@@ -18,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from winddown.bootstrap import deploy
+from winddown.commands import explain as explaining
+from winddown.commands import rules as ruling
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.errors import Refused, WinddownError
 from winddown.runner import Halt, run
@@ -49,8 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--again", action="store_true")
         if name == "stop":
             command.add_argument("--reason", required=True)
+    explaining.add_to(commands)
+    ruling.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "rules":
+            return ruling.run(deploy, chosen)
         if chosen.command == "migrate":
             upgrade(open_control(load().control_url))
             return 0
@@ -123,6 +131,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "thaw": _thaw,
     "stop": _stop,
     "resume": _resume,
+    "explain": explaining.run,
 }
 
 if __name__ == "__main__":

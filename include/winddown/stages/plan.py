@@ -16,6 +16,7 @@ from winddown.stages.classify import classify_inventory
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.discover import record_inventory, take_inventory
+from winddown.stages.fairness import Fairness, check_fairness, fairness_blockers
 from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
@@ -55,6 +56,9 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     number = len(deployment.control.plans(case_id)) + 1
     plan_id = f"{case_id}-{number:02d}-{wave.value.replace('_', '-')}"
     orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
+    fairness = check_fairness(deployment, case, inventory, findings, labelled=labelled, index=index)
+    deployment.control.put(case_id, "fairness", wave, fairness, type_=Fairness)
+    blockers += fairness_blockers(fairness)
     blockers += kept_references(deployment, case, labelled, orders)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     stopped = {blocker.subject for blocker in blockers}

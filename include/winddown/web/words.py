@@ -6,6 +6,8 @@ A key without a word here is shown as it is, never hidden. Nothing is decided he
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
+from winddown.domain.decision import PRECEDENCE
+
 # China has had one time zone and no summer time since 1991.
 BEIJING = timezone(timedelta(hours=8))
 
@@ -146,6 +148,35 @@ _WORDS = {
         "claims_window_closed": Word("债权申报期届满", "creditors' window closed"),
         "tax_cleared": Word("清税", "taxes cleared"),
         "staff_settled": Word("职工款项结清", "staff settled"),
+        "day_after_fiscal_year_end": Word("会计年度终了后第一日", "day after the fiscal year's end"),
+    },
+    "precedence": {
+        "P1": Word("法律保全优先于一切", PRECEDENCE["P1"]),
+        "P2": Word("依法须移交的，不保留也不删除；接收方签收后删除自有副本", PRECEDENCE["P2"]),
+        "P3": Word("法律、行政法规规定的最短保存期阻止删除：仅存储", PRECEDENCE["P3"]),
+        "P4": Word("下位规定仅在法律授权或有律师意见时保留；否则存储并询问", PRECEDENCE["P4"]),
+        "P5": Word("多个最短期限并存时，逐字段取最长；均不需要的字段删除", PRECEDENCE["P5"]),
+        "P6": Word("最长期限或儿童信息删除义务与最短期限相抵触：停下并询问", PRECEDENCE["P6"]),
+        "P7": Word("未写明起算点的期限不起算，直至指定负责人确认日期", PRECEDENCE["P7"]),
+        "P8": Word("公司自己的承诺是最长期限：只能缩短，不能延长保存", PRECEDENCE["P8"]),
+    },
+    "authority": {
+        "law": Word("法律", "law"),
+        "admin_regulation": Word("行政法规", "administrative regulation"),
+        "judicial_interpretation": Word("司法解释", "judicial interpretation"),
+        "dept_rule": Word("部门规章", "departmental rule"),
+        "normative_doc": Word("规范性文件", "normative document"),
+        "regulator_guidance": Word("监管指引", "regulator's guidance"),
+        "national_standard_recommended": Word("推荐性国家标准", "recommended national standard"),
+        "foreign_law": Word("境外法律", "foreign law"),
+        "general_principle": Word("一般原则", "general principle"),
+        "promise": Word("公司承诺", "the company's own promise"),
+    },
+    "verification": {
+        "verified": Word("已核对原文", "words read in the law's text"),
+        "verified_secondary": Word("据转载核对", "words read in a copy or report"),
+        "inference": Word("推论", "concluded from words that were read"),
+        "from_memory_unverified": Word("凭记忆，未核对", "from memory, not read"),
     },
 }
 
@@ -161,10 +192,14 @@ def known(kind: str) -> frozenset[str]:
 
 
 def label_word(label: str) -> Word:
-    """The words for a label with its fiscal year: ``customer/2025`` → 客户 2025, customers 2025."""
-    record_class, _, year = label.partition("/")
-    found = word("label", record_class)
-    return Word(f"{found.zh} {year}".strip(), f"{found.en} {year}".strip())
+    """The words for a label with where its duties count from: ``customer/2025`` → 客户 2025, customers 2025."""
+    record_class, *starts = label.split("/")
+    zh, en = word("label", record_class)
+    for start in starts:
+        event, _, month = start.rpartition("=")
+        named = word("event", event) if event else Word("", "")
+        zh, en = f"{zh} {named.zh} {month}", f"{en} {named.en} {month}"
+    return Word(" ".join(zh.split()), " ".join(en.split()))
 
 
 def count(number: int) -> str:
