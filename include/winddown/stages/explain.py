@@ -129,6 +129,13 @@ class _Ground:
     plan: Plan | None
 
 
+def decided_collections(deployment: Deployment, case_id: str) -> tuple[CollectionRef, ...]:
+    """The collections that the last decisions speak of; none before the first look."""
+    if not deployment.control.plans(case_id) and "first" not in deployment.control.names(case_id, "decisions"):
+        return ()
+    return tuple(dict.fromkeys(found.collection for found in _ground(deployment, case_id).decisions))
+
+
 def explain(deployment: Deployment, case_id: str, collection: CollectionRef) -> Explanation:
     """Explain the decisions on a collection; raises Refused before anything is decided, and for an unknown one."""
     case, ground = deployment.case(case_id), _ground(deployment, case_id)

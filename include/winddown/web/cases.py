@@ -14,6 +14,7 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
+from winddown.stages.review import review_case
 from winddown.stages.seal import receivers
 from winddown.stages.standing import Standing, standing
 from winddown.web.course import AFTER_BORDER, Border, course
@@ -79,6 +80,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
             {"id": found.id, "matter": found.matter, "persons": found.subject_count, "review_on": str(found.review_on)}
             for found in control.holds(case_id)
         ],
+        "review": [asdict(found) for found in review_case(deployment, case_id)],
         "evidence": [row["name"] for row in files],
         "evidence_files": files,
         "ledger_size": deployment.ledger.size(case_id),

@@ -150,6 +150,20 @@ _WORDS = {
         "staff_settled": Word("职工款项结清", "staff settled"),
         "day_after_fiscal_year_end": Word("会计年度终了后第一日", "day after the fiscal year's end"),
     },
+    "fact": {
+        "is_known": Word("客户是否已知", "known as a customer"),
+        "is_held": Word("法律保全", "under a legal hold"),
+        "is_minor": Word("停止服务时不满十四周岁", "under 14 when the service stopped"),
+        "day_after_fiscal_year_end": Word("会计年度", "fiscal year"),
+    },
+    "review": {
+        "rule-not-reviewed": Word("规则逾期未复核", "rule not read again in time"),
+        "pending-change": Word("规则将有修订", "announced change of a rule"),
+        "start-not-accepted": Word("起算日期未确认", "start not accepted"),
+        "start-not-dated": Word("起算日期缺失", "start not dated"),
+        "answer-to-another-text": Word("答复所依据的规则已变", "answer was given to another text"),
+        "hold-not-reviewed": Word("保全逾期未复核", "hold not reviewed in time"),
+    },
     "precedence": {
         "P1": Word("法律保全优先于一切", PRECEDENCE["P1"]),
         "P2": Word("依法须移交的，不保留也不删除；接收方签收后删除自有副本", PRECEDENCE["P2"]),
