@@ -6,7 +6,7 @@ that the record carries. Two outcomes that no rule tells apart are unfair, or a 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from winddown.domain.decision import Decision
@@ -48,7 +48,7 @@ class Difference:
         facts: the facts in which the two differ and of which a rule of either outcome speaks.
         rules: those rules; empty together with ``facts`` where none does.
         one, other: the two outcomes, in words.
-        records: records of both groups.
+        records: records of all groups that differ so.
     """
 
     collection: str
@@ -88,10 +88,14 @@ def differences(
         kind = tuple(found.value(name) for name in _CLASS_FACTS)
         group = groups.setdefault((kind, outcome(decision)), _Group(outcome(decision), _said(decision)))
         group.add(found, count, _spoken_of(decision, facts, dates))
-    pairs = combinations(groups.values(), 2)
-    ref = str(facts.collection.ref)
-    unequal = (_difference(ref, *pair) for pair in pairs if pair[0].outcome != pair[1].outcome)
-    return tuple(sorted(unequal, key=lambda one: (one.is_explained, one)))
+    alike: dict[Difference, set[int]] = {}
+    members = list(groups.values())
+    for (first, one), (second, other) in combinations(enumerate(members), 2):
+        if one.outcome != other.outcome:
+            difference = _difference(str(facts.collection.ref), one, other)
+            alike.setdefault(difference, set()).update((first, second))
+    whole = [replace(one, records=sum(members[at].records for at in ats)) for one, ats in alike.items()]
+    return tuple(sorted(whole, key=lambda one: (one.is_explained, one)))
 
 
 def mistaken(
@@ -156,8 +160,7 @@ def _difference(collection: str, one: _Group, other: _Group) -> Difference:
     telling = tuple(name for name in names if one.seen_by([name]) != other.seen_by([name]))
     rules = {rule for name in telling for group in (one, other) for rule in group.rules.get(name, ())}
     first, second = sorted((one.says, other.says))
-    records = one.records + other.records
-    return Difference(collection, telling, tuple(sorted(rules)), first, second, records, is_explained)
+    return Difference(collection, telling, tuple(sorted(rules)), first, second, 0, is_explained)
 
 
 def _spoken_of(decision: Decision, facts: Facts, dates: Sequence[DatedBy]) -> Iterator[tuple[str, str]]:

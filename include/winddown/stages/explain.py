@@ -228,7 +228,11 @@ def _said(value: object) -> str:
 
 
 def _terms(decision: Decision) -> str:
-    return "; ".join(f"{', '.join(term.fields)} until {term.until or 'no end'}" for term in decision.terms)
+    """The kept fields; the last day only of those that are kept for another time than the whole."""
+    return "; ".join(
+        ", ".join(term.fields) + ("" if term.until == decision.until else f" until {term.until or 'no end'}")
+        for term in decision.terms
+    )
 
 
 def _ground(deployment: Deployment, case_id: str) -> _Ground:
