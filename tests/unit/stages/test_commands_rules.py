@@ -63,7 +63,7 @@ def test_winners_losers_and_what_breaking_them_costs_are_printed(run: Run, decid
     assert "· DEL-CHILD-23" in block
     assert "P3: a minimum set by law" in block
     assert "breaking it: 个人信息保护法第六十六条" in block
-    assert "kept fields: order_no, ordered_on, amount, until 2055-12-31" in block
+    assert "kept fields: amount, order_no, ordered_on, until 2055-12-31" in block
     assert "decided today, the same" in block
 
 
