@@ -1,4 +1,4 @@
-"""The command line for the engineer: ``python -m winddown run|continue|status|restore|thaw|stop|resume|hold|migrate``.
+"""The command line for the engineer: ``python -m winddown COMMAND …``.
 
 Approvals have no command here: they enter by the authenticated API alone.
 
@@ -15,6 +15,8 @@ hold place CASE FILE --by PERSON       place a legal hold; the file has the keys
 hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
 hold list CASE                say which holds are in force, what they cover and when they are due for review
 migrate                       bring the control database's schema up to date
+explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
+rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
 """
 
 import argparse
@@ -23,9 +25,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from winddown.bootstrap import deploy
+from winddown.commands import explain as explaining
+from winddown.commands import rules as ruling
+from winddown.commands.holds import add_hold_commands, run_hold_command
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.errors import Refused, WinddownError
-from winddown.hold_commands import add_hold_commands, run_hold_command
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
@@ -58,8 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "stop":
             command.add_argument("--reason", required=True)
     add_hold_commands(commands.add_parser("hold"))
+    explaining.add_to(commands)
+    ruling.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.command == "rules":
+            return ruling.run(deploy, chosen)
         if chosen.command == "migrate":
             upgrade(open_control(load().control_url))
             return 0
@@ -146,6 +154,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "stop": _stop,
     "resume": _resume,
     "hold": run_hold_command,
+    "explain": explaining.run,
 }
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def deploy(
         control=Repository(engine, clock=clock),
         ledger=ledger,
         authority=authority,
-        rulebook=load_rulebook(("cn",)),
+        rulebook=load_rulebook(settings.rule_packs),
         systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,

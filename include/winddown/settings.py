@@ -8,6 +8,7 @@
 ``WINDDOWN_NOTIFY``       ``log`` (when empty) or ``mail``, by the server of the connection ``winddown_mail``
 ``WINDDOWN_NOTIFY_FROM``  sender of that mail
 ``WINDDOWN_NOTIFY_TO``    its recipients, separated by commas
+``WINDDOWN_RULE_PACKS``   rule packs, separated by commas: names of shipped ones, or paths; ``cn`` when empty
 ========================  ==========================================================================================
 """
 
@@ -28,6 +29,7 @@ class Settings:
     notify: str = "log"
     notify_from: str = ""
     notify_to: tuple[str, ...] = ()
+    rule_packs: tuple[str, ...] = ("cn",)
 
     @property
     def embedded(self) -> bool:
@@ -48,4 +50,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         notify=env.get("WINDDOWN_NOTIFY") or "log",
         notify_from=env.get("WINDDOWN_NOTIFY_FROM", ""),
         notify_to=tuple(filter(None, map(str.strip, env.get("WINDDOWN_NOTIFY_TO", "").split(",")))),
+        rule_packs=pack_names(env.get("WINDDOWN_RULE_PACKS") or "cn"),
     )
+
+
+def pack_names(text: str) -> tuple[str, ...]:
+    """Names and paths of rule packs, written with commas between them.
+
+    >>> pack_names("cn, /srv/client/promises")
+    ('cn', '/srv/client/promises')
+    """
+    return tuple(filter(None, (name.strip() for name in text.split(","))))

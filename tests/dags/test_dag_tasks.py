@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.orchestration import tasks
+from winddown.stages.review import Due
 from winddown.stages.standing import Standing
 
 Function = Callable[[str], Callable[..., Any]]
@@ -283,3 +284,16 @@ def test_the_watch_starts_what_could_go_on_once_for_each_change(
     assert first == [{"trigger_run_id": "watch-c-1-p-1-41", "conf": {"case_id": "c-1"}}]
     assert second == first  # the same run id is not started twice
     assert third != first  # something happened since
+
+
+def test_the_review_writes_each_line_into_the_log_and_passes_a_count_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    current = SimpleNamespace(control=SimpleNamespace(cases=lambda: ("c-1",)))
+    due = Due("hold-not-reviewed", "c-1", "H-1", "it was to be reviewed on 2026-06-01", "li")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(tasks, "deployment", lambda: current)
+    monkeypatch.setattr(tasks, "review", lambda _deployment, cases: asked.append(cases) or (due,))
+    assert tasks.review_rules.function() == 1
+    assert asked == [("c-1",)]
+    assert capsys.readouterr().out == "c-1: hold-not-reviewed H-1: it was to be reviewed on 2026-06-01; li\n"

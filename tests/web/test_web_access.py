@@ -20,9 +20,10 @@ from .small_case import APPROVER, CASE, CUSTODIAN, PLAN, SCRIPT, make_case
 
 ROOT = Path(__file__).parents[2]
 ClientOf = Callable[..., TestClient]
-PAGES = ("/", f"/cases/{CASE}", f"/plans/{PLAN}")
+WHY = f"/cases/{CASE}/why?collection=shop:orders"
+PAGES = ("/", f"/cases/{CASE}", f"/plans/{PLAN}", WHY)
 pytestmark = pytest.mark.usefixtures("plan")
-READS = (*PAGES, "/api/cases", f"/api/cases/{CASE}", f"/api/plans/{PLAN}", "/static/winddown.css")
+READS = (*PAGES, "/api/cases", f"/api/cases/{CASE}", f"/api/plans/{PLAN}", f"/api{WHY}", "/static/winddown.css")
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -42,7 +43,7 @@ def test_every_route_asks_airflow_for_a_user(deployment: Deployment) -> None:
     app = create_app(lambda: deployment)  # with Airflow's own dependency
     with TestClient(app, raise_server_exceptions=False) as client:
         answers = {(method, path): client.request(method, fill(path)).status_code for method, path in routes(app)}
-    assert len(answers) == 11
+    assert len(answers) == 13
     assert set(answers.values()) == {401}
 
 

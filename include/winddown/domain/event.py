@@ -52,7 +52,7 @@ _RECORD = (
     "report_completed",
     "activity_completed",
 )
-_PERSON = ("last_outpatient_visit", "last_inpatient_discharge")
+_PERSON = ("last_outpatient_visit", "last_inpatient_discharge", "last_order")
 _DECISION = ("deletion_blocked", "transfer_decided", "hold_placed", "filing_issued")
 
 EVENTS: dict[str, Scope] = {

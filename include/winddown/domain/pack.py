@@ -10,7 +10,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.course import Course
 from winddown.domain.errors import Refused
 from winddown.domain.notice import NoticeTemplate
-from winddown.domain.rule import Condition, Rule, any_holds
+from winddown.domain.rule import Condition, Period, Rule, any_holds
 
 Profile = Mapping[str, bool | int | str]
 
@@ -65,7 +65,10 @@ class PendingChange:
 
 @dataclass(frozen=True, slots=True)
 class RulePack:
-    """The rules of one jurisdiction, or one company's own promises, at one version; ``digest`` covers all of it."""
+    """The rules of one jurisdiction, or one company's own promises, at one version; ``digest`` covers all of it.
+
+    ``review_every``: how long after its last review a rule is due for the next; None when the pack does not say.
+    """
 
     id: str
     version: str
@@ -80,6 +83,7 @@ class RulePack:
     calendar: WorkingCalendar | None = None
     course: Course | None = None
     notices: tuple[NoticeTemplate, ...] = ()
+    review_every: Period | None = None
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule, or ``Refused`` when the pack has none of this id."""

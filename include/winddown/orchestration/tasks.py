@@ -17,6 +17,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case as open_case_stage
 from winddown.stages.open import start_again
 from winddown.stages.quarantine import units
+from winddown.stages.review import review, review_lines
 from winddown.stages.standing import standing
 
 INVENTORY = Asset(name="winddown_inventory", uri="winddown://inventory")
@@ -202,6 +203,16 @@ def tell_due() -> str:
     if notice.lines:
         current.notifier.tell(notice.subject, notice.lines)
     return _say(notice.subject, notice.subject)
+
+
+@task
+def review_rules() -> int:
+    """Write what is due for review into the log; returns how much it is."""
+    current = deployment()
+    found = review(current, current.control.cases())
+    for line in review_lines(found):
+        print(line)  # noqa: T201 - the task's log is where people look
+    return len(found)
 
 
 def _say(result: str, message: str) -> str:

@@ -152,7 +152,7 @@ class PackDocument(_Document):
     """The file ``pack.yaml``: what the pack is, and the words that its rules may use.
 
     ``sources`` maps a short name to the repository and commit, or the page, in which a text was read; ``recipients``
-    are the roles that hand-over duties name.
+    are the roles that hand-over duties name; ``review_every`` is the period after which a rule is read again.
     """
 
     id: Text
@@ -165,6 +165,7 @@ class PackDocument(_Document):
     recipients: list[Text] = []
     facts: list[Text] = []
     sources: Annotated[dict[Text, Text], Field(min_length=1)]
+    review_every: Annotated[str, Field(pattern=r"^P")] | None = None
 
 
 class LawDocument(_Document):

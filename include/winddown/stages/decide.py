@@ -1,30 +1,20 @@
 """Labels every record, then decides what becomes of each label."""
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision
-from winddown.domain.disposition import Facts, decide
+from winddown.domain.disposition import decide
 from winddown.domain.finding import Finding
-from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.inventory import Inventory
 from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.fairness import Fairness, check_fairness
+from winddown.stages.labelled import Labelled, facts_of
 from winddown.stages.leaning import with_leaned_on
 from winddown.stages.subjects import SubjectIndex, build_index, label_records
 
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One collection with the label of each of its records, and the decisions that follow."""
-
-    collection: Collection
-    records: pl.DataFrame
-    decisions: tuple[Decision, ...]
-
-    def __repr__(self) -> str:
-        return f"Labelled({self.collection.ref}, {self.records.height} records)"
+__all__ = ["Labelled", "decide_case", "label_and_decide"]
 
 
 def label_and_decide(
@@ -43,17 +33,10 @@ def label_and_decide(
             records = pl.DataFrame({"label": [RecordClass.WHOLE.value] * max(collection.record_count, 0)})
         else:
             records = label_records(deployment, case, inventory, index, collection)
-        facts = Facts(
-            case=case,
-            collection=collection,
-            entry=case.entry(collection.ref),
-            findings=tuple(finding for finding in findings if finding.collection == collection.ref),
-            blockers=blockers,
-            rulebook=deployment.rulebook,
-            as_of=as_of,
-            holds=index.holds.named_in(records),
-            persons=index.persons,
-        )
+        facts = facts_of(
+            case, inventory, findings, deployment.rulebook,
+            collection=collection, as_of=as_of, holds=index.holds.named_in(records), persons=index.persons,
+        )  # fmt: skip
         counts = records.group_by("label").len().sort("label")
         decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())
         labelled.append(Labelled(collection, records, decisions))
@@ -67,13 +50,21 @@ def decide_case(deployment: Deployment, case_id: str) -> tuple[Decision, ...]:
     findings: tuple[Finding, ...] = deployment.control.require(
         case_id, "findings", "findings", type_=tuple[Finding, ...]
     )
-    labelled, _ = label_and_decide(deployment, case, inventory, findings)
+    labelled, index = label_and_decide(deployment, case, inventory, findings)
+    fairness = check_fairness(deployment, case, inventory, findings, labelled=labelled, index=index)
+    deployment.control.put(case_id, "fairness", "first", fairness, type_=Fairness)
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     decisions_digest = deployment.control.put(case_id, "decisions", "first", decisions, type_=tuple[Decision, ...])
     totals: dict[str, int] = {}
     for decision in decisions:
         totals[decision.disposition] = totals.get(decision.disposition, 0) + decision.count
     rules = sorted({reason.rule for decision in decisions for reason in decision.reasons if reason.citation})
-    body = {"records": totals, "rules": rules, "pack": deployment.rulebook.digest, "digest": decisions_digest}
+    body = {
+        "records": totals,
+        "rules": rules,
+        "pack": deployment.rulebook.digest,
+        "digest": decisions_digest,
+        "unexplained_differences": len(fairness.failures),
+    }
     deployment.ledger.append(case_id, "decided", body, actor=ACTOR)
     return decisions

@@ -6,6 +6,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
+from winddown.stages.answers import remember_answers
 from winddown.stages.case_file import CaseFile
 from winddown.stages.deployment import Deployment
 from winddown.stages.hold_file import DeclaredHold
@@ -46,6 +47,7 @@ def open_case(deployment: Deployment, case_file: CaseFile, *, requested_by: str)
         _place(deployment, case.id, placing, by=requested_by)
     _supersede(deployment, case.id)
     deployment.control.put(case.id, "request", "request", {"requested_by": requested_by})
+    remember_answers(deployment, case)
     # Last, because the stored case is what says that all of the above was done: killed before, everything repeats.
     deployment.control.put(case.id, "case", "case", case, type_=Case)
     return case.id

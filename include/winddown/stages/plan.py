@@ -18,6 +18,7 @@ from winddown.stages.clocks import wave_clocks
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
+from winddown.stages.fairness import Fairness, check_fairness, fairness_blockers
 from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
@@ -57,6 +58,9 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     number = len(deployment.control.plans(case_id)) + 1
     plan_id = f"{case_id}-{number:02d}-{wave.value.replace('_', '-')}"
     orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
+    fairness = check_fairness(deployment, case, inventory, findings, labelled=labelled, index=index)
+    deployment.control.put(case_id, "fairness", wave, fairness, type_=Fairness)
+    blockers += fairness_blockers(fairness)
     blockers += kept_references(deployment, case, labelled, orders)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)

@@ -22,6 +22,7 @@ from winddown.web.forms import ApprovalForm, ReceiptForm
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import known_plan, plan_view
+from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"
 
@@ -88,6 +89,10 @@ def _add_pages(
         view = case_view(deployment(), case_id)
         return page(request, "case.html", case=view, releasable=releasable(deployment(), case_id, who))
 
+    @app.get("/cases/{case_id}/why", response_class=HTMLResponse)
+    def why(request: Request, case_id: str, collection: str) -> Any:
+        return page(request, "why.html", why=why_view(deployment(), case_id, collection))
+
     @app.get("/plans/{plan_id}", response_class=HTMLResponse)
     def plan(request: Request, plan_id: str, who: who_asks) -> Any:
         return page(request, "plan.html", plan=plan_view(deployment(), plan_id, who))
@@ -122,6 +127,10 @@ def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callabl
     @app.get("/api/cases/{case_id}")
     def read_case(case_id: str) -> Any:
         return case_view(deployment(), case_id)
+
+    @app.get("/api/cases/{case_id}/why")
+    def read_why(case_id: str, collection: str) -> Any:
+        return why_view(deployment(), case_id, collection)
 
     @app.get("/api/plans/{plan_id}")
     def read_plan(plan_id: str, who: who_asks) -> Any:

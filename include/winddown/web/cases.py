@@ -14,6 +14,7 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
+from winddown.stages.review import review_case
 from winddown.stages.seal import receivers
 from winddown.stages.standing import Standing, standing
 from winddown.web.course import AFTER_BORDER, Border, course
@@ -80,6 +81,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
             if entry.backup is not None
         ],
         "holds": [row for row in hold_rows(deployment, case_id) if not row["released_at"]],
+        "review": [asdict(found) for found in review_case(deployment, case_id)],
         "evidence": [row["name"] for row in files],
         "evidence_files": files,
         "ledger_size": deployment.ledger.size(case_id),

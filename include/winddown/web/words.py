@@ -6,6 +6,7 @@ A key without a word here is shown as it is, never hidden. Nothing is decided he
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
+from winddown.domain.decision import PRECEDENCE
 from winddown.domain.event_title import EVENT_TITLES
 
 # China has had one time zone and no summer time since 1991.
@@ -155,7 +156,50 @@ _WORDS = {
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),
         "set_aside": Word("移出", "set aside"),
     },
-    "event": {event: Word(zh, en) for event, (zh, en) in EVENT_TITLES.items()},
+    "event": {event: Word(zh, en) for event, (zh, en) in EVENT_TITLES.items()}
+    | {"day_after_fiscal_year_end": Word("会计年度终了后第一日", "day after the fiscal year's end")},
+    "fact": {
+        "is_known": Word("客户是否已知", "known as a customer"),
+        "is_held": Word("法律保全", "under a legal hold"),
+        "is_minor": Word("停止服务时不满十四周岁", "under 14 when the service stopped"),
+        "day_after_fiscal_year_end": Word("会计年度", "fiscal year"),
+    },
+    "review": {
+        "rule-not-reviewed": Word("规则逾期未复核", "rule not read again in time"),
+        "pending-change": Word("规则将有修订", "announced change of a rule"),
+        "start-not-accepted": Word("起算日期未确认", "start not accepted"),
+        "start-not-dated": Word("起算日期缺失", "start not dated"),
+        "answer-to-another-text": Word("答复所依据的规则已变", "answer was given to another text"),
+        "hold-not-reviewed": Word("保全逾期未复核", "hold not reviewed in time"),
+    },
+    "precedence": {
+        "P1": Word("法律保全优先于一切", PRECEDENCE["P1"]),
+        "P2": Word("依法须移交的，不保留也不删除；接收方签收后删除自有副本", PRECEDENCE["P2"]),
+        "P3": Word("法律、行政法规规定的最短保存期阻止删除：仅存储", PRECEDENCE["P3"]),
+        "P4": Word("下位规定仅在法律授权或有律师意见时保留；否则存储并询问", PRECEDENCE["P4"]),
+        "P5": Word("多个最短期限并存时，逐字段取最长；均不需要的字段删除", PRECEDENCE["P5"]),
+        "P6": Word("最长期限或儿童信息删除义务与最短期限相抵触：停下并询问", PRECEDENCE["P6"]),
+        "P7": Word("未写明起算点的期限不起算，直至指定负责人确认日期", PRECEDENCE["P7"]),
+        "P8": Word("公司自己的承诺是最长期限：只能缩短，不能延长保存", PRECEDENCE["P8"]),
+    },
+    "authority": {
+        "law": Word("法律", "law"),
+        "admin_regulation": Word("行政法规", "administrative regulation"),
+        "judicial_interpretation": Word("司法解释", "judicial interpretation"),
+        "dept_rule": Word("部门规章", "departmental rule"),
+        "normative_doc": Word("规范性文件", "normative document"),
+        "regulator_guidance": Word("监管指引", "regulator's guidance"),
+        "national_standard_recommended": Word("推荐性国家标准", "recommended national standard"),
+        "foreign_law": Word("境外法律", "foreign law"),
+        "general_principle": Word("一般原则", "general principle"),
+        "promise": Word("公司承诺", "the company's own promise"),
+    },
+    "verification": {
+        "verified": Word("已核对原文", "words read in the law's text"),
+        "verified_secondary": Word("据转载核对", "words read in a copy or report"),
+        "inference": Word("推论", "concluded from words that were read"),
+        "from_memory_unverified": Word("凭记忆，未核对", "from memory, not read"),
+    },
 }
 
 
@@ -170,10 +214,14 @@ def known(kind: str) -> frozenset[str]:
 
 
 def label_word(label: str) -> Word:
-    """The words for a label with its fiscal year: ``customer/2025`` → 客户 2025, customers 2025."""
-    record_class, _, year = label.partition("/")
-    found = word("label", record_class)
-    return Word(f"{found.zh} {year}".strip(), f"{found.en} {year}".strip())
+    """The words for a label with where its duties count from: ``customer/2025`` → 客户 2025, customers 2025."""
+    record_class, *starts = label.split("/")
+    zh, en = word("label", record_class)
+    for start in starts:
+        event, _, month = start.rpartition("=")
+        named = word("event", event) if event else Word("", "")
+        zh, en = f"{zh} {named.zh} {month}", f"{en} {named.en} {month}"
+    return Word(" ".join(zh.split()), " ".join(en.split()))
 
 
 def count(number: int) -> str:

@@ -1,0 +1,57 @@
+"""A collection with the label of each of its records, and what is known of it when it is decided."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision
+from winddown.domain.disposition import Facts
+from winddown.domain.finding import Finding
+from winddown.domain.hold import LegalHold
+from winddown.domain.inventory import Collection, Inventory
+from winddown.domain.pack import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One collection with the label of each of its records, and the decisions that follow."""
+
+    collection: Collection
+    records: pl.DataFrame
+    decisions: tuple[Decision, ...]
+
+    def __repr__(self) -> str:
+        return f"Labelled({self.collection.ref}, {self.records.height} records)"
+
+
+def customers_counted(case: Case, inventory: Inventory | None) -> int:
+    """The number of customers by an inventory, without reading them again; 0 when their list was not found."""
+    listed = None if inventory is None else inventory.collection(case.subjects.collection)
+    return 0 if listed is None else max(0, listed.record_count)
+
+
+def facts_of(
+    case: Case,
+    inventory: Inventory,
+    findings: tuple[Finding, ...],
+    rulebook: Rulebook,
+    *,
+    collection: Collection,
+    as_of: date,
+    holds: tuple[LegalHold, ...],
+    persons: int,
+) -> Facts:
+    """What is known about a collection of a case; ``persons`` is the number of the company's customers."""
+    return Facts(
+        case=case,
+        collection=collection,
+        entry=case.entry(collection.ref),
+        findings=tuple(finding for finding in findings if finding.collection == collection.ref),
+        blockers=inventory.blockers_of(collection.ref),
+        rulebook=rulebook,
+        as_of=as_of,
+        holds=holds,
+        persons=persons,
+    )
