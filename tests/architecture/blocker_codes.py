@@ -1,6 +1,6 @@
 """Reads from the source which blocker codes the product can emit.
 
-A code is the first argument of ``Blocker``, ``_stop`` or ``_store_blocker``. Where it is not a literal, the
+A code is the first argument of ``Blocker``, ``stop`` or ``_store_blocker``. Where it is not a literal, the
 place must be known here, with where its literals stand; a new such place fails the test instead of hiding a code.
 """
 
@@ -11,7 +11,9 @@ from pathlib import Path
 # file → the expression that stands for a code → names of the dicts that hold its literals. An empty list means that
 # the literals stand in the callers, or that the code is a rule's id.
 INDIRECT: dict[str, dict[str, list[str]]] = {
-    "domain/disposition.py": {"*by_class[label.record_class]": ["by_class"], "rule.id": []},
+    "domain/deletion.py": {"due[0][0].id": [], "EXPIRY_RULE": []},
+    "domain/duties.py": {"rule.id": []},
+    "domain/undecided.py": {"*_UNDECIDED_CLASSES[label.record_class]": ["_UNDECIDED_CLASSES"], "found.code": []},
     "stages/discover.py": {"code": []},
     "stores/objects/refusals.py": {"code": ["codes"]},
     "stores/sql/catalogue.py": {"row.hazard": ["hazards"]},
@@ -49,7 +51,7 @@ def _of_module(tree: ast.Module, name: str) -> set[str]:
 
 
 def _makes_blocker(function: ast.expr) -> bool:
-    return isinstance(function, ast.Name) and function.id in {"Blocker", "_stop", "_store_blocker"}
+    return isinstance(function, ast.Name) and function.id in {"Blocker", "stop", "_store_blocker"}
 
 
 def _literals(tree: ast.Module, holder: str) -> Iterator[str]:

@@ -112,6 +112,7 @@ def _case() -> dict[str, Any]:
             "sectors": ["ecommerce_operator"],
             "critical_infrastructure": False,
             "important_data": False,
+            "faces": 0,
             "fiscal_year_end": "12-31",
         },
         "people": [

@@ -18,6 +18,7 @@ class Profile:
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: tuple[int, int]  # month, day
+    faces: int = 0  # natural persons whose face is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class RegisterEntry:
         dated_by: field with the record's own date, from which its fiscal year follows.
         dates: event → field, for rules that count from another event of the record.
         custody: ``sealed`` (archived for the custodian, then erased) or ``in_place`` (the custodian takes the store).
-        elements: field → element that a duty may need, e.g. ``order_no`` → ``voucher_number``.
+        elements: (field, element that a duty may need), e.g. ``order_no``, ``voucher_number``; a field may be several.
         answers: field → (kind or None, why): the steward's corrections of the classification.
     """
 

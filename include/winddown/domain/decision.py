@@ -38,6 +38,11 @@ class Reason:
     step: str = ""
 
 
+def stop(code: str, says: str, *, step: str = "") -> Reason:
+    """A reason that cites no law: something is missing, and a person supplies it."""
+    return Reason(code, "", says, prevails=True, step=step)
+
+
 PRECEDENCE = {
     "P1": "a legal hold outranks everything",
     "P2": "what must be handed over is neither kept nor deleted: own copies go after the recipient's receipt",
@@ -53,10 +58,11 @@ PRECEDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Fields that are kept until the same last day; None where the duty has no end."""
+    """Fields that one receiver keeps until the same last day; None where the duty has no end, "" for the custodian."""
 
     until: date | None
     fields: tuple[str, ...]
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +106,6 @@ class Decision:
             if not self.needed_fields:
                 raise Refused(f"decision on {self.collection} label {self.label!r} keeps without saying which fields")
             # A field without a term would be in no archive when its source goes.
-            if sorted(self.needed_fields) != sorted(name for term in self.terms for name in term.fields):
+            kept = [(term.recipient, name) for term in self.terms for name in term.fields]
+            if len(set(kept)) != len(kept) or {name for _, name in kept} != set(self.needed_fields):
                 raise Refused(f"decision on {self.collection} label {self.label!r}: each field has one last day")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from winddown.domain.decision import Reason
+from winddown.domain.decision import Reason, stop
 from winddown.domain.duties import CHILD, PERSONAL, Facts, is_child, start_of
 from winddown.domain.event import EVENTS, Scope
 from winddown.domain.finding import Finding
@@ -13,6 +13,7 @@ from winddown.domain.label import Label
 from winddown.domain.rule import AuthorityLevel, Rule, RuleKind
 
 EXPIRY_RULE = "DEL-PIPL-47-2"  # the service stopped, or the period of keeping is over
+_STOPPED = "service_stopped"
 _DUTIES = {RuleKind.MUST_DELETE, RuleKind.MUST_DELETE_OR_ANONYMISE}
 
 
@@ -22,13 +23,13 @@ class Deletion:
 
     Attributes:
         reasons: cited duties, the strongest first; empty when nothing may be deleted.
-        obstacle: why there is no duty yet; None when there is one.
+        obstacles: why there is no duty yet; empty when there is one.
         may_anonymise: a rule among them names anonymising as the alternative.
         is_childs: a child's information is among what must go, and goes at once.
     """
 
     reasons: tuple[Reason, ...]
-    obstacle: Reason | None
+    obstacles: tuple[Reason, ...] = ()
     may_anonymise: bool = False
     is_childs: bool = False
 
@@ -43,21 +44,22 @@ def deletion(facts: Facts, label: Label) -> Deletion:
     is_scan = facts.collection.medium is Medium.OBJECTS and facts.entry is not None
     due = _due(facts, label)
     if not due:
-        return Deletion((), _not_due(facts))
+        return Deletion((), (_not_due(facts),))
     if not is_scan and not personal_fields(facts.findings):
         says = "no field is confirmed as personal information; a steward answers"
-        return Deletion((), Reason("no-personal-information", "", says, prevails=True))
+        return Deletion((), (stop("no-personal-information", says),))
     read = [(rule, says) for rule, says in due if rule.may_destroy]
     if not read:
-        says = "the rule is not verified, so nothing may be destroyed by it"
-        return Deletion((), Reason(due[0][0].id, "", says, prevails=True))
+        unread = [
+            stop(rule.id, "it asks for deletion, but its words were not read, so nothing goes by it") for rule, _ in due
+        ]
+        return Deletion((), tuple(unread) if due[0][0].id == EXPIRY_RULE else (_not_due(facts), *unread))
     fields = ", ".join(personal_fields(facts.findings))
     found = f"confirmed in {fields}" if fields else ""
     declared = "as a steward declared for these objects" if is_scan else ""
     what = "personal information " + ", and ".join(filter(None, (declared, found)))
     return Deletion(
         tuple(Reason(rule.id, rule.basis.citation, f"{says}; {what}", prevails=True) for rule, says in read),
-        None,
         may_anonymise=any(rule.kind is RuleKind.MUST_DELETE_OR_ANONYMISE for rule, _ in read),
         is_childs=any(CHILD in rule.data_category for rule, _ in read),
     )
@@ -94,17 +96,25 @@ def _due(facts: Facts, label: Label) -> list[tuple[Rule, str]]:
     ]
     if EXPIRY_RULE not in {rule.id for rule, _ in due} and (over := _expired(facts, label)):
         due += [(rule, over) for rule in facts.rules if rule.id == EXPIRY_RULE]
+    if due:
+        due += [
+            (rule, "it must go from time to time; the text names no period")
+            for rule in facts.rules
+            if rule.kind in _DUTIES
+            and rule.period is None
+            and facts.entry.categories.intersection(rule.data_category)
+            and rule.may_destroy
+        ]
     return sorted(due, key=lambda pair: (CHILD in pair[0].data_category, pair[0].id != EXPIRY_RULE, pair[0].priority))
 
 
 def _not_due(facts: Facts) -> Reason:
-    rule = facts.rulebook.rule(EXPIRY_RULE)
-    stopped = facts.case.timeline.on(rule.start_event)
+    stopped = facts.case.timeline.on(_STOPPED)
     if stopped is not None and stopped <= facts.as_of:
         says = f"the rule is not in force on {facts.as_of}, so nothing may be destroyed by it"
-        return Reason(EXPIRY_RULE, "", says, prevails=True)
-    says = f"the duty to delete starts with {rule.start_event}, which has not happened"
-    return Reason("service-running", "", says, prevails=True)
+        return stop(EXPIRY_RULE, says)
+    says = f"the duty to delete starts with {_STOPPED}, which has not happened"
+    return stop("service-running", says)
 
 
 def _trigger(rule: Rule, facts: Facts, label: Label) -> str:
@@ -114,7 +124,7 @@ def _trigger(rule: Rule, facts: Facts, label: Label) -> str:
         return ""
     if CHILD in rule.data_category:
         return "the person was under 14 when the service stopped, so it goes at once"
-    if rule.start_event == "service_stopped":
+    if rule.start_event == _STOPPED:
         return f"the service stopped on {start}"
     counted = f"{rule.start_event} in the month that ended on" if _is_of_record(rule) else f"{rule.start_event} on"
     return f"{counted} {start}" + (f", and {rule.period} after it was {asked}" if asked != start else "")

@@ -8,9 +8,9 @@ to delete, which is a cited rule for confirmed personal information of customers
 from collections.abc import Sequence
 
 from winddown.domain.case import RegisterEntry
-from winddown.domain.decision import Decision, Disposition, Reason, Term
-from winddown.domain.deletion import deletion, personal_fields
-from winddown.domain.duties import Authority, Facts, duties, start_of
+from winddown.domain.decision import Decision, Disposition, Reason, Term, stop
+from winddown.domain.deletion import EXPIRY_RULE, deletion, personal_fields
+from winddown.domain.duties import Authority, Facts, duties, start_of, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.keeping import (
     CUSTODIAN,
@@ -19,6 +19,7 @@ from winddown.domain.keeping import (
     hand_overs,
     heeded,
     keep,
+    kept_because,
     lapsed_reason,
     notice,
     of_others,
@@ -26,7 +27,7 @@ from winddown.domain.keeping import (
 )
 from winddown.domain.label import Label, RecordClass
 from winddown.domain.rule import Rule
-from winddown.domain.undecided import BACKUP, stop, undecided
+from winddown.domain.undecided import BACKUP, undecided
 from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 
 __all__ = ["WHOLE_OBJECT", "Facts", "decide", "personal_fields"]
@@ -68,7 +69,9 @@ def _verdict(facts: Facts, label: Label) -> Verdict:
     assert entry is not None  # noqa: S101 - an unregistered collection is undecidable
     if entry.category == BACKUP:
         return _backup(facts, entry)
-    receiving = [rule for rule in hand_overs(facts, entry) if rule.recipient != CUSTODIAN]
+    receiving = [
+        rule for rule in hand_overs(facts, entry) if rule.recipient != CUSTODIAN or not _has_minimum(rule, facts)
+    ]
     if receiving:
         return _hand_over(facts, label, receiving)
     return _keep_or_erase(facts, label, entry)
@@ -135,7 +138,7 @@ def _backup(facts: Facts, entry: RegisterEntry) -> Verdict:
 def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     """The recipient that the law names keeps it; the company's own copy goes after the receipt (P2)."""
     roles = sorted({rule.recipient for rule in rules})
-    known = [role for role in roles if facts.case.recipient(role) is not None]
+    known = [role for role in roles if role == CUSTODIAN or facts.case.recipient(role) is not None]
     cited = [reason_of(rule, f"deleting it is the breach: {rule.recipient} receives it", step="P2") for rule in rules]
     if len(known) != 1:
         says = f"the case names {'more than one' if known else 'no'} recipient of the kind {' or '.join(roles)}"
@@ -144,17 +147,41 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     if waiting:
         return blocked(stop("hand-over-not-due", f"it is due with {waiting[0].start_event}", step="P2"), *cited)
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle, *cited)
-    receiver = facts.case.recipient(known[0])
-    assert receiver is not None  # noqa: S101 - it is among the known
-    fields = facts.collection.field_names()
-    reasons = [*cited, *notice(facts, receiver.organisation), *duty.reasons]
+    if duty.obstacles:
+        return blocked(*duty.obstacles, *cited)
+    receiver = facts.case.receiver(known[0])
     is_scan = facts.collection.medium is Medium.OBJECTS
-    needed = (WHOLE_OBJECT,) if is_scan else tuple(fields)
+    needed = (WHOLE_OBJECT,) if is_scan else tuple(facts.collection.field_names())
+    # Other duties on the same records, e.g. a voucher's, are not the recipient's: the custodian gets what they need.
+    passed = {word for rule in rules for word in rule.data_category}
+    running = [found for found in duties(facts, label) if not found.is_over(facts.as_of)]
+    own = [found for found in running if not passed.intersection(found.rule.data_category)]
+    questions = [found.question for found in own if found.question]
+    if questions:
+        return blocked(*questions)
+    standing = [found for found in own if found.authority is not Authority.ARGUABLE]
+    reasons = [*cited, *notice(facts, receiver.organisation)]
+    reasons += [
+        reason_of(found.rule, "the recipient goes on keeping it", prevails=False, step="P2")
+        for found in running
+        if found not in own
+    ]
+    reasons += kept_because(standing, None)
+    reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    kept = () if is_scan else terms(facts, standing)
     return Verdict(
-        Disposition.HAND_OVER, reasons, terms=(Term(None, needed),), needed=needed, recipient=known[0], in_place=is_scan
+        Disposition.HAND_OVER,
+        reasons,
+        terms=(Term(None, needed, known[0]), *kept),
+        needed=needed,
+        recipient=known[0],
+        in_place=is_scan,
     )
+
+
+def _has_minimum(rule: Rule, facts: Facts) -> bool:
+    """Whether a duty to keep speaks of the same records: then the custodian gets what it needs, while it runs."""
+    return any(found.keeps and set(found.data_category).intersection(rule.data_category) for found in facts.rules)
 
 
 def _has_begun(rule: Rule, facts: Facts, label: Label) -> bool:
@@ -167,8 +194,8 @@ def _has_begun(rule: Rule, facts: Facts, label: Label) -> bool:
 
 def _erase(facts: Facts, label: Label, entry: RegisterEntry, others: Sequence[Reason]) -> Verdict:
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle)
+    if duty.obstacles:
+        return blocked(*duty.obstacles)
     outcome = Disposition.ERASE
     reasons = [*duty.reasons, *others]
     if entry.anonymise is not None and duty.may_anonymise:

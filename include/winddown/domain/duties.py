@@ -8,14 +8,14 @@ from functools import cached_property
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, RegisterEntry
-from winddown.domain.decision import Reason, Term
+from winddown.domain.decision import Reason, Term, stop
 from winddown.domain.event import EVENTS, FISCAL_YEAR_END, NOT_STATED, Scope
 from winddown.domain.finding import Finding
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection
 from winddown.domain.label import Label, RecordClass
 from winddown.domain.pack import Rulebook
-from winddown.domain.rule import WHOLE_RECORD, Override, Rule
+from winddown.domain.rule import WHOLE_RECORD, Override, Period, Rule, RuleKind
 
 PERSONAL = "personal_information"
 CHILD = "child_under14"
@@ -26,7 +26,7 @@ class Authority(StrEnum):
     """Why a keeping rule stands against deletion, or that it may not."""
 
     STATUTE = "a law or an administrative regulation"  # PIPL 19 and 47 name these
-    DELEGATED = "a department's rule that a law provides for"
+    DELEGATED = "a department's rule that a law or regulation provides for"
     COUNSEL = "counsel's recorded opinion"
     ARGUABLE = "arguable"  # storage-only, and counsel is asked
 
@@ -75,6 +75,11 @@ class Duty:
     end: date | None
     question: Reason | None
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The elements that it needs; a window in which somebody may ask needs the record as it is."""
+        return frozenset(self.rule.needs or (WHOLE_RECORD,))
+
     def is_over(self, as_of: date) -> bool:
         """Whether its last day has passed."""
         return self.end is not None and self.end < as_of
@@ -96,10 +101,12 @@ class DatedBy:
 
 def subjects_of(case: Case, rulebook: Rulebook, persons: int) -> frozenset[str]:
     """The subjects of the rulebook that the company is; size classes count the number itself."""
-    profile = {
+    profile: dict[str, bool | int | str] = {
+        "route": case.profile.route,
         "critical_infrastructure": case.profile.critical_infrastructure,
         "important_data": case.profile.important_data,
         "persons": persons,
+        "faces": case.profile.faces,
     }
     return rulebook.subjects(frozenset(case.profile.sectors), profile)
 
@@ -119,13 +126,14 @@ def dated_by(rules: Iterable[Rule], entry: RegisterEntry, case: Case) -> tuple[D
     fields: dict[str, str] = {}
     required = set()
     for rule in rules:
-        event = start_event(rule, case)
-        if event is None or rule.period is None:
+        event = start_event(rule, case) if rule.period is not None else rule.until_event
+        field = "" if event is None else entry.dated_by if event == FISCAL_YEAR_END else entry.date_field(event)
+        if event is None or not field:
             continue
-        field = entry.dated_by if EVENTS[event] is Scope.FISCAL_YEAR else entry.date_field(event)
-        if field:
-            fields[event] = field
-            required |= {event} if rule.keeps and entry.categories.intersection(rule.data_category) else set()
+        fields[event] = field
+        # An open matter has no date yet, and still keeps its record.
+        if rule.keeps and event != rule.until_event and entry.categories.intersection(rule.data_category):
+            required.add(event)
     found = [DatedBy(event, field, EVENTS[event], event in required) for event, field in fields.items()]
     return tuple(sorted(found, key=lambda one: (one.scope is not Scope.FISCAL_YEAR, one.event)))
 
@@ -149,11 +157,16 @@ def start_of(rule: Rule, facts: Facts, label: Label) -> date | None:
 
 
 def duties(facts: Facts, label: Label) -> tuple[Duty, ...]:
-    """Every keeping duty that falls on the records of a label, lapsed ones included, by rule id."""
+    """Every duty to keep, or window in which somebody may ask, that falls on the records of a label; by rule id.
+
+    Lapsed ones are included.
+    """
     assert facts.entry is not None  # noqa: S101 - an unregistered collection is undecidable
     own = facts.entry.categories
     return tuple(
-        _duty(rule, facts, label) for rule in facts.rules if rule.keeps and own.intersection(rule.data_category)
+        _duty(rule, facts, label)
+        for rule in facts.rules
+        if (rule.keeps or rule.kind is RuleKind.ADVISORY_HOLD) and own.intersection(rule.data_category)
     )
 
 
@@ -161,21 +174,32 @@ def _duty(rule: Rule, facts: Facts, label: Label) -> Duty:
     authority = _authority(rule, facts)
     start = start_of(rule, facts, label)
     if rule.period is None:
-        ended = facts.case.timeline.on(rule.until_event) if rule.until_event else None
+        until = rule.until_event or ""
+        ended = label.start(until) or facts.case.timeline.on(until)
         return Duty(rule, authority, start, ended if ended and ended <= facts.as_of else None, None)
     if start is not None:
-        return Duty(rule, authority, start, rule.period.add_to(start) - timedelta(days=1), None)
+        return Duty(rule, authority, start, _last_day(rule.period, start, start_event(rule, facts.case)), None)
+    if rule.kind is RuleKind.ADVISORY_HOLD:
+        return Duty(rule, authority, None, None, None)
     if rule.start_event == NOT_STATED and start_event(rule, facts.case) is None:
         says = "the text names no start; a named officer accepts a date in the case file"
-        return Duty(rule, authority, None, None, Reason(rule.id, "", says, prevails=True, step="P7"))
+        return Duty(rule, authority, None, None, stop(rule.id, says, step="P7"))
     says = f"{rule.id} counts from {rule.start_event}, a date that no registered field and no event gives"
-    return Duty(rule, authority, None, None, Reason("no-date-field", "", says, prevails=True, step="P7"))
+    return Duty(rule, authority, None, None, stop("no-date-field", says, step="P7"))
+
+
+def _last_day(period: Period, start: date, event: str | None) -> date:
+    """The last day of a period. Civil Code 201: an event's own day does not count; the first day of a year does."""
+    after = period.add_to(start)
+    return after - timedelta(days=1) if event == FISCAL_YEAR_END else after
 
 
 def _authority(rule: Rule, facts: Facts) -> Authority:
     opinion = facts.case.opinion(rule.id, facts.collection.ref)
     if opinion is not None and opinion.keeps:
         return Authority.COUNSEL
+    if rule.kind is RuleKind.ADVISORY_HOLD:
+        return Authority.ARGUABLE
     if rule.may_keep and rule.overrides_deletion is Override.YES:
         return Authority.STATUTE
     if rule.may_keep and rule.overrides_deletion is Override.DELEGATED:
@@ -186,11 +210,13 @@ def _authority(rule: Rule, facts: Facts) -> Authority:
 def terms(facts: Facts, running: Sequence[Duty]) -> tuple[Term, ...]:
     """What each field is kept for: every field until the last day of the longest duty that needs it, longest first."""
     assert facts.entry is not None  # noqa: S101 - an unregistered collection is undecidable
-    element_of = dict(facts.entry.elements)
+    elements: dict[str, set[str]] = {}
+    for field, element in facts.entry.elements:
+        elements.setdefault(field, set()).add(element)
     ends: dict[str, date | None] = {}
     for duty in sorted(running, key=lambda found: (found.end is None, found.end or date.max), reverse=True):
         for field in facts.collection.field_names():
-            if WHOLE_RECORD in duty.rule.needs or element_of.get(field) in duty.rule.needs:
+            if WHOLE_RECORD in duty.needs or elements.get(field, set()).intersection(duty.needs):
                 ends.setdefault(field, duty.end)
     return tuple(
         Term(until, tuple(field for field in _in_register_order(facts, ends) if ends[field] == until))
@@ -200,7 +226,7 @@ def terms(facts: Facts, running: Sequence[Duty]) -> tuple[Term, ...]:
 
 def _in_register_order(facts: Facts, ends: dict[str, date | None]) -> list[str]:
     assert facts.entry is not None  # noqa: S101 - the caller asked
-    named = [field for field, _ in facts.entry.elements if field in ends]
+    named = [field for field in dict(facts.entry.elements) if field in ends]
     return [*named, *(field for field in ends if field not in named)]
 
 

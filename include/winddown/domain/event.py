@@ -36,10 +36,52 @@ _CASE = (
     "claims_window_closed",
     "tax_cleared",
     "staff_settled",
+    "bankruptcy_accepted",
+    "deregistered",
+    "disposal_plan_reported",
+    "cii_disposal_reported",
+    "credit_disposal_reported",
+    "licence_plan_announced",
+    "impact_assessment_done",
+    "risk_assessment_done",
+    "children_assessment_done",
+    "separate_consents_collected",
+    "face_recognition_ended",
+    "faces_reached_100k",
+    "audit_completed",
 )
-_RECORD: tuple[str, ...] = ()
-_PERSON: tuple[str, ...] = ()
-_DECISION = ("purpose_achieved", "deletion_blocked", "transfer_decided", "hold_placed")
+_RECORD = (
+    "purpose_achieved",
+    "record_created",
+    "log_created",
+    "matter_settled",
+    "invoice_issued",
+    "transaction_completed",
+    "business_relationship_ended",
+    "contract_ended",
+    "entrustment_ended",
+    "account_closed",
+    "consent_withdrawn",
+    "deletion_requested",
+    "unlawful_processing_found",
+    "request_received",
+    "merchant_exited_platform",
+    "livestream_ended",
+    "ad_publication_ended",
+    "tour_ended",
+    "shelf_life_ended",
+    "goods_released",
+    "procurement_completed",
+    "certificate_expired",
+    "adverse_event_ended",
+    "right_holder_knew",
+    "report_completed",
+    "activity_completed",
+    "assessment_result_issued",
+    "export_certificate_issued",
+)
+_PERSON = ("last_outpatient_visit", "last_inpatient_discharge")
+_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed")
 
 EVENTS: dict[str, Scope] = {
     **dict.fromkeys(_CASE, Scope.CASE),

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from winddown.domain.case import RegisterEntry
-from winddown.domain.decision import Disposition, Reason, Term
+from winddown.domain.decision import Disposition, Reason, Term, stop
 from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima
-from winddown.domain.duties import CHILD, Authority, Duty, Facts, terms
+from winddown.domain.duties import CHILD, EVERY_RECORD, Authority, Duty, Facts, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label
 from winddown.domain.rule import WHOLE_RECORD, Rule, RuleKind
-from winddown.domain.undecided import stop
 from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 
 CUSTODIAN = "custodian"  # recipient of hand-over duties for which the law names nobody
@@ -46,18 +45,23 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
     if incomplete:
         return blocked(incomplete)
     duty = deletion(facts, label)
-    if duty.obstacle:
-        return blocked(duty.obstacle)
+    if duty.obstacles:
+        return blocked(*duty.obstacles)
     needed = tuple(name for term in kept for name in term.fields)
-    is_whole = any(WHOLE_RECORD in found.rule.needs for found in standing)
+    is_whole = any(WHOLE_RECORD in found.needs for found in standing)
     if facts.collection.medium is Medium.OBJECTS and is_whole:
         needed, kept = (WHOLE_OBJECT,), (Term(kept[0].until if kept else _longest(standing), (WHOLE_OBJECT,)),)
     in_place = entry.custody == "in_place" or needed == (WHOLE_OBJECT,)
     verdict = Verdict(Disposition.STORE_ONLY, terms=kept, until=kept[0].until, needed=needed, in_place=in_place)
-    verdict.reasons += _kept_because(standing, kept[0].until)
+    verdict.reasons += kept_because(standing, kept[0].until)
     verdict.reasons.append(
         reason_of(facts.rulebook.rule(STORAGE_ONLY), "until then only storage and protection are allowed")
     )
+    verdict.reasons += [
+        reason_of(rule, "it is no longer collected or used")
+        for rule in facts.rules
+        if rule.kind is RuleKind.STOP_PROCESSING and entry.categories.intersection(rule.data_category)
+    ]
     if not is_whole:
         minimise = f"every personal field but {', '.join(needed)} is not needed for it"
         verdict.reasons.append(reason_of(facts.rulebook.rule(_SHORTEST), minimise, step="P5"))
@@ -66,8 +70,8 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
         archives = [rule for rule in hand_overs(facts, entry) if rule.recipient == CUSTODIAN]
         verdict.reasons += [reason_of(rule, "on termination it goes to the custodian") for rule in archives]
         verdict.reasons += notice(facts, facts.case.custodian.organisation)
-    if duty.is_childs:
-        verdict.at_once = not is_whole
+    if duty.is_childs and not is_whole:
+        verdict.at_once = True
         verdict.reasons += [_child_reason(reason) for reason in _childs(duty, facts)]
     return verdict
 
@@ -82,18 +86,19 @@ def _incomplete(facts: Facts, entry: RegisterEntry, standing: Sequence[Duty]) ->
     present = set(facts.collection.field_names())
     mapped = {element for field, element in entry.elements if field in present}
     for duty in standing:
-        if WHOLE_RECORD in duty.rule.needs:
+        if WHOLE_RECORD in duty.needs:
             continue
         missing = sorted(set(duty.rule.core) - mapped)
-        if not missing and not mapped.intersection(duty.rule.needs):
-            missing = sorted(duty.rule.needs)
+        if not missing and not mapped.intersection(duty.needs):
+            missing = sorted(duty.needs)
         if missing:
             says = f"no field is registered for {', '.join(missing)}, which {duty.rule.id} needs; the steward maps them"
             return stop("no-elements", says, step="P5")
     return None
 
 
-def _kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
+def kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
+    """One reason for each duty, the longest first; those that end on ``until`` prevail."""
     return [
         reason_of(
             duty.rule,
@@ -108,6 +113,8 @@ def _kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
 def _until(duty: Duty) -> str:
     if duty.end is not None:
         return f"until {duty.end} ({duty.rule.period} from {duty.start})"
+    if duty.rule.period is not None:
+        return f"for {duty.rule.period} from {duty.rule.start_event}, whose date nobody knows"
     return f"until {duty.rule.until_event}" if duty.rule.until_event else "for ever"
 
 
@@ -115,7 +122,7 @@ def weigh(facts: Facts, label: Label, verdict: Verdict, standing: Sequence[Duty]
     """Set what is kept against what would keep more, and what would keep less; ask where the law does not say."""
     for duty in arguable:
         is_covered = verdict.until is None or (duty.end is not None and duty.end <= verdict.until)
-        if is_covered and set(duty.rule.needs) <= {need for found in standing for need in found.rule.needs}:
+        if is_covered and duty.needs <= {need for found in standing for need in found.needs}:
             verdict.reasons.append(reason_of(duty.rule, f"{_until(duty)}: a longer duty covers it", prevails=False))
             continue
         verdict.is_open = True
@@ -173,7 +180,7 @@ def of_others(running: Sequence[Duty], others: Sequence[Reason]) -> Verdict:
     whole = (WHOLE_OBJECT,)
     return Verdict(
         Disposition.STORE_ONLY,
-        [*_kept_because(running, until), *others],
+        [*kept_because(running, until), *others],
         terms=(Term(until, whole),),
         until=until,
         needed=whole,
@@ -187,7 +194,7 @@ def hand_overs(facts: Facts, entry: RegisterEntry) -> list[Rule]:
     return [
         rule
         for rule in facts.rules
-        if rule.kind is RuleKind.MUST_HANDOVER and entry.categories.intersection(rule.data_category)
+        if rule.kind is RuleKind.MUST_HANDOVER and (entry.categories | {EVERY_RECORD}).intersection(rule.data_category)
     ]
 
 

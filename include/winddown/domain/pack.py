@@ -100,6 +100,11 @@ class Rulebook:
                 if rule_id in owners:
                     raise Refused(f"rule {rule_id} is in pack {owners[rule_id]} and in pack {pack.id}", rule=rule_id)
                 owners[rule_id] = pack.id
+        meanings: dict[str, Subject] = {}
+        for pack in self.packs:
+            for name, subject in pack.subjects.items():
+                if meanings.setdefault(name, subject) != subject:
+                    raise Refused(f"pack {pack.id} means another {name} than an earlier pack does")
 
     @cached_property
     def rules(self) -> Mapping[str, Rule]:

@@ -1,6 +1,6 @@
 """What cannot be decided yet: each reason says what is missing and who can supply it."""
 
-from winddown.domain.decision import Reason
+from winddown.domain.decision import Reason, stop
 from winddown.domain.duties import Facts
 from winddown.domain.finding import Status
 from winddown.domain.label import Label, RecordClass
@@ -33,11 +33,6 @@ def undecided(facts: Facts, label: Label) -> tuple[Reason, ...]:
         stop(found.code, f"{found.explanation}; {found.resolver}: {found.next_step}") for found in facts.blockers
     ]
     return (*blocked, *_unregistered(facts), *_unclassed(facts, label), *_ambiguous(facts, label))
-
-
-def stop(code: str, says: str, *, step: str = "") -> Reason:
-    """A reason that cites no law: something is missing, and a person supplies it."""
-    return Reason(code, "", says, prevails=True, step=step)
 
 
 def _unregistered(facts: Facts) -> list[Reason]:

@@ -1,13 +1,15 @@
 """What rules may not say of each other, and what they may not say of the law."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import combinations
 
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Article
-from winddown.domain.rule import Calendar, Rule, RuleKind, VerificationStatus
+from winddown.domain.rule import AuthorityLevel, Calendar, Rule, RuleKind, VerificationStatus
 
+_CITED = re.compile(r"(?:(?P<law>[^第]+?))?(?P<article>第[零一二三四五六七八九十百千]+条(?:之[一二三四五六七八九十])?)")
 _LONG_AGO = date(1900, 1, 1)
 _ANY_DAY = date(2000, 1, 1)  # on which two periods are laid side by side
 
@@ -27,6 +29,41 @@ def check_quote(rule: Rule, articles: Mapping[tuple[str, str], Article], file: s
             f"{file}: rule {rule.id}: field basis.quote: these are not the words of {rule.basis.citation}",
             next_step="quote the article as it is stored in laws/",
         )
+
+
+def check_level(rule: Rule, levels: Mapping[str, AuthorityLevel], file: str) -> None:
+    """Refuse a rule that gives its law another authority than the file of the law does."""
+    level = levels.get(rule.basis.law, rule.basis.authority_level)
+    if rule.basis.authority_level is not level:
+        raise Refused(
+            f"{file}: rule {rule.id}: field basis.authority_level: {rule.basis.authority_level.value}, but laws/ has "
+            f"{rule.basis.law} as {level.value}",
+            next_step="look up who made it; only laws and administrative regulations override deletion",
+        )
+
+
+def check_penalty(rule: Rule, articles: Mapping[tuple[str, str], Article], file: str) -> None:
+    """Refuse a penalty that names an article of a stored law whose words are not stored.
+
+    A penalty names its laws without 中华人民共和国, and without the brackets at the end where only one version is
+    meant; a second article of the same law follows without the name: 反洗钱法第五十三条、第五十四条.
+    """
+    if rule.penalty is None:
+        return
+    law = ""
+    for found in _CITED.finditer(rule.penalty.article):
+        law = (found["law"] or "").strip("、") or law
+        stored = {name for name, _ in articles if law in _short_names(name)}
+        if stored and not any((name, found["article"]) in articles for name in stored):
+            raise Refused(
+                f"{file}: rule {rule.id}: field penalty.article: no words of {law} {found['article']} are stored",
+                next_step="add the article to the file of its law in laws/",
+            )
+
+
+def _short_names(law: str) -> set[str]:
+    name = law.removeprefix("中华人民共和国")
+    return {name, re.sub("（[^（）]*）$", "", name)}
 
 
 def check_consistent(rules: Mapping[str, Rule]) -> None:

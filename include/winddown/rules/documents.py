@@ -161,9 +161,9 @@ class PackDocument(_Document):
     disclaimer: Text
     data_categories: Words
     subjects: Annotated[dict[Text, SubjectDocument], Field(min_length=1)]
-    record_elements: Words
+    record_elements: list[Text] = []
     recipients: list[Text] = []
-    facts: Words
+    facts: list[Text] = []
     sources: Annotated[dict[Text, Text], Field(min_length=1)]
 
 

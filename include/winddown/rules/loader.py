@@ -21,7 +21,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Article, Rulebook, RulePack
 from winddown.domain.rule import WHOLE_RECORD, Rule
-from winddown.rules.consistency import check_consistent, check_quote
+from winddown.rules.consistency import check_consistent, check_level, check_penalty, check_quote
 from winddown.rules.documents import LawDocument, PackDocument, PendingDocument, RuleDocument
 
 _RULES = Path(__file__).parent
@@ -58,7 +58,8 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
 
     Raises:
         Refused: unknown pack, unreadable file, unknown or repeated key, wrong value, repeated rule id, a quotation that
-            its article does not contain, rules that supersede each other in a circle or contradict each other.
+            its article does not contain, an authority that is not the law's, a penalty whose words are not stored,
+            rules that supersede each other in a circle or contradict each other.
     """
     folder = Path(name) if "/" in name else root / name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", folder.name) or not (folder / "pack.yaml").is_file():
@@ -68,6 +69,8 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
         raise Refused(f"pack.yaml: field id: {pack.id!r} stands in the folder {folder.name!r}")
     laws = [validated(LawDocument, read_yaml(path), f"laws/{path.name}") for path in sorted(folder.glob("laws/*.yaml"))]
     articles = _articles(laws, pack)
+    levels = {law.law: law.authority_level for law in laws}
+    _check_subjects(pack)
     documents: dict[str, RuleDocument] = {}
     rules: dict[str, Rule] = {}
     for path in sorted(folder.iterdir()):
@@ -79,6 +82,8 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
             _check_words(document, pack, path.name)
             rule = _value(document, pack, path.name)
             check_quote(rule, articles, path.name)
+            check_level(rule, levels, path.name)
+            check_penalty(rule, articles, path.name)
             documents[document.id] = document
             rules[document.id] = rule
     if not rules:
@@ -173,6 +178,13 @@ def validated(model: type[_Document], content: Any, where: str) -> _Document:
         raise Refused(f"{where}: {'; '.join(found)}") from error
     except TypeError as error:
         raise Refused(f"{where}: holds a value that JSON cannot express") from error
+
+
+def _check_subjects(pack: PackDocument) -> None:
+    for name, subject in pack.subjects.items():
+        unknown = [test.fact for alternative in subject.when for test in alternative if test.fact not in pack.facts]
+        if unknown:
+            raise Refused(f"pack.yaml: field subjects.{name}.when: facts does not list {', '.join(unknown)}")
 
 
 def _check_words(document: RuleDocument, pack: PackDocument, file: str) -> None:

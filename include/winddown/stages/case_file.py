@@ -220,6 +220,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.profile.critical_infrastructure,
             model.profile.important_data,
             (int(month), int(day)),
+            model.profile.faces,
         ),
         people=tuple(domain.Person(person.id, person.name, person.role) for person in model.people),
         approvers=model.approvers,
@@ -314,7 +315,11 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
         if found.anonymise is None
         else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
-        elements=tuple(found.elements.items()),
+        elements=tuple(
+            (field, word)
+            for field, words in found.elements.items()
+            for word in ((words,) if isinstance(words, str) else words)
+        ),
         answers=tuple(
             (field, None if answer.kind == "none" else answer.kind, answer.because)
             for field, answer in found.fields.items()

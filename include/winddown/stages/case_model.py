@@ -35,6 +35,7 @@ class _Profile(_Strict):
     sectors: Annotated[tuple[Word, ...], Field(min_length=1)]
     critical_infrastructure: bool
     important_data: bool
+    faces: Annotated[int, Field(ge=0)]
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
 
 
@@ -146,7 +147,7 @@ class RegisterModel(_Strict):
     dated_by: str = ""
     dates: dict[Word, Name] = {}
     custody: Literal["", "sealed", "in_place"] = ""
-    elements: dict[str, Word] = {}
+    elements: dict[str, Word | Annotated[tuple[Word, ...], Field(min_length=1)]] = {}
     fields: dict[str, _Answer] = {}
     backup: _Backup | None = None
     anonymise: _Anonymisation | None = None

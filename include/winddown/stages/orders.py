@@ -171,7 +171,7 @@ def _sealing(found: Labelled, leaving: Sequence[Decision]) -> Iterator[_Draft]:
     archives: dict[tuple[str, date, tuple[str, ...]], list[str]] = {}
     for decision in leaving:
         for term in decision.terms:
-            key = (decision.recipient, term.until or date.max, term.fields)
+            key = (term.recipient, term.until or date.max, term.fields)
             archives.setdefault(key, []).append(decision.label)
     for (recipient, until, fields), labels in sorted(archives.items()):
         last_day = None if until == date.max else until

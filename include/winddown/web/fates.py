@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from winddown.domain.blocker import Blocker
-from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Order, Plan, Wave
 
@@ -72,16 +72,18 @@ def decision_row(decision: Decision, rulebook: Rulebook) -> dict[str, Any]:
         "disposition": decision.disposition.value,
         "until": decision.until.isoformat() if decision.until else None,
         "needed_fields": list(decision.needed_fields),
-        "terms": [
-            {"until": term.until.isoformat() if term.until else None, "fields": list(term.fields)}
-            for term in decision.terms
-        ],
+        "terms": [_term_row(term) for term in decision.terms],
         "recipient": decision.recipient,
         "is_open": decision.is_open,
         "in_place": decision.in_place,
         "at_once": decision.at_once,
         "reasons": [_reason_row(reason, rulebook) for reason in decision.reasons],
     }
+
+
+def _term_row(term: Term) -> dict[str, Any]:
+    until = term.until.isoformat() if term.until else None
+    return {"until": until, "fields": list(term.fields), "recipient": term.recipient}
 
 
 def _reason_row(reason: Reason, rulebook: Rulebook) -> dict[str, Any]:

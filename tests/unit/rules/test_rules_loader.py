@@ -11,7 +11,7 @@ import yaml
 
 from winddown.domain.errors import Refused
 from winddown.rules import loader
-from winddown.rules.loader import load_pack, rule_schema
+from winddown.rules.loader import load_pack, load_rulebook, rule_schema
 
 CN = Path(loader.__file__).parent / "cn"
 
@@ -72,6 +72,111 @@ def test_mistakes_name_file_rule_and_field(root: Path, fields: dict[str, Any], n
     assert named in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "fields", "named"),
+    [
+        ("RET-TAX-10Y", {"basis__quote": "应当保存11年"}, r"retention\.yaml: rule RET-TAX-10Y: field basis\.quote"),
+        ("DEL-PIPL-47-2", {"basis__article": "第四十八条"}, r"rule DEL-PIPL-47-2: field basis\.article: no words"),
+        (
+            "RET-TAX-10Y",
+            {"basis__authority_level": "law"},
+            r"retention\.yaml: rule RET-TAX-10Y: field basis\.authority",
+        ),
+        (
+            "RET-AML-ID-10Y",
+            {"penalty__article": "反洗钱法第五十三条、第九十九条"},
+            r"retention_finance\.yaml: rule RET-AML-ID-10Y: field penalty\.article: no words of 反洗钱法 第九十九条",
+        ),
+        ("SUP-CSL-21", {"supersedes": ["RET-LOG-6M"]}, "SUP-CSL-21"),
+        ("RET-LOG-6M", {"supersedes": ["RET-LOG-6Y"]}, r"RET-LOG-6M: field supersedes: there is no rule RET-LOG-6Y"),
+        ("RET-LOG-6M", {"supersedes": ["RET-LOG-6M"]}, r"retention_evidence\.yaml: rule RET-LOG-6M.*itself"),
+        ("SUP-CSL-21", {"basis__effective_to": None}, "SUP-CSL-21, which is in force until today"),
+        ("SUP-CSL-21", {"basis__effective_to": "2026-01-01"}, "field basis.effective_to of SUP-CSL-21"),
+        ("RET-LOG-6M", {"basis__effective_from": "2026-02-30"}, r"rule RET-LOG-6M: field basis\.effective_from"),
+        ("HO-AML-34", {"recipient": "the_moon"}, r"handover_finance\.yaml: rule HO-AML-34: field recipient.*the_moon"),
+        ("HO-AML-34", {"recipient": ...}, r"handover_finance\.yaml: rule HO-AML-34.*names its recipient"),
+        ("RET-LOG-6M", {"needs": ...}, r"retention_evidence\.yaml: rule RET-LOG-6M.*elements"),
+        ("RET-ACC-UNSETTLED", {"until_event": "matter_closed"}, "matter_closed"),
+        (
+            "RET-PREPAID-5Y",
+            {"basis__authority_level": "promise"},
+            r"retention_insurance_credit\.yaml: rule RET-PREPAID-5Y.*never lengthens",
+        ),
+    ],
+)
+def test_what_contradicts_the_law_or_another_rule_is_refused(
+    root: Path, rule_id: str, fields: dict[str, Any], named: str
+) -> None:
+    change(root, rule_id, **fields)
+    with pytest.raises(Refused, match=named):
+        load_pack("cn", root)
+
+
+def test_rules_that_supersede_each_other_in_a_circle_are_refused(root: Path) -> None:
+    # Each is in force before the other, so that nothing but the circle is wrong.
+    change(root, "SUP-CSL-21", supersedes=["SUP-AML-5Y"])
+    change(root, "SUP-AML-5Y", supersedes=["SUP-CSL-21"], basis__effective_to="2017-05-31")
+    change(root, "RET-AML-ID-10Y", supersedes=[])
+    with pytest.raises(Refused, match="SUP-CSL-21 supersedes itself through SUP-AML-5Y"):
+        load_pack("cn", root)
+
+
+def test_a_maximum_below_a_minimum_of_equal_authority_is_refused(root: Path) -> None:
+    same = {"data_category": ["credit_adverse"], "applies_to": ["credit_reporting_agency"]}
+    change(root, "RET-HRS-2Y", **same, period="P6Y", start_event="adverse_event_ended")
+    with pytest.raises(Refused, match=r"RET-HRS-2Y \(at least P6Y\) and RET-CREDIT-ADVERSE-5Y \(at most P5Y\)"):
+        load_pack("cn", root)
+    change(root, "RET-HRS-2Y", basis__effective_to="2013-03-14", basis__effective_from="2010-01-01")
+    assert load_pack("cn", root).rule("RET-HRS-2Y")  # never in force together
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("pending.yaml", "[RET-TAX-10Y]", "[RET-TAX-11Y]", r"pending\.yaml: PEND-TCAL: field affects.*RET-TAX-11Y"),
+        ("pending.yaml", "    status: DIS 2026", "    state: DIS 2026", r"pending\.yaml: field status.*field state"),
+        (
+            "pack.yaml",
+            "{fact: faces, at",
+            "{fact: face, at",
+            r"pack\.yaml: field subjects\.face_recognition_user\w*.*face",
+        ),
+        ("laws/tcal.yaml", "source: JL", "source: XX", "中华人民共和国税收征收管理法: field source"),
+        ("laws/tcal.yaml", "authority_level: law", "authority_level: laws", r"laws/tcal\.yaml: field authority_level"),
+    ],
+)
+def test_the_other_files_are_read_as_strictly(root: Path, file: str, old: str, new: str, named: str) -> None:
+    path = root / "cn" / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(Refused, match=named):
+        load_pack("cn", root)
+
+
+def test_the_same_words_in_two_files_of_a_law_are_refused(root: Path) -> None:
+    shutil.copy(root / "cn/laws/tcal.yaml", root / "cn/laws/copy.yaml")
+    with pytest.raises(Refused, match="第六十条 is in two files"):
+        load_pack("cn", root)
+
+
+def test_packs_form_one_book_in_which_ids_and_subjects_mean_one_thing(root: Path) -> None:
+    for name in ("eu", "hk", "us"):
+        shutil.copytree(CN.parent / name, root / name)
+    book = load_rulebook(str(root / name) for name in ("cn", "eu", "hk", "us"))
+    assert len(book.rules) == sum(len(pack.rules) for pack in book.packs)
+    rules = root / "hk/rules.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("DL-PDPO-19", "DL-GDPR-12"), encoding="utf-8")
+    with pytest.raises(Refused, match="rule DL-GDPR-12 is in pack eu and in pack hk"):
+        load_rulebook(str(root / name) for name in ("eu", "hk"))
+    pack = root / "us/pack.yaml"
+    pack.write_text(
+        pack.read_text(encoding="utf-8").replace("us_data_holder: {}", "us_data_holder: {}\n  pi_handler: {}")
+    )
+    with pytest.raises(Refused, match="pack us means another pi_handler"):
+        load_rulebook(str(root / name) for name in ("cn", "us"))
+
+
 def test_a_rule_id_stands_once_over_all_files(root: Path) -> None:
     shutil.copy(root / "cn/handover.yaml", root / "cn/more.yml")
     with pytest.raises(Refused, match=r"more\.yml: rule HO-PIPL-22: field id"):
@@ -116,8 +221,9 @@ def test_digest_ignores_files_order_and_comments(root: Path) -> None:
     before = load_pack("cn", root).digest
     rules = []
     for path in sorted((root / "cn").glob("*.yaml")):
-        if path.name != "pack.yaml":
-            rules += yaml.safe_load(path.read_text(encoding="utf-8"))["rules"]
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "rules" in content:
+            rules += content["rules"]
             path.unlink()
     merged = yaml.safe_dump({"rules": rules[::-1]}, allow_unicode=True, sort_keys=True)
     (root / "cn/all.yaml").write_text("# another comment\n" + merged, encoding="utf-8")

@@ -191,6 +191,7 @@ def case_document() -> dict[str, Any]:
         "profile": {
             "route": "general",
             "sectors": ["ecommerce_operator"],
+            "faces": 0,
             "critical_infrastructure": False,
             "important_data": False,
             "fiscal_year_end": "12-31",
