@@ -27,9 +27,9 @@ def company(company_case: Make) -> "CompanyCase":
     return found
 
 
-def place(company: "CompanyCase", hold_id: str, *, subjects: tuple[str, ...] = (), **parts: Any) -> str:
-    current = company.deploy()
-    case = current.case(company.case_id)
+def place(at: "CompanyCase", hold_id: str, *, subjects: tuple[str, ...] = (), **parts: Any) -> str:
+    current = at.deploy()
+    case = current.case(at.case_id)
     values: dict[str, Any] = {
         "id": hold_id, "matter": "稽查", "ground": "tax_inspection", "authority": "示例税务局",
         "document_number": "第3号", "placed_on": date(2026, 6, 1), "review_on": date(2030, 6, 1),
