@@ -11,7 +11,7 @@ from pathlib import Path
 # file → the expression that stands for a code → names of the dicts that hold its literals. An empty list means that
 # the literals stand in the callers, or that the code is a rule's id.
 INDIRECT: dict[str, dict[str, list[str]]] = {
-    "domain/deletion.py": {"due[0][0].id": [], "EXPIRY_RULE": []},
+    "domain/deletion.py": {"rule.id": [], "EXPIRY_RULE": []},
     "domain/duties.py": {"rule.id": []},
     "domain/undecided.py": {"*_UNDECIDED_CLASSES[label.record_class]": ["_UNDECIDED_CLASSES"], "found.code": []},
     "stages/discover.py": {"code": []},

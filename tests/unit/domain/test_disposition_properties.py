@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.domain.blocker import Blocker
-from winddown.domain.case import Case
+from winddown.domain.case import Case, Opinion
 from winddown.domain.decision import Disposition
 from winddown.domain.disposition import Facts, decide
 from winddown.domain.finding import Status
@@ -134,3 +135,90 @@ def test_the_longest_of_any_number_of_keeping_duties_wins(
     winners = {reason.rule for reason in decision.reasons if reason.prevails and reason.rule in duties}
     assert winners == {rule_id for rule_id, day in last_days.items() if day == decision.until}
     assert duties.keys() <= {reason.rule for reason in decision.reasons}  # losers are recorded too
+
+
+FINALITY = {
+    Disposition.BLOCKED: 0,
+    Disposition.HELD: 0,
+    Disposition.STORE_ONLY: 0,
+    Disposition.HAND_OVER: 0,
+    Disposition.ANONYMISE: 1,
+    Disposition.ERASE: 1,
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    first=st.builds(Period, st.integers(0, 40), st.integers(0, 11), st.integers(0, 30)),
+    more=st.builds(Period, st.integers(0, 40), st.integers(0, 11), st.integers(0, 30)),
+    year=st.integers(1990, 2026),
+    as_of=DAYS,
+)
+def test_a_longer_period_never_ends_earlier_and_never_destroys(
+    make_facts: MakeFacts, rulebook: Rulebook, *, first: Period, more: Period, year: int, as_of: date
+) -> None:
+    rule = rulebook.rule("RET-ACC-VOUCHER-30Y")
+    longer = Period(first.years + more.years, first.months + more.months, first.days + more.days)
+    decided = [
+        decide(
+            make_facts("accounting_vouchers", rulebook=with_rules(rulebook, replace(rule, period=period)), as_of=as_of),
+            Label.of_year(RecordClass.CUSTOMER, year),
+            1,
+        )
+        for period in (first, longer)
+    ]
+    assert FINALITY[decided[1].disposition] <= FINALITY[decided[0].disposition]
+    if decided[0].until is not None:
+        assert decided[1].until is not None
+        assert decided[1].until >= decided[0].until
+
+
+@settings(max_examples=100, deadline=None)
+@given(label=LABELS, category=CATEGORIES, statuses=STATUSES, data=st.data())
+def test_the_same_facts_give_the_same_decision_whatever_the_order_of_rules_opinions_and_findings(
+    make_facts: MakeFacts,
+    make_case: Callable[..., Case],
+    rulebook: Rulebook,
+    *,
+    label: Label,
+    category: str | None,
+    statuses: tuple[Status, ...],
+    data: st.DataObject,
+) -> None:
+    opinions = tuple(
+        Opinion(rule, None, keeps, "zheng", date(2026, 9, 1), "0" * 64)
+        for rule, keeps in (("DEL-CHILD-23", True), ("RET-TAX-10Y", False), ("RET-ACC-VOUCHER-30Y", False))
+    )
+    first = make_facts(category, statuses=statuses, case=make_case(opinions=opinions))
+    pack = rulebook.packs[0]
+    shuffled = data.draw(st.permutations(list(pack.rules.items())))
+    again = replace(
+        first,
+        rulebook=Rulebook((replace(pack, rules=MappingProxyType(dict(shuffled))),)),
+        case=replace(first.case, opinions=tuple(data.draw(st.permutations(opinions)))),
+    )
+    assert decide(again, label, 3) == decide(first, label, 3) == decide(first, label, 3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(label=LABELS, category=CATEGORIES, kept=st.sampled_from(["RET-LOG-6M", "RET-MED-OUT-15Y", "RET-LIMITATION-3Y"]))
+def test_one_more_reason_to_keep_never_destroys_what_was_kept(
+    make_facts: MakeFacts, rulebook: Rulebook, label: Label, category: str | None, kept: str
+) -> None:
+    before = make_facts(category)
+    words = tuple(before.entry.categories) if before.entry else ("customer_contact",)
+    further = replace(rulebook.rule(kept), id="KEEP-FURTHER", data_category=words, applies_to=("all_companies",))
+    after = decide(make_facts(category, rulebook=with_rules(rulebook, further)), label, 1)
+    assert FINALITY[after.disposition] <= FINALITY[decide(before, label, 1).disposition]
+
+
+@settings(max_examples=100, deadline=None)
+@given(label=LABELS, category=CATEGORIES)
+def test_a_decision_that_keeps_says_of_every_needed_field_until_when(
+    make_facts: MakeFacts, label: Label, category: str | None
+) -> None:
+    decision = decide(make_facts(category), label, 1)
+    assert {name for term in decision.terms for name in term.fields} == set(decision.needed_fields)
+    ends = [term.until or date.max for term in decision.terms if not term.recipient]
+    assert ends == sorted(ends, reverse=True)
+    assert all(end >= (decision.until or date.min) for end in ends[:1])
