@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, dag, task_group
 
 from winddown.orchestration import tasks
+from winddown.orchestration.deadline_alert import LEGAL_DEADLINE
 from winddown.orchestration.gates import CustodianReceipt, PlanApproval
 from winddown.orchestration.retry import TASK_DEFAULTS
 from winddown.orchestration.waits import GraceWait
@@ -17,6 +18,7 @@ from winddown.orchestration.waits import GraceWait
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
+    deadline=LEGAL_DEADLINE,
     default_args=TASK_DEFAULTS,
     tags=["winddown"],
     params={

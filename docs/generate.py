@@ -38,7 +38,9 @@ _GROUPS = {
     "Transfers across the border": (
         RuleKind.TRANSFER_EXEMPTION,
         RuleKind.TRANSFER_PATH,
+        RuleKind.TRANSFER_FILING,
         RuleKind.TRANSFER_CONDITION,
+        RuleKind.TRANSFER_PRINCIPLE,
     ),
     "Clocks": (
         RuleKind.DEADLINE,

@@ -5,6 +5,8 @@ Approvals have no command here: they enter by the authenticated API alone.
 run CASE_FILE --by PERSON     open a case, or continue it, and carry it on as far as it may go now
 continue CASE [--again]       carry an open case on; --again reads and decides anew, after a blocker was resolved
 status CASE                   say what it waits for
+deadlines CASE                say where it stands by the law, what is due and overdue, and what may not happen yet
+notices CASE                  write the notices of the case, zh and en, for people to send
 restore CASE --by PERSON      bring everything in quarantine back; the open plan is superseded
 thaw CASE --by PERSON         give applications their writes back
 stop CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
@@ -27,8 +29,10 @@ from winddown.hold_commands import add_hold_commands, run_hold_command
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
+from winddown.stages.deadlines import case_position, listing
 from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
+from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
@@ -44,10 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("case_file", type=Path)
     running.add_argument("--by", required=True)
     commands.add_parser("migrate")
-    for name in ("continue", "status", "restore", "thaw", "stop", "resume"):
+    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "stop", "resume"):
         command = commands.add_parser(name)
         command.add_argument("case")
-        if name not in {"continue", "status"}:
+        if name not in {"continue", "status", "deadlines", "notices"}:
             command.add_argument("--by", required=True)
         if name == "continue":
             command.add_argument("--again", action="store_true")
@@ -80,6 +84,17 @@ def _status(deployment: Deployment, chosen: argparse.Namespace) -> int:
     found = standing(deployment, deployment.case(chosen.case).id)
     print(f"{found.case_id} waits for {found.waits_for}: {found.message} {found.plan_id}".rstrip())
     return 0
+
+
+def _deadlines(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    print("\n".join(listing(case_position(deployment, deployment.case(chosen.case).id))))
+    return 0
+
+
+def _notices(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    results = write_notices(deployment, deployment.case(chosen.case).id)
+    print("\n".join(found.sentence for found in results))
+    return 3 if any(found.missing for found in results) else 0
 
 
 def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
@@ -124,6 +139,8 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "run": _run,
     "continue": _continue,
     "status": _status,
+    "deadlines": _deadlines,
+    "notices": _notices,
     "restore": _restore,
     "thaw": _thaw,
     "stop": _stop,

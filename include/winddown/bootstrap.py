@@ -36,7 +36,8 @@ from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
-from winddown.ports import Clock, Inspector, Notes, Store
+from winddown.notify.channels import LogChannel, MailChannel
+from winddown.ports import Clock, Inspector, Notes, Notifier, Store
 from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
@@ -59,6 +60,7 @@ _SUFFIX = {
     Power.PURGE: "__purge",
     Power.SANITISE: "__purge",
 }
+_MAIL = "winddown_mail"
 _READERS = ("duckdb", "fastavro", "numba", "numpy", "openpyxl", "orjson", "polars", "pyarrow", "pypdfium2")
 
 
@@ -129,7 +131,24 @@ def deploy(
         keys=keys,
         signer=cache(lambda: _signer(settings.workspace / "signing.key")),
         code_version=code_version,
+        notifier=_notifier(settings, connections),
     )
+
+
+def _notifier(settings: Settings, connections: Connections) -> Notifier:
+    """The channel that the settings choose; raises Refused for another word, or mail without sender or recipients."""
+    if settings.notify == "log":
+        return LogChannel()
+    if settings.notify != "mail":
+        raise Refused(f"WINDDOWN_NOTIFY: {settings.notify!r} is neither log nor mail")
+
+    def server() -> str:
+        found = connections.find(_MAIL)
+        if found is None:
+            raise Refused(f"connection {_MAIL!r} is unknown", next_step="create it, with the URL of the mail server")
+        return found.url
+
+    return MailChannel(server, sender=settings.notify_from, recipients=settings.notify_to)
 
 
 def _remembered(build: Callable[[Case], Systems]) -> Callable[[Case], Systems]:

@@ -29,6 +29,14 @@ class Clock(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells people something, in counts, ids and dates; never personal data."""
+
+    def tell(self, subject: str, lines: tuple[str, ...]) -> None:
+        """Tell it once. Raises Transient when nobody could be reached."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """What one store holds, and what of it could not be read.

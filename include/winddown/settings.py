@@ -5,6 +5,9 @@
 ``WINDDOWN_WORKSPACE``    folder for encrypted manifests, archives, keys, bundles; ``var/winddown`` when empty
 ``WINDDOWN_CONNECTIONS``  JSON file of connections for runs without Airflow; empty inside Airflow
 ``WINDDOWN_PG_BIN``       folder of ``pg_restore``; found on PATH or in the embedded wheel when empty
+``WINDDOWN_NOTIFY``       ``log`` (when empty) or ``mail``, by the server of the connection ``winddown_mail``
+``WINDDOWN_NOTIFY_FROM``  sender of that mail
+``WINDDOWN_NOTIFY_TO``    its recipients, separated by commas
 ========================  ==========================================================================================
 """
 
@@ -22,6 +25,9 @@ class Settings:
     workspace: Path
     connections: Path | None
     postgres_bin: str
+    notify: str = "log"
+    notify_from: str = ""
+    notify_to: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -39,4 +45,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         workspace=workspace,
         connections=Path(connections) if connections else None,
         postgres_bin=env.get("WINDDOWN_PG_BIN", ""),
+        notify=env.get("WINDDOWN_NOTIFY") or "log",
+        notify_from=env.get("WINDDOWN_NOTIFY_FROM", ""),
+        notify_to=tuple(filter(None, map(str.strip, env.get("WINDDOWN_NOTIFY_TO", "").split(",")))),
     )

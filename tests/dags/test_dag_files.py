@@ -71,6 +71,7 @@ def test_no_run_of_the_past_is_made_up_and_no_two_run_at_once(bag: DagBag) -> No
     assert {name: found.schedule for name, found in bag.dags.items()} == {
         "deregister_company": None,
         "watch_cases": timedelta(minutes=10),
+        "watch_deadlines": "0 1 * * *",
     }
 
 

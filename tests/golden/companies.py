@@ -69,7 +69,7 @@ def _case(name: str, document: dict[str, Any]) -> Case:
             profile.get("critical_infrastructure", False),
             profile.get("important_data", False),
             (12, 31),
-            profile.get("faces", 0),
+            faces=profile.get("faces", 0),
         ),
         people=(Person("chen", "陈", "liquidation_group"),),
         approvers=("chen",),

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from winddown.control.door import Door
+from winddown.domain.approval import APPROVER_ROLES
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
 from winddown.domain.drift import Change, Drift
@@ -20,7 +21,6 @@ from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
-from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION

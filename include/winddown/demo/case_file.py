@@ -42,6 +42,7 @@ TIMELINE = (
     Step("S0", "snapshot_taken", date(2026, 3, 2), "公司数据资产清单，二〇二六年三月二日。"),
     Step("S1", "dissolution_resolved", date(2026, 3, 10), "股东会决议：公司解散。"),
     Step("S1", "dissolution_publicised", date(2026, 3, 16), "国家企业信用信息公示系统公示解散事由。"),
+    Step("S1", "tax_liquidation_reported", date(2026, 3, 18), "清算前向主管税务机关报告的回执。"),
     Step("S2", "liquidation_group_formed", date(2026, 3, 20), "股东会决议：成立清算组，陈立任负责人。"),
     Step("S2", "group_listed", date(2026, 3, 26), "清算组备案公示。"),
     Step("S2", "creditors_notified", date(2026, 3, 28), "债权人通知书及寄送清单。"),
@@ -49,6 +50,7 @@ TIMELINE = (
     Step("S3", "stop_notice_published", date(2026, 4, 20), "网店停止服务公告。"),
     Step("S3", "service_stopped", SERVICE_STOPPED_ON, "网店停止服务记录。"),
     Step("S3", "guardians_told", date(2026, 5, 31), "告知未满十四周岁会员的监护人。"),
+    Step("S3", "children_assessment_done", date(2026, 6, 3), "向托管人移交含儿童订单的会计凭证前的安全评估报告。"),
     Step("S3", "recipient_notice_published", date(2026, 6, 5), "告知个人信息接收方的名称和联系方式。"),
     Step("S4", "claims_window_closed", date(2026, 6, 10), "债权申报期届满记录。"),
     Step("S5", "tax_cleared", date(2026, 9, 15), "清税证明。"),
@@ -60,7 +62,10 @@ OTHER_EVIDENCE = {
     "evidence/counsel-childrens-vouchers.txt": (
         "律师意见：儿童订单的会计凭证按会计档案保管期限保留凭证所需字段，其余儿童个人信息立即删除。"
     ),
-    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单。",
+    "evidence/carrier-contract.txt": "跨境配送合同：Sample Carrier KK，仅用于履行海外订单，终止后删除收件人信息。",
+    "evidence/carrier-notice.txt": "隐私政策第六条：告知境外收件人信息的接收方、目的、方式、种类和行使权利的程序。",
+    "evidence/carrier-assessment.txt": "个人信息保护影响评估报告：跨境配送。",
+    "evidence/carrier-deletion.txt": "Sample Carrier KK 确认：收件人信息已删除。",
 }
 
 
@@ -85,7 +90,9 @@ def write_case(directory: Path, cast: Cast) -> None:
     write_private(directory / "custodian" / "custodian.key", secret)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (directory / "custodian" / "custodian.pub").write_bytes(public)
-    _write(directory / "case.yaml", yaml.safe_dump(_case(), allow_unicode=True, sort_keys=False, width=120))
+    _write(
+        directory / "case.yaml", yaml.safe_dump(_case(cast.customers), allow_unicode=True, sort_keys=False, width=120)
+    )
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -99,7 +106,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _case() -> dict[str, Any]:
+def _case(persons: int) -> dict[str, Any]:
     return {
         "case": "huadong-2026",
         "company": {
@@ -112,9 +119,14 @@ def _case() -> dict[str, Any]:
             "sectors": ["ecommerce_operator"],
             "critical_infrastructure": False,
             "important_data": False,
+            "legal_form": "company",
+            "persons": persons,
             "faces": 0,
+            "processes_minors": True,
+            "algorithm_filed": False,
             "fiscal_year_end": "12-31",
         },
+        "contact": "liquidation@example.com, 021-5555 0100",
         "people": [
             {"id": LIQUIDATOR, "name": "陈立", "role": "liquidation_group"},
             {"id": OFFICER, "name": "吴敏", "role": "pi_officer"},
@@ -128,6 +140,7 @@ def _case() -> dict[str, Any]:
             "person": CUSTODIAN,
             "organisation": "上海示例档案托管有限公司",
             "contact": "custody@example.com",
+            "country": "CN",
             "public_key": "custodian/custodian.pub",
             "agreement_on": date(2026, 10, 20),
             "evidence": "evidence/custody-agreement.txt",
@@ -187,6 +200,15 @@ def _case() -> dict[str, Any]:
                 "where": "overseas",
                 "sensitive": False,
                 "evidence": "evidence/carrier-contract.txt",
+                "met": [
+                    {"rule": rule, "on": day, "evidence": f"evidence/carrier-{name}.txt"}
+                    for rule, day, name in (
+                        ("XB-ALWAYS-NOTICE", date(2024, 6, 1), "notice"),
+                        ("XB-ALWAYS-PIA", date(2024, 5, 20), "assessment"),
+                        ("XB-ALWAYS-CONTRACT-END", date(2024, 6, 1), "contract"),
+                    )
+                ],
+                "deletion_confirmed": {"on": date(2026, 8, 3), "evidence": "evidence/carrier-deletion.txt"},
             }
         ],
     }

@@ -3,22 +3,62 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from winddown.domain.border import (
+    MAINLAND_COUNTRY,
+    ConfirmedCount,
+    DeletionConfirmation,
+    ExportedEarlier,
+    Filing,
+    Means,
+    MetCondition,
+)
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline
 
+_DECLARED_BY_SECTOR = {"e_commerce": "ecommerce_operator", "retail": "", "wholesale": "", "services": ""}
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Facts about the company that select rules."""
+    """Facts about the company that select rules.
+
+    Attributes:
+        persons: natural persons whose information it processes; the number itself counts as reached.
+        faces: persons whose faces it stores.
+        processes_minors: whether it processes information of persons under eighteen.
+        algorithm_filed: whether a recommendation algorithm of it is on file.
+    """
 
     route: str
     sectors: tuple[str, ...]
     critical_infrastructure: bool
     important_data: bool
     fiscal_year_end: tuple[int, int]  # month, day
-    faces: int = 0  # natural persons whose face is stored
+    legal_form: str = "company"
+    persons: int = 0
+    faces: int = 0
+    processes_minors: bool = False
+    algorithm_filed: bool = False
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The subjects of rules that the company says it is."""
+        return frozenset(self.sectors)
+
+    def facts(self) -> dict[str, bool | int | str]:
+        """The facts that decide whom rules bind."""
+        return {
+            "route": self.route,
+            "legal_form": self.legal_form,
+            "critical_infrastructure": self.critical_infrastructure,
+            "important_data": self.important_data,
+            "persons": self.persons,
+            "faces": self.faces,
+            "processes_minors": self.processes_minors,
+            "algorithm_filed": self.algorithm_filed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +81,14 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Custodian:
-    """Who keeps after the end what the law says must be kept."""
+    """Who keeps after the end what the law says must be kept; ``country`` is where."""
 
     person: str
     organisation: str
     contact: str
     public_key_pem: str
     agreement_on: date
+    country: str = MAINLAND_COUNTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +98,7 @@ class StoreDeclaration:
     Attributes:
         bucket: of an s3 store.
         inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
+        accessed_from: countries from which somebody can reach the data, beside where they lie.
     """
 
     name: str
@@ -65,6 +107,7 @@ class StoreDeclaration:
     region: str
     bucket: str = ""
     inventory: str = ""
+    accessed_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +239,14 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Personal information that was provided across the border."""
+    """Data of one collection that were, are or will be provided across the border.
+
+    Attributes:
+        where: ``overseas`` (records of customers abroad) or ``all``.
+        origin: where the data were collected: ``domestic`` or ``abroad``.
+        circumstances: those of ``FACTS_DECLARED`` that are so.
+        started_on, ended_on: None where it began before anybody wrote it down, or still goes on.
+    """
 
     id: str
     recipient: str
@@ -206,6 +256,25 @@ class Transfer:
     collection: CollectionRef
     where: str
     sensitive: bool
+    means: Means = Means.PROVIDED
+    origin: str = "domestic"
+    circumstances: tuple[str, ...] = ()
+    started_on: date | None = None
+    ended_on: date | None = None
+    met: tuple[MetCondition, ...] = ()
+    confirmation: DeletionConfirmation | None = None
+
+    def is_ahead(self, today: date) -> bool:
+        """Whether it has not happened yet."""
+        return self.means is Means.CUSTODY or (self.started_on is not None and self.started_on > today)
+
+    def judged_on(self, today: date) -> date:
+        """The day whose rules decide: today, or the day on which the transfer ended, or will begin."""
+        return max(today if self.ended_on is None else min(self.ended_on, today), self.started_on or date.min)
+
+    def reaches(self, first: date, last: date) -> bool:
+        """Whether some of it lies between two days, both included."""
+        return (self.started_on or first) <= last and (self.ended_on or last) >= first
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +294,11 @@ class Case:
     subjects: Subjects
     register: tuple[RegisterEntry, ...]
     transfers: tuple[Transfer, ...]
+    contact: str = ""  # where customers, guardians and creditors reach the company until it ends
+    exclusions: tuple[tuple[str, bool], ...] = ()  # of the simplified route: fact and whether it is so
+    filings: tuple[Filing, ...] = ()
+    export_log: tuple[ExportedEarlier, ...] = ()
+    confirmed_counts: tuple[ConfirmedCount, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     recipients: tuple[Recipient, ...] = ()
 

@@ -16,6 +16,7 @@ from winddown.domain.inventory import Collection
 from winddown.domain.label import Label, RecordClass
 from winddown.domain.pack import Rulebook
 from winddown.domain.rule import WHOLE_RECORD, Override, Period, Rule, RuleKind
+from winddown.domain.situation import situation_of
 
 PERSONAL = "personal_information"
 CHILD = "child_under14"
@@ -100,15 +101,8 @@ class DatedBy:
 
 
 def subjects_of(case: Case, rulebook: Rulebook, persons: int) -> frozenset[str]:
-    """The subjects of the rulebook that the company is; size classes count the number itself."""
-    profile: dict[str, bool | int | str] = {
-        "route": case.profile.route,
-        "critical_infrastructure": case.profile.critical_infrastructure,
-        "important_data": case.profile.important_data,
-        "persons": persons,
-        "faces": case.profile.faces,
-    }
-    return rulebook.subjects(frozenset(case.profile.sectors), profile)
+    """The subjects of the rulebook that the company is; of two numbers of persons the larger one counts."""
+    return situation_of(case, rulebook, persons=persons).subjects
 
 
 def matching(rulebook: Rulebook, entry: RegisterEntry, subjects: frozenset[str], as_of: date) -> tuple[Rule, ...]:

@@ -6,11 +6,13 @@ is refused.
 
 from enum import StrEnum
 
+from winddown.domain.event_title import EVENT_TITLES
+
 
 class Scope(StrEnum):
     """Where the date of an event is found."""
 
-    CASE = "case"  # one date for the whole company, in the timeline with its evidence
+    CASE = "case"  # one date for the whole company, in the timeline with its evidence; see ``event_title``
     RECORD = "record"  # a date of each record, in the field that the register names; else the timeline's, if it has one
     PERSON = "person"  # the latest such date among all of a person's records in the collection
     FISCAL_YEAR = "fiscal_year"  # counted from the fiscal year of the record's own date
@@ -21,35 +23,7 @@ class Scope(StrEnum):
 NOT_STATED = "not_stated_in_text"
 FISCAL_YEAR_END = "day_after_fiscal_year_end"
 
-_CASE = (
-    "snapshot_taken",
-    "dissolution_resolved",
-    "dissolution_publicised",
-    "liquidation_group_formed",
-    "group_listed",
-    "creditors_notified",
-    "creditors_announced",
-    "stop_notice_published",
-    "service_stopped",
-    "guardians_told",
-    "recipient_notice_published",
-    "claims_window_closed",
-    "tax_cleared",
-    "staff_settled",
-    "bankruptcy_accepted",
-    "deregistered",
-    "disposal_plan_reported",
-    "cii_disposal_reported",
-    "credit_disposal_reported",
-    "licence_plan_announced",
-    "impact_assessment_done",
-    "risk_assessment_done",
-    "children_assessment_done",
-    "separate_consents_collected",
-    "face_recognition_ended",
-    "faces_reached_100k",
-    "audit_completed",
-)
+_CASE = tuple(EVENT_TITLES)
 _RECORD = (
     "purpose_achieved",
     "record_created",
@@ -77,11 +51,9 @@ _RECORD = (
     "right_holder_knew",
     "report_completed",
     "activity_completed",
-    "assessment_result_issued",
-    "export_certificate_issued",
 )
 _PERSON = ("last_outpatient_visit", "last_inpatient_discharge")
-_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed")
+_DECISION = ("deletion_blocked", "transfer_decided", "hold_placed", "filing_issued")
 
 EVENTS: dict[str, Scope] = {
     **dict.fromkeys(_CASE, Scope.CASE),

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from winddown.domain.calendar import WorkingCalendar
 from winddown.domain.canonical import digest
+from winddown.domain.course import Course
 from winddown.domain.errors import Refused
+from winddown.domain.notice import NoticeTemplate
 from winddown.domain.rule import Condition, Rule, any_holds
 
 Profile = Mapping[str, bool | int | str]
@@ -74,6 +77,9 @@ class RulePack:
     subjects: Mapping[str, Subject]
     articles: Mapping[tuple[str, str], Article]
     pending: tuple[PendingChange, ...] = ()
+    calendar: WorkingCalendar | None = None
+    course: Course | None = None
+    notices: tuple[NoticeTemplate, ...] = ()
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule, or ``Refused`` when the pack has none of this id."""
@@ -125,6 +131,19 @@ class Rulebook:
     def name(self) -> str:
         """The packs with their versions, for people: ``cn 2026.11.1, hk 2026.11.1``."""
         return ", ".join(f"{pack.id} {pack.version}" for pack in self.packs)
+
+    @cached_property
+    def calendar(self) -> WorkingCalendar:
+        """The working days of the first pack that knows them; without one, every year is unknown."""
+        return next((pack.calendar for pack in self.packs if pack.calendar is not None), WorkingCalendar())
+
+    @cached_property
+    def course(self) -> Course:
+        """The course of a case, of the first pack that has one; ``Refused`` when none has."""
+        found = next((pack.course for pack in self.packs if pack.course is not None), None)
+        if found is None:
+            raise Refused(f"no course of a case in {self.name}", next_step="use a pack that has a course.yaml")
+        return found
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule, or ``Refused`` when no pack has one of this id."""

@@ -46,6 +46,8 @@ class RuleKind(StrEnum):
     TRANSFER_EXEMPTION = "transfer_exemption"
     TRANSFER_PATH = "transfer_path"
     TRANSFER_CONDITION = "transfer_condition"  # owed on every path, exemptions included
+    TRANSFER_FILING = "transfer_filing"  # what serves a path, and how long it lasts
+    TRANSFER_PRINCIPLE = "transfer_principle"  # how the other rules on transfers are read
     # clocks
     DEADLINE = "deadline"
     AGENCY_DEADLINE = "agency_deadline"  # an authority's own deadline

@@ -12,6 +12,7 @@ from winddown.domain.errors import Refused
 from winddown.orchestration.connections import AirflowConnections
 from winddown.stages import journey
 from winddown.stages.case_file import parse_case, read_case_file
+from winddown.stages.deadlines import due_notice
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case as open_case_stage
 from winddown.stages.open import start_again
@@ -185,6 +186,16 @@ def list_ready_cases() -> list[dict[str, Any]]:
         for one in found
         if one.is_ready
     ]
+
+
+@task
+def tell_due() -> str:
+    """Tell what is overdue and what is due soon in every case; says nothing when nothing is."""
+    current = deployment()
+    notice = due_notice(current)
+    if notice.lines:
+        current.notifier.tell(notice.subject, notice.lines)
+    return _say(notice.subject, notice.subject)
 
 
 def _say(result: str, message: str) -> str:

@@ -6,44 +6,33 @@ nobody reads, a key written twice, a word that is not in the pack's vocabulary, 
 each would make a rule silently not match or not hold, so each is ``Refused``, naming file, rule and field.
 """
 
-import json
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
-
-import yaml
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Article, Rulebook, RulePack
 from winddown.domain.rule import WHOLE_RECORD, Rule
+from winddown.rules.calendar import load_calendar
 from winddown.rules.consistency import check_consistent, check_level, check_penalty, check_quote
+from winddown.rules.course import load_course
 from winddown.rules.documents import LawDocument, PackDocument, PendingDocument, RuleDocument
+from winddown.rules.notices import load_notices
+from winddown.rules.yaml_text import read_yaml, validated
+
+__all__ = ["load_pack", "load_rulebook", "read_yaml", "rule_schema", "validated"]
 
 _RULES = Path(__file__).parent
-_PARTS = ("calendar.yaml", "course.yaml")  # read by modules of their own, and covered by the pack's digest
+_PARTS = (
+    "calendar.yaml",
+    "course.yaml",
+    "notices.yaml",
+)  # read by modules of their own, and covered by the pack's digest
 _NO_RULES = frozenset({"pack.yaml", "pending.yaml", *_PARTS})
-_Document = TypeVar("_Document", bound=BaseModel)
-
-
-class _StrictLoader(yaml.CSafeLoader):
-    """YAML without its two silent conveniences: the last of two equal keys, and dates guessed from text."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it so
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise Refused(f"line {node.start_mark.line + 1}: key {', '.join(twice)} is written twice")
-        return super().construct_mapping(node, deep=deep)
 
 
 def load_rulebook(names: Iterable[str]) -> Rulebook:
@@ -109,23 +98,17 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
         subjects=MappingProxyType({word: found.to_subject(word) for word, found in pack.subjects.items()}),
         articles=MappingProxyType(articles),
         pending=tuple(found.to_pending() for found in pending),
+        calendar=load_calendar(folder / "calendar.yaml") if (folder / "calendar.yaml").is_file() else None,
+        course=load_course(folder / "course.yaml", rules) if (folder / "course.yaml").is_file() else None,
+        notices=load_notices(folder / "notices.yaml", subjects=pack.subjects, rules=rules)
+        if (folder / "notices.yaml").is_file()
+        else (),
     )
 
 
 def rule_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of one entry under ``rules``, for editors and reviewers."""
     return RuleDocument.model_json_schema()
-
-
-def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML file. Raises ``Refused``, naming the file, for a key written twice or no YAML."""
-    try:
-        # The loader derives from SafeLoader, so no tag can construct an object.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
-    except Refused as refusal:
-        raise Refused(f"{path.name}: {refusal.message}") from refusal
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"{path.name}: no readable YAML: {error}") from error
 
 
 def _documents(path: Path) -> list[RuleDocument]:
@@ -166,18 +149,6 @@ def _pending(folder: Path, rules: Mapping[str, Rule]) -> list[PendingDocument]:
         if unknown:
             raise Refused(f"pending.yaml: {change.id}: field affects: no rule {', '.join(unknown)}")
     return found
-
-
-def validated(model: type[_Document], content: Any, where: str) -> _Document:
-    """Return content as a document. Raises ``Refused``, naming place and fields, for what the model does not take."""
-    try:
-        # Strict validation from JSON takes dates and enumerations as text, and still no number for a text.
-        return model.model_validate_json(json.dumps(content), strict=True)
-    except ValidationError as error:
-        found = [f"field {'.'.join(map(str, one['loc'])) or '(all)'}: {one['msg']}" for one in error.errors()]
-        raise Refused(f"{where}: {'; '.join(found)}") from error
-    except TypeError as error:
-        raise Refused(f"{where}: holds a value that JSON cannot express") from error
 
 
 def _check_subjects(pack: PackDocument) -> None:

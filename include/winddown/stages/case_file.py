@@ -15,16 +15,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from winddown.domain import case as domain
+from winddown.domain.approval import approver_roles
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
+from winddown.stages import border_file
 from winddown.stages.case_model import CaseModel, RecipientModel, RegisterModel
 from winddown.stages.filing import content_of, read_yaml, sentences
 from winddown.stages.hold_file import DeclaredHold, hold_problems, with_subjects
-
-APPROVER_ROLES = ("liquidation_group", "pi_officer")
 
 # Each event may not lie before the ones that it follows.
 _ORDER = (
@@ -40,6 +40,11 @@ _FOLLOWS = {
     "group_listed": "liquidation_group_formed",
     "creditors_notified": "liquidation_group_formed",
     "service_stopped": "stop_notice_published",
+    "simplified_notice_ended": "simplified_notice_published",
+    "forced_notice_ended": "forced_notice_published",
+    "destruction_released": "bankruptcy_accepted",
+    "bankruptcy_terminated": "bankruptcy_accepted",
+    "deregistered": "deregistration_applied",
 }
 
 
@@ -91,6 +96,8 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("timeline", [event.event for event in model.timeline]),
         *_duplicates("holds", [hold.id for hold in model.holds]),
         *_duplicates("transfers", [transfer.id for transfer in model.transfers]),
+        *_duplicates("filings", [filing.id for filing in model.filings]),
+        *_duplicates("confirmed_counts", [str(count.year) for count in model.confirmed_counts]),
         *_duplicates("accepted_dates", [accepted.rule for accepted in model.accepted_dates]),
         *_duplicates("opinions", [f"{found.rule} on {found.collection or 'all'}" for found in model.opinions]),
         *_duplicates("recipients", [found.role for found in model.recipients]),
@@ -98,6 +105,7 @@ def _problems(model: CaseModel) -> list[str]:
         *_date_problems(model),
         *_reference_problems(model),
         *_hold_problems(model),
+        *border_file.border_problems(model),
     ]
 
 
@@ -108,17 +116,15 @@ def _duplicates(field: str, values: Sequence[str]) -> list[str]:
 
 def _people_problems(model: CaseModel) -> list[str]:
     roles = {person.id: person.role for person in model.people}
-    problems = [
-        f"profile.{name}: its reports before any disposal are not known to this version"
-        for name, is_set in (
-            ("critical_infrastructure", model.profile.critical_infrastructure),
-            ("important_data", model.profile.important_data),
-        )
-        if is_set
-    ]
-    problems += [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
+    problems = [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
+    if (model.profile.route == "simplified") != (model.exclusions is not None):
+        problems.append("exclusions: the simplified route, and no other, declares the facts that would close it")
     present = {roles.get(name) for name in model.approvers}
-    problems += [f"approvers: nobody with role {role} is among them" for role in APPROVER_ROLES if role not in present]
+    problems += [
+        f"approvers: nobody with role {role} is among them"
+        for role in approver_roles(model.profile.route)
+        if role not in present
+    ]
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
@@ -208,8 +214,10 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
         for i, found in enumerate(model.timeline)
     )
     _sha256(folder, model.custodian.evidence, "custodian")
-    for index, transfer in enumerate(model.transfers):
-        _sha256(folder, transfer.evidence, f"transfers.{index}")
+
+    def sha256(name: str, field: str) -> str:
+        return _sha256(folder, name, field)
+
     public_key = _key(folder, model.custodian.public_key, "custodian.public_key")
     return domain.Case(
         id=model.case,
@@ -220,7 +228,11 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.profile.critical_infrastructure,
             model.profile.important_data,
             (int(month), int(day)),
+            model.profile.legal_form,
+            model.profile.persons,
             model.profile.faces,
+            model.profile.processes_minors,
+            model.profile.algorithm_filed,
         ),
         people=tuple(domain.Person(person.id, person.name, person.role) for person in model.people),
         approvers=model.approvers,
@@ -231,10 +243,17 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.custodian.contact,
             public_key,
             model.custodian.agreement_on,
+            model.custodian.country,
         ),
         stores=tuple(
             domain.StoreDeclaration(
-                found.name, found.kind, found.connection, found.region, found.bucket, found.inventory
+                found.name,
+                found.kind,
+                found.connection,
+                found.region,
+                found.bucket,
+                found.inventory,
+                found.accessed_from,
             )
             for found in model.stores
         ),
@@ -267,19 +286,10 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.subjects.country,
         ),
         register=tuple(_entry(found) for found in model.declared),
-        transfers=tuple(
-            domain.Transfer(
-                found.id,
-                found.recipient,
-                found.country,
-                found.purpose,
-                found.legal_basis,
-                CollectionRef.parse(found.collection),
-                found.where,
-                found.sensitive,
-            )
-            for found in model.transfers
-        ),
+        transfers=border_file.transfers(model, sha256),
+        filings=border_file.filings(model, sha256),
+        export_log=border_file.export_log(model, sha256),
+        confirmed_counts=border_file.confirmed_counts(model, sha256),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from winddown.domain.hold import Ground
+from winddown.stages.border_model import ConfirmedCountModel, Country, ExportLogModel, FilingModel, TransferModel
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
@@ -31,18 +32,48 @@ class _Company(_Strict):
 
 
 class _Profile(_Strict):
-    route: Literal["general"]
+    route: Literal["general", "simplified", "bankruptcy", "forced"]
+    legal_form: Literal["company", "partnership", "sole_proprietorship", "individual_business"]
+    persons: Annotated[int, Field(ge=0)]
+    faces: Annotated[int, Field(ge=0)]
+    processes_minors: bool
+    algorithm_filed: bool
     sectors: Annotated[tuple[Word, ...], Field(min_length=1)]
     critical_infrastructure: bool
     important_data: bool
-    faces: Annotated[int, Field(ge=0)]
     fiscal_year_end: Annotated[str, Field(pattern=_DAY_OF_EVERY_YEAR)]
+
+
+class Exclusions(_Strict):
+    """Facts that close the simplified route; each is declared, because one that is not known closes it too."""
+
+    debts_unpaid: bool
+    customer_balances_unspent: bool
+    undertaking_missing: bool
+    approval_required: bool
+    on_abnormal_list: bool
+    equity_encumbered: bool
+    invests_in_others: bool
+    under_investigation: bool
+    in_litigation: bool
+    licence_revoked: bool
+    penalty_unpaid: bool
+    is_listed: bool
 
 
 class _Person(_Strict):
     id: Identifier
     name: Name
-    role: Literal["liquidation_group", "pi_officer", "custodian", "steward", "counsel", "recipient", "legal"]
+    role: Literal[
+        "liquidation_group",
+        "pi_officer",
+        "custodian",
+        "steward",
+        "counsel",
+        "recipient",
+        "legal",
+        "administrator",
+    ]
 
 
 class _Grace(_Strict):
@@ -55,6 +86,7 @@ class _Custodian(_Strict):
     person: Identifier
     organisation: Name
     contact: Name
+    country: Country
     public_key: Name
     agreement_on: date
     evidence: Name
@@ -67,10 +99,11 @@ class _Store(_Strict):
     region: Name
     bucket: str = ""
     inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
+    accessed_from: tuple[Country, ...] = ()
 
 
 class _Event(_Strict):
-    step: Literal["S0", "S1", "S2", "S3", "S4", "S5", "S6"]
+    step: Annotated[str, Field(pattern=r"^([SB][0-9]|S[358]s|R[12])$")]
     event: str
     on: date
     evidence: Name
@@ -176,24 +209,14 @@ class HoldModel(HoldFields):
     subjects: Annotated[str, Field(max_length=200)] = ""
 
 
-class _Transfer(_Strict):
-    id: Identifier
-    recipient: Name
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    purpose: Name
-    legal_basis: Name
-    collection: Ref
-    where: Literal["overseas", "all"]
-    sensitive: bool
-    evidence: Name
-
-
 class CaseModel(_Strict):
     """The whole file."""
 
     case: Identifier
     company: _Company
     profile: _Profile
+    exclusions: Exclusions | None = None
+    contact: Annotated[str, Field(max_length=200)] = ""
     people: Annotated[tuple[_Person, ...], Field(min_length=1)]
     approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
     grace: _Grace
@@ -206,4 +229,7 @@ class CaseModel(_Strict):
     subjects: _Subjects
     declared: Annotated[tuple[RegisterModel, ...], Field(alias="register")]  # BaseModel has a `register` of its own
     holds: tuple[HoldModel, ...] = ()
-    transfers: tuple[_Transfer, ...] = ()
+    transfers: tuple[TransferModel, ...] = ()
+    filings: tuple[FilingModel, ...] = ()
+    export_log: tuple[ExportLogModel, ...] = ()
+    confirmed_counts: tuple[ConfirmedCountModel, ...] = ()

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
-from winddown.domain.case import Case, Transfer
-from winddown.domain.clocks import ClockResult, check_clocks
+from winddown.domain.case import Case
+from winddown.domain.clocks import ClockResult
 from winddown.domain.errors import Refused, WinddownError
-from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.plan import Wave
-from winddown.domain.transfer import TransferPath, find_path
+from winddown.domain.transfer import TransferCheck
 from winddown.inspection.backup import BackupComparison, compare_backup
 from winddown.ports import SupportsContent, ability
-from winddown.stages.deployment import ACTOR, Deployment, today
-from winddown.stages.subjects import build_index
+from winddown.stages.clocks import wave_clocks
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.transfers import check_transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Checks:
     """Results of all checks; a blocker here stops the destruction in the store that it names."""
 
     backups: tuple[BackupComparison, ...]
-    transfers: tuple[TransferPath, ...]
+    transfers: tuple[TransferCheck, ...]
     clocks: tuple[ClockResult, ...]
     blockers: tuple[Blocker, ...]
 
@@ -34,8 +34,8 @@ def check(deployment: Deployment, case_id: str) -> Checks:
     case = deployment.case(case_id)
     inventory: Inventory = deployment.control.require(case_id, "inventory", "first", type_=Inventory)
     backups, blockers = _check_backups(deployment, case, inventory)
-    transfers, more = _check_transfers(deployment, case, inventory)
-    clocks = check_clocks(case.timeline, deployment.rulebook, wave=Wave.AFTER_CLAIMS, as_of=today(deployment))
+    transfers, more = check_transfers(deployment, case, inventory)
+    clocks = wave_clocks(deployment, case, Wave.AFTER_CLAIMS)
     checks = Checks(backups, transfers, clocks, (*blockers, *more))
     deployment.control.put(case_id, "checks", "before", checks, type_=Checks)
     return checks
@@ -104,69 +104,3 @@ def _backup_blocker(store: str, explanation: str) -> Blocker:
     return Blocker(
         "backup-not-proven", store, explanation, "database administrator", "take a new backup and run the check again"
     )
-
-
-# -- transfers -------------------------------------------------------------------------------------------------------
-
-
-def _check_transfers(
-    deployment: Deployment, case: Case, inventory: Inventory
-) -> tuple[tuple[TransferPath, ...], tuple[Blocker, ...]]:
-    abroad = tuple(
-        Blocker(
-            "undeclared-transfer",
-            declaration.name,
-            f"the store lies in region {declaration.region}, outside mainland China: keeping data there is a transfer",
-            "personal-information officer",
-            "declare the transfer with its purpose and legal basis",
-        )
-        for declaration in case.stores
-        if not declaration.region.startswith("cn-")
-        and all(transfer.collection.store != declaration.name for transfer in case.transfers)
-    )
-    if not case.transfers:
-        return (), abroad
-    findings: tuple[Finding, ...] = deployment.control.require(
-        case.id, "findings", "findings", type_=tuple[Finding, ...]
-    )
-    try:
-        index = build_index(deployment, case, inventory)
-    except Refused as error:
-        blocker = Blocker("transfer-not-counted", case.stores[0].name, error.message, "steward", error.next_step)
-        return (), (blocker,)
-    paths, blockers = [], [*abroad]
-    for transfer in case.transfers:
-        frame = index.table.filter("overseas") if transfer.where == "overseas" else index.table
-        facts = _facts(case, transfer, findings, persons=frame.height)
-        path = find_path(transfer.id, facts, rulebook=deployment.rulebook, as_of=today(deployment))
-        paths.append(path)
-        if path.needs_filing:
-            blockers.append(
-                Blocker(
-                    "transfer-without-path",
-                    str(transfer.collection),
-                    f"transfer {transfer.id}: {path.sentence}",
-                    "personal-information officer",
-                    "file the assessment or contract and record its evidence",
-                )
-            )
-        body = {"transfer": transfer.id, "rule": path.rule, "persons": frame.height, "needs_filing": path.needs_filing}
-        deployment.ledger.append(case.id, "transfer_checked", body, actor=ACTOR)
-    return tuple(paths), tuple(blockers)
-
-
-def _facts(
-    case: Case, transfer: Transfer, findings: tuple[Finding, ...], *, persons: int
-) -> dict[str, bool | int | str]:
-    found_sensitive = any(
-        finding.sensitive and finding.is_personal for finding in findings if finding.collection == transfer.collection
-    )
-    sensitive = transfer.sensitive or found_sensitive
-    return {
-        "legal_basis": transfer.legal_basis,
-        "purpose": transfer.purpose,
-        "critical_infrastructure": case.profile.critical_infrastructure,
-        "important_data": case.profile.important_data,
-        "persons_sensitive": persons if sensitive else 0,
-        "persons_other": 0 if sensitive else persons,
-    }

@@ -4,7 +4,7 @@ The composition root builds it; a stage takes it as its first argument and knows
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta, timezone
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Rulebook
 from winddown.evidence.signing import Signer
-from winddown.ports import BackupDrill, Clock, Inspector, Store
+from winddown.notify.channels import LogChannel
+from winddown.ports import BackupDrill, Clock, Inspector, Notifier, Store
 from winddown.settings import Settings
 
-_CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
+CHINA = timezone(timedelta(hours=8))  # one time zone, no daylight saving since 1991
 ACTOR = "winddown"  # the ledger's name for what the program does by itself
 
 
@@ -53,6 +54,7 @@ class Deployment:
     keys: Callable[[str], CaseKeys]
     signer: Callable[[], Signer]
     code_version: str
+    notifier: Notifier = field(default_factory=LogChannel)
 
     def case(self, case_id: str) -> Case:
         """The opened case; raises Refused when there is none."""
@@ -70,4 +72,4 @@ class Deployment:
 
 def today(deployment: Deployment) -> date:
     """The date as of which decisions are made; the law's days are those of the deployment's clock in UTC+8."""
-    return deployment.clock.now().astimezone(_CHINA).date()
+    return deployment.clock.now().astimezone(CHINA).date()

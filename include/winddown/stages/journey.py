@@ -26,6 +26,7 @@ from winddown.stages import sanitise as sanitising
 from winddown.stages import seal as sealing
 from winddown.stages import verify as verifying
 from winddown.stages.deployment import Deployment
+from winddown.stages.transfers import open_recipients
 
 CASE = "case"  # the wave under which stages of the whole case are recorded
 
@@ -84,7 +85,9 @@ def _decide(deployment: Deployment, case_id: str) -> str:
 def _check(deployment: Deployment, case_id: str) -> str:
     checks = checking.check(deployment, case_id)
     backups = [f"backup of {found.store} restored: {found.expectations} expectations met" for found in checks.backups]
-    transfers = [f"transfer {found.transfer}: {found.rule or 'no path'}" for found in checks.transfers]
+    transfers = [f"transfer {found.path.transfer}: {found.path.rule or 'no path'}" for found in checks.transfers]
+    waited = open_recipients(checks.transfers)
+    transfers += [f"no final report before recipients confirm deletion: {', '.join(waited)}"] if waited else []
     blocked = [f"blocker {found.code} on {found.subject}" for found in checks.blockers]
     waiting = [found.rule for found in checks.clocks if not found.satisfied]
     clocks = f"{len(checks.clocks)} clocks checked" + (f", not due: {', '.join(waiting)}" if waiting else "")
@@ -255,4 +258,6 @@ def report(deployment: Deployment, case_id: str) -> str:
         said.message = (
             f"{len(written.certificates)} certificates, bundle {written.bundle.name} {written.bundle_sha256[:12]}"
         )
+        if written.waits_for:
+            said.message += f"; no final report before recipients confirm deletion: {', '.join(written.waits_for)}"
     return said.message

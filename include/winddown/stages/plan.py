@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
+from winddown.domain.approval import approver_roles
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
-from winddown.domain.clocks import ClockResult, check_clocks
+from winddown.domain.clocks import ClockResult
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
 from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
-from winddown.stages.case_file import APPROVER_ROLES
 from winddown.stages.check import Checks
 from winddown.stages.classify import classify_inventory
+from winddown.stages.clocks import wave_clocks
 from winddown.stages.decide import label_and_decide
-from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
 from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
@@ -81,7 +82,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         grace_seconds=int(case.grace.duration.total_seconds()),
         grace_reason=f"{case.grace.reason}; accepted by {case.grace.accepted_by}",
         approvals_needed=2,
-        approver_roles=APPROVER_ROLES,
+        approver_roles=approver_roles(case.profile.route),
         identities=inventory.identities,
     )
     remember_customers(deployment, case_id, index.table)
@@ -96,11 +97,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
 
 def waiting_clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[str, ...]:
     """The legal clocks that do not let a wave begin yet, in words; empty when it may."""
-    return _waiting(_clocks(deployment, case, wave))
-
-
-def _clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[ClockResult, ...]:
-    return check_clocks(case.timeline, deployment.rulebook, wave=wave, as_of=today(deployment))
+    return _waiting(wave_clocks(deployment, case, wave))
 
 
 def _waiting(results: tuple[ClockResult, ...]) -> tuple[str, ...]:
@@ -108,7 +105,7 @@ def _waiting(results: tuple[ClockResult, ...]) -> tuple[str, ...]:
 
 
 def _preconditions(deployment: Deployment, case: Case, wave: Wave) -> tuple[str, ...]:
-    results = _clocks(deployment, case, wave)
+    results = wave_clocks(deployment, case, wave)
     waiting = _waiting(results)
     if waiting:
         raise Refused(

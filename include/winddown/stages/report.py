@@ -17,7 +17,9 @@ from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.merkle import root
 from winddown.stages.certify import certificate_bytes, totals
+from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
+from winddown.stages.transfers import open_recipients
 
 _WORDS = {
     "destroyed": "已销毁 destroyed",
@@ -38,13 +40,19 @@ _WAVES = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where the evidence lies."""
+    """Where the evidence lies.
+
+    Attributes:
+        waits_for: transfers whose recipients abroad have not confirmed deletion. While there are some the report is an
+            interim one, by the bundle's name and in the ledger.
+    """
 
     bundle: Path
     bundle_sha256: str
     key: Path
     certificates: tuple[Path, ...]
     schedule: Path
+    waits_for: tuple[str, ...] = ()
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
@@ -55,7 +63,10 @@ def report(deployment: Deployment, case_id: str) -> Report:
     folder = deployment.folder(case_id, "evidence")
     for path in deployment.folder(case_id).glob("*/.*"):
         path.unlink(missing_ok=True)
-    deployment.ledger.append(case_id, "report_issued", {"entries": deployment.ledger.size(case_id)}, actor="winddown")
+    checks = deployment.control.get(case_id, "checks", "before", type_=Checks)
+    waits_for = open_recipients(checks.transfers) if checks is not None else ()
+    body = {"entries": deployment.ledger.size(case_id), "waits_for": list(waits_for)}
+    deployment.ledger.append(case_id, "report_issued", body, actor="winddown")
     documents = _certificates(deployment, case_id)
     plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]
     entries = deployment.ledger.entries(case_id)
@@ -81,9 +92,11 @@ def report(deployment: Deployment, case_id: str) -> Report:
     schedule.write_bytes(files["schedule.xlsx"])
     key = folder / "winddown.pub"
     key.write_text(signer.verifying_key.line + "\n")
-    bundle = folder / f"{case_id}-bundle.zip"
+    final, interim = folder / f"{case_id}-bundle.zip", folder / f"{case_id}-interim-bundle.zip"
+    bundle, other = (interim, final) if waits_for else (final, interim)
+    other.unlink(missing_ok=True)
     bundle_sha256 = write_bundle(bundle, files=files, signer=signer)
-    return Report(bundle, bundle_sha256, key, tuple(paths), schedule)
+    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for)
 
 
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from winddown.web.errors import not_found
 from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
 from winddown.web.holds import hold_rows
+from winddown.web.law import law_view
 from winddown.web.reading import reading_view
+from winddown.web.transfers import transfers_view
 
 
 def cases_view(deployment: Deployment) -> list[dict[str, Any]]:
@@ -59,6 +61,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "unfinished": _steps(way, "running"),
         "next": _steps(way, "next"),
         "course": way,
+        "law": law_view(deployment, case_id),
         "stages": [asdict(found) for found in control.progress(case_id)],
         "blockers": [asdict(found) for found in _blockers(deployment, case_id, checks)],
         "reading": reading_view(deployment, case_id),
@@ -69,7 +72,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "people": [{"id": person.id, "role": person.role} for person in case.people],
         "timeline": [{"step": e.step, "event": e.event, "on": e.on.isoformat()} for e in case.timeline.events],
         "clocks": [asdict(found) for found in checks.clocks] if checks else [],
-        "transfers": [asdict(found) for found in checks.transfers] if checks else [],
+        "transfers": transfers_view(deployment.rulebook, checks.transfers) if checks else [],
         "backups": TypeAdapter(list[Any]).dump_python([asdict(b) for b in checks.backups]) if checks else [],
         "backups_until": [
             {"collection": str(entry.collection), "of": entry.backup.of, "until": entry.backup.expires_on.isoformat()}

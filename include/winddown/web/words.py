@@ -6,6 +6,8 @@ A key without a word here is shown as it is, never hidden. Nothing is decided he
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
+from winddown.domain.event_title import EVENT_TITLES
+
 # China has had one time zone and no summer time since 1991.
 BEIJING = timezone(timedelta(hours=8))
 
@@ -124,6 +126,17 @@ _WORDS = {
         "custodian": Word("托管人", "custodian"),
         "steward": Word("数据管理员", "steward"),
         "legal": Word("法务", "legal department"),
+        "administrator": Word("破产管理人", "administrator"),
+        "authority": Word("主管机关", "the authority"),
+    },
+    "deadline": {
+        "ahead": Word("未开始", "not started"),
+        "running": Word("期间内", "running"),
+        "due": Word("待办", "due"),
+        "overdue": Word("逾期未办", "overdue"),
+        "done": Word("按期", "in time"),
+        "late": Word("已办，超期", "done late"),
+        "early": Word("期限未满", "too early"),
     },
     "method": {
         "custodian_archive": Word("加密档案，仅托管人可开", "archive that only the custodian can open"),
@@ -133,22 +146,7 @@ _WORDS = {
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),
         "set_aside": Word("移出", "set aside"),
     },
-    "event": {
-        "snapshot_taken": Word("数据资产清单", "snapshot of the data"),
-        "dissolution_resolved": Word("决议解散", "dissolution resolved"),
-        "dissolution_publicised": Word("公示解散事由", "dissolution publicised"),
-        "liquidation_group_formed": Word("成立清算组", "liquidation group formed"),
-        "group_listed": Word("清算组公示", "liquidation group listed"),
-        "creditors_notified": Word("通知债权人", "creditors notified"),
-        "creditors_announced": Word("债权人公告", "creditors announced"),
-        "stop_notice_published": Word("停止服务公告", "stop of service announced"),
-        "service_stopped": Word("停止服务", "service stopped"),
-        "guardians_told": Word("告知监护人", "guardians told"),
-        "recipient_notice_published": Word("告知接收方", "recipient announced"),
-        "claims_window_closed": Word("债权申报期届满", "creditors' window closed"),
-        "tax_cleared": Word("清税", "taxes cleared"),
-        "staff_settled": Word("职工款项结清", "staff settled"),
-    },
+    "event": {event: Word(zh, en) for event, (zh, en) in EVENT_TITLES.items()},
 }
 
 

@@ -58,7 +58,12 @@ def profile_of(rule: Rule) -> Profile:
             facts[condition.fact] = condition.one_of[0]
     declared = (chosen.name,) if chosen.is_declared else ("other_business",)
     return Profile(
-        facts["route"], declared, facts["critical_infrastructure"], facts["important_data"], (12, 31), facts["faces"]
+        facts["route"],
+        declared,
+        facts["critical_infrastructure"],
+        facts["important_data"],
+        (12, 31),
+        faces=facts["faces"],
     )
 
 

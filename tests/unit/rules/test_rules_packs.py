@@ -154,7 +154,7 @@ def test_what_must_be_handed_over_names_its_recipient() -> None:
 
 
 VERSIONS = {
-    ("SUP-XB11-14", "VALID-XB16-9"): "2024-03-22",  # an assessment's result good for two years, then for three
+    ("SUP-XB11-14", "XB-FILING-ASSESS"): "2024-03-22",  # an assessment's result good for two years, then for three
     ("SUP-CO-2018-183", "DL-CO-232-LIQGROUP"): "2024-07-01",
     ("SUP-AML-5Y", "RET-AML-ID-10Y"): "2025-01-01",
     ("SUP-AML-5Y-TXN", "RET-AML-TXN-10Y"): "2025-01-01",
@@ -176,7 +176,7 @@ def test_a_replaced_version_is_named_by_its_successor_and_keeps_its_own_period()
     for successor, earlier, then, now in (
         ("RET-AML-ID-10Y", "SUP-AML-5Y", "P5Y", "P10Y"),
         ("RET-AML-TXN-10Y", "SUP-AML-5Y-TXN", "P5Y", "P10Y"),
-        ("VALID-XB16-9", "SUP-XB11-14", "P2Y", "P3Y"),
+        ("XB-FILING-ASSESS", "SUP-XB11-14", "P2Y", "P3Y"),
         ("RET-LOG-6M", "SUP-CSL-21", "P6M", "P6M"),
     ):
         assert BOOK.rule(successor).supersedes == (earlier,)
@@ -202,9 +202,13 @@ def test_size_classes_include_the_number_itself(persons: int, faces: int, sizes:
         "important_data": False,
         "critical_infrastructure": False,
         "route": "general",
+        "legal_form": "company",
+        "processes_minors": False,
+        "algorithm_filed": False,
+        "exports_personal_information": False,
     }
     always = {name for name, subject in CN.subjects.items() if subject.is_always}
-    assert BOOK.subjects(frozenset(), profile) - always == sizes
+    assert BOOK.subjects(frozenset(), profile) - always == sizes | {"company"}
 
 
 def test_route_and_kind_of_data_make_subjects_and_a_sector_is_declared() -> None:
@@ -214,6 +218,10 @@ def test_route_and_kind_of_data_make_subjects_and_a_sector_is_declared() -> None
         "important_data": True,
         "critical_infrastructure": True,
         "route": "bankruptcy",
+        "legal_form": "company",
+        "processes_minors": False,
+        "algorithm_filed": False,
+        "exports_personal_information": False,
     }
     found = BOOK.subjects(frozenset({"medical_institution", "gdpr_controller"}), profile)
     assert found >= {"important_data_handler", "cii_operator", "bankrupt_company", "medical_institution"}

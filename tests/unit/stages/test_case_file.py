@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_a_valid_case_file_is_read_whole(write_case: WriteCase, case_document: d
     assert (case.id, case.company.uscc, case.profile.fiscal_year_end) == ("demo-1", "91310000MA1K35QT41", (12, 31))
     assert case.grace.duration.days == 7
     assert case.custodian.public_key_pem == "public key"
-    assert len(case.timeline.events) == 11
+    assert len(case.timeline.events) == 12
     assert all(len(event.evidence_sha256) == 64 for event in case.timeline.events)
     payments = case.entry(CollectionRef("shop", "payments"))
     assert payments is not None
@@ -148,7 +149,7 @@ def test_a_key_written_twice(refusal: Refusal, write_case: WriteCase, case_docum
         ("case", "../escape"),
         ("case", "a" * 61),
         ("company.name_zh", ""),
-        ("profile.route", "bankruptcy"),
+        ("profile.route", "voluntary"),
         ("profile.critical_infrastructure", "perhaps"),
         ("profile.fiscal_year_end", "13-01"),
         ("profile.fiscal_year_end", "02-29"),
@@ -164,7 +165,7 @@ def test_a_key_written_twice(refusal: Refusal, write_case: WriteCase, case_docum
         ("stores", []),
         ("stores.0.kind", "excel"),
         ("stores.0.name", "Shop"),
-        ("timeline.0.step", "S9"),
+        ("timeline.0.step", "S10"),
         ("timeline.0.on", "2026-02-30"),
         ("accepted_dates.0.start_event", "service_stopped"),
         ("subjects.collection", "customers"),
@@ -269,6 +270,28 @@ def test_dates_in_the_wrong_order(refusal: Refusal, case_document: dict[str, Any
     wrong = earlier.replace(year=earlier.year - 1)
     said = refusal(changed(case_document, f"timeline.{index}.on", wrong))
     assert f"timeline.{index}.on: {after} {wrong} lies before {before} {earlier}" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("simplified_notice_published", "simplified_notice_ended"),
+        ("forced_notice_published", "forced_notice_ended"),
+        ("bankruptcy_accepted", "destruction_released"),
+        ("bankruptcy_accepted", "bankruptcy_terminated"),
+        ("deregistration_applied", "deregistered"),
+    ],
+)
+def test_dates_of_other_routes_in_the_wrong_order(
+    refusal: Refusal, case_document: dict[str, Any], before: str, after: str
+) -> None:
+    evidence = {"step": "S8", "evidence": "evidence/event.txt"}
+    more = [
+        {"event": before, "on": date(2026, 11, 2), **evidence},
+        {"event": after, "on": date(2026, 11, 1), **evidence},
+    ]
+    said = refusal(changed(case_document, "timeline", [*case_document["timeline"], *more]))
+    assert f"{after} 2026-11-01 lies before {before} 2026-11-02" in said
 
 
 def test_dates_in_the_wrong_order_with_events_between_them_missing(

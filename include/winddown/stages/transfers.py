@@ -1,0 +1,180 @@
+"""Checks data abroad: where stores lie, who can reach them, which path each transfer has, and what is still owed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from winddown.domain.blocker import Blocker
+from winddown.domain.border import MAINLAND_COUNTRY, Means, Residency, residency
+from winddown.domain.case import Case, RegisterEntry, StoreDeclaration, Transfer
+from winddown.domain.errors import Refused
+from winddown.domain.finding import Finding
+from winddown.domain.inventory import Inventory
+from winddown.domain.transfer import TransferCheck, check_filings, decide_path, facts_of, owed_conditions
+from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.exported import ExportCount
+from winddown.stages.persons import ROOM
+from winddown.stages.subjects import build_index
+
+_OFFICER = "personal-information officer"
+ENDED = "deregistered"  # the event of the timeline with which the company, and every filing of it, ends
+
+
+def check_transfers(
+    deployment: Deployment, case: Case, inventory: Inventory, *, room: int = ROOM
+) -> tuple[tuple[TransferCheck, ...], tuple[Blocker, ...]]:
+    """Check every transfer and every store; the results go into the ledger as counts and ids.
+
+    ``room`` is how many persons are counted without a sketch.
+    """
+    blockers = [*_places(case)]
+    if not case.transfers:
+        return (), tuple(blockers)
+    findings: tuple[Finding, ...] = deployment.control.require(
+        case.id, "findings", "findings", type_=tuple[Finding, ...]
+    )
+    try:
+        index = build_index(deployment, case, inventory)
+    except Refused as error:
+        blockers += [
+            Blocker("transfer-not-counted", str(found.collection), error.message, "steward", error.next_step)
+            for found in case.transfers
+        ]
+        return (), tuple(dict.fromkeys(blockers))
+    count = ExportCount(deployment, case, inventory, index, findings=findings, room=room)
+    checks = []
+    for transfer in case.transfers:
+        checked = _check(deployment, case, transfer, count)
+        checks.append(checked)
+        blockers += _objections(transfer, checked, uncounted=count.why_uncounted(transfer))
+        deployment.ledger.append(case.id, "transfer_checked", _body(checked), actor=ACTOR)
+    return tuple(checks), tuple(blockers)
+
+
+def open_recipients(checks: Sequence[TransferCheck]) -> tuple[str, ...]:
+    """Transfers whose recipients have not confirmed deletion; they block nothing but the final report."""
+    return tuple(found.path.transfer for found in checks if found.awaits_confirmation)
+
+
+# -- where data lie ---------------------------------------------------------------------------------------------------
+
+
+def _places(case: Case) -> Iterator[Blocker]:
+    for store in case.stores:
+        yield from _place(case, store)
+    if case.custodian.country != MAINLAND_COUNTRY:
+        for entry in case.register:
+            if entry.custody and not _goes_to_custodian(case, entry):
+                yield _undeclared(
+                    str(entry.collection),
+                    f"its archive goes to a custodian in {case.custodian.country}: handing it over is a transfer",
+                )
+
+
+def _place(case: Case, store: StoreDeclaration) -> Iterator[Blocker]:
+    side = residency(store.region)
+    declared = [found for found in case.transfers if found.collection.store == store.name]
+    if side is Residency.UNKNOWN:
+        yield Blocker(
+            "unknown-region",
+            store.name,
+            f"nobody can tell from its region {store.region!r} on which side of the border the store lies",
+            "database or storage administrator",
+            "write the region as its provider does, or the country's two letters, e.g. cn, hk, de",
+        )
+    if side is Residency.ABROAD and not declared:
+        yield _undeclared(
+            store.name,
+            f"the store lies in region {store.region}, outside mainland China: keeping data there is a transfer",
+        )
+    reached = {found.country for found in declared if found.means is Means.REMOTE_ACCESS}
+    for country in store.accessed_from:
+        if country != MAINLAND_COUNTRY and country not in reached:
+            yield _undeclared(store.name, f"the store can be reached from {country}: access from abroad is a transfer")
+
+
+def _goes_to_custodian(case: Case, entry: RegisterEntry) -> bool:
+    return any(found.means is Means.CUSTODY and found.collection == entry.collection for found in case.transfers)
+
+
+def _undeclared(subject: str, explanation: str) -> Blocker:
+    return Blocker(
+        "undeclared-transfer", subject, explanation, _OFFICER, "declare the transfer with its purpose and legal basis"
+    )
+
+
+# -- one transfer -----------------------------------------------------------------------------------------------------
+
+
+def _check(deployment: Deployment, case: Case, transfer: Transfer, count: ExportCount) -> TransferCheck:
+    now, rulebook = today(deployment), deployment.rulebook
+    on = transfer.judged_on(now)
+    facts = facts_of(
+        transfer,
+        case.profile,
+        contains_personal=count.contains_personal(transfer),
+        origin=count.origin(transfer),
+    )
+    numbers = count.numbers(on.year)
+    path = decide_path(transfer.id, facts, numbers, rulebook=rulebook, as_of=on)
+    if path.could_be and count.is_sketched:
+        numbers = count.numbers(on.year, exactly=True)
+        path = decide_path(transfer.id, facts, numbers, rulebook=rulebook, as_of=on)
+    ended_on = case.timeline.on(ENDED)
+    return TransferCheck(
+        path=path,
+        recipient=transfer.recipient,
+        country=transfer.country,
+        means=transfer.means,
+        judged_on=on,
+        sensitive=numbers["persons_sensitive"],
+        other=numbers["persons_other"],
+        filings=check_filings(path, case.filings, rulebook=rulebook, on=on, company_ended_on=ended_on),
+        owed=owed_conditions(transfer, facts, rulebook=rulebook, as_of=on),
+        confirmed_on=None if transfer.confirmation is None else transfer.confirmation.confirmed_on,
+        is_ahead=transfer.is_ahead(now),
+    )
+
+
+def _objections(transfer: Transfer, checked: TransferCheck, *, uncounted: str) -> Iterator[Blocker]:
+    subject, path = str(transfer.collection), checked.path
+    if not checked.has_path:
+        whys = "".join(f"; filing {found.filing}: {found.why}" for found in checked.filings)
+        yield Blocker(
+            "transfer-without-path",
+            subject,
+            f"transfer {transfer.id}: {path.sentence}{whys}",
+            _OFFICER,
+            "file the assessment or contract and record its evidence under `filings`",
+        )
+    if path.could_be and not checked.has_path_anyway:
+        yield Blocker(
+            "transfer-count-unconfirmed",
+            subject,
+            f"transfer {transfer.id}: not all persons of the year could be counted, the path may be {path.could_be}; "
+            f"{path.sentence}" + (f"; {uncounted}" if uncounted else ""),
+            _OFFICER,
+            f"find out how many it were at most in {checked.judged_on.year}, and record it under `confirmed_counts`",
+        )
+    if checked.is_ahead and checked.missing:
+        yield Blocker(
+            "transfer-condition-open",
+            subject,
+            f"transfer {transfer.id} lies ahead and waits for {', '.join(found.rule for found in checked.missing)}",
+            _OFFICER,
+            "do what these rules ask first, and record the evidence under `met`",
+        )
+
+
+def _body(checked: TransferCheck) -> dict[str, Any]:
+    return {
+        "transfer": checked.path.transfer,
+        "rule": checked.path.rule,
+        "could_be": checked.path.could_be,
+        "judged_on": checked.judged_on.isoformat(),
+        "persons_sensitive": [checked.sensitive.at_least, checked.sensitive.at_most],
+        "persons_other": [checked.other.at_least, checked.other.at_most],
+        "needs_filing": checked.path.needs_filing,
+        "filings": [found.filing for found in checked.filings if found.counts],
+        "missing": [found.rule for found in checked.missing],
+        "confirmed": checked.confirmed_on is not None,
+    }
