@@ -26,6 +26,7 @@ from winddown.stages.seal import SealedArchive
 SCRIPT = "<script>alert(1)</script>"
 CASE, PLAN = "shop-2026", "shop-2026-01-after-claims"
 APPROVER, SECOND, CUSTODIAN, STEWARD, OPERATOR = "chen", "wu", "he", "li", "operator"
+LEGAL = "zhou"
 ORDERS, CUSTOMERS, PAYMENTS, REPORTS, SCANS = (
     CollectionRef("shop", name) for name in ("orders", "customers", "payments", "reports", "scans")
 )
@@ -55,6 +56,7 @@ def make_case(*, company: str = "示例公司") -> Case:
             Person(SECOND, "吴敏", "pi_officer"),
             Person(CUSTODIAN, "何存", "custodian"),
             Person(STEWARD, "李管", "steward"),
+            Person(LEGAL, "周法", "legal"),
         ),
         approvers=(APPROVER, SECOND),
         grace=Grace(timedelta(days=7), "usual", APPROVER),

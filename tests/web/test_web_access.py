@@ -23,7 +23,15 @@ ClientOf = Callable[..., TestClient]
 WHY = f"/cases/{CASE}/why?collection=shop:orders"
 PAGES = ("/", f"/cases/{CASE}", f"/plans/{PLAN}", WHY)
 pytestmark = pytest.mark.usefixtures("plan")
-READS = (*PAGES, "/api/cases", f"/api/cases/{CASE}", f"/api/plans/{PLAN}", f"/api{WHY}", "/static/winddown.css")
+READS = (
+    *PAGES,
+    "/api/cases",
+    f"/api/cases/{CASE}",
+    f"/api/cases/{CASE}/holds",
+    f"/api/plans/{PLAN}",
+    f"/api{WHY}",
+    "/static/winddown.css",
+)
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -33,7 +41,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 
 def fill(path: str) -> str:
-    return path.format(case_id=CASE, plan_id=PLAN, name="winddown.pub")
+    return path.format(case_id=CASE, plan_id=PLAN, name="winddown.pub", hold_id="H-1")
 
 
 # -- authentication ----------------------------------------------------------------------------------------------------
@@ -43,7 +51,7 @@ def test_every_route_asks_airflow_for_a_user(deployment: Deployment) -> None:
     app = create_app(lambda: deployment)  # with Airflow's own dependency
     with TestClient(app, raise_server_exceptions=False) as client:
         answers = {(method, path): client.request(method, fill(path)).status_code for method, path in routes(app)}
-    assert len(answers) == 13
+    assert len(answers) == 17
     assert set(answers.values()) == {401}
 
 
@@ -114,11 +122,15 @@ def test_a_change_from_elsewhere_is_refused(
         answers = [
             client.post(f"/plans/{PLAN}/approve", data={"plan_digest": plan.digest}, headers=headers),
             client.post(f"/api/plans/{PLAN}/approvals", json={"plan_digest": plan.digest}, headers=headers),
+            client.post(f"/cases/{CASE}/holds/H-1/release", data={"reason": "x"}, headers=headers),
+            client.post(f"/api/cases/{CASE}/holds/H-1/release", json={"reason": "x"}, headers=headers),
             client.post(f"/api/plans/{PLAN}/receipts", json={}, headers=headers),
+            client.post(f"/api/cases/{CASE}/holds", json={}, headers=headers),
         ]
-    assert [answer.status_code for answer in answers[:2]] == [403, 403]
-    assert answers[2].status_code in {403, 422}
+    assert [answer.status_code for answer in answers[:4]] == [403] * 4
+    assert {answer.status_code for answer in answers[4:]} <= {403, 422}
     assert deployment.control.approvals(PLAN) == []
+    assert [hold.id for hold in deployment.control.holds(CASE)] == ["H-1"]
 
 
 @pytest.mark.parametrize(

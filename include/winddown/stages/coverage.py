@@ -73,10 +73,13 @@ class HoldsInForce:
             records = records.join(kept, left_on=name, right_on="value", how="left", maintain_order="left")
             found.append(pl.col("kept"))
         if not found:
-            return pl.Series(HOLDS, [""] * records.height, dtype=pl.String)
-        ids = records.select(_joined(pl.concat_str(found, separator=_BETWEEN, ignore_nulls=True))).to_series()
+            return pl.repeat("", records.height, eager=True).alias(HOLDS)
+        ids = records.select(pl.concat_str(found, separator=_BETWEEN, ignore_nulls=True).alias(HOLDS)).to_series()
         # Without any column in it an expression has one row, not as many as there are records.
-        return ids.new_from_index(0, records.height) if ids.len() != records.height else ids
+        ids = ids if ids.len() == records.height else ids.new_from_index(0, records.height)
+        return ids.replace_strict(
+            {one: _BETWEEN.join(sorted(_ids(one))) for one in ids.unique()}, return_dtype=pl.String
+        )
 
     def _covers(self, hold: LegalHold, day: pl.Expr | None, *, is_tied: bool) -> pl.Expr:
         covered = pl.lit(value=True)
@@ -92,7 +95,7 @@ class HoldsInForce:
         """The holds that cover at least one of these labelled records."""
         if HOLDS not in records.columns:
             return ()
-        ids = {one for found in records.get_column(HOLDS).unique() for one in found.split(_BETWEEN)}
+        ids = {one for found in records.get_column(HOLDS).unique() for one in _ids(found)}
         return tuple(hold for hold in self.holds if hold.id in ids)
 
     @property
@@ -141,6 +144,5 @@ def _persons(deployment: Deployment, case: Case, hold: LegalHold) -> pl.Series:
     return pl.Series("subject", found.column("subject"))
 
 
-def _joined(ids: pl.Expr) -> pl.Expr:
-    """Each id once, in order."""
-    return ids.str.split(_BETWEEN).list.unique().list.sort().list.join(_BETWEEN).alias(HOLDS)
+def _ids(written: str) -> set[str]:
+    return set(written.split(_BETWEEN)) - {""}

@@ -92,7 +92,7 @@ class ExportCount:
         if confirmed is not None:
             sensitive = _confirmed(sensitive, confirmed.sensitive_at_most)
             other = _confirmed(other, confirmed.other_at_most)
-        processed = self._index.table.height
+        processed = self._index.persons
         return {
             "persons_sensitive": sensitive,
             "persons_other": other,

@@ -121,12 +121,8 @@ def _holds(deployment: Deployment, case: Case, ref: CollectionRef) -> list[tuple
     return found
 
 
-def _covers(
-    scope: HoldScope, persons: frozenset[str], ref: CollectionRef, subject: str | None, day: date | None
-) -> bool:
-    """Whether a hold covers a record: each part that it has must, and a record without a date is inside every range."""
-    if scope.collections and not scope.names(ref):
-        return False
+def _covers(scope: HoldScope, persons: frozenset[str], subject: str | None, day: date | None) -> bool:
+    """Whether a hold on the collection covers a record; one without a date is inside every range."""
     if scope.has_persons and subject not in persons:
         return False
     begins = scope.since is None or day is None or day >= scope.since

@@ -23,6 +23,7 @@ from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
 from winddown.stages.rehearsal import dry_run, write_probes
+from winddown.stages.remembered import remember_customers
 
 # Records that a person has to decide on stay blocked without stopping the rest of the wave.
 _LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record"}
@@ -90,6 +91,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         approver_roles=approver_roles(case.profile.route),
         identities=inventory.identities,
     )
+    remember_customers(deployment, case_id, index.table)
     dry_run(deployment, case, plan)
     write_probes(deployment, case, plan, labelled, findings)
     requested = deployment.control.require(case_id, "request", "request", type_=dict[str, str])

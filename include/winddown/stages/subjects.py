@@ -19,15 +19,17 @@ from winddown.domain.undecided import WHOLE_CATEGORIES
 from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment, today
 from winddown.stages.labels import date_of, labels
+from winddown.stages.remembered import with_remembered
 
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectIndex:
-    """``table`` has one row a customer: subject (text), minor, overseas, held (booleans).
+    """``table`` has one row a customer: subject (text), minor, overseas, held, listed (booleans).
 
-    ``held`` says that a hold names the person; what else is held, ``holds`` knows.
+    ``held`` says that a hold names the person; what else is held, ``holds`` knows. ``listed`` is false for who was a
+    customer when an earlier plan was made and has no row any more.
     """
 
     table: pl.DataFrame
@@ -35,8 +37,8 @@ class SubjectIndex:
 
     @property
     def persons(self) -> int:
-        """The number of customers, each counted once."""
-        return int(self.table.height)
+        """The number of customers, each counted once; those whose row is gone are not counted."""
+        return int(self.table.get_column("listed").sum())
 
     def dates(self, deployment: Deployment, case: Case, entry: RegisterEntry) -> tuple[DatedBy, ...]:
         """The fields by which the records of an entry are told apart: those that rules in force count from."""
@@ -68,6 +70,7 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
         (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
     )
     _refuse_twins(case, frame)
+    frame = with_remembered(deployment, case.id, frame)
     holds = holds_in_force(deployment, case)
     refuse_missing_collections(holds.holds, inventory)
     for hold in holds.holds:

@@ -15,6 +15,7 @@ from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
+from winddown.stages.remembered import remember_customers
 from winddown.stages.subjects import build_index, label_records
 
 WriteCase = Callable[[Any], Path]
@@ -296,3 +297,29 @@ def test_every_record_has_one_label_and_every_label_one_decision(deployment: Dep
     assert {decision.label: decision.count for decision in found.decisions} == counts
     assert sum(counts.values()) == size
     assert len(found.decisions) == len(counts) == 9  # held, unknown, undated, and two classes of three years
+
+
+# -- who was a customer before -----------------------------------------------------------------------------------------
+
+
+def test_a_record_that_outlives_its_customers_row_is_still_that_customers(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    people = ("C-held", "C-child", "C-adult", "C-nobody")
+    contacts = shop.put("contacts", {"no": list("1234"), "customer": list(people)}, key=("no",))
+    inventory = Inventory(tuple(found for found, _ in shop.shelf.values()), ())
+    remember_customers(deployment, case.id, build_index(deployment, case, inventory).table)
+    left = {name: [cell for cell, key in zip(cells, CUSTOMERS["id"], strict=True) if key == "C-held"]
+            for name, cells in CUSTOMERS.items()}  # fmt: skip
+    shop.put("customers", left, key=("id",))
+    assert labels(deployment, case, (shop,), contacts) == ["held", "minor", "customer", "unknown"]
+    index = build_index(deployment, case, Inventory((shop.shelf["customers"][0],), ()))
+    assert index.persons == 1, "who is gone is not counted any more"
+    assert index.table.height == len(CUSTOMERS["id"])
+
+
+def test_who_was_a_customer_is_kept_in_clear_nowhere(deployment: Deployment, case: Case, shop: Any) -> None:
+    index = build_index(deployment, case, Inventory((shop.shelf["customers"][0],), ()))
+    remember_customers(deployment, case.id, index.table)
+    written = [path for path in deployment.settings.workspace.rglob("*") if path.is_file()]
+    assert [path.name for path in written if b"C-adult" in path.read_bytes()] == []
