@@ -15,7 +15,7 @@ from typing import Any
 
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
-from winddown.domain.pack import Article, Rulebook, RulePack, Subject
+from winddown.domain.pack import Article, Rulebook, RulePack
 from winddown.domain.rule import WHOLE_RECORD, Period, Rule
 from winddown.rules.calendar import load_calendar
 from winddown.rules.consistency import check_consistent, check_level, check_penalty, check_quote
@@ -36,23 +36,8 @@ _NO_RULES = frozenset({"pack.yaml", "pending.yaml", *_PARTS})
 
 
 def load_rulebook(names: Iterable[str]) -> Rulebook:
-    """Return the packs as one book: each name is a pack of this folder, or the path of one elsewhere.
-
-    Raises Refused for no pack, and for a pack that gives a subject another meaning than one before it: a client's
-    pack that said who a company is could free it from the law.
-    """
-    packs = tuple(load_pack(name) for name in names)
-    if not packs:
-        raise Refused("no rule pack is named", next_step="set WINDDOWN_RULE_PACKS, e.g. to cn")
-    known: dict[str, Subject] = {}
-    for pack in packs:
-        for word, subject in pack.subjects.items():
-            if known.setdefault(word, subject) != subject:
-                raise Refused(
-                    f"pack.yaml of {pack.id}: field subjects.{word}: another pack gives it another meaning",
-                    next_step="write it as the other pack does, or choose another word",
-                )
-    return Rulebook(packs)
+    """Return the packs as one book: each name is a pack of this folder, or the path of one elsewhere."""
+    return Rulebook(tuple(load_pack(name) for name in names))
 
 
 def load_pack(name: str, root: Path = _RULES) -> RulePack:

@@ -290,6 +290,8 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
         filings=border_file.filings(model, sha256),
         export_log=border_file.export_log(model, sha256),
         confirmed_counts=border_file.confirmed_counts(model, sha256),
+        contact=model.contact.strip(),
+        exclusions=() if model.exclusions is None else tuple(sorted(model.exclusions.model_dump().items())),
     )
 
 

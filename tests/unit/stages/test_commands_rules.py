@@ -118,4 +118,6 @@ def test_two_books_are_compared_on_a_case(run: Run, decided: Deployment, tmp_pat
 
 
 def test_what_is_due_for_review_is_printed(run: Run, decided: Deployment) -> None:
-    assert run("rules", "review", deployment=decided) == "nothing is due for review\n"
+    text = run("rules", "review", deployment=decided)
+    assert "pending-change PEND-TCAL" in text
+    assert "would change RET-TAX-10Y" in text

@@ -121,7 +121,7 @@ def test_a_company_that_must_report_first_is_taken_and_its_waves_wait(
 ) -> None:
     opened(lambda document: document["profile"].update({fact: True}))
     blocking = {owed.deadline.rule for owed in case_position(deployment, CASE).owed if len(owed.blocks) == 2}
-    assert blocking >= ({"HO-CII-21"} if fact == "critical_infrastructure" else {"HO-NDSR-32", "HO-NDSR-31"})
+    assert blocking >= ({"HO-CII-21"} if fact == "critical_infrastructure" else {"HO-NDSR-32"})
 
 
 def test_in_bankruptcy_the_administrator_approves(opened: OPEN) -> None:

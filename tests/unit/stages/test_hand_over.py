@@ -48,6 +48,8 @@ def company(deployment: Deployment, case_folder: Path, case_document: dict[str, 
     case_document["profile"]["sectors"] = ["nonbank_payment_institution"]
     case_document["people"].append({"id": "zhou", "name": "zhou", "role": "recipient"})
     case_document["accepted_dates"] = []
+    announced = next(event for event in case_document["timeline"] if event["event"] == "stop_notice_published")
+    case_document["timeline"].append(announced | {"event": "licence_plan_announced"})
     case_document["register"] = [
         entry("customers", "customer_profile", "id", id=NONE, born_on=NONE, country=NONE, mobile=MOBILE),
         entry("kyc", KYC[0], "customer", no=NONE, customer=NONE, mobile=MOBILE),
