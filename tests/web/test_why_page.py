@@ -43,15 +43,15 @@ def test_a_collection_is_explained_with_winners_losers_words_and_liability(clien
     assert (lost["authority"], lost["verification"]) == ("admin_regulation", "verified")
     assert held["disposition"] == "held"
     assert found["source"] == PLAN
-    (liability,) = found["liability"]
-    assert (liability["rule"], liability["records"]) == ("RET-ACC-VOUCHER-30Y", 3)
-    assert "刑法162之一" in liability["text"]
+    liable = {row["rule"]: row for row in found["liability"]}
+    assert liable["RET-ACC-VOUCHER-30Y"]["records"] == 3
+    assert "刑法第一百六十二条之一" in liable["RET-ACC-VOUCHER-30Y"]["article"]
     text = page(client_of(APPROVER), "shop:orders")
     for said in (
         "应当保存10年",
         "被排除",
         "What was outweighed",
-        "刑法162之一",
+        "刑法第一百六十二条之一",
         "administrative regulation",
         "行政法规",
     ):

@@ -23,6 +23,7 @@ from winddown.domain.keeping import (
     lapsed_reason,
     notice,
     of_others,
+    passed_promises,
     weigh,
 )
 from winddown.domain.label import Label, RecordClass
@@ -91,7 +92,7 @@ def _keep_or_erase(facts: Facts, label: Label, entry: RegisterEntry) -> Verdict:
     standing = [duty for duty in running if duty.authority is not Authority.ARGUABLE]
     arguable = [duty for duty in running if duty.authority is Authority.ARGUABLE]
     if not standing:
-        return ask(facts, arguable, (*lapsed, *set_aside))
+        return ask(facts, arguable, (*lapsed, *set_aside, *passed_promises(facts, label)))
     verdict = keep(facts, label, entry, standing)
     if verdict.disposition is not Disposition.BLOCKED:
         verdict.reasons += [*lapsed, *set_aside]

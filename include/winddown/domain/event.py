@@ -6,7 +6,7 @@ is refused.
 
 from enum import StrEnum
 
-from winddown.domain.event_title import EVENT_TITLES
+from winddown.domain.event_title import EVENT_TITLES, RECORD_TITLES
 
 
 class Scope(StrEnum):
@@ -24,35 +24,8 @@ NOT_STATED = "not_stated_in_text"
 FISCAL_YEAR_END = "day_after_fiscal_year_end"
 
 _CASE = tuple(EVENT_TITLES)
-_RECORD = (
-    "purpose_achieved",
-    "record_created",
-    "log_created",
-    "matter_settled",
-    "invoice_issued",
-    "transaction_completed",
-    "business_relationship_ended",
-    "contract_ended",
-    "entrustment_ended",
-    "account_closed",
-    "consent_withdrawn",
-    "deletion_requested",
-    "unlawful_processing_found",
-    "request_received",
-    "merchant_exited_platform",
-    "livestream_ended",
-    "ad_publication_ended",
-    "tour_ended",
-    "shelf_life_ended",
-    "goods_released",
-    "procurement_completed",
-    "certificate_expired",
-    "adverse_event_ended",
-    "right_holder_knew",
-    "report_completed",
-    "activity_completed",
-)
 _PERSON = ("last_outpatient_visit", "last_inpatient_discharge", "last_order")
+_RECORD = tuple(event for event in RECORD_TITLES if event not in _PERSON)
 _DECISION = ("deletion_blocked", "transfer_decided", "hold_placed", "filing_issued")
 
 EVENTS: dict[str, Scope] = {

@@ -156,6 +156,15 @@ def _question(rule: Rule, says: str, *, step: str = "P4") -> Reason:
     return reason_of(rule, ask, step=step)
 
 
+def passed_promises(facts: Facts, label: Label) -> list[Reason]:
+    """The company's promises that have passed: they shorten what is only arguably kept, which counsel should know."""
+    return [
+        reason_of(rule, f"the company promised to delete by {end}", prevails=False, step="P8")
+        for rule, end in maxima(facts, label)
+        if is_promise(rule)
+    ]
+
+
 def ask(facts: Facts, arguable: Sequence[Duty], others: Sequence[Reason]) -> Verdict:
     """What is only arguably kept is stored undivided while counsel is asked, and never erased (P4)."""
     reasons = [_question(duty.rule, f"keeping it {_until(duty)} is only arguable here") for duty in arguable]

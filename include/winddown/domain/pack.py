@@ -104,6 +104,8 @@ class Rulebook:
     packs: tuple[RulePack, ...]
 
     def __post_init__(self) -> None:
+        if not self.packs:
+            raise Refused("no rule pack is named", next_step="set WINDDOWN_RULE_PACKS, e.g. to cn")
         owners: dict[str, str] = {}
         for pack in self.packs:
             for rule_id in pack.rules:
@@ -114,7 +116,11 @@ class Rulebook:
         for pack in self.packs:
             for name, subject in pack.subjects.items():
                 if meanings.setdefault(name, subject) != subject:
-                    raise Refused(f"pack {pack.id} means another {name} than an earlier pack does")
+                    # A client's pack that said who a company is could free it from the law.
+                    raise Refused(
+                        f"pack.yaml of {pack.id}: field subjects.{name}: another pack gives it another meaning",
+                        next_step="write it as the other pack does, or choose another word",
+                    )
 
     @cached_property
     def rules(self) -> Mapping[str, Rule]:
@@ -165,6 +171,7 @@ class Rulebook:
         found = [
             article
             for pack in self.packs
+            if rule.id in pack.rules  # a client's pack does not say what a law's words are
             for (law, name), article in pack.articles.items()
             if law == rule.basis.law and rule.basis.article.startswith(name)
         ]

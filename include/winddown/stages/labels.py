@@ -8,6 +8,7 @@ from winddown.domain.duties import DatedBy
 from winddown.domain.event import Scope
 from winddown.domain.label import RecordClass
 
+_FIRST_YEAR = 1900
 _MONTHS = pl.Series("month", [f"{year:04}-{month:02}" for year in range(1, 10_000) for month in range(1, 13)])
 
 
@@ -56,10 +57,14 @@ def labels(
 
 
 def date_of(text: pl.Expr) -> pl.Expr:
-    """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else."""
-    return pl.coalesce(
+    """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else.
+
+    A year before 1900 is a slip of the pen (15-03-02): read as written, it would make a child an adult.
+    """
+    day = pl.coalesce(
         text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
     )
+    return pl.when(day.dt.year() >= _FIRST_YEAR).then(day)
 
 
 def _key(found: DatedBy, fiscal_year_end: tuple[int, int], *, is_tied: bool) -> pl.Expr:

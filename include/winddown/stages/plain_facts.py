@@ -28,6 +28,7 @@ Chosen = Callable[[str], bool]
 _DASHED = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _PLAIN = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _CHILD_UNTIL = 14
+_FIRST_YEAR = 1900  # what is written as an earlier year is a slip of the pen
 
 
 def customers(deployment: Deployment, case: Case, inventory: Inventory, chosen: Chosen) -> dict[str, RecordFacts]:
@@ -99,9 +100,10 @@ def day_of(text: str | None) -> date | None:
     if parts is None:
         return None
     try:
-        return date(int(parts[1]), int(parts[2]), int(parts[3]))
+        day = date(int(parts[1]), int(parts[2]), int(parts[3]))
     except ValueError:
         return None
+    return day if day.year >= _FIRST_YEAR else None
 
 
 Row = tuple[str | None, str, tuple[date | None, ...], date | None, str]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from winddown.domain.decision import PRECEDENCE
-from winddown.domain.event_title import EVENT_TITLES
+from winddown.domain.event_title import EVENT_TITLES, RECORD_TITLES
 
 # China has had one time zone and no summer time since 1991.
 BEIJING = timezone(timedelta(hours=8))
@@ -156,7 +156,7 @@ _WORDS = {
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),
         "set_aside": Word("移出", "set aside"),
     },
-    "event": {event: Word(zh, en) for event, (zh, en) in EVENT_TITLES.items()}
+    "event": {event: Word(zh, en) for event, (zh, en) in (EVENT_TITLES | RECORD_TITLES).items()}
     | {"day_after_fiscal_year_end": Word("会计年度终了后第一日", "day after the fiscal year's end")},
     "fact": {
         "is_known": Word("客户是否已知", "known as a customer"),
