@@ -18,6 +18,7 @@ from winddown.domain.keeping import (
     ask,
     hand_overs,
     heeded,
+    incomplete,
     keep,
     kept_because,
     lapsed_reason,
@@ -138,46 +139,62 @@ def _backup(facts: Facts, entry: RegisterEntry) -> Verdict:
 
 def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     """The recipient that the law names keeps it; the company's own copy goes after the receipt (P2)."""
-    roles = sorted({rule.recipient for rule in rules})
-    known = [role for role in roles if role == CUSTODIAN or facts.case.recipient(role) is not None]
     cited = [reason_of(rule, f"deleting it is the breach: {rule.recipient} receives it", step="P2") for rule in rules]
-    if len(known) != 1:
-        says = f"the case names {'more than one' if known else 'no'} recipient of the kind {' or '.join(roles)}"
-        return blocked(stop("no-recipient", f"{says}; the liquidation group names it", step="P2"), *cited)
-    waiting = [rule for rule in rules if not _has_begun(rule, facts, label)]
-    if waiting:
-        return blocked(stop("hand-over-not-due", f"it is due with {waiting[0].start_event}", step="P2"), *cited)
+    obstacle = _hand_over_obstacle(facts, label, rules)
+    if obstacle:
+        return blocked(obstacle, *cited)
+    role = rules[0].recipient
     duty = deletion(facts, label)
     if duty.obstacles:
         return blocked(*duty.obstacles, *cited)
-    receiver = facts.case.receiver(known[0])
+    receiver = facts.case.receiver(role)
     is_scan = facts.collection.medium is Medium.OBJECTS
     needed = (WHOLE_OBJECT,) if is_scan else tuple(facts.collection.field_names())
     # Other duties on the same records, e.g. a voucher's, are not the recipient's: the custodian gets what they need.
     passed = {word for rule in rules for word in rule.data_category}
     running = [found for found in duties(facts, label) if not found.is_over(facts.as_of)]
-    own = [found for found in running if not passed.intersection(found.rule.data_category)]
-    questions = [found.question for found in own if found.question]
-    if questions:
-        return blocked(*questions)
+    own, set_aside = heeded(facts, [found for found in running if not passed.intersection(found.rule.data_category)])
     standing = [found for found in own if found.authority is not Authority.ARGUABLE]
-    reasons = [*cited, *notice(facts, receiver.organisation)]
-    reasons += [
-        reason_of(found.rule, "the recipient goes on keeping it", prevails=False, step="P2")
-        for found in running
-        if found not in own
-    ]
-    reasons += kept_because(standing, None)
-    reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
-    kept = () if is_scan else terms(facts, standing)
-    return Verdict(
+    missing = [found.question for found in own if found.question] or incomplete(facts, standing)
+    if missing:
+        return blocked(*missing, *cited)
+    verdict = Verdict(
         Disposition.HAND_OVER,
-        reasons,
-        terms=(Term(None, needed, known[0]), *kept),
+        [*cited, *notice(facts, receiver.organisation)],
+        terms=(Term(None, needed, role), *(() if is_scan else terms(facts, standing))),
         needed=needed,
-        recipient=known[0],
+        recipient=role,
         in_place=is_scan,
     )
+    verdict.reasons += [
+        reason_of(found.rule, "the recipient goes on keeping it", prevails=False, step="P2")
+        for found in running
+        if passed.intersection(found.rule.data_category)
+    ]
+    verdict.reasons += [*kept_because(standing, None), *set_aside]
+    verdict.reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    if own:
+        arguable = [found for found in own if found.authority is Authority.ARGUABLE]
+        weigh(facts, label, verdict, standing, arguable)
+    return verdict
+
+
+def _hand_over_obstacle(facts: Facts, label: Label, rules: Sequence[Rule]) -> Reason | None:
+    """Why records cannot be handed over now, or None."""
+    roles = sorted({rule.recipient for rule in rules})
+    if len(roles) > 1:
+        says = f"{' and '.join(roles)} must receive the same records; counsel says which of them, and in which order"
+        return stop("several-recipients", says, step="P2")
+    if roles[0] != CUSTODIAN and facts.case.recipient(roles[0]) is None:
+        says = f"the case names no recipient of the kind {roles[0]}; the liquidation group names it"
+        return stop("no-recipient", says, step="P2")
+    if label.record_class is RecordClass.OTHER:
+        says = "they are handed over, but nothing says that the company's own copy goes; a steward decides"
+        return stop("not-customers", says)
+    waiting = [rule for rule in rules if not _has_begun(rule, facts, label)]
+    if waiting:
+        return stop("hand-over-not-due", f"it is due with {waiting[0].start_event}", step="P2")
+    return None
 
 
 def _has_minimum(rule: Rule, facts: Facts) -> bool:

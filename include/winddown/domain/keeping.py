@@ -41,9 +41,9 @@ def lapsed_reason(duty: Duty) -> Reason:
 def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Duty]) -> Verdict:
     """Storage-only: the needed fields for the custodian, each for its longest duty; the rest goes."""
     kept = terms(facts, standing)
-    incomplete = _incomplete(facts, entry, standing)
-    if incomplete:
-        return blocked(incomplete)
+    missing = incomplete(facts, standing)
+    if missing:
+        return blocked(*missing)
     duty = deletion(facts, label)
     if duty.obstacles:
         return blocked(*duty.obstacles)
@@ -81,10 +81,11 @@ def _longest(standing: Sequence[Duty]) -> date | None:
     return None if None in ends else max(end for end in ends if end)
 
 
-def _incomplete(facts: Facts, entry: RegisterEntry, standing: Sequence[Duty]) -> Reason | None:
+def incomplete(facts: Facts, standing: Sequence[Duty]) -> list[Reason]:
     """An archive that lacks what proves the transaction must not take the source's place."""
     present = set(facts.collection.field_names())
-    mapped = {element for field, element in entry.elements if field in present}
+    elements = () if facts.entry is None else facts.entry.elements
+    mapped = {element for field, element in elements if field in present}
     for duty in standing:
         if WHOLE_RECORD in duty.needs:
             continue
@@ -93,8 +94,8 @@ def _incomplete(facts: Facts, entry: RegisterEntry, standing: Sequence[Duty]) ->
             missing = sorted(duty.needs)
         if missing:
             says = f"no field is registered for {', '.join(missing)}, which {duty.rule.id} needs; the steward maps them"
-            return stop("no-elements", says, step="P5")
-    return None
+            return [stop("no-elements", says, step="P5")]
+    return []
 
 
 def kept_because(standing: Sequence[Duty], until: date | None) -> list[Reason]:
@@ -121,11 +122,11 @@ def _until(duty: Duty) -> str:
 def weigh(facts: Facts, label: Label, verdict: Verdict, standing: Sequence[Duty], arguable: Sequence[Duty]) -> None:
     """Set what is kept against what would keep more, and what would keep less; ask where the law does not say."""
     for duty in arguable:
-        is_covered = verdict.until is None or (duty.end is not None and duty.end <= verdict.until)
-        if is_covered and duty.needs <= {need for found in standing for need in found.needs}:
+        if any(_covers(found, duty) for found in standing):
             verdict.reasons.append(reason_of(duty.rule, f"{_until(duty)}: a longer duty covers it", prevails=False))
             continue
         verdict.is_open = True
+        verdict.at_once = False  # what it may need is not emptied before counsel has answered
         verdict.reasons.append(_question(duty.rule, "keeping more or longer for it is only arguable"))
     is_statutory = any(duty.authority is Authority.STATUTE for duty in standing)
     for rule, end in maxima(facts, label):
@@ -138,6 +139,12 @@ def weigh(facts: Facts, label: Label, verdict: Verdict, standing: Sequence[Duty]
         rule = facts.rulebook.rule(reason.rule)
         if CHILD in rule.data_category:
             _against(facts, verdict, rule, "children's information must go, and a minimum still runs")
+
+
+def _covers(standing: Duty, duty: Duty) -> bool:
+    """Whether a standing duty keeps at least as long everything that the other one needs."""
+    is_longer = standing.end is None or (duty.end is not None and duty.end <= standing.end)
+    return is_longer and (WHOLE_RECORD in standing.needs or duty.needs <= standing.needs)
 
 
 def _against(facts: Facts, verdict: Verdict, rule: Rule, says: str) -> None:

@@ -1,9 +1,11 @@
 """What cannot be decided yet: each reason says what is missing and who can supply it."""
 
+from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Reason, stop
 from winddown.domain.duties import Facts
 from winddown.domain.finding import Status
 from winddown.domain.label import Label, RecordClass
+from winddown.domain.rule import RuleKind
 
 COMPANY_OWN = "company_own"
 BACKUP = "backup"
@@ -47,7 +49,23 @@ def _unregistered(facts: Facts) -> list[Reason]:
     if unknown:
         # A mistyped category would match no duty to keep, and the records would go.
         return [stop("unknown-category", f"no rule knows the category {', '.join(unknown)}; a steward corrects it")]
+    unbound = _without_sector(facts, entry)
+    if unbound and entry.about == "customers":
+        # A sector that was forgotten in the case file would cancel every duty that binds it.
+        bound = f"duties to keep {', '.join(unbound)} bind other sectors than the case names"
+        says = f"{bound}; the liquidation group adds the sector, or the steward registers a general category"
+        return [stop("no-duty-for-sector", says)]
     return []
+
+
+def _without_sector(facts: Facts, entry: RegisterEntry) -> list[str]:
+    """The entry's categories that duties to keep in force speak of, and none of those binds the company."""
+    keeping = [rule for rule in facts.rulebook.in_force(facts.as_of) if rule.keeps]
+    named = {word for rule in keeping for word in rule.data_category}
+    bound = {
+        word for rule in facts.rules if rule.keeps or rule.kind is RuleKind.MUST_HANDOVER for word in rule.data_category
+    }
+    return sorted((entry.categories & named) - bound)
 
 
 def _unclassed(facts: Facts, label: Label) -> list[Reason]:

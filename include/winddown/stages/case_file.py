@@ -184,6 +184,9 @@ def _reference_problems(model: CaseModel) -> list[str]:
             problems.append(f"register.{index}.subject: give either field or pattern")
         if link is not None and link.via is not None and (not link.target or link.via not in registered):
             problems.append(f"register.{index}.subject.via: needs a registered collection and its target field")
+        elif link is not None and link.via is not None and not _leads_to_persons(model, link.via):
+            # Its field would be taken for the customers' key, and the records for another customer's.
+            problems.append(f"register.{index}.subject.via: {link.via} must name its customers by a field of its own")
         if entry.backup is not None and entry.backup.of not in stores:
             problems.append(f"register.{index}.backup.of: store {entry.backup.of!r} is not declared")
     for index, store in enumerate(model.stores):
@@ -203,6 +206,11 @@ def _hold_problems(model: CaseModel) -> list[str]:
             hold, f"holds.{index}", people=people, stores=stores, has_persons=bool(hold.subjects)
         )
     ]
+
+
+def _leads_to_persons(model: CaseModel, ref: str) -> bool:
+    through = next(entry for entry in model.declared if entry.collection == ref)
+    return through.about == "customers" and bool(through.subject and through.subject.field and not through.subject.via)
 
 
 def _case(model: CaseModel, folder: Path) -> domain.Case:

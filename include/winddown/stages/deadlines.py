@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from winddown.domain.deadline import Deadline, Status
+from winddown.domain.errors import Refused
 from winddown.domain.position import Owed, Position, locate
-from winddown.domain.situation import situation_of
+from winddown.stages.clocks import situation
 from winddown.stages.deployment import CHINA, Deployment, today
 
 SOON = timedelta(days=14)
@@ -26,7 +27,7 @@ class Notice:
 def case_position(deployment: Deployment, case_id: str) -> Position:
     """Where a case stands today."""
     case = deployment.case(case_id)
-    return locate(situation_of(case, deployment.rulebook), deployment.rulebook, as_of=today(deployment))
+    return locate(situation(deployment, case), deployment.rulebook, as_of=today(deployment))
 
 
 def due_notice(deployment: Deployment) -> Notice:
@@ -34,7 +35,12 @@ def due_notice(deployment: Deployment) -> Notice:
     lines: list[str] = []
     overdue = soon = 0
     for case_id in deployment.control.cases():
-        position = case_position(deployment, case_id)
+        try:
+            position = case_position(deployment, case_id)
+        except Refused as refusal:
+            # One case whose words the rules no longer know must not silence the others.
+            lines.append(f"{case_id} cannot be told: {refusal.message}")
+            continue
         for owed in position.due(Status.OVERDUE, Status.DUE):
             found = owed.deadline
             if found.is_agencys or found.due_on is None:

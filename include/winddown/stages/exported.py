@@ -194,5 +194,5 @@ def _bounded(counted: Count, untied: Sequence[int | None], declared: Sequence[in
 
 def _confirmed(count: Count, at_most: int) -> Count:
     """An officer's word closes what counting left open, unless counting has found more than it allows."""
-    is_needed = count.at_most is None and at_most >= count.at_least
+    is_needed = at_most >= count.at_least and (count.at_most is None or at_most < count.at_most)
     return Count(count.at_least, at_most) if is_needed else count

@@ -92,7 +92,6 @@ def as_placed(deployment: Deployment, case: Case, found: DeclaredHold) -> LegalH
 
 def record_hold(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold, *, by: str) -> str:
     """Write a hold with its manifest and its ledger entry; one of the same id may grow, never shrink."""
-    _refuse_narrowing(deployment, case_id, hold, found)
     if hold.scope.has_persons:
         # First, under a name of its own: killed here, the hold that is in force still has its own list.
         write_manifest(deployment, case_id, hold.scope.subjects_manifest, _keys(found))
@@ -104,6 +103,10 @@ def record_hold(deployment: Deployment, case_id: str, hold: LegalHold, found: De
         "count": hold.scope.subject_count,
     }
     with deployment.control.engine.begin() as connection:
+        # Compared under the lock: of two people who widen it at once, the second must name what the first added.
+        earlier = find_hold(connection, case_id, hold.id)
+        if earlier is not None and earlier.is_in_force:
+            _refuse_narrowing(deployment, case_id, earlier.hold, hold, found)
         deployment.ledger.append_within(connection, case_id, "hold_placed", body, actor=by)
         put_hold_within(connection, case_id, hold, by=by, clock=deployment.clock)
         return _plan_again(connection, case_id)
@@ -121,10 +124,18 @@ def _plan_again(connection: Connection, case_id: str) -> str:
     return "".join(f"plan {plan_id} is superseded; " for plan_id in superseded) + "the next run plans again"
 
 
-def _refuse_narrowing(deployment: Deployment, case_id: str, hold: LegalHold, found: DeclaredHold) -> None:
-    earlier = next((known for known in deployment.control.holds(case_id) if known.id == hold.id), None)
-    if earlier is None:
-        return
+def _refuse_narrowing(
+    deployment: Deployment, case_id: str, earlier: LegalHold, hold: LegalHold, found: DeclaredHold
+) -> None:
+    """A hold in force may cover more and be reviewed later; what it is and who ordered it stays."""
+    if (earlier.ground, earlier.authority, earlier.document_number) != (
+        hold.ground, hold.authority, hold.document_number,
+    ):  # fmt: skip
+        raise Refused(
+            f"hold {hold.id} would state another ground or order",
+            rule="a hold is released by a recorded act, never by relabelling it",
+            next_step="place the new order under an id of its own",
+        )
     missing = 0
     if earlier.scope.has_persons and hold.scope.has_persons:
         known = read_manifest(deployment, case_id, earlier.scope.subjects_manifest).column("subject").to_pylist()

@@ -9,6 +9,7 @@ from winddown.domain.event import Scope
 from winddown.domain.label import RecordClass
 
 _FIRST_YEAR = 1900
+_OFFSET = r"[T ][0-9]{2}:[0-9]{2}.*(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 _MONTHS = pl.Series("month", [f"{year:04}-{month:02}" for year in range(1, 10_000) for month in range(1, 13)])
 
 
@@ -59,10 +60,17 @@ def labels(
 def date_of(text: pl.Expr) -> pl.Expr:
     """A date written 2015-03-02, with or without a time behind it, or 20150302; null for anything else.
 
-    A year before 1900 is a slip of the pen (15-03-02): read as written, it would make a child an adult.
+    A moment with an offset (2025-12-31T16:30:00Z) is taken on the day that it was in China. A year before 1900 is a
+    slip of the pen (15-03-02): read as written, it would make a child an adult.
     """
+    stamped = pl.when(text.str.contains(_OFFSET)).then(text.str.replace(" ", "T", literal=True))
+    moment = stamped.str.replace(r"([+-][0-9]{2})$", "${1}:00").str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%#z", time_zone="UTC", strict=False
+    )
     day = pl.coalesce(
-        text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
+        moment.dt.convert_time_zone("Asia/Shanghai").dt.date(),
+        pl.when(text.str.contains(_OFFSET).not_()).then(text.str.slice(0, 10)).str.to_date("%Y-%m-%d", strict=False),
+        text.str.to_date("%Y%m%d", strict=False),
     )
     return pl.when(day.dt.year() >= _FIRST_YEAR).then(day)
 
@@ -75,7 +83,8 @@ def _key(found: DatedBy, fiscal_year_end: tuple[int, int], *, is_tied: bool) -> 
         later = (day.dt.month().cast(pl.Int32) * 100 + day.dt.day().cast(pl.Int32)) > end_month * 100 + end_day
         return day.dt.year() + later.cast(pl.Int32)
     if found.scope is Scope.PERSON and is_tied:
-        day = day.max().over("subject")
+        # A visit whose day cannot be read may be the last one.
+        day = pl.when(day.is_null().any().over("subject")).then(None).otherwise(day.max().over("subject"))
     return (day.dt.year() - 1) * 12 + day.dt.month().cast(pl.Int32) - 1
 
 

@@ -15,7 +15,7 @@ from winddown.domain.deadline import Status, last_day
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.event_title import EVENT_TITLES
 from winddown.domain.notice import NoticeTemplate
-from winddown.domain.situation import situation_of
+from winddown.stages.clocks import situation
 from winddown.stages.deadlines import case_position
 from winddown.stages.deployment import Deployment
 
@@ -55,7 +55,7 @@ class NoticeResult:
 def write_notices(deployment: Deployment, case_id: str) -> tuple[NoticeResult, ...]:
     """Write every notice that the law asks of this company into the case's folder ``notices``."""
     case = deployment.case(case_id)
-    situation = situation_of(case, deployment.rulebook)
+    found = situation(deployment, case)
     facts = notice_facts(deployment, case)
     due = {
         owed.deadline.rule: str(owed.deadline.due_on)
@@ -67,8 +67,8 @@ def write_notices(deployment: Deployment, case_id: str) -> tuple[NoticeResult, .
         _write(template, facts, folder, out_by=due.get(template.rule, ""))
         for pack in deployment.rulebook.packs
         for template in pack.notices
-        if not situation.subjects.isdisjoint(template.applies_to)
-        and (not template.routes or situation.route in template.routes)
+        if not found.subjects.isdisjoint(template.applies_to)
+        and (not template.routes or found.route in template.routes)
     )
 
 

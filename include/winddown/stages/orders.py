@@ -201,16 +201,20 @@ def _at_once_drafts(
     case: Case, found: Labelled, due: Sequence[Decision], findings: tuple[Finding, ...]
 ) -> list[_Draft]:
     """Children's records: whole records go, but a row that vouchers still refer to, and vouchers, lose fields first."""
-    if not due:
-        return []
-    labels = tuple(decision.label for decision in due)
-    is_anchor = found.collection.ref == case.subjects.collection
-    vouchers = [decision for decision in due if decision.disposition is Disposition.STORE_ONLY]
-    if not is_anchor and not vouchers:
-        return [_Draft(found, labels, Act.ERASE)]
-    needed = vouchers[0].needed_fields if vouchers else ()
-    fields = _unneeded(case, found.collection, findings, needed=needed)
-    return [_Draft(found, labels, Act.MINIMISE, fields)] if fields else []
+    by_need: dict[tuple[str, ...], list[str]] = {}
+    whole: list[str] = []
+    if found.collection.ref == case.subjects.collection and due:
+        by_need[()] = [decision.label for decision in due]
+    else:
+        whole = [decision.label for decision in due if decision.disposition is not Disposition.STORE_ONLY]
+        for decision in due:
+            if decision.disposition is Disposition.STORE_ONLY:
+                by_need.setdefault(decision.needed_fields, []).append(decision.label)
+    drafts = []
+    for needed, labels in by_need.items():
+        fields = _unneeded(case, found.collection, findings, needed=needed)
+        drafts += [_Draft(found, tuple(labels), Act.MINIMISE, fields)] if fields else []
+    return [*drafts, *([_Draft(found, tuple(whole), Act.ERASE)] if whole else [])]
 
 
 def _unneeded(

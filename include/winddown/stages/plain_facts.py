@@ -7,7 +7,8 @@ it takes the subject that was found by then: the tie is checked where it is made
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 
 import polars as pl
 
@@ -20,13 +21,16 @@ from winddown.domain.hold import LegalHold
 from winddown.domain.hold import Scope as HoldScope
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.stages.coverage import HOLDS
-from winddown.stages.deployment import Deployment
+from winddown.stages.deployment import CHINA, Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import read_manifest
+from winddown.stages.remembered import remembered
 
 Chosen = Callable[[str], bool]
 _DASHED = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _PLAIN = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
+_STAMPED = re.compile(r":[0-9.]+(Z|[+-][0-9:]+)$")
+_AT_HOME = {"CN", "CHN", ""}
 _CHILD_UNTIL = 14
 _FIRST_YEAR = 1900  # what is written as an earlier year is a slip of the pen
 
@@ -45,8 +49,12 @@ def customers(deployment: Deployment, case: Case, inventory: Inventory, chosen: 
                 found[key] = RecordFacts(
                     is_known=True,
                     is_minor=_is_child(day_of(born), stopped),
-                    is_overseas=country not in {None, "CN"},
+                    is_overseas=(country or "CN").strip().upper() not in _AT_HOME,
                 )
+    for key, was_minor, was_overseas in remembered(deployment, case.id).iter_rows():
+        if chosen(key):
+            now = found.get(key, RecordFacts(is_known=True))
+            found[key] = replace(now, is_minor=now.is_minor or was_minor, is_overseas=now.is_overseas or was_overseas)
     return found
 
 
@@ -96,6 +104,11 @@ def day_of(text: str | None) -> date | None:
     """A day written 2015-03-02, with or without a time behind it, or 20150302; None for anything else."""
     if text is None:
         return None
+    if _STAMPED.search(text):
+        try:
+            return datetime.fromisoformat(text).astimezone(CHINA).date()
+        except ValueError:
+            return None
     parts = _DASHED.fullmatch(text[:10]) or _PLAIN.fullmatch(text)
     if parts is None:
         return None

@@ -11,6 +11,7 @@ from datetime import date
 from winddown.domain.case import Case, RegisterEntry
 from winddown.domain.decision import Decision
 from winddown.domain.duties import matching, start_event, subjects_of
+from winddown.domain.errors import Refused
 from winddown.domain.event import EVENTS, NOT_STATED, Scope
 from winddown.domain.inventory import Inventory
 from winddown.domain.pack import Rulebook, RulePack
@@ -55,7 +56,10 @@ def review(deployment: Deployment, case_ids: Iterable[str]) -> tuple[Due, ...]:
     as_of, book = today(deployment), deployment.rulebook
     found = [due for pack in book.packs for due in _unread(pack, as_of)]
     for case_id in case_ids:
-        found += review_case(deployment, case_id)
+        try:
+            found += review_case(deployment, case_id)
+        except Refused as refusal:
+            found.append(Due("words-unknown", case_id, case_id, refusal.message, "liquidation group"))
     return tuple(found)
 
 

@@ -21,6 +21,7 @@ from winddown.stages.deployment import Deployment, today
 from winddown.stages.labels import date_of, labels
 from winddown.stages.remembered import with_remembered
 
+_AT_HOME = ("CN", "CHN", "")
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
 
 
@@ -64,10 +65,11 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     wanted = [subjects.key, subjects.born_on, subjects.country]
     listed = _read(deployment, case, collection, wanted)
     _refuse_unreadable_births(case, listed.get_column(subjects.born_on))
+    _refuse_unreadable_countries(case, listed.get_column(subjects.country))
     frame = listed.select(
         pl.col(subjects.key).alias("subject"),
         _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
-        (pl.col(subjects.country).fill_null("CN") != "CN").alias("overseas"),
+        _country(pl.col(subjects.country)).is_in(_AT_HOME).not_().alias("overseas"),
     )
     _refuse_twins(case, frame)
     frame = with_remembered(deployment, case.id, frame)
@@ -198,6 +200,22 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
     if stopped is None:
         return pl.lit(value=False)
     return (date_of(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
+
+
+def _country(text: pl.Expr) -> pl.Expr:
+    return text.fill_null("").str.strip_chars().str.to_uppercase()
+
+
+def _refuse_unreadable_countries(case: Case, country: pl.Series) -> None:
+    """A country that nobody can read would make customers at home look like customers abroad."""
+    plain = country.to_frame("c").select(_country(pl.col("c")).alias("c"))
+    unread = plain.filter(~pl.col("c").is_in(_AT_HOME) & ~pl.col("c").str.contains(r"^[A-Z]{2}$")).height
+    if unread:
+        raise Refused(
+            f"{unread} countries in {case.subjects.collection}.{case.subjects.country} cannot be read",
+            rule="transfers abroad are counted by country",
+            next_step="write them with two letters (ISO 3166), or leave those at home empty",
+        )
 
 
 def _refuse_unreadable_births(case: Case, born_on: pl.Series) -> None:

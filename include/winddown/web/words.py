@@ -170,6 +170,7 @@ _WORDS = {
         "start-not-accepted": Word("起算日期未确认", "start not accepted"),
         "start-not-dated": Word("起算日期缺失", "start not dated"),
         "answer-to-another-text": Word("答复所依据的规则已变", "answer was given to another text"),
+        "words-unknown": Word("规则已不识别案件用词", "the rules no longer know the case's words"),
         "hold-not-reviewed": Word("保全逾期未复核", "hold not reviewed in time"),
     },
     "precedence": {

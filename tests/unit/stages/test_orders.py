@@ -218,6 +218,28 @@ def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deploym
     assert minimised(deployment, case, found, wave=Wave.AT_ONCE) == ("phone",)
 
 
+def test_each_childs_voucher_loses_only_what_its_own_duties_do_not_need(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("orders", {name: ["1", "2"] for name in ("id", "amount", "phone", "buyer")}, key=("id",))
+    collection, table = shop.shelf["orders"]
+    labels = ("minor/2020", "minor/2026")
+    records = pl.DataFrame({"id": table.column("id").to_pylist(), "label": labels})
+    until = case.custodian.agreement_on
+    decisions = tuple(
+        Decision(
+            collection.ref, label, 1, Disposition.STORE_ONLY, (REASON,), needed, until,
+            at_once=True, terms=(Term(until, needed),),
+        )
+        for label, needed in zip(labels, (("amount",), ("amount", "buyer")), strict=True)
+    )  # fmt: skip
+    found = Labelled(collection, records, decisions)
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AT_ONCE, labelled=[found], findings=personal(collection))
+    assert {order.label: order.fields for order in orders} == {
+        "minor/2020": ("phone", "buyer"), "minor/2026": ("phone",),
+    }  # fmt: skip
+
+
 def test_a_childs_row_in_the_list_of_customers_is_emptied_and_its_number_stays(
     deployment: Deployment, case: Case, shop: Any
 ) -> None:

@@ -1,0 +1,62 @@
+"""Where duties count from, column by column: days in China, unreadable days, the last event of a person."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from winddown.domain.duties import DatedBy
+from winddown.domain.event import FISCAL_YEAR_END, Scope
+from winddown.stages.labels import date_of, labels
+from winddown.stages.plain_facts import day_of
+
+YEAR = DatedBy(FISCAL_YEAR_END, "on", Scope.FISCAL_YEAR, True)
+VISIT = DatedBy("last_outpatient_visit", "on", Scope.PERSON, True)
+CLOSED = DatedBy("account_closed", "closed", Scope.RECORD, False)
+
+
+def records(**columns: list[str | None]) -> pl.DataFrame:
+    frame = pl.DataFrame(columns)
+    return frame.with_columns(held=pl.lit(value=False), minor=pl.lit(value=False))
+
+
+def label(frame: pl.DataFrame, *dates: DatedBy, end: tuple[int, int] = (12, 31)) -> list[str]:
+    return labels(frame, dates, fiscal_year_end=end).to_list()
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2025-12-31", date(2025, 12, 31)),
+        ("20251231", date(2025, 12, 31)),
+        ("2025-12-31 23:59:59", date(2025, 12, 31)),
+        ("2025-12-31 16:30:00+00", date(2026, 1, 1)),
+        ("2025-12-31T16:30:00Z", date(2026, 1, 1)),
+        ("2025-12-31 16:30:00.5+0000", date(2026, 1, 1)),
+        ("2026-01-01 00:30:00+08:00", date(2026, 1, 1)),
+        ("15-03-02", None),
+        ("0015-03-02", None),
+        ("2025/12/31", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_day_is_that_of_china_and_a_slip_of_the_pen_is_none(text: str | None, day: date | None) -> None:
+    found = pl.DataFrame({"text": [text]}, schema={"text": pl.String}).select(date_of(pl.col("text"))).item()
+    assert found == day
+    assert day_of(text) == day  # the second reading, which checks the first one
+
+
+def test_a_fiscal_year_that_ends_within_the_year() -> None:
+    frame = records(subject=["a", "b"], on=["2025-06-30", "2025-07-01"])
+    assert label(frame, YEAR, end=(6, 30)) == ["customer/2025", "customer/2026"]
+
+
+def test_all_records_of_a_person_count_from_the_last_event_and_an_unreadable_one_may_be_the_last() -> None:
+    frame = records(subject=["a", "a", "b", "b"], on=["2005-03-01", "2020-09-30", "2005-03-01", "2026/09/30"])
+    assert label(frame, VISIT) == ["customer/last_outpatient_visit=2020-09"] * 2 + ["undated"] * 2
+
+
+def test_what_did_not_happen_to_a_record_is_left_out_of_its_label() -> None:
+    frame = records(subject=["a", "b"], on=["2025-01-01", "2025-01-01"], closed=["2025-05-06", None])
+    assert label(frame, YEAR, CLOSED) == ["customer/2025/account_closed=2025-05", "customer/2025"]
