@@ -344,6 +344,16 @@ def test_a_subject_with_both_or_neither_of_field_and_pattern(
     assert "register.3.subject: give either field or pattern" in said
 
 
+def test_a_link_through_a_collection_that_is_itself_linked_through_another_is_refused(
+    refusal: Refusal, case_document: dict[str, Any]
+) -> None:
+    link = {"field": "payment_no", "via": "shop:payments", "target": "payment_no"}
+    items = case_document["register"][2] | {"collection": "shop:items", "subject": link}
+    case_document["register"].append(items)
+    said = refusal(case_document)
+    assert "subject.via: shop:payments must name its customers by a field of its own" in said
+
+
 @pytest.mark.parametrize("change", [("via", "shop:nothing"), ("target", "")])
 def test_a_link_through_nothing(refusal: Refusal, case_document: dict[str, Any], change: tuple[str, str]) -> None:
     name, value = change

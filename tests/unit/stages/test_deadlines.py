@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from winddown import __main__ as command_line
+from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason
 from winddown.domain.errors import Refused
-from winddown.domain.inventory import CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef, Field, Inventory, Medium
+from winddown.domain.plan import Wave
 from winddown.stages.case_file import read_case_file
+from winddown.stages.clocks import situation, wave_clocks
 from winddown.stages.deadlines import case_position, due_notice, listing, next_due_at
 from winddown.stages.deployment import Deployment
 from winddown.stages.notices import write_notices
@@ -228,3 +231,32 @@ def test_a_notice_says_until_when_it_must_be_out(deployment: Deployment, opened:
     (stop,) = [found for found in write_notices(deployment, CASE) if found.id == "stop_of_service"]
     assert "to be out by 2027-01-01" in stop.sentence
     assert replace(stop, out_by="").sentence.startswith("stop_of_service: /")
+
+
+# -- one odd case, and what was counted --------------------------------------------------------------------------------
+
+
+def test_one_case_whose_words_the_rules_do_not_know_does_not_silence_the_others(
+    deployment: Deployment, opened: OPEN
+) -> None:
+    opened(employment_ended=date(2026, 11, 2))
+    case = deployment.case(CASE)
+    odd = replace(case, id="demo-0", profile=replace(case.profile, sectors=("gone_sector",)))
+    deployment.control.put("demo-0", "case", "case", odd, type_=Case)
+    said = told(deployment)
+    assert "demo-0 cannot be told: sectors: gone_sector" in said
+    assert "demo-1 DL-LAB-50 is overdue" in said
+
+
+def test_the_larger_of_declared_and_counted_customers_decides_a_size_class(
+    deployment: Deployment, opened: OPEN
+) -> None:
+    opened()
+    case = deployment.case(CASE)
+    assert "pi_handler_ge_10m" not in situation(deployment, case).subjects
+    fields = (Field("id", "text", nullable=False),)
+    counted = Collection(case.subjects.collection, Medium.TABLE, "table", ("id",), fields, (), 10_000_000, 1, 0, "f")
+    inventory = Inventory((counted,), (), ())
+    deployment.control.put(CASE, "inventory", "first", inventory, type_=Inventory)
+    assert "pi_handler_ge_10m" in situation(deployment, case).subjects
+    assert "SIZE-10M-IMPORTANT" in {found.rule for found in wave_clocks(deployment, case, Wave.AT_ONCE)}

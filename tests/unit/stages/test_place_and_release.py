@@ -289,3 +289,14 @@ def test_a_hold_of_another_case_is_not_released_through_this_one(deployment: Dep
     deployment.control.put_hold("demo-2", replace(hold, id="H-other"))
     with pytest.raises(Refused, match="H-other of case demo-1 is not in force"):
         release(deployment, "H-other")
+
+
+@pytest.mark.parametrize("change", [{"ground": "police"}, {"authority": "另一机关"}, {"document_number": "第9号"}])
+@pytest.mark.usefixtures("path")
+def test_a_hold_in_force_is_not_relabelled(
+    deployment: Deployment, write_hold: Callable[..., Path], change: dict[str, str]
+) -> None:
+    place(deployment, write_hold())
+    with pytest.raises(Refused, match="H-2 would state another ground or order"):
+        place(deployment, write_hold(**change))
+    place(deployment, write_hold(review_on=date(2028, 1, 1)))  # a later review is allowed

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from winddown.domain.case import Case
@@ -38,8 +40,12 @@ def case(
     return deployment.case("demo-1")
 
 
+def inventory_of(*stores: Any) -> Inventory:
+    return Inventory(tuple(found for store in stores for found, _ in store.shelf.values()), ())
+
+
 def labels(deployment: Deployment, case: Case, stores: tuple[Any, ...], collection: Collection) -> list[str]:
-    inventory = Inventory(tuple(found for store in stores for found, _ in store.shelf.values()), ())
+    inventory = inventory_of(*stores)
     index = build_index(deployment, case, inventory)
     records = label_records(deployment, case, inventory, index, collection)
     return [str(label) for label in records.get_column("label").to_list()]
@@ -153,6 +159,31 @@ def test_while_the_service_runs_nobody_is_taken_for_a_child(
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     customers = shop.put("customers", CUSTOMERS, key=("id",))
     assert labels(deployment, deployment.case("demo-1"), (shop,), customers) == ["customer"] * 5
+
+
+@pytest.mark.parametrize("country", ["CN", "cn", "CHN", " CN ", "", None])
+def test_a_customer_at_home_is_not_taken_for_one_abroad(
+    deployment: Deployment, case: Case, shop: Any, country: str | None
+) -> None:
+    shop.put("customers", {"id": ["C-1"], "born_on": ["1970-01-01"], "country": [country]}, key=("id",))
+    inventory = inventory_of(shop)
+    index = build_index(deployment, replace(case, id="no-holds"), inventory)
+    assert index.table.get_column("overseas").to_list() == [False]
+
+
+def test_a_country_that_nobody_can_read_is_refused(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("customers", {"id": ["C-1"], "born_on": ["1970-01-01"], "country": ["Japan, Tokyo"]}, key=("id",))
+    with pytest.raises(Refused, match=r"1 countries in shop:customers\.country cannot be read"):
+        build_index(deployment, replace(case, id="no-holds"), inventory_of(shop))
+
+
+def test_a_child_whose_row_was_emptied_stays_a_child(deployment: Deployment, case: Case, shop: Any) -> None:
+    bare = replace(case, id="no-holds")
+    before = pl.DataFrame({"subject": ["C-1"], "minor": [True], "overseas": [True]})
+    remember_customers(deployment, bare.id, before)
+    shop.put("customers", {"id": ["C-1"], "born_on": [None], "country": [None]}, key=("id",))
+    found = build_index(deployment, bare, inventory_of(shop)).table
+    assert found.select("subject", "minor", "overseas").rows() == [("C-1", True, True)]
 
 
 # -- links -----------------------------------------------------------------------------------------------------------
