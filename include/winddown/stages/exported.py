@@ -164,7 +164,8 @@ class ExportCount:
         return records.select("subject").join(self._index.table, on="subject", how="left")
 
     def _is_sensitive(self, ref: CollectionRef) -> bool:
-        return any(found.sensitive and found.is_personal for found in self._findings if found.collection == ref)
+        """Whether sensitive information is in it, or may be: one person with some leaves the exemption."""
+        return any(found.sensitive and _may_be_personal(found) for found in self._findings if found.collection == ref)
 
     def _empty(self, part: Span) -> Persons:
         return Persons(self._seed, part, self._room)

@@ -10,6 +10,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Inventory
 from winddown.domain.transfer import TransferCheck, check_filings, decide_path, facts_of, owed_conditions
+from winddown.domain.undecided import COMPANY_OWN
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.exported import ExportCount
 from winddown.stages.persons import ROOM
@@ -72,7 +73,6 @@ def _places(case: Case) -> Iterator[Blocker]:
 
 def _place(case: Case, store: StoreDeclaration) -> Iterator[Blocker]:
     side = residency(store.region)
-    declared = [found for found in case.transfers if found.collection.store == store.name]
     if side is Residency.UNKNOWN:
         yield Blocker(
             "unknown-region",
@@ -81,15 +81,37 @@ def _place(case: Case, store: StoreDeclaration) -> Iterator[Blocker]:
             "database or storage administrator",
             "write the region as its provider does, or the country's two letters, e.g. cn, hk, de",
         )
-    if side is Residency.ABROAD and not declared:
-        yield _undeclared(
-            store.name,
-            f"the store lies in region {store.region}, outside mainland China: keeping data there is a transfer",
-        )
-    reached = {found.country for found in declared if found.means is Means.REMOTE_ACCESS}
+    of_customers = [
+        entry
+        for entry in case.register
+        if entry.collection.store == store.name and entry.about == "customers" and entry.category != COMPANY_OWN
+    ]
+    if side is Residency.ABROAD:
+        lies = f"the store lies in region {store.region}, outside mainland China: keeping data there is a transfer"
+        yield from _not_declared(case, store, of_customers, lies)
     for country in store.accessed_from:
-        if country != MAINLAND_COUNTRY and country not in reached:
-            yield _undeclared(store.name, f"the store can be reached from {country}: access from abroad is a transfer")
+        if country != MAINLAND_COUNTRY:
+            reached = f"the store can be reached from {country}: access from abroad is a transfer"
+            yield from _not_declared(case, store, of_customers, reached, country=country)
+
+
+def _not_declared(
+    case: Case, store: StoreDeclaration, entries: Sequence[RegisterEntry], explanation: str, *, country: str = ""
+) -> Iterator[Blocker]:
+    """One blocker for each collection that no running transfer declares, for the store where none is registered.
+
+    ``country``: only access from there counts; "" for any transfer.
+    """
+    running = {
+        found.collection
+        for found in case.transfers
+        if found.ended_on is None and (not country or (found.means is Means.REMOTE_ACCESS and found.country == country))
+    }
+    if not entries and not any(ref.store == store.name for ref in running):
+        yield _undeclared(store.name, explanation)
+    for entry in entries:
+        if entry.collection not in running:
+            yield _undeclared(str(entry.collection), explanation)
 
 
 def _goes_to_custodian(case: Case, entry: RegisterEntry) -> bool:
