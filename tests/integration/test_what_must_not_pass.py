@@ -98,11 +98,12 @@ def test_a_blocker_that_is_resolved_after_the_certificate_is_carried_out(company
     case.edit(register)
     case.back_up()  # the one from before the certificate holds what is gone, and proves nothing any more
     finish(case)
-    # Their customers are gone by then, and whose the notes were is still known.
+    # Their customers are gone or emptied by then, and whose the notes were, and who was a child, is still known.
     held = (case.directory / "holds" / "hold-2026-01.csv").read_text().split()[1:]
     assert case.number("SELECT count(*) FROM shop.notes") == len(held)
     assert {(item.label, item.disposition.value) for item in case.decisions("shop_db:shop.notes")} == {
         ("customer", "erase"),
+        ("minor", "erase"),
         ("held", "held"),
     }
 
