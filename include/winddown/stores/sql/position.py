@@ -15,7 +15,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.domain.receipt import Whereabouts
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, hazards, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 _JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
@@ -107,6 +107,10 @@ class Position:
         if state != "purged" and self.unchanged() == self._batch.records:
             return Whereabouts.LIVE
         return Whereabouts.GONE if self._live() == 0 else Whereabouts.MIXED
+
+    def hazards(self) -> tuple[str, ...]:
+        """Triggers, cascades and the like that act on the table now."""
+        return hazards(self._connection, self._order.collection)
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""

@@ -9,6 +9,7 @@ replicas (see ``sanitise`` and the certificate's claims).
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
@@ -16,12 +17,12 @@ from sqlalchemy import Connection, Engine, text
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import CONTENT, Batch, numbered
 from winddown.domain.blocker import Blocker
-from winddown.domain.errors import Refused, Residual
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
-from winddown.stores.sql import catalogue
+from winddown.stores.sql import catalogue, staged
 from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
@@ -125,82 +126,31 @@ class PostgresStore:
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Move the batch's rows or fields into the order's quarantine table."""
-        engine = self._open(authorization, Power.QUARANTINE, order, batch)
-        with translated(self.name, f"quarantine of {order.id}"), engine.begin() as connection:
-            authorization.require_system(_identity(connection))
-            collection = self._current(connection, order.collection)
-            take_turns(connection, order, batch)
-            prepare(connection, collection, order)
-            position = Position(connection, collection, order, batch)
-            if position.journalled() != "quarantined":
-                acting = catalogue.hazards(connection, order.collection)
-                if acting:
-                    raise Refused(
-                        f"order {order.id}: {', '.join(acting)} came to the table after the plan was made",
-                        rule="only approved rows move",
-                        next_step="disable it for the case, then plan again",
-                    )
-                moved = position.set_aside()
-                if moved != batch.records:
-                    raise Refused(
-                        f"order {order.id} batch {batch.index}: {moved} of {batch.records} planned records are there "
-                        "unchanged",
-                        rule="an approved order may shrink only by a new plan",
-                        next_step="find out who changed the table after it was frozen, then plan again",
-                    )
-                position.journal("quarantined")
-        return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
+        with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
+            return staged.quarantine(turn, order, batch)
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Put the rows or fields back; the foreign keys are checked as for any insert.
-
-        Raises Residual, and restores nothing of the batch, when the rows would not be exactly those that were planned:
-        somebody wrote in their place meanwhile, or changed the table.
-        """
-        engine = self._open(authorization, Power.RESTORE, order, batch)
-        with translated(self.name, f"restore of {order.id}"), engine.begin() as connection:
-            authorization.require_system(_identity(connection))
-            collection = self._current(connection, order.collection)
-            take_turns(connection, order, batch)
-            prepare(connection, collection, order)
-            position = Position(connection, collection, order, batch)
-            state = position.journalled()
-            if state == "purged":
-                raise Residual(f"order {order.id} batch {batch.index} was purged and cannot be restored")
-            if state == "quarantined":
-                restored = position.put_back()
-                if order.act is Act.ERASE:
-                    restored = min(restored, position.unchanged())
-                if restored != batch.records:
-                    raise Residual(
-                        f"order {order.id} batch {batch.index}: only {restored} of {batch.records} records could be "
-                        "restored as they were; others were written in their place",
-                        next_step="decide which of the two stays; what is in quarantine is kept until then",
-                    )
-                position.journal("restored")
-        return Receipt("restore", order.id, batch.index, batch.records)
+        """Put the rows or fields back."""
+        with self._turn(authorization, Power.RESTORE, order, batch) as turn:
+            return staged.restore(turn, order, batch)
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Delete the batch from the quarantine table. Refuses a batch that is not there."""
-        engine = self._open(authorization, Power.PURGE, order, batch)
-        with translated(self.name, f"purge of {order.id}"), engine.begin() as connection:
+        """Delete the batch from the quarantine table."""
+        with self._turn(authorization, Power.PURGE, order, batch) as turn:
+            return staged.purge(turn, order, batch)
+
+    @contextmanager
+    def _turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
+        """Open a transaction with the power's credential, and wait for the batch's turn in it."""
+        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        engine = self._unlock(authorization)
+        with translated(self.name, f"{power} of {order.id}"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
             collection = self._current(connection, order.collection)
             take_turns(connection, order, batch)
-            position = Position(connection, collection, order, batch)
-            state = position.journalled()
-            if state == "quarantined":
-                purged = position.destroy()
-                if purged != batch.records:
-                    raise Residual(
-                        f"order {order.id} batch {batch.index}: {purged} of {batch.records} were in quarantine"
-                    )
-                position.journal("purged")
-            elif state != "purged":
-                raise Refused(
-                    f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine before purge"
-                )
-        return Receipt("purge", order.id, batch.index, batch.records)
+            if power is not Power.PURGE:
+                prepare(connection, collection, order)
+            yield Position(connection, collection, order, batch)
 
     # -- abilities -----------------------------------------------------------------------------------------------
 
@@ -282,10 +232,6 @@ class PostgresStore:
             ("not_reached", "archived WAL, replicas, replication slots, blocks of the file system"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
-
-    def _open(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Engine:
-        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
-        return self._unlock(authorization)
 
     def _current(self, connection: Connection, ref: CollectionRef) -> Collection:
         return catalogue.describe(connection, ref)

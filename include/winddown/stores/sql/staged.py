@@ -1,0 +1,103 @@
+"""The stages of one batch in any SQL database, inside the one transaction in which a worker has its turn.
+
+Engines differ in how records are told, moved and brought back; that is a ``Turn``. What must hold of every one of them
+stands here once: nothing moves but what was planned and is unchanged, nothing is purged but what is in quarantine, and
+what cannot come back whole does not come back in part. Whoever hands out a turn has checked the authorization and the
+system, and lets one worker at a time act on a batch; an exception undoes all of the turn.
+"""
+
+from typing import Protocol
+
+from winddown.domain.batch import Batch
+from winddown.domain.errors import Refused, Residual
+from winddown.domain.plan import Act, Order
+from winddown.domain.receipt import Receipt
+
+
+class Turn(Protocol):
+    """One batch of one order inside one transaction. It counts and moves; it decides nothing."""
+
+    def hazards(self) -> tuple[str, ...]:
+        """What would act on the collection by itself when records go, e.g. a trigger; a plan may be older than it."""
+        ...
+
+    def journalled(self) -> str | None:
+        """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
+        ...
+
+    def journal(self, state: str) -> None:
+        """Write down what is being done, in the transaction that does it."""
+        ...
+
+    def unchanged(self) -> int:
+        """Records of the batch that are live with exactly the planned content."""
+        ...
+
+    def set_aside(self) -> int:
+        """Move unchanged records, or the values of the order's fields, into quarantine; return how many records."""
+        ...
+
+    def put_back(self) -> int:
+        """Move them back where nothing was written meanwhile; return how many records."""
+        ...
+
+    def destroy(self) -> int:
+        """Delete the batch from quarantine; return how many records."""
+        ...
+
+
+def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:
+    """Set the batch aside; raises Refused when it is not there exactly as it was planned."""
+    if turn.journalled() != "quarantined":
+        acting = turn.hazards()
+        if acting:
+            raise Refused(
+                f"order {order.id}: {', '.join(acting)} came to the table after the plan was made",
+                rule="only approved rows move",
+                next_step="disable it for the case, then plan again",
+            )
+        moved = turn.set_aside()
+        if moved != batch.records:
+            raise Refused(
+                f"order {order.id} batch {batch.index}: {moved} of {batch.records} planned records are there unchanged",
+                rule="an approved order may shrink only by a new plan",
+                next_step="find out who changed the table after it was frozen, then plan again",
+            )
+        turn.journal("quarantined")
+    return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
+
+
+def restore(turn: Turn, order: Order, batch: Batch) -> Receipt:
+    """Put the batch back; foreign keys are checked as for any insert.
+
+    Raises Residual, and restores nothing of the batch, when the records would not be exactly those that were planned:
+    somebody wrote in their place meanwhile, or changed the table.
+    """
+    state = turn.journalled()
+    if state == "purged":
+        raise Residual(f"order {order.id} batch {batch.index} was purged and cannot be restored")
+    if state == "quarantined":
+        restored = turn.put_back()
+        if order.act is Act.ERASE:
+            restored = min(restored, turn.unchanged())
+        if restored != batch.records:
+            raise Residual(
+                f"order {order.id} batch {batch.index}: only {restored} of {batch.records} records could be "
+                "restored as they were; others were written in their place",
+                next_step="decide which of the two stays; what is in quarantine is kept until then",
+            )
+        turn.journal("restored")
+    return Receipt("restore", order.id, batch.index, batch.records)
+
+
+def purge(turn: Turn, order: Order, batch: Batch) -> Receipt:
+    """Destroy the batch in quarantine; raises Refused when it is not there."""
+    state = turn.journalled()
+    if state == "quarantined":
+        purged = turn.destroy()
+        if purged != batch.records:
+            raise Residual(f"order {order.id} batch {batch.index}: {purged} of {batch.records} were in quarantine")
+        turn.journal("purged")
+    elif state != "purged":
+        raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine before purge")
+    return Receipt("purge", order.id, batch.index, batch.records)
