@@ -160,6 +160,28 @@ class SupportsSanitise(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Strain:
+    """How hard a store has it at the moment.
+
+    Attributes:
+        waiting: sessions, whoever's, that wait for a lock.
+        lag_seconds: how far the replica that is furthest behind is behind; 0 where there is none, or none is told.
+    """
+
+    waiting: int
+    lag_seconds: float
+
+
+@runtime_checkable
+class SupportsStrain(Protocol):
+    """The store can tell whether others suffer."""
+
+    def strain(self) -> Strain:
+        """Look at the server as it is now. Reads only."""
+        ...
+
+
 @runtime_checkable
 class SupportsReport(Protocol):
     """The store's service can report what it holds, so that a first look needs no listing."""

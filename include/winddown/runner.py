@@ -51,11 +51,11 @@ def _run_wave(deployment: Deployment, plan_id: str) -> Halt | None:
     journey.hand_over(deployment, plan_id)
     work = units(deployment.control.plan(plan_id))
     for unit in work:
-        journey.carry_out(deployment, plan_id, unit, Power.QUARANTINE)
+        journey.carry_out(deployment, plan_id, unit, Power.QUARANTINE, say=print)
     if work and (due := journey.grace_ends_at(deployment, plan_id)) > deployment.clock.now():
         return Halt("grace", plan_id, f"grace ends at {due.isoformat()}")
     for unit in work:
-        journey.carry_out(deployment, plan_id, unit, Power.PURGE)
+        journey.carry_out(deployment, plan_id, unit, Power.PURGE, say=print)
     journey.sanitise(deployment, plan_id)
     journey.verify(deployment, plan_id)
     journey.certify(deployment, plan_id)

@@ -1,8 +1,11 @@
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pytest
 from psycopg import sql
@@ -13,7 +16,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.inspection.postgresql import _is_cluster
-from winddown.ports import SupportsSanitise, ability
+from winddown.ports import Strain, SupportsSanitise, SupportsStrain, ability
 from winddown.stages.manifests import split
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
@@ -213,6 +216,22 @@ def shut(subject: PostgresSubject, earlier: Receipt | None = None) -> Receipt:
     remembered = subject.store.remember_readers([subject.ref], earlier)
     subject.store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
     return remembered
+
+
+def test_sessions_that_wait_for_locks_are_strain(subject: PostgresSubject, database: Database) -> None:
+    store = ability(subject.store, SupportsStrain)
+    assert store is not None
+    assert store.strain() == Strain(waiting=0, lag_seconds=0.0)
+    with psycopg.connect(database.url) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute(sql.SQL("LOCK TABLE {t}").format(t=subject.table))
+        waiter = pool.submit(subject._run, "SELECT count(*) FROM {t}")
+        until = time.monotonic() + 10
+        while not (strain := store.strain()).waiting and time.monotonic() < until:
+            time.sleep(0.01)
+        assert strain.waiting == 1
+        holder.rollback()
+        waiter.result(timeout=10)
+    assert store.strain().waiting == 0
 
 
 def test_reads_are_taken_from_applications_and_come_back_exactly(subject: PostgresSubject) -> None:

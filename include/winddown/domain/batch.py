@@ -26,14 +26,31 @@ def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
     return hasher.hexdigest()
 
 
+CANARY_RECORDS = 100
+"""Records of an order's first batch, about; it is read back before a second one ten times its size is begun."""
+
+
+def batch_size(index: int, *, size: int) -> int:
+    """Wished number of records of a batch: the first ones are small, so that a mistake shows while it is small.
+
+    >>> [batch_size(index, size=10_000) for index in range(4)]
+    [100, 1000, 10000, 10000]
+    """
+    return min(size, CANARY_RECORDS * int(10 ** min(index, 9)))
+
+
 def numbered(located: pa.Table, key: Sequence[str], *, size: int) -> pa.Table:
     """Return the keys and contents of located records in the order of rank and key, with the column ``batch``.
 
-    Of records that each have a key of their own; ``size`` of them make a batch.
+    Of records that each have a key of their own; ``size`` of them make a batch, and fewer the first ones.
     """
     order = [(name, "ascending") for name in (RANK, *key) if name in located.column_names]
     keys = located.sort_by(order).select([*key, CONTENT])
-    return keys.append_column("batch", pa.array([row // size for row in range(keys.num_rows)], type=pa.int32()))
+    numbers: list[int] = []
+    while len(numbers) < keys.num_rows:
+        index = numbers[-1] + 1 if numbers else 0
+        numbers += [index] * min(batch_size(index, size=size), keys.num_rows - len(numbers))
+    return keys.append_column("batch", pa.array(numbers, type=pa.int32()))
 
 
 def record_count(keys: pa.Table) -> int:

@@ -1,6 +1,6 @@
 """One company's wind-down: who, what, when, and who answers for what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from winddown.domain.border import (
@@ -165,6 +165,8 @@ class RegisterEntry:
         custody: ``sealed`` (archived for the custodian, then erased) or ``in_place`` (the custodian takes the store).
         elements: (field, element that a duty may need), e.g. ``order_no``, ``voucher_number``; a field may be several.
         answers: field → (kind or None, why): the steward's corrections of the classification.
+        record_count_max: most records that one order may erase or empty here; None where the steward set no limit.
+        sentinels: records that must never be touched, each by fields that name it among those that ``read`` yields.
     """
 
     collection: CollectionRef
@@ -181,6 +183,8 @@ class RegisterEntry:
     answers: tuple[tuple[str, str | None, str], ...] = ()
     backup: BackupDeclaration | None = None
     anonymise: Anonymisation | None = None
+    record_count_max: int | None = None
+    sentinels: tuple[tuple[tuple[str, str], ...], ...] = field(default=(), repr=False)
 
     @property
     def categories(self) -> frozenset[str]:

@@ -141,13 +141,13 @@ def list_units(plan_id: str) -> list[list[str]]:
 @task
 def quarantine(plan_id: str, unit: list[str]) -> str:
     """Quarantine one unit."""
-    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.QUARANTINE))
+    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.QUARANTINE, say=print))
 
 
 @task(queue=PURGE_QUEUE)
 def purge(plan_id: str, unit: list[str]) -> str:
     """Purge one unit."""
-    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.PURGE))
+    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.PURGE, say=print))
 
 
 @task(queue=PURGE_QUEUE)

@@ -335,6 +335,8 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
         if found.anonymise is None
         else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
+        record_count_max=found.record_count_max,
+        sentinels=tuple(tuple(sorted(sentinel.items())) for sentinel in found.sentinels),
         elements=tuple(
             (field, word)
             for field, words in found.elements.items()

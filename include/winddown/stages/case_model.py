@@ -201,6 +201,8 @@ class RegisterModel(_Strict):
     fields: dict[str, _Answer] = {}
     backup: _Backup | None = None
     anonymise: _Anonymisation | None = None
+    record_count_max: Annotated[int, Field(ge=0)] | None = None
+    sentinels: tuple[Annotated[dict[Name, str], Field(min_length=1)], ...] = ()
 
 
 class HoldFields(_Strict):

@@ -14,6 +14,7 @@ from winddown.domain.plan import Act, Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Inspector, Store
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.safeguards import require_sentinels
 
 _ALREADY = {
     Power.QUARANTINE: {Whereabouts.QUARANTINED},
@@ -41,6 +42,8 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         return receipt
     _refuse_surprises(order, batch, power, where, before)
     require_same_system(inspector, plan, order.collection.store)
+    if power is not Power.RESTORE:
+        require_sentinels(deployment, plan, order.collection.store)
     if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
         _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)

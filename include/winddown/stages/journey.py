@@ -220,11 +220,24 @@ def hand_over(deployment: Deployment, plan_id: str) -> str:
     return said.message
 
 
-def carry_out(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], power: Power) -> str:
-    """Quarantine or purge one unit of work."""
+def carry_out(
+    deployment: Deployment,
+    plan_id: str,
+    order_ids: tuple[str, ...],
+    power: Power,
+    *,
+    say: Callable[[str], None],
+) -> str:
+    """Quarantine or purge one unit of work; how far it is stands on the case's page, and is told to ``say``."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, f"{power} {order_ids[0]}") as said:
-        done = quarantining.run_unit(deployment, plan_id, order_ids, power)
+    stage = f"{power} {order_ids[0]}"
+
+    def tell(how_far: str) -> None:
+        deployment.control.set_progress(plan.case, plan.wave, stage, state="running", message=how_far)
+        say(how_far)
+
+    with recorded(deployment, plan.case, plan.wave, stage) as said:
+        done = quarantining.run_unit(deployment, plan_id, order_ids, power, say=tell)
         names = ", ".join(dict.fromkeys(str(plan.order(order_id).collection) for order_id in order_ids))
         said.message = f"{done.records:,} records in {done.batches} batches: {names}"
     return said.message

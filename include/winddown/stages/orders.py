@@ -263,7 +263,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         records = ordered
     bound = [name for name in (CONTENT, RANK) if name in records.columns]
     located = records.select(*store.locators(collection), *bound).to_arrow()
-    keys = store.batch_keys(collection, _plain(located), size=BATCH_RECORDS)
+    keys = store.batch_keys(collection, plain(located), size=BATCH_RECORDS)
     selection = select(deployment, case.id, order_id, keys)
     return Order(
         id=order_id,
@@ -297,7 +297,7 @@ def _cannot_be_emptied(collection: Collection, emptied: Sequence[str]) -> Iterat
             yield f"{field.name} may be neither null nor an empty text"
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def plain(table: pa.Table) -> pa.Table:
     """Polars hands out large strings; manifests use plain ones, so that digests do not depend on the reader."""
     schema = pa.schema(
         [

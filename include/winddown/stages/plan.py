@@ -24,6 +24,7 @@ from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
 from winddown.stages.rehearsal import dry_run, write_probes
 from winddown.stages.remembered import remember_customers
+from winddown.stages.safeguards import above_maximum, plant
 
 # Records that a person has to decide on stay blocked without stopping the rest of the wave.
 _LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record"}
@@ -65,6 +66,8 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     blockers += kept_references(deployment, case, labelled, orders)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)
+    blockers += above_maximum(case, orders)
+    blockers += plant(deployment, case, plan_id, inventory.collections, orders)
     stopped = {blocker.subject for blocker in blockers}
     orders = tuple(order for order in orders if str(order.collection) not in stopped)
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])

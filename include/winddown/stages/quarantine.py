@@ -1,7 +1,9 @@
 """Quarantine, restore and purge of whole orders: which units of work there are, and in which order they run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Order, Plan
@@ -10,6 +12,7 @@ from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
+from winddown.stages.pace import Pace
 from winddown.stages.seal import require_whole
 
 
@@ -39,8 +42,15 @@ def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
     return (*(tuple(str(order.id) for order in orders) for orders in tables.values()), *alone)
 
 
-def run_unit(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], power: Power) -> Done:
-    """Quarantine or purge the orders of a unit, batch by batch."""
+def run_unit(
+    deployment: Deployment,
+    plan_id: str,
+    order_ids: tuple[str, ...],
+    power: Power,
+    *,
+    say: Callable[[str], None],
+) -> Done:
+    """Quarantine or purge the orders of a unit, batch by batch, and say now and then how far it is."""
     if power not in {Power.QUARANTINE, Power.PURGE}:
         raise Refused(f"{power} is not run by unit")
     plan = deployment.control.plan(plan_id)
@@ -48,10 +58,17 @@ def run_unit(deployment: Deployment, plan_id: str, order_ids: tuple[str, ...], p
     if power is Power.PURGE:
         require_whole(deployment, plan_id)
     done_batches = records = 0
+    pace = Pace(sum(plan.order(order_id).selection.count for order_id in order_ids), say)
     for order_id in order_ids:
         order = plan.order(order_id)
+        store = deployment.systems(deployment.case(plan.case)).store(order.collection.store)
         for batch in batches(deployment, plan.case, order):
-            records += perform(deployment, plan, order, batch, power).records
+            was_done = deployment.authority.state(effect_of(plan, order, batch, power)) == "done"
+            if not was_done:
+                pace.await_calm(store)
+            done = perform(deployment, plan, order, batch, power).records
+            pace.add(done, moved=not was_done)
+            records += done
             done_batches += 1
     return Done(done_batches, records)
 

@@ -7,6 +7,7 @@ from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
 from winddown.stages.names import names_a_person, words_of
+from winddown.stages.safeguards import require_sentinels
 from winddown.stages.staying import left_alone
 
 _PLACES = 5  # files or folders that a message names
@@ -52,6 +53,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
             continue
         inspector = inspectors[declaration.name]
         require_same_system(inspector, plan, declaration.name)
+        require_sentinels(deployment, plan, declaration.name)
         remaining = leftovers = count = 0
         for order in orders:
             for batch in batches(deployment, case.id, order):

@@ -26,6 +26,7 @@ from winddown.ports import (
     SupportsReport,
     SupportsSanitise,
     SupportsStorageOnly,
+    SupportsStrain,
     SupportsVersions,
     ability,
 )
@@ -163,6 +164,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsSanitise: DrySanitise,
     SupportsContent: _as_it_is,
     SupportsReport: _as_it_is,
+    SupportsStrain: _as_it_is,
     SupportsVersions: _as_it_is,
     SupportsDocuments: _as_it_is,
 }

@@ -27,12 +27,14 @@ from winddown.ports import (
     Document,
     Notes,
     Store,
+    Strain,
     SupportsContent,
     SupportsDocuments,
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
     SupportsStorageOnly,
+    SupportsStrain,
     SupportsVersions,
     ability,
 )
@@ -211,6 +213,18 @@ class RetryingReport:
         return self._backoff.run(self._inner.discover_reported)
 
 
+class RetryingStrain:
+    """Retries the question."""
+
+    def __init__(self, inner: SupportsStrain, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def strain(self) -> Strain:
+        """Retried."""
+        return self._backoff.run(self._inner.strain)
+
+
 class RetryingVersions:
     """Retries the opening of a stream of older rows."""
 
@@ -242,6 +256,7 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsSanitise: RetryingSanitise,
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,
+    SupportsStrain: RetryingStrain,
     SupportsVersions: RetryingVersions,
     SupportsDocuments: RetryingDocuments,
 }

@@ -187,11 +187,11 @@ def test_without_the_extract_nothing_of_the_source_is_touched(company: Running) 
     plan_id = approved(company)
     plan = company.deployment.control.plan(plan_id)
     with pytest.raises(Refused):
-        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE)
+        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE, say=print)
     journey.anonymise(company.deployment, plan_id)
     extract_path(company, plan.orders[0]).write_bytes(b"changed")
     with pytest.raises(Residual, match="missing or changed"):
-        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE)
+        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE, say=print)
     assert len(company.tables["visits"].rows) == 32
 
 
@@ -202,7 +202,7 @@ def test_the_control_database_asks_for_the_extract_whatever_a_task_says(
     plan = company.deployment.control.plan(plan_id)
     monkeypatch.setattr("winddown.stages.quarantine.require_extracts", lambda *_: None)
     with pytest.raises(Refused, match=f"waits for the checked extract of {plan.orders[0].id}"):
-        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE)
+        journey.carry_out(company.deployment, plan_id, (plan.orders[1].id,), Power.QUARANTINE, say=print)
 
 
 def test_an_extract_that_does_not_pass_is_thrown_away(company: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch
+from winddown.domain.batch import Batch, batch_size
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef, Medium
@@ -145,7 +145,7 @@ class S3Store:
         keys: list[dict[str, Any]] = []
         batch = filled = 0
         for name in sorted(rows):
-            if filled >= size:
+            if filled >= batch_size(batch, size=size):
                 batch, filled = batch + 1, 0
             opaque = collection.medium is Medium.OBJECTS
             keys.append(

@@ -21,7 +21,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery
+from winddown.ports import Discovery, Strain
 from winddown.stores.sql import catalogue, staged
 from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
@@ -32,6 +32,7 @@ from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, forget_statis
 from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
+from winddown.stores.sql.strain import strain
 
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
@@ -201,6 +202,11 @@ class PostgresStore:
             for table, role, privilege, option in _grants(remembered):
                 connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
         return remembered
+
+    def strain(self) -> Strain:
+        """Who waits for locks, and how far replicas are behind."""
+        with translated(self.name, "looking at locks and replicas"), self._reader.connect() as connection:
+            return strain(connection)
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL.
