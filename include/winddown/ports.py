@@ -332,6 +332,7 @@ class ByteSearch:
 
     Attributes:
         reached: False when the bytes could not be reached; then nothing is claimed.
+        unread: files whose content is packed in a way that was not undone, each with what it is.
     """
 
     reached: bool
@@ -340,6 +341,7 @@ class ByteSearch:
     probes: int
     found: int
     where: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class BackupDrill(Protocol):

@@ -154,11 +154,13 @@ class PostgresInspector:
         with self._connection() as connection:
             folder = Path(str(connection.execute(text("SHOW data_directory")).scalar_one()))
             system = int(connection.execute(text("SELECT system_identifier FROM pg_control_system()")).scalar_one())
+            in_log = str(connection.execute(text("SHOW wal_compression")).scalar_one()) != "off"
+        packed = ", but for values over some 2 kB, which it compresses" + (", and page images in its log" * in_log)
         medium = "files of the database server"
         if not _is_cluster(folder, system):
             # A folder of that name on this machine may belong to another server.
             return ByteSearch(reached=False, medium=medium, bytes_read=0, probes=len(probes), found=0)
-        return search_files(folder, probes, medium=medium)
+        return search_files(folder, probes, medium=medium + packed)
 
     def _connection(self) -> "_Reading":
         return _Reading(self._engine, self._name)

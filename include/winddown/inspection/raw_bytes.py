@@ -1,28 +1,43 @@
 """Searches raw bytes of files for values that must be gone.
 
-Values are searched as UTF-8, UTF-16-LE and GB18030. What is compressed inside a file (TOAST, compressed pages) is not
-unpacked; markers are short values, which engines do not compress by themselves.
+A value is searched under every form in which an engine may keep it: as text in UTF-8, UTF-16 of both orders and
+GB18030; a value of digits alone also as the whole number that a column of numbers makes of it (see ``numbers``). Files
+that are compressed as a whole (dumps, rotated logs: gzip, bzip2, xz, zstd, lz4) are unpacked as they are read. What is
+compressed inside a file (a database's own pages and long values, archives with members, custom-format dumps) is not;
+files of which that can be told are named.
 
 All values are looked for in one pass (Aho-Corasick, by Polars). It works on text, so bytes are mapped one to one to the
 first 256 code points, values as well; windows overlap by the longest value, so that none is missed at a border.
 """
 
+import lzma
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import IO, Any
 
 import polars as pl
+import pyarrow as pa
 
 from winddown.ports import ByteSearch
 
 _WINDOW = 4 << 20
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+_XZ = b"\xfd7zXZ\x00"
+_CLOSED = {b"PK\x03\x04": "zip archive", b"PGDMP": "custom-format dump", b"7z\xbc\xaf": "7z archive"}
+_MAGIC = 8
+_DIGITS_MIN, _DIGITS_MAX = 9, 18  # shorter numbers stand everywhere; longer ones do not fit into 64 bits
+_NUMBER_LIMIT = 1 << 47
 
 
 class Patterns:
     """The bytes under which some values may be stored."""
 
     def __init__(self, probes: Sequence[bytes]) -> None:
-        self._probe_of = {variant.decode("latin-1"): probe for probe in probes for variant in encodings(probe)}
+        self._probe_of = {
+            variant.decode("latin-1"): probe for probe in probes for variant in (*encodings(probe), *numbers(probe))
+        }
         self._texts = list(self._probe_of)
         self.overlap = max((len(text) for text in self._texts), default=1) - 1
 
@@ -33,11 +48,38 @@ class Patterns:
         hits = pl.Series([content.decode("latin-1")]).str.extract_many(self._texts, overlapping=True)
         return {self._probe_of[text] for text in hits.item(0).to_list()}
 
+    def found_along(self, file: IO[bytes] | Any) -> tuple[int, set[bytes]]:
+        """Number of bytes that a stream yields to its end, and the values that occur in them."""
+        size, found, tail = 0, set[bytes](), b""
+        while window := file.read(_WINDOW):
+            size += len(window)
+            found |= self.found_in(tail + window)
+            tail = window[-self.overlap :] if self.overlap else b""
+        return size, found
+
 
 def encodings(value: bytes) -> tuple[bytes, ...]:
-    """The bytes under which a UTF-8 value may be stored, without repeats."""
+    """The bytes under which a UTF-8 value may be stored as text, without repeats."""
     text = value.decode()
-    return tuple(dict.fromkeys((value, text.encode("utf-16-le"), text.encode("gb18030"))))
+    return tuple(dict.fromkeys((value, *(text.encode(name) for name in ("utf-16-le", "utf-16-be", "gb18030")))))
+
+
+def numbers(value: bytes) -> tuple[bytes, ...]:
+    """The bytes under which a value of digits may be stored as a whole number.
+
+    Eight bytes, the low ones first (PostgreSQL, DuckDB, Parquet) or the high ones first with the sign turned (InnoDB);
+    and the six bytes of SQLite. Packed decimals are not searched.
+
+    >>> [form.hex() for form in numbers(b"13800138000")]
+    ['10658d3603000000', '80000003368d6510', '0003368d6510']
+    >>> numbers(b"0013800138"), numbers(b"8613"), numbers("１３８００１３８０００".encode())
+    ((), (), ())
+    """
+    if not (_DIGITS_MIN <= len(value) <= _DIGITS_MAX and value.isdigit()) or value.startswith(b"0"):
+        return ()
+    number = int(value)
+    wide = (number.to_bytes(8, "little"), (number ^ (1 << 63)).to_bytes(8, "big"))
+    return (*wide, number.to_bytes(6, "big")) if number < _NUMBER_LIMIT else wide
 
 
 def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteSearch:
@@ -47,20 +89,24 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
     patterns = Patterns(probes)
     found: set[bytes] = set()
     where: set[str] = set()
+    unread: list[str] = []
     read = 0
     reached = True
     for path in _files(folder):
+        name = str(path.relative_to(folder))
         try:
-            size, hits = _search(path, patterns)
+            size, hits, closed = _search(path, patterns)
         except PermissionError:
             reached = False
             continue
         except FileNotFoundError:
             continue  # a file that vanished between listing and reading holds nothing any more
         read += size
+        if closed:
+            unread.append(f"{name}: {closed}")
         if hits:
             found |= hits
-            where.add(str(path.relative_to(folder)))
+            where.add(name)
     return ByteSearch(
         reached=reached and read > 0,
         medium=medium,
@@ -68,6 +114,7 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
         probes=len(probes),
         found=len(found),
         where=tuple(sorted(where)),
+        unread=tuple(sorted(unread)),
     )
 
 
@@ -80,11 +127,22 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _search(path: Path, patterns: Patterns) -> tuple[int, set[bytes]]:
-    size, found, tail = 0, set[bytes](), b""
+def _search(path: Path, patterns: Patterns) -> tuple[int, set[bytes], str]:
+    """Bytes of the file, values found in it and in what it unpacks to, and why it could not be unpacked, or ``""``."""
     with path.open("rb") as file:
-        while window := file.read(_WINDOW):
-            size += len(window)
-            found |= patterns.found_in(tail + window)
-            tail = window[-patterns.overlap :] if patterns.overlap else b""
-    return size, found
+        magic = file.read(_MAGIC)
+        file.seek(0)
+        size, found = patterns.found_along(file)
+    closed = next((what for start, what in _CLOSED.items() if magic.startswith(start)), "")
+    packing = next((name for start, name in _PACKED.items() if magic.startswith(start)), "")
+    try:
+        if magic.startswith(_XZ):
+            with lzma.open(path) as unpacked:
+                found |= patterns.found_along(unpacked)[1]
+        elif packing:
+            with pa.OSFile(str(path)) as packed, closing(pa.CompressedInputStream(packed, packing)) as unpacked:
+                found |= patterns.found_along(unpacked)[1]
+    except (OSError, EOFError, lzma.LZMAError, pa.ArrowException):
+        # A database's file may begin like a compressed one by chance; what was unpacked before the end was searched.
+        return size, found, "begins like a compressed file, and cannot be unpacked to its end"
+    return size, found, closed

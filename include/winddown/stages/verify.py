@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from winddown.domain.errors import Residual
+from winddown.ports import ByteSearch
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
@@ -73,7 +74,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 found=search.found,
                 reached=search.reached,
                 bytes_read=search.bytes_read,
-                medium=search.medium,
+                medium=search.medium + _closed(search),
                 claim=_claim(reached=search.reached, probes=search.probes),
             )
         )
@@ -99,6 +100,14 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     # Only a clean inspection is kept: what is not there cannot be certified by skipping this task.
     deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
     return tuple(checks)
+
+
+def _closed(search: ByteSearch) -> str:
+    """What of the medium was not looked into, by name as far as names may be told."""
+    told = [said for said in search.unread if not names_a_person(words_of(said))]
+    if not search.unread:
+        return ""
+    return f"; {len(search.unread)} packed and not unpacked" + (f": {', '.join(told[:_PLACES])}" if told else "")
 
 
 def _claim(*, reached: bool, probes: int) -> str:
