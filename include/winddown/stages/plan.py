@@ -26,7 +26,7 @@ from winddown.stages.rehearsal import dry_run, write_probes
 from winddown.stages.remembered import remember_customers
 
 # Records that a person has to decide on stay blocked without stopping the rest of the wave.
-_LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record"}
+_LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record", "placeholder-date"}
 
 
 def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:

@@ -18,7 +18,7 @@ from winddown.domain.label import RecordClass
 from winddown.domain.undecided import WHOLE_CATEGORIES
 from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment, today
-from winddown.stages.labels import date_of, labels
+from winddown.stages.labels import date_of, is_placeholder, labels
 from winddown.stages.remembered import with_remembered
 
 _AT_HOME = ("CN", "CHN", "")
@@ -195,7 +195,7 @@ def _map_through(
 
 
 def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
-    """Under 14 on the day the service stopped; an unknown date of birth is not taken for a child's."""
+    """Under 14 on the day the service stopped; no unknown date of birth, or placeholder for one, makes a child."""
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
@@ -219,8 +219,14 @@ def _refuse_unreadable_countries(case: Case, country: pl.Series) -> None:
 
 
 def _refuse_unreadable_births(case: Case, born_on: pl.Series) -> None:
-    """A birth date that nobody can read would make a child an adult in silence."""
-    unread = born_on.to_frame("b").select((pl.col("b").str.len_chars() > 0) & date_of(pl.col("b")).is_null())
+    """A birth date that nobody can read would make a child an adult in silence.
+
+    A placeholder is the list's way to leave the day empty, and counts as empty: most lists have many, and nobody was
+    born on 9999-12-31, which read as written would make a child. Who really was born on 1970-01-01 or 1900-01-01 is no
+    child either way.
+    """
+    written = (pl.col("b").str.len_chars() > 0) & is_placeholder(pl.col("b")).not_()
+    unread = born_on.to_frame("b").select(written & date_of(pl.col("b")).is_null())
     count = int(unread.to_series().fill_null(value=False).sum())
     if count:
         raise Refused(

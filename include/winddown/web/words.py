@@ -72,6 +72,7 @@ _WORDS = {
         "held_whole": Word("无法对应到人，整体保全", "tied to nobody, held whole"),
         "untied": Word("无法对应到人", "tied to nobody"),
         "unknown": Word("客户不明", "person unknown"),
+        "placeholder": Word("占位日期", "placeholder date"),
         "undated": Word("缺少日期", "undated"),
         "other": Word("与客户无关的记录", "about others than customers"),
         "minor": Word("不满十四周岁的客户", "children under 14"),
