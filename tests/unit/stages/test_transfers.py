@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.pack import Rulebook
@@ -159,6 +160,28 @@ def test_handing_the_archive_to_a_custodian_abroad_is_checked_first(company: Com
         for rule in ("XB-ALWAYS-NOTICE", "XB-ALWAYS-PIA", "XB-ALWAYS-CONTRACT-END")
     ]
     assert company.check()[1] == set()
+
+
+def test_handing_over_to_a_named_recipient_abroad_is_checked_like_a_custodian(company: Company) -> None:
+    company.customers(3)
+    company.records("kyc", names(0, 3))
+    company.document["register"][-1]["category"] = "customer_identity_kyc"
+    company.document["profile"]["sectors"] = ["nonbank_payment_institution"]
+    body = {**company.document["custodian"], "role": "designated_body", "organisation": "Body", "country": "CN"}
+    company.document["recipients"] = [body]
+    assert company.check()[1] == set()
+    del body["country"]
+    assert company.check()[1] == {("unknown-country", "shop:kyc")}
+    body["country"] = "SG"
+    assert company.check()[1] == {("undeclared-transfer", "shop:kyc")}
+    company.transfer("XB-SG", "kyc", means="custody", country="SG", sensitive=True)
+    checks, blocked = company.check()
+    # It needs a path and what is owed first, as any other transfer of these persons.
+    assert checks["XB-SG"].path.rule == "XB-PATH-SCC-CERT"
+    assert blocked == {("transfer-without-path", "shop:kyc"), ("transfer-condition-open", "shop:kyc")}
+    company.document["transfers"][0]["country"] = "HK"
+    with pytest.raises(Refused, match="custodian and recipients are in CN, SG"):
+        company.check()
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
