@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from winddown.domain.course import Course, Route, WaveWait
-from winddown.domain.deadline import Deadline, Status, has_clock, length_of, read_clock
+from winddown.domain.deadline import Deadline, Status, has_clock, is_law, length_of, read_clock
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
 from winddown.domain.rule import Bound, Rule, RuleKind
@@ -42,11 +42,18 @@ class ClockResult:
 
 
 def check_clocks(situation: Situation, rulebook: Rulebook, *, wave: Wave, as_of: date) -> tuple[ClockResult, ...]:
-    """Evaluate everything that a wave waits for on the case's route; only rules that bind the company count."""
+    """Evaluate everything that a wave waits for on the case's route.
+
+    Only rules count that bind the company and were law on the day of the act that they speak of.
+    """
     course = rulebook.course
     route = course.route(situation.route)
     wait = route.wait(wave)
-    rules = tuple(rule for rule in rulebook.in_force(as_of) if situation.binds(rule))
+    rules = tuple(
+        rule
+        for _, rule in sorted(rulebook.rules.items())
+        if situation.binds(rule) and is_law(rule, situation.timeline, as_of=as_of)
+    )
     results = [*_closed_route(course, route, situation, as_of)]
     results += [_clock(rule, situation.timeline, rulebook, as_of) for rule in rules if rule.id in wait.clocks]
     for rule in rules:

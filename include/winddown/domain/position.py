@@ -10,7 +10,7 @@ from datetime import date
 
 from winddown.domain.clocks import is_precondition
 from winddown.domain.course import Course, Exclusion, Route, Said, State, WaveWait
-from winddown.domain.deadline import Deadline, Status, has_clock, read_clock
+from winddown.domain.deadline import Deadline, Status, has_clock, is_law, read_clock
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
 from winddown.domain.rule import Rule
@@ -126,8 +126,8 @@ def _owed(situation: Situation, rulebook: Rulebook, route: Route, as_of: date) -
     course = rulebook.course
     places = {rule_id: (state.id, state.owed_by) for state in course.path(route) for rule_id in state.clocks}
     places |= dict.fromkeys(course.standing, ("", course.standing_owed_by))
-    for rule in rulebook.in_force(as_of):
-        if not situation.binds(rule):
+    for _, rule in sorted(rulebook.rules.items()):
+        if not situation.binds(rule) or not is_law(rule, situation.timeline, as_of=as_of):
             continue
         if has_clock(rule) and rule.id in places:
             state, owed_by = places[rule.id]

@@ -199,6 +199,27 @@ def test_the_forced_route_waits_for_ninety_days_of_notice() -> None:
     assert waiting(situation("forced", happened | {"forced_notice_ended": date(2026, 5, 6)})) == set()
 
 
+@pytest.mark.parametrize(
+    ("published", "ended", "asked"),
+    [
+        # Order 105 is in force from 2025-10-10; before it the Company Law's sixty days stand alone.
+        (date(2025, 10, 9), date(2025, 12, 9), set()),
+        (date(2025, 10, 9), date(2025, 12, 7), {"DL-CO-241-FORCED"}),
+        (date(2025, 10, 10), date(2025, 12, 10), {"DL-FCR-3"}),
+        (date(2025, 10, 10), date(2026, 1, 9), set()),
+    ],
+)
+def test_a_forced_notice_is_judged_by_the_law_of_the_day_on_which_it_was_published(
+    published: date, ended: date, asked: set[str]
+) -> None:
+    happened = {"service_stopped": DAY, "guardians_told": DAY, "tax_cleared": DAY, "recipient_notice_published": DAY,
+                "forced_notice_published": published, "forced_notice_ended": ended}  # fmt: skip
+    assert waiting(situation("forced", happened)) == asked
+    owed = {found.deadline.rule: found.blocks for found in position("forced", happened).owed}
+    assert ("DL-FCR-3" in owed) is (published >= date(2025, 10, 10))
+    assert {rule for rule in ("DL-CO-241-FORCED", "DL-FCR-3") if owed.get(rule)} == asked
+
+
 # -- before anything is disposed of ------------------------------------------------------------------------------------
 
 
