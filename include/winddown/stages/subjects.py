@@ -27,7 +27,7 @@ CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children
 
 @dataclass(frozen=True, slots=True)
 class SubjectIndex:
-    """``table`` has one row a customer: subject (text), minor, overseas, held, listed (booleans).
+    """``table`` has one row a customer: subject (text), born_on (date), minor, overseas, held, listed (booleans).
 
     ``held`` says that a hold names the person; what else is held, ``holds`` knows. ``listed`` is false for who was a
     customer when an earlier plan was made and has no row any more.
@@ -69,6 +69,7 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     frame = listed.select(
         pl.col(subjects.key).alias("subject"),
         _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
+        date_of(pl.col(subjects.born_on)).alias("born_on"),
         _country(pl.col(subjects.country)).is_in(_AT_HOME).not_().alias("overseas"),
     )
     _refuse_twins(case, frame)
@@ -153,7 +154,7 @@ def label_rows(
         return records.with_columns(kept).with_columns(held.alias("label"))
     subject = _subject_column(deployment, case, inventory, records, link)
     joined = records.with_columns(subject.alias("subject")).join(
-        index.table, on="subject", how="left", maintain_order="left"
+        index.table.drop("born_on"), on="subject", how="left", maintain_order="left"
     )
     # Null stays null: the person is no known customer. A hold that covers the record all the same comes first.
     known = pl.when(pl.col("held").is_not_null()).then(pl.lit(value=False))
@@ -199,7 +200,12 @@ def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
-    return (date_of(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
+    return is_child(date_of(born_on), stopped)
+
+
+def is_child(born_on: pl.Expr, on: date) -> pl.Expr:
+    """Whether somebody with this date of birth has not had the fourteenth birthday on a day; false for null."""
+    return (born_on > _same_day(on, on.year - CHILD_UNTIL_AGE)).fill_null(value=False)
 
 
 def _country(text: pl.Expr) -> pl.Expr:

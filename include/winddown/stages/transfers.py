@@ -1,6 +1,7 @@
 """Checks data abroad: where stores lie, who can reach them, which path each transfer has, and what is still owed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from winddown.domain.blocker import Blocker
@@ -59,6 +60,7 @@ def check_transfers(
         checks.append(checked)
         blockers += _objections(transfer, checked, uncounted=count.why_uncounted(transfer))
         deployment.ledger.append(case.id, "transfer_checked", _body(checked), actor=ACTOR)
+    count.record()
     return tuple(checks), tuple(blockers)
 
 
@@ -166,8 +168,9 @@ def _check(deployment: Deployment, case: Case, transfer: Transfer, count: Export
         numbers = count.numbers(on.year, exactly=True)
         path = decide_path(transfer.id, facts, numbers, rulebook=rulebook, as_of=on)
     ended_on = case.timeline.on(ENDED)
+    fallen = count.fallen(on.year)
     return TransferCheck(
-        path=path,
+        path=replace(path, sentence=f"{path.sentence}; {fallen}") if fallen else path,
         recipient=transfer.recipient,
         country=transfer.country,
         means=transfer.means,
