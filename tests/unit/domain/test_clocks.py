@@ -19,7 +19,16 @@ MakeTimeline = Callable[[dict[str, date]], Timeline]
 AS_OF = date(2026, 11, 23)
 # An online shop: what every company is, and what this one declares.
 SHOP = frozenset(
-    ("company", "market_entity", "taxpayer", "employer", "account_holder", "pi_handler", "network_operator")
+    (
+        "company",
+        "market_entity",
+        "taxpayer",
+        "taxpayer_that_deregisters",
+        "employer",
+        "account_holder",
+        "pi_handler",
+        "network_operator",
+    )
 ) | {"ecommerce_operator", "all_companies", "network_data_handler"}
 EVENTS = {
     "snapshot_taken": date(2026, 8, 1),
