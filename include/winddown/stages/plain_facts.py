@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -29,9 +29,13 @@ from winddown.stages.manifests import read_manifest
 from winddown.stages.remembered import remembered
 
 Chosen = Callable[[str], bool]
-_DASHED = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
-_PLAIN = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_STAMPED = re.compile(r":[0-9.]+(Z|[+-][0-9:]+)$")
+_DASHED = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]+)?)?"
+    r"(?: ?(?:(?P<half>AM|PM)|(?P<zone>Z|UTC|GMT)|(?P<east>[+-][0-9]{2}):?(?P<more>[0-9]{2})?(?::[0-9]{2})?))?)?",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})")
 _AT_HOME = {"CN", "CHN", ""}
 _CHILD_UNTIL = 14
 _WRITTEN = re.compile(PLACEHOLDER_TEXT)
@@ -126,20 +130,23 @@ def is_nobodys(text: str | None) -> bool:
 
 
 def _written_day(text: str) -> date | None:
-    if _STAMPED.search(text):
-        try:
-            return datetime.fromisoformat(text).astimezone(_CHINA).date()
-        except ValueError:
-            return None
-        except OverflowError:  # the first or the last day of the calendar
-            return date.min if text.startswith("0001") else date.max
-    parts = _DASHED.fullmatch(text[:10]) or _PLAIN.fullmatch(text)
+    parts = _DASHED.fullmatch(text) or _PLAIN.fullmatch(text)
     if parts is None:
         return None
+    found = parts.groupdict(default="")
     try:
-        return date(int(parts[1]), int(parts[2]), int(parts[3]))
+        day = date(int(found["year"]), int(found["month"]), int(found["day"]))
+        if not (found.get("zone") or found.get("east")):
+            return day
+        clock = time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0))
+        east = int(f"{found['east'] or '+00'}") * 60
+        east += int(found["more"] or 0) * (-1 if found["east"].startswith("-") else 1)
+        moment = datetime.combine(day, clock, UTC) - timedelta(minutes=east)
+        return moment.astimezone(_CHINA).date()
     except ValueError:
         return None
+    except OverflowError:  # the first or the last day of the calendar
+        return date.min if found["year"] == "0001" else date.max
 
 
 Row = tuple[str | None, str, tuple[str | None, ...], date | None, str]
