@@ -61,6 +61,16 @@ def test_a_collection_is_explained_with_winners_losers_words_and_liability(clien
         assert said in text
 
 
+@pytest.mark.usefixtures("plan")
+def test_reasons_are_told_in_both_languages(client_of: ClientOf) -> None:
+    both = '<span lang="zh">服务已于 2026-05-31 停止</span> <span lang="en">the service stopped on 2026-05-31</span>'
+    assert both in page(client_of(APPROVER), "shop:customers")
+    case = client_of(APPROVER).get(f"/cases/{CASE}", headers={"Accept": "text/html"}).text
+    assert both in case
+    # What the catalogue does not have is not guessed.
+    assert '<span lang="en">must be kept until 2055-12-31</span>' in page(client_of(APPROVER), "shop:orders")
+
+
 def test_labels_that_are_treated_alike_share_one_section(
     client_of: ClientOf, deployment: Deployment, plan: Plan
 ) -> None:

@@ -7,6 +7,7 @@ from winddown.domain.pack import Article
 from winddown.domain.rule import Rule
 from winddown.stages.alike import Alike, Sentence, alike
 from winddown.stages.explain import Explanation, LabelExplained, Spoken
+from winddown.web.sentences import said
 from winddown.web.words import Word, count, label_word, word
 
 _TERMS = {
@@ -92,8 +93,8 @@ def _block(group: Alike, lang: Language) -> Iterator[str]:
         yield from _today(found, lang)
     for index, question in enumerate(group.first.questions):
         who = f"{lang.term('answers')}: {question.answered_by}"
-        for said in group.sentences("questions", index):
-            yield f"  {lang.term('open')} ({who}): {question.code}: {_of_labels(said)}"
+        for one in group.sentences("questions", index):
+            yield f"  {lang.term('open')} ({who}): {question.code}: {_of_labels(one, lang)}"
     for key, mark in (("winners", "+"), ("losers", "-"), ("silent", "·")):
         spoken = getattr(group.first, key)
         if spoken:
@@ -102,8 +103,9 @@ def _block(group: Alike, lang: Language) -> Iterator[str]:
             yield from _spoken(one, group.sentences(key, index), mark, lang, is_brief=key == "silent")
 
 
-def _of_labels(said: Sentence) -> str:
-    return f"[{', '.join(said.labels)}] {said.says}" if said.labels else said.says
+def _of_labels(found: Sentence, lang: Language) -> str:
+    says = lang.of(said(found.says))
+    return f"[{', '.join(found.labels)}] {says}" if found.labels else says
 
 
 def _kept(decision: Decision, lang: Language) -> Iterator[str]:
@@ -125,11 +127,13 @@ def _today(found: LabelExplained, lang: Language) -> Iterator[str]:
         yield f"  {lang.term('same')}"
 
 
-def _spoken(found: Spoken, said: tuple[Sentence, ...], mark: str, lang: Language, *, is_brief: bool) -> Iterator[str]:
+def _spoken(
+    found: Spoken, sentences: tuple[Sentence, ...], mark: str, lang: Language, *, is_brief: bool
+) -> Iterator[str]:
     rule, reason = found.rule, found.reason
     title = "" if rule is None else " " + lang.of(Word(rule.title_zh, rule.title_en))
     yield f"    {mark} {reason.rule}{title}"
-    yield from (f"      {_of_labels(one)}" for one in said)
+    yield from (f"      {_of_labels(one, lang)}" for one in sentences)
     if reason.step:
         yield f"      {reason.step}: {lang.word('precedence', reason.step)}"
     if rule is not None:

@@ -102,6 +102,17 @@ def test_the_command_line_says_each_rule_once_for_labels_that_are_alike(deployme
     assert "customer/2024" in text
 
 
+def test_the_command_line_says_the_reasons_in_chinese(deployment: Deployment) -> None:
+    text = explanation_text(explain(deployment, CASE, ORDERS), Language("zh"))
+    assert (
+        "[customer/2025] 须保存至 2055-12-31（自 2026-01-01 起 P30Y）；阻止删除的依据：法律、行政法规授权的部门规章"
+        in text
+    )
+    assert "对应的人缺失或不是已知客户；由数据管理员决定" in text
+    assert "没有生效的保全覆盖这些记录" in text
+    assert "must be kept" not in text
+
+
 def test_rules_that_took_no_part_say_why(deployment: Deployment) -> None:
     found = explain(deployment, CASE, ORDERS)
     silent = {one.reason.rule: one.reason for one in of_label(found, "customer/2025").silent}
