@@ -168,6 +168,19 @@ def test_nothing_is_cut_off(browser: Browser, site: str, width: int, page: str) 
     assert cut == 0
 
 
+def test_the_steps_of_a_wave_stand_in_one_row(browser: Browser, site: str) -> None:
+    browser.resize(1280)
+    browser.open(f"{site}cases/{CASE}")
+    rows = browser.run("""
+      return [...document.querySelectorAll('ol.course')].map(list => {
+        const items = [...list.children];
+        return [items.length, new Set(items.map(item => item.offsetTop)).size,
+                items.filter(item => item.scrollWidth > item.clientWidth).length];
+      });""")
+    assert max(items for items, _, _ in rows) >= 11  # with the step that makes anonymous, and the border
+    assert [(lines, cut) for _, lines, cut in rows] == [(1, 0)] * len(rows)
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_of_a_certificate_is_cut_off(
     browser: Browser, tmp_path: Path, document: dict[str, Any], width: int

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from winddown.domain.case import Case
+from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.fairness import Difference
 from winddown.domain.finding import Finding
 from winddown.domain.hold import LegalHold
@@ -15,7 +18,7 @@ from winddown.domain.plan import Plan, Wave
 from winddown.stages.deployment import Deployment
 from winddown.stages.fairness import Fairness, FairnessOf
 
-from .small_case import APPROVER, CASE, ORDERS, PLAN, SCRIPT
+from .small_case import APPROVER, CASE, HOLD, KEEP, ORDERS, OUTWEIGHED, PLAN, SCRIPT
 
 ClientOf = Callable[..., TestClient]
 URL = f"/cases/{CASE}/why"
@@ -56,6 +59,41 @@ def test_a_collection_is_explained_with_winners_losers_words_and_liability(clien
         "行政法规",
     ):
         assert said in text
+
+
+@pytest.mark.usefixtures("plan")
+def test_reasons_are_told_in_both_languages(client_of: ClientOf) -> None:
+    both = '<span lang="zh">服务已于 2026-05-31 停止</span> <span lang="en">the service stopped on 2026-05-31</span>'
+    assert both in page(client_of(APPROVER), "shop:customers")
+    case = client_of(APPROVER).get(f"/cases/{CASE}", headers={"Accept": "text/html"}).text
+    assert both in case
+    # What the catalogue does not have is not guessed.
+    assert '<span lang="en">must be kept until 2055-12-31</span>' in page(client_of(APPROVER), "shop:orders")
+
+
+def test_labels_that_are_treated_alike_share_one_section(
+    client_of: ClientOf, deployment: Deployment, plan: Plan
+) -> None:
+    def kept(year: int, count: int) -> Decision:
+        until = date(year + 30, 12, 31)
+        says = replace(KEEP, says=f"must be kept until {until}")
+        reasons, fields = (says, OUTWEIGHED), ("order_no",)
+        return Decision(ORDERS, f"customer/{year}", count, Disposition.STORE_ONLY, reasons, fields, until,
+                        terms=(Term(until, fields),))  # fmt: skip
+
+    decisions = (*(kept(year, 1000 + year) for year in range(2016, 2026)),
+                 Decision(ORDERS, "held", 7, Disposition.HELD, (HOLD,)))  # fmt: skip
+    deployment.control.put("c-2", "case", "case", replace(deployment.case(plan.case), id="c-2"), type_=Case)
+    deployment.control.put("c-2", "decisions", "first", decisions, type_=tuple[Decision, ...])
+    client = client_of(APPROVER)
+    url = URL.replace(CASE, "c-2")
+    found = client.get(f"/api{url}", params={"collection": "shop:orders"}).json()
+    assert [group["members"] for group in found["groups"]] == [list(range(10)), [10]]
+    text = client.get(url, params={"collection": "shop:orders"}, headers={"Accept": "text/html"}).text
+    assert text.count("应当保存10年") == 1  # the article stands there once, not ten times
+    for year in range(2016, 2026):
+        assert f"must be kept until {year + 30}-12-31" in text
+        assert f"{1000 + year:,}" in text
 
 
 @pytest.mark.usefixtures("plan")

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from winddown.domain.decision import Decision
 from winddown.domain.pack import Article
 from winddown.domain.rule import Rule
+from winddown.stages.alike import Alike, Sentence, alike
 from winddown.stages.explain import Explanation, LabelExplained, Spoken
+from winddown.web.sentences import said
 from winddown.web.words import Word, count, label_word, word
 
 _TERMS = {
@@ -58,8 +60,8 @@ class Language:
 
 
 def explanation_text(found: Explanation, lang: Language) -> str:
-    """The whole explanation, one block a label."""
-    return "\n".join([*_head(found, lang), *(line for one in found.labels for line in label_lines(one, lang))])
+    """The whole explanation, one block for the labels that the same rules treat alike."""
+    return "\n".join([*_head(found, lang), *(line for one in alike(found.labels) for line in _block(one, lang))])
 
 
 def _head(found: Explanation, lang: Language) -> Iterator[str]:
@@ -73,27 +75,37 @@ def _head(found: Explanation, lang: Language) -> Iterator[str]:
 
 def label_lines(found: LabelExplained, lang: Language) -> Iterator[str]:
     """The lines of one label."""
-    decision = found.decision
-    until = f", {lang.term('until')} {decision.until}" if decision.until else ""
+    yield from _block(Alike((found,)), lang)
+
+
+def _block(group: Alike, lang: Language) -> Iterator[str]:
+    """What was decided on each label of a group, and then once what the rules say of all of them."""
     yield ""
-    yield f"{lang.of(label_word(decision.label))} [{decision.label}]: {count(decision.count)} {lang.term('records')}"
-    yield f"  {lang.word('disposition', decision.disposition)}{until}"
-    yield from _kept(decision, lang)
-    for event, when, rules in found.starts:
-        yield f"  {lang.term('starts')}: {lang.word('event', event)} {when} → {', '.join(rules) or '-'}"
-    yield from _today(found, lang)
-    for question in found.questions:
+    for found in group.labels:
+        decision = found.decision
+        until = f", {lang.term('until')} {decision.until}" if decision.until else ""
+        records = f"{count(decision.count)} {lang.term('records')}"
+        yield f"{lang.of(label_word(decision.label))} [{decision.label}]: {records}"
+        yield f"  {lang.word('disposition', decision.disposition)}{until}"
+        yield from _kept(decision, lang)
+        for event, when, rules in found.starts:
+            yield f"  {lang.term('starts')}: {lang.word('event', event)} {when} → {', '.join(rules) or '-'}"
+        yield from _today(found, lang)
+    for index, question in enumerate(group.first.questions):
         who = f"{lang.term('answers')}: {question.answered_by}"
-        yield f"  {lang.term('open')} ({who}): {question.code}: {question.says}"
-    for key, mark, group in (
-        ("winners", "+", found.winners),
-        ("losers", "-", found.losers),
-        ("silent", "·", found.silent),
-    ):
-        if group:
+        for one in group.sentences("questions", index):
+            yield f"  {lang.term('open')} ({who}): {question.code}: {_of_labels(one, lang)}"
+    for key, mark in (("winners", "+"), ("losers", "-"), ("silent", "·")):
+        spoken = getattr(group.first, key)
+        if spoken:
             yield f"  {lang.term(key)}:"
-        for one in group:
-            yield from _spoken(one, mark, lang, is_brief=key == "silent")
+        for index, one in enumerate(spoken):
+            yield from _spoken(one, group.sentences(key, index), mark, lang, is_brief=key == "silent")
+
+
+def _of_labels(found: Sentence, lang: Language) -> str:
+    says = lang.of(said(found.says))
+    return f"[{', '.join(found.labels)}] {says}" if found.labels else says
 
 
 def _kept(decision: Decision, lang: Language) -> Iterator[str]:
@@ -115,11 +127,13 @@ def _today(found: LabelExplained, lang: Language) -> Iterator[str]:
         yield f"  {lang.term('same')}"
 
 
-def _spoken(found: Spoken, mark: str, lang: Language, *, is_brief: bool) -> Iterator[str]:
+def _spoken(
+    found: Spoken, sentences: tuple[Sentence, ...], mark: str, lang: Language, *, is_brief: bool
+) -> Iterator[str]:
     rule, reason = found.rule, found.reason
     title = "" if rule is None else " " + lang.of(Word(rule.title_zh, rule.title_en))
     yield f"    {mark} {reason.rule}{title}"
-    yield f"      {reason.says}"
+    yield from (f"      {_of_labels(one, lang)}" for one in sentences)
     if reason.step:
         yield f"      {reason.step}: {lang.word('precedence', reason.step)}"
     if rule is not None:

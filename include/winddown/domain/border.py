@@ -25,7 +25,7 @@ class Means(StrEnum):
 
     PROVIDED = "provided"
     REMOTE_ACCESS = "remote_access"  # somebody abroad can look, query or download; nothing need be sent
-    CUSTODY = "custody"  # the archive goes to a custodian abroad; it lies ahead until the company ends
+    CUSTODY = "custody"  # an archive goes to a custodian or recipient abroad; it lies ahead until the company ends
 
 
 class Residency(StrEnum):

@@ -231,6 +231,7 @@ class Recipient:
     Attributes:
         role: the word by which rules name it, e.g. ``designated_body``.
         person: login of who acknowledges its archives.
+        country: where it is, by two letters; "" while nobody has said so.
     """
 
     role: str
@@ -239,6 +240,7 @@ class Recipient:
     contact: str
     public_key_pem: str
     agreement_on: date
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +322,13 @@ class Case:
         if role in {"", "custodian"}:
             who = self.custodian
             return Recipient(
-                "custodian", who.person, who.organisation, who.contact, who.public_key_pem, who.agreement_on
+                "custodian",
+                who.person,
+                who.organisation,
+                who.contact,
+                who.public_key_pem,
+                who.agreement_on,
+                who.country,
             )
         found = self.recipient(role)
         if found is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from winddown.domain.course import Course, Route, WaveWait
-from winddown.domain.deadline import Deadline, Status, has_clock, length_of, read_clock
+from winddown.domain.deadline import Deadline, Status, has_clock, is_law, length_of, read_clock
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
 from winddown.domain.rule import Bound, Rule, RuleKind
@@ -42,20 +42,31 @@ class ClockResult:
 
 
 def check_clocks(situation: Situation, rulebook: Rulebook, *, wave: Wave, as_of: date) -> tuple[ClockResult, ...]:
-    """Evaluate everything that a wave waits for on the case's route; only rules that bind the company count."""
+    """Evaluate everything that a wave waits for on the case's route.
+
+    Only rules count that bind the company and were law on the day of the act that they speak of, and only events that
+    it owes.
+    """
     course = rulebook.course
     route = course.route(situation.route)
     wait = route.wait(wave)
-    rules = tuple(rule for rule in rulebook.in_force(as_of) if situation.binds(rule))
+    rules = tuple(
+        rule
+        for _, rule in sorted(rulebook.rules.items())
+        if situation.binds(rule) and is_law(rule, situation.timeline, as_of=as_of)
+    )
     results = [*_closed_route(course, route, situation, as_of)]
-    results += [_clock(rule, situation.timeline, rulebook, as_of) for rule in rules if rule.id in wait.clocks]
+    asked = [rule for rule in rules if rule.id in wait.clocks and is_waited_for(rule, situation, course, as_of=as_of)]
+    results += [_clock(rule, situation.timeline, rulebook, as_of) for rule in asked]
     for rule in rules:
         if is_precondition(rule, wave):
             results += [_happened(rule, event, situation.timeline, as_of) for event in rule.requires_events]
-    waited = {event for rule in rules if rule.id in wait.clocks for event in (rule.end_event,)}
+    waited = {rule.end_event for rule in asked}
     waited |= {event for rule in rules if is_precondition(rule, wave) for event in rule.requires_events}
     results += [
-        _of_course(course, wait, event, situation.timeline, as_of) for event in wait.events if event not in waited
+        _of_course(rulebook, wait, event, situation.timeline, as_of)
+        for event in wait.events
+        if event not in waited and course.is_owed(event, situation.subjects)
     ]
     states = [course.state(state_id) for state_id in wait.overdue_of]
     named = {rule_id for state in states for rule_id in state.clocks} - set(wait.clocks)
@@ -63,6 +74,12 @@ def check_clocks(situation: Situation, rulebook: Rulebook, *, wave: Wave, as_of:
         if rule.id in named and has_clock(rule):
             results += _other(read_clock(rule, situation.timeline, rulebook.calendar, as_of=as_of), as_of)
     return tuple(results)
+
+
+def is_waited_for(rule: Rule, situation: Situation, course: Course, *, as_of: date) -> bool:
+    """Whether a wave that names a clock waits for it: not for one whose start is not owed and did not happen."""
+    started_on = situation.timeline.on(rule.start_event)
+    return course.is_owed(rule.start_event, situation.subjects) or (started_on is not None and started_on <= as_of)
 
 
 def is_precondition(rule: Rule, wave: Wave) -> bool:
@@ -114,11 +131,17 @@ def _happened(rule: Rule, event: str, timeline: Timeline, as_of: date) -> ClockR
     return ClockResult(rule.id, rule.basis.citation, True, False, f"{event} on {on}")
 
 
-def _of_course(course: Course, wait: WaveWait, event: str, timeline: Timeline, as_of: date) -> ClockResult:
-    """An event that the course asks for and no rule that binds the company names."""
-    on = timeline.on(event)
+def _of_course(rulebook: Rulebook, wait: WaveWait, event: str, timeline: Timeline, as_of: date) -> ClockResult:
+    """An event that the course asks for and no rule that binds the company names.
+
+    Where rules give it a time for other kinds of companies, no text that was read says how long it is for this one: a
+    person finds out, instead of a law being invented.
+    """
+    course, on = rulebook.course, timeline.on(event)
     has_happened = on is not None and on <= as_of
     sentence = f"{event} on {on}" if has_happened else f"{event} has not happened by {as_of}"
+    if not has_happened and any(rulebook.rules[name].end_event == event for name in wait.clocks):
+        sentence += "; no rule that was read says when it may for this kind of company: counsel says so"
     return ClockResult(
         f"course-{event}", f"{wait.state} {course.state(wait.state).title.zh}", has_happened, False, sentence
     )

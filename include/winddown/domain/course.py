@@ -4,8 +4,9 @@ It is data of a rule pack. A state is passed when all its events have happened; 
 plans belongs to a state of its route and waits for events of the states before it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Wave
@@ -104,6 +105,7 @@ class Course:
     Attributes:
         standing: ids of clocks that belong to no state, because they run in any company at any time.
         standing_owed_by: role in the case of whoever owes these.
+        owed_only_by: event → the subjects of the pack that owe it; an event that is not named, everybody owes.
         exclusions: what closes the simplified route; all must be known to be false.
     """
 
@@ -113,6 +115,7 @@ class Course:
     standing: tuple[str, ...] = ()
     standing_owed_by: str = ""
     exclusions: tuple[Exclusion, ...] = ()
+    owed_only_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for problem in (*self._name_problems(), *self._route_problems(), *self._reach_problems()):
@@ -131,6 +134,11 @@ class Course:
             if found.id == route_id:
                 return found
         raise Refused(f"the course has no route {route_id!r}")
+
+    def is_owed(self, event: str, subjects: AbstractSet[str]) -> bool:
+        """Whether a company of these subjects owes an event, so that it is waited for."""
+        owing = self.owed_only_by.get(event)
+        return owing is None or not owing.isdisjoint(subjects)
 
     def path(self, route: Route) -> tuple[State, ...]:
         """The states of a route, in order."""

@@ -68,6 +68,19 @@ def must_come_before(rule: Rule) -> bool:
     return rule.bound is Bound.AT_LEAST and rule.kind is not RuleKind.WINDOW
 
 
+def is_law(rule: Rule, timeline: Timeline, *, as_of: date) -> bool:
+    """Whether a rule was in force on the day of the act that it speaks of; for what is still to be done, today.
+
+    The act is what opens a window, what a notice must come before, and the doing of a duty. No rule reaches back: a
+    notice that was published before the rule came into force is judged by the law of its own day, and one that was
+    published under a rule stays judged by it. A rule without a clock speaks of what is done today.
+    """
+    if not has_clock(rule):
+        return rule.in_force(as_of)
+    on = timeline.on(rule.start_event if rule.kind is RuleKind.WINDOW else str(rule.end_event))
+    return rule.in_force(as_of if on is None else min(on, as_of))
+
+
 def read_clock(rule: Rule, timeline: Timeline, calendar: WorkingCalendar, *, as_of: date) -> Deadline:
     """Read the clock of a rule; ``Refused`` for a rule that has none."""
     if not has_clock(rule):

@@ -21,6 +21,8 @@ from winddown.domain.rule import RuleKind
 class RecordFacts:
     """What the law may look at in a record and its customer; ``starts``: event → month or fiscal year, if it has one.
 
+    ``placeholders`` are the events whose date is a placeholder, and therefore none.
+
     ``is_overseas`` is here because no rule of deletion looks at it: customers abroad get what others get.
     """
 
@@ -29,6 +31,7 @@ class RecordFacts:
     is_minor: bool = False
     is_overseas: bool = False
     starts: tuple[tuple[str, str], ...] = ()
+    placeholders: tuple[str, ...] = ()
 
     def value(self, name: str) -> object:
         """The value of a fact by its name, or of an event's start."""
@@ -122,7 +125,8 @@ def own_label(found: RecordFacts, dates: Sequence[DatedBy]) -> Label:
     if not found.is_known:
         return Label(RecordClass.UNKNOWN)
     if any(one.is_required and found.value(one.event) is None for one in dates):
-        return Label(RecordClass.UNDATED)
+        is_nobodys = any(one.is_required and one.event in found.placeholders for one in dates)
+        return Label(RecordClass.PLACEHOLDER if is_nobodys else RecordClass.UNDATED)
     record_class = RecordClass.MINOR if found.is_minor else RecordClass.CUSTOMER
     return Label(record_class, tuple(sorted(found.starts, key=lambda start: (start[0] != FISCAL_YEAR_END, start))))
 
@@ -184,7 +188,7 @@ def _spoken_of(decision: Decision, facts: Facts, dates: Sequence[DatedBy]) -> It
 def _without_rule(code: str, dates: Sequence[DatedBy]) -> Iterator[tuple[str, str]]:
     if code == "unknown-subject":
         yield "is_known", code
-    if code == "undated-record":
+    if code in {"undated-record", "placeholder-date"}:
         yield from ((found.event, code) for found in dates if found.is_required)
 
 

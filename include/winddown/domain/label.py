@@ -25,6 +25,7 @@ class RecordClass(StrEnum):
     HELD_WHOLE = "held_whole"  # it cannot be tied to a person while a hold is in force
     UNTIED = "untied"  # it cannot be tied to a person, and nothing is held
     UNKNOWN = "unknown"  # its subject is missing, or is no known customer
+    PLACEHOLDER = "placeholder"  # the date from which its duty counts is one that systems write where they know none
     UNDATED = "undated"  # its duty counts from a date that it does not have
     OTHER = "other"  # it is about others than customers, or about nobody: only duties to keep are decided
     MINOR = "minor"  # its person was under 14 when the service stopped

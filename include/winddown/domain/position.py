@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from winddown.domain.clocks import is_precondition
+from winddown.domain.clocks import is_precondition, is_waited_for
 from winddown.domain.course import Course, Exclusion, Route, Said, State, WaveWait
-from winddown.domain.deadline import Deadline, Status, has_clock, read_clock
+from winddown.domain.deadline import Deadline, Status, has_clock, is_law, read_clock
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Wave
 from winddown.domain.rule import Rule
@@ -106,19 +106,19 @@ def locate(situation: Situation, rulebook: Rulebook, *, as_of: date) -> Position
     return Position(
         as_of=as_of,
         route=route,
-        steps=tuple(_step(state, situation.timeline, as_of) for state in course.path(route)),
+        steps=tuple(_step(state, situation, course, as_of) for state in course.path(route)),
         owed=tuple(owed),
         closed_by=tuple((one, is_so) for one, is_so in closed if is_so is not False),
         has_objection=route.id == "simplified" and objected_on is not None and objected_on <= as_of,
     )
 
 
-def _step(state: State, timeline: Timeline, as_of: date) -> Step:
-    happened = {event.event: event for event in timeline.events if event.on <= as_of}
+def _step(state: State, situation: Situation, course: Course, as_of: date) -> Step:
+    happened = {event.event: event for event in situation.timeline.events if event.on <= as_of}
     return Step(
         state,
         tuple(happened[name] for name in state.passed_by if name in happened),
-        tuple(name for name in state.passed_by if name not in happened),
+        tuple(name for name in state.passed_by if name not in happened and course.is_owed(name, situation.subjects)),
     )
 
 
@@ -126,13 +126,14 @@ def _owed(situation: Situation, rulebook: Rulebook, route: Route, as_of: date) -
     course = rulebook.course
     places = {rule_id: (state.id, state.owed_by) for state in course.path(route) for rule_id in state.clocks}
     places |= dict.fromkeys(course.standing, ("", course.standing_owed_by))
-    for rule in rulebook.in_force(as_of):
-        if not situation.binds(rule):
+    for _, rule in sorted(rulebook.rules.items()):
+        if not situation.binds(rule) or not is_law(rule, situation.timeline, as_of=as_of):
             continue
         if has_clock(rule) and rule.id in places:
             state, owed_by = places[rule.id]
             found = read_clock(rule, situation.timeline, rulebook.calendar, as_of=as_of)
-            blocks = tuple(wait.wave for wait in route.waves if _blocks(rule, found, wait, course))
+            is_begun = is_waited_for(rule, situation, course, as_of=as_of)
+            blocks = tuple(wait.wave for wait in route.waves if is_begun and _blocks(rule, found, wait, course))
             yield Owed(state, owed_by, _title(rule), found, blocks)
         elif rule.requires_events and not has_clock(rule):
             state, owed_by = places.get(rule.id, ("", course.standing_owed_by))

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from winddown.domain.border import FACTS_DECLARED, Filing, Means
-from winddown.domain.case import Profile, Transfer
+from winddown.domain.border import FACTS_DECLARED, MAINLAND_COUNTRY, Filing, Means
+from winddown.domain.case import Case, Profile, Recipient, Transfer
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.pack import Rulebook
 from winddown.domain.rule import Rule, RuleKind
 
@@ -126,6 +127,24 @@ class TransferCheck:
     def awaits_confirmation(self) -> bool:
         """Whether the recipient's deletion is an open task; who keeps as custodian has nothing to delete."""
         return self.confirmed_on is None and self.means != Means.CUSTODY
+
+
+def undeclared_hand_over(case: Case, ref: CollectionRef, receiver: Recipient) -> str:
+    """Why an archive of a collection may not go to its receiver as far as the border is concerned; "" when it may.
+
+    Handing an archive over abroad is a transfer, so one that the case declares stands for it, and is checked as such.
+    """
+    if receiver.country == MAINLAND_COUNTRY:
+        return ""
+    if not receiver.country:
+        return f"nobody says in which country the {receiver.role} {receiver.organisation} is"
+    declared = any(
+        found.means is Means.CUSTODY and found.collection == ref and found.country == receiver.country
+        for found in case.transfers
+    )
+    if declared:
+        return ""
+    return f"its archive goes to a {receiver.role} in {receiver.country}: handing it over is a transfer"
 
 
 def facts_of(transfer: Transfer, profile: Profile, *, contains_personal: bool, origin: str) -> dict[str, bool | str]:

@@ -25,6 +25,10 @@ GENERAL_CATEGORIES = frozenset(
 _UNDECIDED_CLASSES = {
     RecordClass.UNTIED: ("untied-record", "no person can be named for it; a steward ties it or decides"),
     RecordClass.UNKNOWN: ("unknown-subject", "its subject is missing or is no known customer; a steward decides"),
+    RecordClass.PLACEHOLDER: (
+        "placeholder-date",
+        "its duty would count from a placeholder (1900-01-01 or the like), nobody's date; a steward supplies one",
+    ),
     RecordClass.UNDATED: ("undated-record", "it has no date from which its duty could count; a steward supplies one"),
 }
 

@@ -93,16 +93,20 @@ class CourseDocument(_Document):
     transitions: list[TransitionDocument]
     routes: Annotated[list[RouteDocument], Field(min_length=1)]
     standing: StandingDocument
+    owed_only_by: dict[Text, Words] = {}
     exclusions: list[ExclusionDocument] = []
 
 
-def load_course(path: Path, rules: Collection[str]) -> Course:
-    """Return the course. ``Refused``, naming file and state, for a rule or event that is unknown, or a broken route."""
+def load_course(path: Path, *, subjects: Collection[str], rules: Collection[str]) -> Course:
+    """Return the course. ``Refused``, naming file and state, for what no pack knows, or a broken route."""
     document = validated(CourseDocument, read_yaml(path), path.name)
     for state in document.states:
         _refuse_unknown(f"{path.name}: state {state.id}: field clocks: no rule", state.clocks, rules)
         _refuse_unknown_events(f"{path.name}: state {state.id}: field passed_by", state.passed_by)
     _refuse_unknown(f"{path.name}: field standing.clocks: no rule", document.standing.clocks, rules)
+    _refuse_unknown_events(f"{path.name}: field owed_only_by", document.owed_only_by)
+    for event, owing in document.owed_only_by.items():
+        _refuse_unknown(f"{path.name}: field owed_only_by.{event}: no subject", owing, subjects)
     for route in document.routes:
         for wave, wait in route.waves.items():
             where = f"{path.name}: route {route.id}: wave {wave}"
@@ -134,6 +138,7 @@ def _course(document: CourseDocument) -> Course:
         ),
         routes=tuple(_route(found) for found in document.routes),
         standing=tuple(document.standing.clocks),
+        owed_only_by={event: frozenset(owing) for event, owing in document.owed_only_by.items()},
         standing_owed_by=document.standing.owed_by,
         exclusions=tuple(Exclusion(found.fact, found.title.to_said(), found.basis) for found in document.exclusions),
     )

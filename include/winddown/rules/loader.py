@@ -99,7 +99,9 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
         articles=MappingProxyType(articles),
         pending=tuple(found.to_pending() for found in pending),
         calendar=load_calendar(folder / "calendar.yaml") if (folder / "calendar.yaml").is_file() else None,
-        course=load_course(folder / "course.yaml", rules) if (folder / "course.yaml").is_file() else None,
+        course=load_course(folder / "course.yaml", subjects=pack.subjects, rules=rules)
+        if (folder / "course.yaml").is_file()
+        else None,
         notices=load_notices(folder / "notices.yaml", subjects=pack.subjects, rules=rules)
         if (folder / "notices.yaml").is_file()
         else (),

@@ -94,8 +94,9 @@ def _transfer_problems(found: TransferModel, model: CaseModel) -> Iterator[str]:
         yield f"country: {found.country} is not abroad"
     if found.started_on and found.ended_on and found.ended_on < found.started_on:
         yield "ended_on: it lies before started_on"
-    if found.means is Means.CUSTODY and found.country != model.custodian.country:
-        yield f"country: the custodian is in {model.custodian.country}"
+    receiving = {model.custodian.country, *(receiver.country for receiver in model.recipients)}
+    if found.means is Means.CUSTODY and found.country not in receiving:
+        yield f"country: custodian and recipients are in {', '.join(sorted(receiving - {''}))}"
     start = found.started_on or date.min
     if found.deletion_confirmed is not None and found.deletion_confirmed.on < (found.ended_on or start):
         yield "deletion_confirmed.on: it lies before what it confirms"

@@ -312,6 +312,7 @@ def _recipient(found: RecipientModel, index: int, folder: Path) -> domain.Recipi
         found.contact,
         _key(folder, found.public_key, f"recipients.{index}.public_key"),
         found.agreement_on,
+        found.country,
     )
 
 

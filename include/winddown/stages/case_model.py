@@ -134,6 +134,7 @@ class RecipientModel(_Strict):
     person: Identifier
     organisation: Name
     contact: Name
+    country: Country | Literal[""] = ""
     public_key: Name
     agreement_on: date
     evidence: Name

@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -20,19 +21,25 @@ from winddown.domain.fairness import RecordFacts
 from winddown.domain.hold import LegalHold
 from winddown.domain.hold import Scope as HoldScope
 from winddown.domain.inventory import CollectionRef, Inventory
+from winddown.domain.placeholder import FIRST_YEAR, PLACEHOLDER_TEXT, is_placeholder
 from winddown.stages.coverage import HOLDS
-from winddown.stages.deployment import CHINA, Deployment
+from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import read_manifest
 from winddown.stages.remembered import remembered
 
 Chosen = Callable[[str], bool]
-_DASHED = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
-_PLAIN = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
-_STAMPED = re.compile(r":[0-9.]+(Z|[+-][0-9:]+)$")
+_DASHED = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]+)?)?"
+    r"(?: ?(?:(?P<half>AM|PM)|(?P<zone>Z|UTC|GMT)|(?P<east>[+-][0-9]{2}):?(?P<more>[0-9]{2})?(?::[0-9]{2})?))?)?",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})")
 _AT_HOME = {"CN", "CHN", ""}
 _CHILD_UNTIL = 14
-_FIRST_YEAR = 1900  # what is written as an earlier year is a slip of the pen
+_WRITTEN = re.compile(PLACEHOLDER_TEXT)
+_CHINA = ZoneInfo("Asia/Shanghai")  # with the summer time of 1986 to 1991, in which people were born
 
 
 def customers(deployment: Deployment, case: Case, inventory: Inventory, chosen: Chosen) -> dict[str, RecordFacts]:
@@ -76,10 +83,10 @@ def count_records(
     entry = case.entry(found.collection.ref)
     own_date = "" if entry is None else entry.dated_by
     rows = list(_rows(deployment, case, found, dates=dates, own_date=own_date, chosen=chosen))
-    latest = _latest(rows, dates)
+    last, nobodys = _by_person(rows, dates)
     holds = _holds(deployment, case, found.collection.ref)
     counted: Counter[tuple[RecordFacts, str]] = Counter()
-    for subject, label, days, own_day, named in rows:
+    for subject, label, written, own_day, named in rows:
         person = known.get(subject) if subject is not None else None
         is_held = (is_leaned_on and named != "") or any(
             _covers(hold.scope, persons, subject, own_day) for hold, persons in holds
@@ -90,36 +97,59 @@ def count_records(
         if person is None:
             counted[RecordFacts(is_known=False), label] += 1
             continue
-        starts = []
-        for one, day in zip(dates, days, strict=True):
-            on = latest.get((subject, one.event)) if one.scope is Scope.PERSON else day
+        starts, placeholders = [], []
+        for one, text in zip(dates, written, strict=True):
+            is_persons = one.scope is Scope.PERSON
+            on = last[subject, one.event] if is_persons else day_of(text)
             if on is not None:
                 starts.append((one.event, _start(one.scope, on, case.profile.fiscal_year_end)))
-        facts = RecordFacts(True, is_held, person.is_minor, person.is_overseas, tuple(starts))
+            if (subject, one.event) in nobodys if is_persons else is_nobodys(text):
+                placeholders.append(one.event)
+        facts = RecordFacts(
+            True, is_held, person.is_minor, person.is_overseas, tuple(starts), placeholders=tuple(placeholders)
+        )
         counted[facts, label] += 1
     return counted
 
 
 def day_of(text: str | None) -> date | None:
-    """A day written 2015-03-02, with or without a time behind it, or 20150302; None for anything else."""
+    """A day written 2015-03-02, with or without a time behind it, or 20150302; None for anything else.
+
+    A placeholder is nobody's day.
+    """
+    day = None if text is None else _written_day(text)
+    return None if day is None or day.year < FIRST_YEAR or is_placeholder(day) else day
+
+
+def is_nobodys(text: str | None) -> bool:
+    """Whether what is written for a day is what systems write where they know none."""
     if text is None:
-        return None
-    if _STAMPED.search(text):
-        try:
-            return datetime.fromisoformat(text).astimezone(CHINA).date()
-        except ValueError:
-            return None
-    parts = _DASHED.fullmatch(text[:10]) or _PLAIN.fullmatch(text)
+        return False
+    day = _written_day(text)
+    return _WRITTEN.match(text) is not None or (day is not None and is_placeholder(day))
+
+
+def _written_day(text: str) -> date | None:
+    parts = _DASHED.fullmatch(text) or _PLAIN.fullmatch(text)
     if parts is None:
         return None
+    found = parts.groupdict(default="")
     try:
-        day = date(int(parts[1]), int(parts[2]), int(parts[3]))
+        day = date(int(found["year"]), int(found["month"]), int(found["day"]))
+        if not (found.get("zone") or found.get("east")):
+            return day
+        clock = time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0))
+        east = int(f"{found['east'] or '+00'}") * 60
+        east += int(found["more"] or 0) * (-1 if found["east"].startswith("-") else 1)
+        moment = datetime.combine(day, clock, UTC) - timedelta(minutes=east)
+        return moment.astimezone(_CHINA).date()
     except ValueError:
         return None
-    return day if day.year >= _FIRST_YEAR else None
+    except OverflowError:  # the first or the last day of the calendar
+        return date.min if found["year"] == "0001" else date.max
 
 
-Row = tuple[str | None, str, tuple[date | None, ...], date | None, str]
+Row = tuple[str | None, str, tuple[str | None, ...], date | None, str]
 
 
 def _holds(deployment: Deployment, case: Case, ref: CollectionRef) -> list[tuple[LegalHold, frozenset[str]]]:
@@ -147,7 +177,7 @@ def _covers(scope: HoldScope, persons: frozenset[str], subject: str | None, day:
 def _rows(
     deployment: Deployment, case: Case, found: Labelled, *, dates: Sequence[DatedBy], own_date: str, chosen: Chosen
 ) -> Iterator[Row]:
-    """Subject, label, days, own day and ids of holds of every record of a chosen customer."""
+    """Subject, label, days as written, own day and ids of holds of every record of a chosen customer."""
     records, collection = found.records, found.collection
     fields = list(dict.fromkeys([*(one.field for one in dates), *([own_date] if own_date else [])]))
     locators = [name for name in records.columns if name not in {"subject", "label", CONTENT, HOLDS}]
@@ -163,19 +193,26 @@ def _rows(
     for row in records.iter_rows(named=True):
         subject = row["subject"]
         if subject is None or chosen(subject):
-            days = tuple(day_of(row[f"day {one.field}"]) for one in dates)
+            written = tuple(row[f"day {one.field}"] for one in dates)
             own_day = day_of(row[f"day {own_date}"]) if own_date else None
-            yield subject, row["label"], days, own_day, row.get(HOLDS, "")
+            yield subject, row["label"], written, own_day, row.get(HOLDS, "")
 
 
-def _latest(rows: Sequence[Row], dates: Sequence[DatedBy]) -> dict[tuple[str | None, str], date]:
-    found: dict[tuple[str | None, str], date] = {}
-    for subject, _, days, _, _ in rows:
-        for one, day in zip(dates, days, strict=True):
-            if day is not None and one.scope is Scope.PERSON:
-                key = (subject, one.event)
-                found[key] = max(day, found.get(key, day))
-    return found
+def _by_person(
+    rows: Sequence[Row], dates: Sequence[DatedBy]
+) -> tuple[dict[tuple[str | None, str], date | None], set[tuple[str | None, str]]]:
+    """The last day of each person and event, None where an unreadable one may be it; and which have a placeholder."""
+    last: dict[tuple[str | None, str], date | None] = {}
+    nobodys = set()
+    for subject, _, written, _, _ in rows:
+        for one, text in zip(dates, written, strict=True):
+            if one.scope is Scope.PERSON:
+                key, day = (subject, one.event), day_of(text)
+                before = last.get(key, day)
+                last[key] = None if day is None or before is None else max(day, before)
+                if is_nobodys(text):
+                    nobodys.add(key)
+    return last, nobodys
 
 
 def _start(scope: Scope, day: date, fiscal_year_end: tuple[int, int]) -> str:

@@ -27,7 +27,7 @@ from winddown.stages.remembered import remember_customers
 from winddown.stages.safeguards import above_maximum, plant
 
 # Records that a person has to decide on stay blocked without stopping the rest of the wave.
-_LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record"}
+_LEFT_ALONE = {"company-own", "unknown-subject", "untied-record", "undated-record", "placeholder-date"}
 
 
 def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:

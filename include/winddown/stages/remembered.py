@@ -27,7 +27,10 @@ def remembered(deployment: Deployment, case_id: str) -> pl.DataFrame:
 
 
 def with_remembered(deployment: Deployment, case_id: str, listed: pl.DataFrame) -> pl.DataFrame:
-    """The customers that are listed now, and below them those of earlier plans; column ``listed`` tells them apart."""
+    """The customers that are listed now, and below them those of earlier plans; column ``listed`` tells them apart.
+
+    The date of birth, ``born_on``, went with the row.
+    """
     now = listed.with_columns(pl.lit(value=True).alias("listed"))
     earlier = remembered(deployment, case_id)
     # A row that was emptied no longer says who is a child or abroad; who was known to be so, stays so.
@@ -40,5 +43,7 @@ def with_remembered(deployment: Deployment, case_id: str, listed: pl.DataFrame) 
         )
         .drop("was_minor", "was_overseas")
     )
-    gone = earlier.join(listed, on="subject", how="anti").with_columns(pl.lit(value=False).alias("listed"))
+    gone = earlier.join(listed, on="subject", how="anti").with_columns(
+        pl.lit(value=False).alias("listed"), pl.lit(None, pl.Date).alias("born_on")
+    )
     return pl.concat([now, gone.select(now.columns)])

@@ -16,6 +16,7 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.plan import Act, Order, Plan
 from winddown.domain.receipt import Receipt
+from winddown.domain.transfer import undeclared_hand_over
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import batches
 
@@ -139,6 +140,14 @@ def _write(
             if found != batch.records:
                 raise _changed(order, batch, found)
 
+    receiver = case.receiver(order.recipient)
+    abroad = undeclared_hand_over(case, order.collection, receiver)
+    if abroad:  # `check` blocks it long before; the case may have been changed since
+        raise Refused(
+            f"order {order.id}: {abroad}",
+            rule="a hand-over abroad is a declared transfer",
+            next_step="declare the transfer, or correct the country, and check the case again",
+        )
     path = deployment.folder(case.id, "archives") / f"{order.id}.custody"
     description = {
         "case": case.id,
@@ -149,7 +158,6 @@ def _write(
         "keep_until": order.until,
     }
     # Written under a name of its own while nothing of the source was touched: a killed attempt is simply replaced.
-    receiver = case.receiver(order.recipient)
     receipt = seal_for_custodian(
         rows(), path, public_key_pem=receiver.public_key_pem.encode(), description=description, replace=True
     )

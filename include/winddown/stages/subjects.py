@@ -18,7 +18,7 @@ from winddown.domain.label import RecordClass
 from winddown.domain.undecided import WHOLE_CATEGORIES
 from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment, today
-from winddown.stages.labels import date_of, labels
+from winddown.stages.labels import date_of, is_placeholder, labels
 from winddown.stages.remembered import with_remembered
 
 _AT_HOME = ("CN", "CHN", "")
@@ -27,7 +27,7 @@ CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children
 
 @dataclass(frozen=True, slots=True)
 class SubjectIndex:
-    """``table`` has one row a customer: subject (text), minor, overseas, held, listed (booleans).
+    """``table`` has one row a customer: subject (text), born_on (date), minor, overseas, held, listed (booleans).
 
     ``held`` says that a hold names the person; what else is held, ``holds`` knows. ``listed`` is false for who was a
     customer when an earlier plan was made and has no row any more.
@@ -69,6 +69,7 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     frame = listed.select(
         pl.col(subjects.key).alias("subject"),
         _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
+        date_of(pl.col(subjects.born_on)).alias("born_on"),
         _country(pl.col(subjects.country)).is_in(_AT_HOME).not_().alias("overseas"),
     )
     _refuse_twins(case, frame)
@@ -153,7 +154,7 @@ def label_rows(
         return records.with_columns(kept).with_columns(held.alias("label"))
     subject = _subject_column(deployment, case, inventory, records, link)
     joined = records.with_columns(subject.alias("subject")).join(
-        index.table, on="subject", how="left", maintain_order="left"
+        index.table.drop("born_on"), on="subject", how="left", maintain_order="left"
     )
     # Null stays null: the person is no known customer. A hold that covers the record all the same comes first.
     known = pl.when(pl.col("held").is_not_null()).then(pl.lit(value=False))
@@ -195,11 +196,16 @@ def _map_through(
 
 
 def _is_minor(case: Case, born_on: pl.Expr) -> pl.Expr:
-    """Under 14 on the day the service stopped; an unknown date of birth is not taken for a child's."""
+    """Under 14 on the day the service stopped; no unknown date of birth, or placeholder for one, makes a child."""
     stopped = case.timeline.on("service_stopped")
     if stopped is None:
         return pl.lit(value=False)
-    return (date_of(born_on) > _same_day(stopped, stopped.year - CHILD_UNTIL_AGE)).fill_null(value=False)
+    return is_child(date_of(born_on), stopped)
+
+
+def is_child(born_on: pl.Expr, on: date) -> pl.Expr:
+    """Whether somebody with this date of birth has not had the fourteenth birthday on a day; false for null."""
+    return (born_on > _same_day(on, on.year - CHILD_UNTIL_AGE)).fill_null(value=False)
 
 
 def _country(text: pl.Expr) -> pl.Expr:
@@ -219,8 +225,14 @@ def _refuse_unreadable_countries(case: Case, country: pl.Series) -> None:
 
 
 def _refuse_unreadable_births(case: Case, born_on: pl.Series) -> None:
-    """A birth date that nobody can read would make a child an adult in silence."""
-    unread = born_on.to_frame("b").select((pl.col("b").str.len_chars() > 0) & date_of(pl.col("b")).is_null())
+    """A birth date that nobody can read would make a child an adult in silence.
+
+    A placeholder is the list's way to leave the day empty, and counts as empty: most lists have many, and nobody was
+    born on 9999-12-31, which read as written would make a child. Who really was born on 1970-01-01 or 1900-01-01 is no
+    child either way.
+    """
+    written = (pl.col("b").str.len_chars() > 0) & is_placeholder(pl.col("b")).not_()
+    unread = born_on.to_frame("b").select(written & date_of(pl.col("b")).is_null())
     count = int(unread.to_series().fill_null(value=False).sum())
     if count:
         raise Refused(

@@ -1,18 +1,30 @@
 """Checks data abroad: where stores lie, who can reach them, which path each transfer has, and what is still owed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.border import MAINLAND_COUNTRY, Means, Residency, residency
 from winddown.domain.case import Case, RegisterEntry, StoreDeclaration, Transfer
+from winddown.domain.duties import matching, subjects_of
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Inventory
-from winddown.domain.transfer import TransferCheck, check_filings, decide_path, facts_of, owed_conditions
+from winddown.domain.keeping import CUSTODIAN
+from winddown.domain.rule import RuleKind
+from winddown.domain.transfer import (
+    TransferCheck,
+    check_filings,
+    decide_path,
+    facts_of,
+    owed_conditions,
+    undeclared_hand_over,
+)
 from winddown.domain.undecided import COMPANY_OWN
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.exported import ExportCount
+from winddown.stages.labelled import customers_counted
 from winddown.stages.persons import ROOM
 from winddown.stages.subjects import build_index
 
@@ -27,7 +39,7 @@ def check_transfers(
 
     ``room`` is how many persons are counted without a sketch.
     """
-    blockers = [*_places(case)]
+    blockers = [*_places(case), *_hand_overs(deployment, case, inventory)]
     if not case.transfers:
         return (), tuple(blockers)
     findings: tuple[Finding, ...] = deployment.control.require(
@@ -48,6 +60,7 @@ def check_transfers(
         checks.append(checked)
         blockers += _objections(transfer, checked, uncounted=count.why_uncounted(transfer))
         deployment.ledger.append(case.id, "transfer_checked", _body(checked), actor=ACTOR)
+    count.record()
     return tuple(checks), tuple(blockers)
 
 
@@ -62,13 +75,30 @@ def open_recipients(checks: Sequence[TransferCheck]) -> tuple[str, ...]:
 def _places(case: Case) -> Iterator[Blocker]:
     for store in case.stores:
         yield from _place(case, store)
-    if case.custodian.country != MAINLAND_COUNTRY:
-        for entry in case.register:
-            if entry.custody and not _goes_to_custodian(case, entry):
-                yield _undeclared(
+
+
+def _hand_overs(deployment: Deployment, case: Case, inventory: Inventory) -> Iterator[Blocker]:
+    """Archives that would cross the border undeclared, to the custodian or to whom the law names."""
+    subjects = subjects_of(case, deployment.rulebook, customers_counted(case, inventory))
+    for entry in case.register:
+        roles = {
+            rule.recipient
+            for rule in matching(deployment.rulebook, entry, subjects, today(deployment))
+            if rule.kind is RuleKind.MUST_HANDOVER and case.recipient(rule.recipient) is not None
+        }
+        for role in (*([CUSTODIAN] if entry.custody else []), *sorted(roles)):
+            receiver = case.receiver(role)
+            says = undeclared_hand_over(case, entry.collection, receiver)
+            if says and not receiver.country:
+                yield Blocker(
+                    "unknown-country",
                     str(entry.collection),
-                    f"its archive goes to a custodian in {case.custodian.country}: handing it over is a transfer",
+                    f"{says}, so nobody can tell whether handing it over is a transfer",
+                    "liquidation group",
+                    "write its country with two letters under `recipients`, e.g. CN, HK, DE",
                 )
+            elif says:
+                yield _undeclared(str(entry.collection), says)
 
 
 def _place(case: Case, store: StoreDeclaration) -> Iterator[Blocker]:
@@ -114,10 +144,6 @@ def _not_declared(
             yield _undeclared(str(entry.collection), explanation)
 
 
-def _goes_to_custodian(case: Case, entry: RegisterEntry) -> bool:
-    return any(found.means is Means.CUSTODY and found.collection == entry.collection for found in case.transfers)
-
-
 def _undeclared(subject: str, explanation: str) -> Blocker:
     return Blocker(
         "undeclared-transfer", subject, explanation, _OFFICER, "declare the transfer with its purpose and legal basis"
@@ -142,8 +168,9 @@ def _check(deployment: Deployment, case: Case, transfer: Transfer, count: Export
         numbers = count.numbers(on.year, exactly=True)
         path = decide_path(transfer.id, facts, numbers, rulebook=rulebook, as_of=on)
     ended_on = case.timeline.on(ENDED)
+    fallen = count.fallen(on.year)
     return TransferCheck(
-        path=path,
+        path=replace(path, sentence=f"{path.sentence}; {fallen}") if fallen else path,
         recipient=transfer.recipient,
         country=transfer.country,
         means=transfer.means,

@@ -22,6 +22,7 @@ from winddown.web.forms import ApprovalForm, ReceiptForm
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import known_plan, plan_view
+from winddown.web.sentences import said
 from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"
@@ -61,7 +62,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"word": words.word, "label_word": words.label_word, "duration": words.duration}
+    environment.globals |= {
+        "word": words.word,
+        "label_word": words.label_word,
+        "duration": words.duration,
+        "said": said,
+    }
     environment.filters |= {"count": words.count, "moment": words.moment, "utc": words.utc}
     return environment
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from winddown.domain.rule import Rule
+from winddown.stages.alike import Alike, alike
 from winddown.stages.deployment import Deployment
 from winddown.stages.explain import LabelExplained, Spoken, decided_collections, explain
 from winddown.stages.fairness import Fairness
@@ -20,6 +21,7 @@ def why_view(deployment: Deployment, case_id: str, collection: str) -> dict[str,
         raise not_found("collection")
     found = explain(deployment, case_id, ref)
     labels = [_label(one, deployment) for one in found.labels]
+    at = {one.decision.label: index for index, one in enumerate(found.labels)}
     return {
         "case": case_id,
         "company": case.company.name_zh,
@@ -30,6 +32,7 @@ def why_view(deployment: Deployment, case_id: str, collection: str) -> dict[str,
         "rulebook": found.rulebook,
         "decided_by": found.decided_by,
         "labels": labels,
+        "groups": [_group(one, at) for one in alike(found.labels)],
         "liability": _liability(found.labels),
         "fairness": _fairness(deployment, case_id, found.collection, found.source),
     }
@@ -45,6 +48,21 @@ def _label(found: LabelExplained, deployment: Deployment) -> dict[str, Any]:
         "winners": [_spoken(one) for one in found.winners],
         "losers": [_spoken(one) for one in found.losers],
         "silent": [_spoken(one) for one in found.silent],
+    }
+
+
+def _group(found: Alike, at: dict[str, int]) -> dict[str, Any]:
+    """Labels that are treated alike, by their places in ``labels``, and what each rule says of which of them."""
+    return {
+        "members": [at[one.decision.label] for one in found.labels],
+        "count": found.count,
+        **{
+            group: [
+                [asdict(said) for said in found.sentences(group, index)]
+                for index in range(len(getattr(found.first, group)))
+            ]
+            for group in ("winners", "losers", "silent", "questions")
+        },
     }
 
 

@@ -19,7 +19,16 @@ MakeTimeline = Callable[[dict[str, date]], Timeline]
 AS_OF = date(2026, 11, 23)
 # An online shop: what every company is, and what this one declares.
 SHOP = frozenset(
-    ("company", "market_entity", "taxpayer", "employer", "account_holder", "pi_handler", "network_operator")
+    (
+        "company",
+        "market_entity",
+        "taxpayer",
+        "taxpayer_that_deregisters",
+        "employer",
+        "account_holder",
+        "pi_handler",
+        "network_operator",
+    )
 ) | {"ecommerce_operator", "all_companies", "network_data_handler"}
 EVENTS = {
     "snapshot_taken": date(2026, 8, 1),
@@ -149,6 +158,7 @@ def test_an_event_of_tomorrow_has_not_happened(make_timeline: MakeTimeline, rule
 
 def test_a_clock_that_is_not_in_force_is_not_asked(make_timeline: MakeTimeline, rulebook: Rulebook) -> None:
     rule = rulebook.rule("DL-ECL-16")
-    ended = replace(rule, basis=replace(rule.basis, effective_to=date(2026, 11, 22)))
-    old = with_rules(rulebook, ended)
-    assert "DL-ECL-16" not in results(make_timeline, old, Wave.AT_ONCE)
+    # What decides is the day of the stop, from which its thirty days are counted back.
+    for last, is_asked in ((date(2026, 10, 29), False), (date(2026, 10, 30), True)):
+        ended = replace(rule, basis=replace(rule.basis, effective_to=last))
+        assert ("DL-ECL-16" in results(make_timeline, with_rules(rulebook, ended), Wave.AT_ONCE)) is is_asked

@@ -53,7 +53,13 @@ def test_a_hold_beats_everything_even_where_nothing_else_is_known(
 
 
 @pytest.mark.parametrize(
-    ("label", "reason"), [("untied", "untied-record"), ("unknown", "unknown-subject"), ("undated", "undated-record")]
+    ("label", "reason"),
+    [
+        ("untied", "untied-record"),
+        ("unknown", "unknown-subject"),
+        ("undated", "undated-record"),
+        ("placeholder", "placeholder-date"),
+    ],
 )
 @pytest.mark.parametrize("category", ["customer_contact", VOUCHER])
 def test_a_record_without_person_or_date_is_blocked(

@@ -26,18 +26,22 @@ FACTS: dict[str, bool | int | str] = {
 OPEN = {exclusion.fact: False for exclusion in COURSE.exclusions}
 
 
-def situation(route: str, happened: dict[str, date], *, exclusions: dict[str, bool] = OPEN, **facts: bool) -> Situation:
+def situation(
+    route: str, happened: dict[str, date], *, exclusions: dict[str, bool] = OPEN, **facts: bool | str
+) -> Situation:
     events = tuple(TimelineEvent("S1", event, on, f"{event}.txt", "0" * 64) for event, on in happened.items())
     subjects = BOOK.subjects(frozenset(), FACTS | {"route": route} | facts)
     return Situation(route, subjects, Timeline(events), exclusions)
 
 
-def position(route: str, happened: dict[str, date], as_of: date = DAY, **more: bool) -> Position:
+def position(route: str, happened: dict[str, date], as_of: date = DAY, **more: bool | str) -> Position:
     return locate(situation(route, happened, **more), BOOK, as_of=as_of)
 
 
 def events_of(route: str) -> list[str]:
-    return list(dict.fromkeys(e for state in COURSE.path(COURSE.route(route)) for e in state.passed_by))
+    """The events that a company owes on a route."""
+    named = dict.fromkeys(e for state in COURSE.path(COURSE.route(route)) for e in state.passed_by)
+    return [event for event in named if COURSE.is_owed(event, {"company"})]
 
 
 # -- states ------------------------------------------------------------------------------------------------------------
@@ -51,9 +55,12 @@ def test_each_state_is_reached_when_those_before_it_are_proven(route: str) -> No
         found = position(route, happened)
         seen.append(found.current.id)
         assert found.current.id == state.id
-        assert {event for step in found.steps if step.is_passed for event in step.state.passed_by} <= happened.keys()
+        passed = {event for step in found.steps if step.is_passed for event in step.state.passed_by}
+        assert {event for event in passed if COURSE.is_owed(event, {"company"})} <= happened.keys()
         # A state with one event missing is not passed.
         for event in state.passed_by:
+            if not COURSE.is_owed(event, {"company"}):
+                continue
             assert position(route, happened).current.id == state.id
             happened[event] = DAY
     assert tuple(seen) == COURSE.route(route).path
@@ -61,7 +68,7 @@ def test_each_state_is_reached_when_those_before_it_are_proven(route: str) -> No
     assert all(step.is_passed for step in done.steps)
     assert done.forbidden == ()
     assert [event.evidence for step in done.steps for event in step.proven] == [
-        f"{event}.txt" for step in done.steps for event in step.state.passed_by
+        f"{event}.txt" for step in done.steps for event in step.state.passed_by if COURSE.is_owed(event, {"company"})
     ]
 
 
@@ -140,6 +147,89 @@ def test_the_simplified_route_has_its_notice_and_no_window_of_creditors() -> Non
     assert waiting(situation("simplified", early)) == {"DL-CO-240-NOTICE"}
 
 
+# -- other kinds of companies ------------------------------------------------------------------------------------------
+
+STOPPED = {"service_stopped": date(2026, 1, 5), "guardians_told": date(2026, 1, 5), "tax_cleared": date(2026, 4, 1),
+           "recipient_notice_published": date(2026, 4, 1)}  # fmt: skip
+PARTNERSHIP = STOPPED | {
+    "dissolution_resolved": date(2026, 1, 5), "tax_liquidation_reported": date(2026, 1, 6),
+    "liquidator_appointed": date(2026, 1, 6),
+    "liquidation_group_formed": date(2026, 1, 6), "group_listed": date(2026, 1, 9),
+    "creditors_notified": date(2026, 1, 12), "creditors_announced": date(2026, 1, 20),
+    "claims_window_closed": date(2026, 3, 9),
+}  # fmt: skip
+SOLE = STOPPED | {
+    "dissolution_resolved": date(2026, 1, 5), "tax_liquidation_reported": date(2026, 1, 6),
+    "liquidation_group_formed": date(2026, 1, 6),
+    "group_listed": date(2026, 1, 9), "creditors_notified": date(2026, 1, 12), "liquidation_started": date(2026, 1, 27),
+    "claims_window_closed": date(2026, 2, 12),
+}  # fmt: skip
+
+
+def without(happened: dict[str, date], *events: str) -> dict[str, date]:
+    return {event: on for event, on in happened.items() if event not in events}
+
+
+def test_a_partnership_waits_for_its_own_notices_and_windows() -> None:
+    form = {"legal_form": "partnership"}
+    assert waiting(situation("general", PARTNERSHIP, **form)) == set()
+    # Forty-five days from 20 January end on Friday 6 March.
+    early = PARTNERSHIP | {"claims_window_closed": date(2026, 3, 5)}
+    assert waiting(situation("general", early, **form)) == {"DL-PART-88-CLAIM-45"}
+    # Thirty days from 12 February end on Saturday 14 March, so on Monday.
+    late_notice = PARTNERSHIP | {"creditors_notified": date(2026, 2, 12)}
+    assert waiting(situation("general", late_notice, **form)) == {"DL-PART-88-CLAIM-30"}
+    untold = without(PARTNERSHIP, "creditors_announced")
+    assert waiting(situation("general", untold, **form)) == {"DL-PART-88-ANNOUNCE", "DL-PART-88-CLAIM-45"}
+    assert "dissolution_publicised" not in {
+        name for step in position("general", {}, **form).steps for name in step.missing
+    }
+
+
+def test_a_sole_proprietorship_announces_only_to_whom_it_cannot_notify() -> None:
+    form = {"legal_form": "sole_proprietorship"}
+    assert waiting(situation("general", SOLE, **form)) == set()
+    # Thirty days from 12 January.
+    early = SOLE | {"claims_window_closed": date(2026, 2, 10)}
+    assert waiting(situation("general", early, **form)) == {"DL-SOLE-27-CLAIM-30"}
+    # Once it announced, sixty days run: from 20 January until Saturday 21 March, so until Monday.
+    announced = SOLE | {"creditors_announced": date(2026, 1, 20)}
+    assert waiting(situation("general", announced, **form)) == {"DL-SOLE-27-CLAIM-60"}
+    closed = announced | {"claims_window_closed": date(2026, 3, 23)}
+    assert waiting(situation("general", closed, **form)) == set()
+    owed = {found.deadline.rule: found.blocks for found in position("general", SOLE, **form).owed}
+    assert owed["DL-SOLE-27-CLAIM-60"] == ()
+
+
+@pytest.mark.parametrize("form", ["partnership", "sole_proprietorship"])
+def test_the_simplified_notice_of_twenty_days_binds_them_by_the_registration_regulations(form: str) -> None:
+    assert waiting(situation("simplified", SIMPLIFIED, legal_form=form)) == set()
+    early = SIMPLIFIED | {"simplified_notice_ended": date(2026, 3, 29)}
+    assert waiting(situation("simplified", early, legal_form=form)) == {"DL-SAMR-33-NOTICE"}
+    none = without(SIMPLIFIED, "simplified_notice_published", "simplified_notice_ended")
+    assert waiting(situation("simplified", none, legal_form=form)) == {"DL-SAMR-33-NOTICE"}
+    owed = {found.deadline.rule for found in position("simplified", SIMPLIFIED, legal_form=form).owed}
+    assert "DL-SAMR-33-APPLY" in owed
+    assert owed.isdisjoint({"DL-CO-240-NOTICE", "DL-CO-240-APPLY"})
+
+
+def test_an_individual_business_waits_for_no_notice() -> None:
+    form = {"legal_form": "individual_business"}
+    assert waiting(situation("simplified", STOPPED, **form)) == set()
+    missing = {name for step in position("simplified", STOPPED, **form).steps for name in step.missing}
+    assert missing.isdisjoint({"simplified_notice_published", "simplified_notice_ended", "dissolution_resolved"})
+
+
+def test_how_long_creditors_of_an_individual_business_may_claim_a_person_finds_out() -> None:
+    form = {"legal_form": "individual_business"}
+    found = situation("general", STOPPED, **form)
+    (open_,) = [one for one in check_clocks(found, BOOK, wave=Wave.AFTER_CLAIMS, as_of=DAY) if not one.satisfied]
+    assert open_.rule == "course-claims_window_closed"
+    assert "no rule that was read says when it may for this kind of company: counsel says so" in open_.sentence
+    closed = STOPPED | {"claims_window_closed": date(2026, 3, 1)}
+    assert waiting(situation("general", closed, **form)) == set()
+
+
 @pytest.mark.parametrize("fact", sorted(OPEN))
 @pytest.mark.parametrize("is_so", [True, None])
 def test_each_excluding_fact_closes_the_simplified_route_also_when_it_is_not_known(
@@ -174,7 +264,8 @@ def test_no_other_route_asks_for_the_exclusions() -> None:
 
 
 def test_bankruptcy_freezes_every_wave_until_the_administrator_releases_the_data() -> None:
-    happened = {"service_stopped": DAY, "guardians_told": DAY, "bankruptcy_accepted": DAY, "tax_cleared": DAY,
+    # Taxes are cleared for an application of one's own: here the administrator decides, there the registrar.
+    happened = {"service_stopped": DAY, "guardians_told": DAY, "bankruptcy_accepted": DAY,
                 "recipient_notice_published": DAY}  # fmt: skip
     for wave in Wave:
         assert waiting(situation("bankruptcy", happened), wave) == {"course-destruction_released"}
@@ -191,12 +282,33 @@ def test_the_forced_route_says_that_registration_can_be_restored_for_three_years
 
 
 def test_the_forced_route_waits_for_ninety_days_of_notice() -> None:
-    happened = {"service_stopped": DAY, "guardians_told": DAY, "tax_cleared": DAY, "recipient_notice_published": DAY,
+    happened = {"service_stopped": DAY, "guardians_told": DAY, "recipient_notice_published": DAY,
                 "forced_notice_published": date(2026, 2, 2)}  # fmt: skip
     too_early = happened | {"forced_notice_ended": date(2026, 4, 3)}  # sixty days
     assert waiting(situation("forced", too_early)) == {"DL-FCR-3"}
     # Ninety days end on Sunday 3 May, within the rest of Labour Day.
     assert waiting(situation("forced", happened | {"forced_notice_ended": date(2026, 5, 6)})) == set()
+
+
+@pytest.mark.parametrize(
+    ("published", "ended", "asked"),
+    [
+        # Order 105 is in force from 2025-10-10; before it the Company Law's sixty days stand alone.
+        (date(2025, 10, 9), date(2025, 12, 9), set()),
+        (date(2025, 10, 9), date(2025, 12, 7), {"DL-CO-241-FORCED"}),
+        (date(2025, 10, 10), date(2025, 12, 10), {"DL-FCR-3"}),
+        (date(2025, 10, 10), date(2026, 1, 9), set()),
+    ],
+)
+def test_a_forced_notice_is_judged_by_the_law_of_the_day_on_which_it_was_published(
+    published: date, ended: date, asked: set[str]
+) -> None:
+    happened = {"service_stopped": DAY, "guardians_told": DAY, "recipient_notice_published": DAY,
+                "forced_notice_published": published, "forced_notice_ended": ended}  # fmt: skip
+    assert waiting(situation("forced", happened)) == asked
+    owed = {found.deadline.rule: found.blocks for found in position("forced", happened).owed}
+    assert ("DL-FCR-3" in owed) is (published >= date(2025, 10, 10))
+    assert {rule for rule in ("DL-CO-241-FORCED", "DL-FCR-3") if owed.get(rule)} == asked
 
 
 # -- before anything is disposed of ------------------------------------------------------------------------------------

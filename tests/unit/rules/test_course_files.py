@@ -74,6 +74,8 @@ def put(*path: Any, value: Any) -> Change:
         ("course.yaml", put("routes", 0, "waves", "after_claims", "overdue_of", value=["B1"]), "B1 is not on its path"),
         ("course.yaml", lambda c: c["states"].append(c["states"][0]), "state S0 is named twice"),
         ("course.yaml", put("transitions", 0, "to", value="S7s"), "there is no state S7s"),
+        ("course.yaml", put("owed_only_by", "group_listed", value=["firms"]), "group_listed: no subject firms"),
+        ("course.yaml", put("owed_only_by", "listed", value=["company"]), "owed_only_by: no event of a case listed"),
         ("course.yaml", put("states", 0, "titel", value="x"), r"states\.0\.titel"),
         ("course.yaml", put("states", 0, "passed_by", value=[]), r"states\.0\.passed_by"),
         # the calendar

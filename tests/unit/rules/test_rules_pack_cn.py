@@ -68,6 +68,13 @@ def test_clocks_are_those_of_the_law() -> None:
         "DL-SOLE-32": ("liquidation_report_made", "P15D", Bound.AT_MOST, applied),
         "DL-PART-88": ("liquidator_appointed", "P10D", Bound.AT_MOST, "creditors_notified"),
         "DL-PART-90": ("liquidation_ended", "P15D", Bound.AT_MOST, applied),
+        "DL-PART-88-ANNOUNCE": ("liquidator_appointed", "P60D", Bound.AT_MOST, "creditors_announced"),
+        "DL-PART-88-CLAIM-30": ("creditors_notified", "P30D", Bound.AT_LEAST, "claims_window_closed"),
+        "DL-PART-88-CLAIM-45": ("creditors_announced", "P45D", Bound.AT_LEAST, "claims_window_closed"),
+        "DL-SOLE-27-CLAIM-30": ("creditors_notified", "P30D", Bound.AT_LEAST, "claims_window_closed"),
+        "DL-SOLE-27-CLAIM-60": ("creditors_announced", "P60D", Bound.AT_LEAST, "claims_window_closed"),
+        "DL-SAMR-33-NOTICE": ("simplified_notice_published", "P20D", Bound.AT_LEAST, "simplified_notice_ended"),
+        "DL-SAMR-33-APPLY": ("simplified_notice_ended", "P20D", Bound.AT_MOST, applied),
         "DL-MERGE-220": ("merger_resolved", "P10D", Bound.AT_MOST, "merger_creditors_notified"),
         # taxes, staff, bank
         "DL-TAX-50-REPORT": ("tax_liquidation_reported", "P0D", Bound.AT_LEAST, formed),

@@ -208,7 +208,7 @@ def test_size_classes_include_the_number_itself(persons: int, faces: int, sizes:
         "exports_personal_information": False,
     }
     always = {name for name, subject in CN.subjects.items() if subject.is_always}
-    assert BOOK.subjects(frozenset(), profile) - always == sizes | {"company"}
+    assert BOOK.subjects(frozenset(), profile) - always == sizes | {"company", "taxpayer_that_deregisters"}
 
 
 def test_route_and_kind_of_data_make_subjects_and_a_sector_is_declared() -> None:

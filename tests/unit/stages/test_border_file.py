@@ -84,7 +84,7 @@ def test_all_of_it_is_read(write_case: Callable[[Any], Path], document: dict[str
         ("transfers", {"means": "pigeon"}, "transfers.0.means: "),
         ("transfers", {"circumstances": ["sunny"]}, "transfers.0.circumstances.0: "),
         ("transfers", {"ended_on": date(2024, 12, 31)}, "transfers.0.ended_on: it lies before started_on"),
-        ("transfers", {"means": "custody"}, "transfers.0.country: the custodian is in CN"),
+        ("transfers", {"means": "custody"}, "transfers.0.country: custodian and recipients are in CN"),
         (
             "transfers",
             {"deletion_confirmed": {"on": date(2026, 4, 30), "evidence": EVIDENCE}},

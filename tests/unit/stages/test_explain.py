@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from winddown.commands.why_text import Language, explanation_text, label_lines
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.pack import Rulebook
 from winddown.domain.rule import Period
+from winddown.stages.alike import alike
 from winddown.stages.deployment import Deployment
 from winddown.stages.explain import Explanation, LabelExplained, explain, explain_one
 from winddown.stages.record import find_record
@@ -62,6 +64,53 @@ def test_every_label_is_explained_with_winners_losers_words_and_penalties(deploy
     assert "应当保存10年" in tax.article.text
     assert {"RET-ACC-VOUCHER-30Y", "DEL-PIPL-47-2"} <= {rule.id for rule in voucher.penalties}
     assert ("day_after_fiscal_year_end", "2025", ("RET-ACC-VOUCHER-30Y", "RET-TAX-10Y")) in voucher.starts
+
+
+def test_labels_that_the_same_rules_treat_alike_are_told_together_with_every_sentence(deployment: Deployment) -> None:
+    found = explain(deployment, CASE, ORDERS)
+    groups = alike(found.labels)
+    assert [[one.decision.label for one in group.labels] for group in groups if len(group.labels) > 1] == [
+        ["customer/2024", "customer/2025"]
+    ]
+    assert sorted(one.decision.label for group in groups for one in group.labels) == sorted(
+        one.decision.label for one in found.labels
+    )
+    (both,) = [group for group in groups if len(group.labels) > 1]
+    assert both.count == 3
+    kept = ids(both.first.winners).index("RET-ACC-VOUCHER-30Y")
+    assert [(said.labels, "2054-12-31" in said.says, "2055-12-31" in said.says)
+            for said in both.sentences("winners", kept)] == [
+        (("customer/2024",), True, False), (("customer/2025",), False, True)
+    ]  # fmt: skip
+    deletion = ids(both.first.winners).index("DEL-PIPL-47-2")
+    (same,) = both.sentences("winners", deletion)
+    assert same.labels == ()
+
+
+def test_the_command_line_says_each_rule_once_for_labels_that_are_alike(deployment: Deployment) -> None:
+    found = explain(deployment, CASE, ORDERS)
+    text = explanation_text(found, Language("en"))
+    single = ["\n".join(label_lines(one, Language("en"))) for one in found.labels]
+    told = {line.strip() for line in text.splitlines()}
+    for one in single:
+        for line in one.splitlines():
+            # Nothing is lost: every line stands there, or with the label that it is said of.
+            assert line.strip() in told or any(other.endswith(f"] {line.strip()}") for other in told), line
+    article = "must be kept until 2055-12-31"
+    assert text.count(article) == sum(one.count(article) for one in single)
+    assert len(text.splitlines()) < sum(len(one.splitlines()) for one in single)
+    assert "customer/2024" in text
+
+
+def test_the_command_line_says_the_reasons_in_chinese(deployment: Deployment) -> None:
+    text = explanation_text(explain(deployment, CASE, ORDERS), Language("zh"))
+    assert (
+        "[customer/2025] 须保存至 2055-12-31（自 2026-01-01 起 P30Y）；阻止删除的依据：法律、行政法规授权的部门规章"
+        in text
+    )
+    assert "对应的人缺失或不是已知客户；由数据管理员决定" in text
+    assert "没有生效的保全覆盖这些记录" in text
+    assert "must be kept" not in text
 
 
 def test_rules_that_took_no_part_say_why(deployment: Deployment) -> None:

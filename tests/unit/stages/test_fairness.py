@@ -18,8 +18,8 @@ from winddown.stages.check import Checks
 from winddown.stages.decide import decide_case, label_and_decide
 from winddown.stages.deployment import Deployment
 from winddown.stages.fairness import Fairness, check_fairness, fairness_blockers
-from winddown.stages.labels import date_of
-from winddown.stages.plain_facts import day_of
+from winddown.stages.labels import date_of, is_placeholder
+from winddown.stages.plain_facts import day_of, is_nobodys
 
 from .decided_case import CASE, CUSTOMERS, open_shop
 
@@ -138,11 +138,15 @@ def test_the_second_reading_shares_no_code_with_the_labelling() -> None:
     "text",
     ["2015-03-02", "2015-03-02 10:11:12", "2015-03-02T10:11:12+08:00", "20150302", "2016-02-29", "2015-02-29",
      "2015-13-01", "20151301", "2015/03/02", "2015-03", "", "unknown", "201503021", "2015-3-2", None, "0001-01-01",
-     "9999-12-31"],
+     "9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31 23:59:59.999999+00", "0001-01-01T00:00:00+09:00", "1900-01-01",
+     "1900-01-02", "1899-12-31T16:00:00Z", "1970-01-01", "1970-01-01T00:00:00Z", "1969-12-31T16:00:00Z", "1970-01-02",
+     "1988-07-01T15:30:00Z", "1950-05-06", "2099-12-31T23:59:59Z", "2199-12-31", "2200-01-01", "0000-00-00",
+     "0000-00-00 00:00:00", "infinity", "-infinity", "99991231", "19700101"],
 )  # fmt: skip
 def test_both_readings_agree_on_a_date(text: str | None) -> None:
     frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
     assert day_of(text) == frame.select(date_of(pl.col("text"))).item()
+    assert is_nobodys(text) is frame.select(is_placeholder(pl.col("text"))).item()
 
 
 # -- a case that is too big to be compared whole -----------------------------------------------------------------------

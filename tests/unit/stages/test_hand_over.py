@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from winddown.archive.custody import open_as_custodian
+from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.rule import Period, RuleKind
 from winddown.evidence.verify import verify as verify_bundle
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
-from winddown.stages.seal import receivers
+from winddown.stages.seal import receivers, seal
 from winddown.stores.memory import Row
 from winddown.web.fates import fates, totals
 
@@ -68,6 +69,7 @@ def company(deployment: Deployment, case_folder: Path, case_document: dict[str, 
     case_document["recipients"] = [
         {
             "role": "designated_body", "person": "zhou", "organisation": "示例清算机构", "contact": "a@example.com",
+            "country": "CN",
             "public_key": made.key("body.pub"), "agreement_on": case_document["custodian"]["agreement_on"],
             "evidence": "evidence/agreement.txt",
         }
@@ -136,6 +138,25 @@ def test_without_the_recipient_nothing_is_planned(company: Running) -> None:
     with pytest.raises(Refused, match=r"nothing of wave at_once can be done: .*shop:kyc: no-recipient"):
         company.run()
     assert company.deployment.control.plans("demo-1") == ()
+
+
+@pytest.mark.parametrize(("country", "code"), [("", "unknown-country"), ("HK", "undeclared-transfer")])
+def test_a_recipient_abroad_or_nowhere_receives_nothing_undeclared(company: Running, country: str, code: str) -> None:
+    company.document["recipients"][0]["country"] = country
+    with pytest.raises(Refused, match=rf"nothing of wave at_once can be done: .*shop:kyc: {code}"):
+        company.run()
+    assert company.deployment.control.plans("demo-1") == ()
+
+
+def test_a_recipient_that_is_found_to_be_abroad_after_the_approval_gets_no_archive(company: Running) -> None:
+    plan_id = company.run().plan_id
+    company.approve(plan_id)
+    case = company.deployment.case("demo-1")
+    moved = replace(case, recipients=(replace(case.recipients[0], country="SG"),))
+    company.deployment.control.put("demo-1", "case", "case", moved, type_=Case)
+    with pytest.raises(Refused, match="goes to a designated_body in SG: handing it over is a transfer"):
+        seal(company.deployment, plan_id)
+    assert not list(company.deployment.folder("demo-1", "archives").iterdir())
 
 
 def test_a_plans_page_says_what_is_handed_over(company: Running) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import CollectionRef, Inventory
 from winddown.domain.pack import Rulebook
@@ -159,6 +160,28 @@ def test_handing_the_archive_to_a_custodian_abroad_is_checked_first(company: Com
         for rule in ("XB-ALWAYS-NOTICE", "XB-ALWAYS-PIA", "XB-ALWAYS-CONTRACT-END")
     ]
     assert company.check()[1] == set()
+
+
+def test_handing_over_to_a_named_recipient_abroad_is_checked_like_a_custodian(company: Company) -> None:
+    company.customers(3)
+    company.records("kyc", names(0, 3))
+    company.document["register"][-1]["category"] = "customer_identity_kyc"
+    company.document["profile"]["sectors"] = ["nonbank_payment_institution"]
+    body = {**company.document["custodian"], "role": "designated_body", "organisation": "Body", "country": "CN"}
+    company.document["recipients"] = [body]
+    assert company.check()[1] == set()
+    del body["country"]
+    assert company.check()[1] == {("unknown-country", "shop:kyc")}
+    body["country"] = "SG"
+    assert company.check()[1] == {("undeclared-transfer", "shop:kyc")}
+    company.transfer("XB-SG", "kyc", means="custody", country="SG", sensitive=True)
+    checks, blocked = company.check()
+    # It needs a path and what is owed first, as any other transfer of these persons.
+    assert checks["XB-SG"].path.rule == "XB-PATH-SCC-CERT"
+    assert blocked == {("transfer-without-path", "shop:kyc"), ("transfer-condition-open", "shop:kyc")}
+    company.document["transfers"][0]["country"] = "HK"
+    with pytest.raises(Refused, match="custodian and recipients are in CN, SG"):
+        company.check()
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -333,6 +356,82 @@ def test_the_officers_word_closes_the_count_unless_more_were_counted(company: Co
     assert (checks["XB-1"].other, checks["XB-1"].path.could_be, blocked) == (Count(50_000, 99_999), "", set())
     company.document["confirmed_counts"] = [confirmed(49_999)]
     assert company.check()[1] == {("transfer-count-unconfirmed", "shop:contacts")}
+
+
+def test_what_was_counted_stays_counted_when_it_was_purged(company: Company) -> None:
+    company.customers(20, children=(0,))
+    company.records("contacts", names(0, 12))
+    company.transfer("XB-1", "contacts", started_on=date(2026, 2, 1), ended_on=date(2026, 6, 1))
+    found = company.check()[0]["XB-1"]
+    assert (found.sensitive, found.other) == (exactly(1), exactly(11))
+    assert "deleted later" not in found.path.sentence
+    company.records("contacts", names(9, 12))
+    for _ in range(2):  # and it does not wear off
+        found = company.check()[0]["XB-1"]
+        assert (found.sensitive, found.other) == (exactly(1), exactly(11))
+        assert "on 2026-11-23 it were 11 persons and 1 more with sensitive information" in found.path.sentence
+    # More persons than before are simply more.
+    company.records("contacts", names(0, 20))
+    assert company.check()[0]["XB-1"].other == exactly(19)
+
+
+def test_while_transfers_go_on_who_is_found_now_may_be_new(company: Company) -> None:
+    company.customers(20)
+    company.records("contacts", names(0, 12))
+    company.transfer("XB-1", "contacts")
+    assert company.check()[0]["XB-1"].other == exactly(12)
+    company.records("contacts", names(12, 17))
+    assert company.check()[0]["XB-1"].other == Count(12, 17)
+    assert company.check()[0]["XB-1"].other == Count(12, 17)
+
+
+@pytest.mark.usefixtures("small")
+def test_purging_does_not_open_a_weaker_path(company: Company) -> None:
+    company.customers(200)
+    company.records("contacts", names(0, 120))
+    company.transfer("XB-1", "contacts")
+    assert company.check()[0]["XB-1"].path.rule == "XB-PATH-SCC-CERT"
+    company.records("contacts", names(0, 5))
+    found = company.check()[0]["XB-1"]
+    assert (found.path.rule, found.other.at_least) == ("XB-PATH-SCC-CERT", 120)
+
+
+def test_another_year_begins_at_nothing_whatever_was_counted_before(company: Company) -> None:
+    company.customers(20)
+    company.records("contacts", names(0, 12))
+    company.transfer("XB-1", "contacts", started_on=date(2025, 2, 1), ended_on=date(2025, 6, 1))
+    assert company.check()[0]["XB-1"].other == exactly(12)
+    company.records("contacts", names(0, 3))
+    company.document["transfers"][0] |= {"started_on": date(2026, 2, 1), "ended_on": date(2026, 6, 1)}
+    assert company.check()[0]["XB-1"].other == exactly(3)
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "born", "sensitive"),
+    [
+        # Fourteen when the service stopped on 2026-10-31, thirteen when the transfer began.
+        (date(2026, 3, 1), date(2026, 3, 31), "2012-05-05", 1),
+        (date(2026, 3, 1), date(2026, 3, 31), "2012-03-02", 1),
+        (date(2026, 3, 1), date(2026, 3, 31), "2012-03-01", 0),
+        # Nobody knows on which day it was: whoever was a child on 1 January counts.
+        (None, None, "2012-01-02", 1),
+        (None, None, "2012-01-01", 0),
+        (date(2020, 1, 1), None, "2012-01-02", 1),
+        (date(2020, 1, 1), None, "2012-01-01", 0),
+        # A child when the service stopped is one in any case.
+        (date(2026, 3, 1), date(2026, 3, 31), "2015-05-05", 1),
+        (None, None, None, 0),
+    ],
+)
+def test_who_was_a_child_is_asked_of_the_earliest_day_of_the_transfer(
+    company: Company, *, started: date | None, ended: date | None, born: str | None, sensitive: int
+) -> None:
+    company.shop.put("customers", {"id": ["0", "1"], "born_on": [born, "1980-01-01"], "country": ["CN"] * 2},
+                     key=("id",))  # fmt: skip
+    company.records("contacts", names(0, 2))
+    company.transfer("XB-1", "contacts", started_on=started, ended_on=ended)
+    found = company.check()[0]["XB-1"]
+    assert (found.sensitive, found.other) == (exactly(sensitive), exactly(2 - sensitive))
 
 
 # -- sketches ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,242 @@
+"""The reasons of decisions in Chinese: a catalogue of their sentences, each with its places.
+
+Decisions record their reasons in English, once, under a plan's digest; a page shows them in the reader's language, old
+ones too. A sentence that is not in the catalogue stays in English and is never guessed: a blocker's explanation, which
+names systems and files, is one. Nothing is decided here.
+
+A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
+``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), or ``says`` (another sentence).
+"""
+
+import re
+from functools import cache
+
+from winddown.web.words import Word, word
+
+_KINDS = {
+    "day": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "period": r"-?P[0-9YMD]+(?: \(working days\))?",
+    "rule": "[A-Za-z0-9][A-Za-z0-9_-]+",
+    "event": "[a-z][a-z0-9_]+",
+    "role": "[a-z][a-z0-9_]+(?: and [a-z][a-z0-9_]+)*",
+    "text": ".+?",
+    "rules": ".+?",
+    "says": ".+?",
+}
+# The first that matches is taken, so what is composed of other sentences stands where nothing more special can match.
+_SENTENCES = {
+    # what is missing
+    "no person can be named for it; a steward ties it or decides": "无法对应到任何人；由数据管理员对应或决定",
+    "its subject is missing or is no known customer; a steward decides": (
+        "对应的人缺失或不是已知客户；由数据管理员决定"
+    ),
+    "its duty would count from a placeholder (1900-01-01 or the like), nobody's date; a steward supplies one": (
+        "期限的起算日期是占位日期（如 1900-01-01），不是真实日期；由数据管理员补充"
+    ),
+    "it has no date from which its duty could count; a steward supplies one": "缺少期限的起算日期；由数据管理员补充",
+    "nobody declared what it is for; a steward registers its purpose": "无人登记其用途；由数据管理员登记",
+    "not customers' information; what becomes of it, a steward decides": "不是客户信息；如何处置由数据管理员决定",
+    "nobody said of what it is a backup and when it expires; a steward does": (
+        "无人说明它是什么的备份、何时到期；由数据管理员说明"
+    ),
+    "no rule knows the category {names:text}; a steward corrects it": "没有规则认识类别 {names}；由数据管理员更正",
+    (
+        "duties to keep {names:text} bind other sectors than the case names; the liquidation group adds "
+        "the sector, or the steward registers a general category"
+    ): "保存 {names} 的义务约束案件未列明的行业；由清算组补充行业，或由数据管理员改登一般类别",
+    "it was not tied to persons; a steward ties it or decides": "未对应到人；由数据管理员对应或决定",
+    "field {field:text}: {why:text}; a steward answers": "字段 {field} 不能确定（{why}）；由数据管理员回答",
+    "no field is confirmed as personal information; a steward answers": "没有字段确认为个人信息；由数据管理员回答",
+    "no field is registered for {elements:text}, which {rule:rule} needs; the steward maps them": (
+        "{rule} 所需的 {elements} 没有登记字段；由数据管理员对应"
+    ),
+    "the text names no start; a named officer accepts a date in the case file": (
+        "条文未写明起算点；由指定负责人在案件文件中确认日期"
+    ),
+    "{rule:rule} counts from {event:event}, a date that no registered field and no event gives": (
+        "{rule} 自“{event}”起算，但没有登记字段或事件给出该日期"
+    ),
+    "its records are not about customers; what becomes of them, a steward decides": (
+        "记录与客户无关；如何处置由数据管理员决定"
+    ),
+    "it expired on {day:day} and is still there; remove it": "已于 {day} 到期而仍然存在；请移除",
+    # what must go
+    "the person was under 14 when the service stopped, so it goes at once": "停止服务时不满十四周岁，应立即删除",
+    "the service stopped on {day:day}": "服务已于 {day} 停止",
+    "it must go from time to time; the text names no period": "应定期删除；条文未规定期限",
+    "it asks for deletion, but its words were not read, so nothing goes by it": (
+        "要求删除，但原文未经核对，不据此删除"
+    ),
+    "the rule is not in force on {day:day}, so nothing may be destroyed by it": "该规则于 {day} 未生效，不得据此销毁",
+    "the duty to delete starts with {event:event}, which has not happened": (
+        "删除义务自“{event}”起产生，该事件尚未发生"
+    ),
+    "the longest time of keeping ended: {rules:rules}": "最长保存期限已届满：{rules}",
+    "{trigger:says}; personal information as a steward declared for these objects, and confirmed in {fields:text}": (
+        "{trigger}；数据管理员申报这些对象含个人信息，并在 {fields} 中确认"
+    ),
+    "{trigger:says}; personal information as a steward declared for these objects": (
+        "{trigger}；数据管理员申报这些对象含个人信息"
+    ),
+    "{trigger:says}; personal information confirmed in {fields:text}": "{trigger}；{fields} 确认为个人信息",
+    "a child's fields that the voucher does not need go at once": "会计凭证不需要的儿童字段立即删除",
+    "the register asks to anonymise, but no rule that names it as the alternative speaks of these records": (
+        "登记要求匿名化，但没有将匿名化列为选项的规则适用于这些记录"
+    ),
+    # what is kept
+    "must be kept {until:says}; stands against deletion: {authority:says}": (
+        "须保存{until}；阻止删除的依据：{authority}"
+    ),
+    "until {day:day} ({period:period} from {start:day})": "至 {day}（自 {start} 起 {period}）",
+    "for {period:period} from {event:event}, whose date nobody knows": "自“{event}”起 {period}，该日期无人知晓",
+    "for ever": "永久",
+    "a law or an administrative regulation": "法律或行政法规",
+    "a department's rule that a law or regulation provides for": "法律、行政法规授权的部门规章",
+    "counsel's recorded opinion": "已记录的律师意见",
+    "arguable": "有争议",
+    "its period ended on {day:day}": "期限已于 {day} 届满",
+    "until then only storage and protection are allowed": "在此之前仅可存储和采取安全保护措施",
+    "meanwhile only storage and protection are allowed": "其间仅可存储和采取安全保护措施",
+    "it is no longer collected or used": "不再收集和使用",
+    "every personal field but {fields:text} is not needed for it": "除 {fields} 外的个人信息字段均不需要",
+    "on termination it goes to the custodian": "终止时移交托管人",
+    "handed to {receiver:text} after notice": "告知后移交 {receiver}",
+    "the recipient goes on protecting it": "接收方继续履行保护义务",
+    (
+        "single records cannot be removed from a backup of {store:text}; it is only stored until it "
+        "expires on {day:day}"
+    ): "无法从 {store} 的备份中移除单条记录；仅存储至 {day} 到期",
+    "{until:says}: a longer duty covers it": "{until}：已由更长的义务涵盖",
+    "the company promised to delete by {day:day}; a law's minimum goes before a promise": (
+        "公司承诺于 {day} 前删除；法定最短期限优先于承诺"
+    ),
+    "the company promised to delete by {day:day}": "公司承诺于 {day} 前删除",
+    # counsel
+    "counsel's opinion cannot set a law aside": "律师意见不能排除法律的适用",
+    "counsel's opinion of {day:day}: it does not stand against deletion": "{day} 的律师意见：不阻止删除",
+    "{question:says}; counsel's opinion of {day:day}: what the minimum needs is kept": (
+        "{question}；{day} 的律师意见：保留最短期限所需内容"
+    ),
+    "{question:says}; it is only stored until counsel says and the case file shows it under opinions": (
+        "{question}；在律师答复并载入案件文件 opinions 之前仅存储"
+    ),
+    "keeping more or longer for it is only arguable": "为此保存更多或更久尚有争议",
+    "keeping it {until:says} is only arguable here": "保存{until}在此尚有争议",
+    "its longest time ended on {day:day}, and a minimum still runs": "最长期限已于 {day} 届满，而最短期限仍在进行",
+    "children's information must go, and a minimum still runs": "儿童信息应当删除，而最短期限仍在进行",
+    # holds and hand-overs
+    "{covers:says}; hold {hold:text}, matter {matter:text}: {zh:text}; {en:text}; {review:says}": (
+        "{covers}；保全 {hold}，事项 {matter}：{zh}；{review}"
+    ),
+    "the record, or one that refers to it, is under a legal hold; it stays with every field": (
+        "该记录或引用它的记录受法律保全；全部字段保留"
+    ),
+    "no record of it can be tied to a person, so a legal hold covers all of these": (
+        "其记录无法对应到人，法律保全覆盖全部"
+    ),
+    "overdue for review since {day:day}, and holds until it is released": "自 {day} 起逾期未复核，解除前继续有效",
+    "next review on {day:day}": "下次复核 {day}",
+    "deleting it is the breach: {role:role} receives it": "删除即违法：由{role}接收",
+    "the recipient goes on keeping it": "由接收方继续保存",
+    "{roles:role} must receive the same records; counsel says which of them, and in which order": (
+        "{roles}均须接收同一批记录；由律师说明由谁接收及先后"
+    ),
+    "the case names no recipient of the kind {role:role}; the liquidation group names it": (
+        "案件未指定{role}；由清算组指定"
+    ),
+    "they are handed over, but nothing says that the company's own copy goes; a steward decides": (
+        "须移交，但没有规定公司自有副本应删除；由数据管理员决定"
+    ),
+    "it is due with {event:event}": "“{event}”时到期",
+    # what took no part
+    "a legal hold covers the record, so nothing else is weighed": "记录受法律保全，不再权衡其他规则",
+    "no hold that is in force covers these records": "没有生效的保全覆盖这些记录",
+    "these persons are not known to have been under 14 when the service stopped": (
+        "停止服务时这些人并非已知的不满十四周岁者"
+    ),
+    "it is weighed when what is missing has been supplied": "补齐所缺后再权衡",
+    "the recipient keeps it; here it is neither kept nor due": "由接收方保存；此处既不保存也不到期",
+    "somebody may ask for the record in this time; that is no duty to keep it": "其间可能有人查询，但不构成保存义务",
+    "{event:event} is not dated for these records": "这些记录没有“{event}”的日期",
+    "it asks for nothing before its longest time ends on {day:day}": "最长期限至 {day}，届满前不提出要求",
+    "its longest time ended on {day:day}": "最长期限已于 {day} 届满",
+    "it asks for deletion from {day:day}": "自 {day} 起要求删除",
+    "its trigger has not come, or another duty of the same kind was enough": "触发条件未出现，或同类义务已足够",
+    # clocks
+    (
+        "{event:event} has not happened by {day:day}; no rule that was read says when it may for this "
+        "kind of company: counsel says so"
+    ): "截至 {day}“{event}”尚未发生；已核对的规则未规定此类主体的期限：由律师说明",
+    "{event:event} has not happened by {day:day}; it was due on {due:day}": (
+        "截至 {day}“{event}”尚未发生；应于 {due} 前完成"
+    ),
+    "{event:event} has not happened by {day:day}": "截至 {day}“{event}”尚未发生",
+    "{end:event} {day:day} is within {event:event} {start:day} + {period:period}": (
+        "“{end}”{day} 在“{event}”{start} 起 {period} 之内"
+    ),
+    "{end:event} {day:day} is later than {event:event} {start:day} + {period:period}": (
+        "“{end}”{day} 晚于“{event}”{start} 起 {period}"
+    ),
+    "{end:event} {day:day} is not before {event:event} {start:day} + {period:period}": (
+        "“{end}”{day} 不早于“{event}”{start} 起 {period}"
+    ),
+    "{end:event} {day:day} is before {event:event} {start:day} + {period:period}": (
+        "“{end}”{day} 早于“{event}”{start} 起 {period}"
+    ),
+    # short ones that others are made of
+    "{event:event} in the month that ended on {day:day}, and {period:period} after it was {end:day}": (
+        "“{event}”发生在截至 {day} 的月份，其后 {period} 为 {end}"
+    ),
+    "{event:event} in the month that ended on {day:day}": "“{event}”发生在截至 {day} 的月份",
+    "{event:event} on {day:day}, and {period:period} after it was {end:day}": (
+        "“{event}”于 {day}，其后 {period} 为 {end}"
+    ),
+    "{event:event} on {day:day}": "“{event}”于 {day}",
+    "until {event:event}": "至“{event}”",
+}
+_PLACE = re.compile(r"\{([a-z]+):([a-z]+)\}")
+_MAXIMUM = re.compile(r"([A-Za-z0-9_-]+ \(.+?\)) on ([0-9]{4}-[0-9]{2}-[0-9]{2})")
+
+
+def said(says: str) -> Word:
+    """A recorded sentence in both languages; without Chinese where the catalogue does not have it."""
+    return Word(_in_chinese(says), says)
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], dict[str, str], str], ...]:
+    return tuple((_pattern(en), dict(_PLACE.findall(en)), zh) for en, zh in _SENTENCES.items())
+
+
+def _pattern(en: str) -> re.Pattern[str]:
+    fixed = iter(_PLACE.split(en))
+    parts = [re.escape(next(fixed))]
+    for name, kind, text in zip(fixed, fixed, fixed, strict=True):
+        parts += [f"(?P<{name}>{_KINDS[kind]})", re.escape(text)]
+    return re.compile("".join(parts))
+
+
+def _in_chinese(says: str) -> str:
+    for pattern, kinds, zh in _patterns():
+        found = pattern.fullmatch(says)
+        if found is None:
+            continue
+        told = {name: _told(kinds[name], value) for name, value in found.groupdict().items()}
+        if all(told.values()):
+            return zh.format(**told)
+    return ""
+
+
+def _told(kind: str, value: str) -> str:
+    """What stands at a place, in Chinese; "" for a sentence that is not in the catalogue."""
+    match kind:
+        case "says":
+            return _in_chinese(value)
+        case "event":
+            return word("event", value).zh or value
+        case "role":
+            return "、".join(word("role", name).zh or name for name in value.split(" and "))
+        case "rules":
+            return _MAXIMUM.sub(r"\1 至 \2", value)
+        case _:
+            return value
