@@ -80,6 +80,8 @@ def prepare(connection: Connection, collection: Collection, order: Order) -> Non
         )
     )
     connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
+    # Without it, a purge and every look at a batch would read the whole of quarantine again.
+    connection.execute(text(f"CREATE INDEX ON {name} (winddown_batch)"))
 
 
 class Position:
@@ -134,7 +136,6 @@ class Position:
 
     def set_aside(self) -> int:
         """Move unchanged rows, or the values of the order's fields, into quarantine; return how many records."""
-        join = key_join(self._collection, "t")
         if self._order.act is Act.ERASE:
             condition = _keys_equal(self._collection, "t", "k")
             names = _names(self._collection.field_names())
@@ -145,18 +146,22 @@ class Position:
                 f"INSERT INTO {self._aside} (winddown_batch, {names}) SELECT :batch, {names} FROM gone"
             )
             return self._run(query)
+        join = key_join(self._collection, "t")
         kept = (*self._collection.key, *self._order.fields)
-        copied = self._run(
-            f"INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
-            f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} "
-            f"WHERE {same(self._collection)} FOR UPDATE OF t"
-        )
         emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
-        cleared = self._run(
-            f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} "
-            f"WHERE {_keys_equal(self._collection, 't', 'k')} AND {same(self._collection)}"
+        # The digest is computed once a row: the lock keeps it true until the row is changed by its place. Somebody who
+        # was writing at this very moment leaves it in another place, where it is not found, and the counts differ.
+        query = (
+            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')} "
+            f"FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t), "
+            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
+            f"SELECT :batch, {_names(kept)} FROM found RETURNING 1), "
+            f"cleared AS (UPDATE {self._table} t SET {emptied} FROM found "
+            "WHERE t.ctid = found.winddown_place AND t.tableoid = found.winddown_table RETURNING 1) "
+            "SELECT least((SELECT count(*) FROM copied), (SELECT count(*) FROM cleared))"
         )
-        return min(copied, cleared)
+        values = self._values | {"batch": self._batch.index}
+        return int(self._connection.execute(text(query), values).scalar_one())
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""
