@@ -150,7 +150,7 @@ def delete_at_once(url: str, database: str) -> tuple[float, int]:
         return time.monotonic() - started, rows
 
 
-def archive(url: str, database: str, modes: tuple[str, ...]) -> float:
+def archive(url: str, database: str, modes: tuple[str, ...] = ("--bulk-delete",)) -> float:
     """Seconds of pt-archiver for both tables."""
     place = make_url(url)
     started = time.monotonic()

@@ -1,9 +1,9 @@
 """Looks into PostgreSQL by another path: another credential, another plan, and the bytes of the data directory.
 
-Shares no code with the store. The first batch of an order is counted by a sequential scan that compares texts, where
-the store joins by index: an index that hides rows from both would show there. The other batches are joined in whatever
-way the server finds quickest, because a scan for each would take hours on a large table; that no row is missing from
-them rests on the manifest, which was read from the table itself, and on the count that each move is held to.
+Shares no code with the store. The first batch of an order is counted by a sequential scan, where the store joins by
+index: an index that hides rows from both would show there. The other batches are joined in whatever way the server
+finds quickest, because a scan for each would take hours on a large table; that no row is missing from them rests on
+the manifest, which was read from the table itself, and on the count that each move is held to.
 Quarantine tables are found by their comment, not by their name.
 """
 
@@ -158,11 +158,10 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
 def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str], *, condition: str) -> int:
     """Count rows that a batch names and that meet a condition: the first batch without any index, others by any way."""
     names = list(batch.keys.column_names)
-    is_first = batch.index == 0
-    if is_first:
+    if batch.index == 0:
         connection.execute(text("SET LOCAL enable_indexscan = off"))
         connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-    key = " AND ".join(_same_key(name, types, as_text=is_first) for name in names if name != CONTENT)
+    key = " AND ".join(_same_key(name, types) for name in names if name != CONTENT)
     arrays = ", ".join(f"CAST(:v{index} AS text[])" for index in range(len(names)))
     query = (
         f"SELECT count(*) FROM {_table(order)} AS winddown_row "
@@ -172,10 +171,10 @@ def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[st
     return int(connection.execute(text(query), values).scalar_one())
 
 
-def _same_key(name: str, types: Mapping[str, str], *, as_text: bool) -> str:
+def _same_key(name: str, types: Mapping[str, str]) -> str:
     """A type with a dot in its name is not the server's own, and neither are its operators: it is compared as text."""
     kind = types.get(name, ".")
-    if as_text or "." in kind:
+    if "." in kind:
         return f"winddown_row.{_identifier(name)}::text = planned.{_identifier(name)}"
     return f"winddown_row.{_identifier(name)} = CAST(planned.{_identifier(name)} AS {kind})"
 

@@ -97,7 +97,6 @@ class Position:
         self._batch = batch
         self._table = quoted(collection.ref.name)
         self._aside = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
-        self._values = key_values(collection, batch)
 
     def whereabouts(self) -> Whereabouts:
         """Compare the journal with the rows that are there."""
@@ -114,7 +113,7 @@ class Position:
         """Rows of the batch that are live with exactly the planned content."""
         join = key_join(self._collection, "t")
         query = f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {same(self._collection)}"
-        return int(self._connection.execute(text(query), self._values).scalar_one())
+        return self._counted(query)
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
@@ -160,8 +159,7 @@ class Position:
             "WHERE t.ctid = found.winddown_place AND t.tableoid = found.winddown_table RETURNING 1) "
             "SELECT least((SELECT count(*) FROM copied), (SELECT count(*) FROM cleared))"
         )
-        values = self._values | {"batch": self._batch.index}
-        return int(self._connection.execute(text(query), values).scalar_one())
+        return self._counted(query)
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""
@@ -209,14 +207,20 @@ class Position:
                 for name in self._stored_fields()
             )
             query += f" WHERE {' OR '.join(full)}"
-        return int(self._connection.execute(text(query), self._values).scalar_one())
+        return self._counted(query)
 
     def _exists(self, table: str) -> bool:
         return self._connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is not None
 
+    def _counted(self, query: str) -> int:
+        return int(self._connection.execute(text(query), self._values()).scalar_one())
+
     def _run(self, query: str, *, keys: bool = True) -> int:
-        values = (self._values if keys else {}) | {"batch": self._batch.index}
+        values = self._values() if keys else {"batch": self._batch.index}
         return int(self._connection.execute(text(query), values).rowcount)
+
+    def _values(self) -> dict[str, object]:
+        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
 
 
 # -- SQL pieces ----------------------------------------------------------------------------------------------------
