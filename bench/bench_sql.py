@@ -2,14 +2,14 @@
 
 A random tenth of the customers goes with their orders, which refer to them by a foreign key. The servers write through
 to the disk as they do out of the box. ``WINDDOWN_TEST_POSTGRES_URL`` (a superuser's, PostgreSQL 15 or later) names
-another server than the embedded one. Every way has two turns, each on a copy of its own, of which the better one
-counts. MariaDB is measured where Debian's package is installed, pt-archiver where
+another server than the embedded one. Every way has two turns (``--turns``), each on a copy of its own, of which
+the better one counts. MariaDB is measured where Debian's package is installed, pt-archiver where
 percona-toolkit is. What could not be measured is said; no figure stands in for it.
 
 ``batched`` is what the store does for authorised batches, quarantine and purge; ``performed`` is all that the product
 does, looking before and reading back by the inspector included.
 
-    python bench/bench_sql.py [--customers 5000000] [--engines postgresql mariadb]
+    python bench/bench_sql.py [--customers 5000000] [--turns 2] [--engines postgresql mariadb]
 """
 
 import argparse
@@ -17,7 +17,6 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import sql_mariadb
@@ -43,7 +42,6 @@ from winddown.domain.selection import Selection
 ERASURE = ((ORDERS, Act.ERASE), (CUSTOMERS, Act.ERASE))
 MINIMISATION = ((ORDERS, Act.MINIMISE),)
 MEMORY = 300
-TURNS = 2
 
 
 def figure(name: str, value: float, unit: str, *, most: float) -> None:
@@ -57,8 +55,9 @@ def not_measured(name: str, why: str) -> None:
     print(f"not measured: {name}: {why}", flush=True)
 
 
-def postgres(customers: int, url: str) -> None:
+def postgres(customers: int, turns: int) -> None:
     """Measure on one PostgreSQL."""
+    url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL", "")
     with tempfile.TemporaryDirectory(prefix="winddown-bench-") as folder:
         server = None if url else EmbeddedPostgres(Path(folder) / "data")
         try:
@@ -69,8 +68,8 @@ def postgres(customers: int, url: str) -> None:
             records = sum(found.count for found in chosen.values())
             batches = sum(len(found.batch_digests) for found in chosen.values())
             print(f"postgresql: {records} records of {5 * customers} go, in {batches} batches", flush=True)
-            performing = erase(admin, workspace, chosen)
-            minimise(admin, workspace, chosen)
+            performing = erase(admin, workspace, chosen, turns)
+            minimise(admin, workspace, chosen, turns)
             figure("sql_postgres_memory_planning", planning, "MiB", most=MEMORY)
             figure("sql_postgres_memory_performing", performing, "MiB", most=MEMORY)
             # A method that moves a whole table at once is measured here, beside nothing: its target is seconds.
@@ -81,14 +80,14 @@ def postgres(customers: int, url: str) -> None:
                 server.stop()
 
 
-def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection]) -> int:
+def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: int) -> int:
     """Measure the ways to erase; return the peak memory of the process that performed all of it."""
     records = sum(found.count for found in chosen.values())
     ways = (("batched", "effects", 1, 1.0), ("batched_by_two", "effects", 2, 0.6), ("performed", "perform", 1, 2.0))
     floors: list[float] = []
     runs: dict[str, list[Run]] = {name: [] for name, *_ in ways}
     memory = 0
-    for turn in range(TURNS):
+    for turn in range(turns):
         with copied(admin, f"floor{turn}") as url:
             before = written(url)
             took, deleted = delete_at_once(url)
@@ -108,11 +107,11 @@ def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection]) -> int:
     return memory
 
 
-def minimise(admin: str, workspace: Path, chosen: Mapping[str, Selection]) -> None:
+def minimise(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: int) -> None:
     """Measure emptying two columns of the orders."""
     records = chosen[ORDERS].count
     floors, runs = [], []
-    for turn in range(TURNS):
+    for turn in range(turns):
         with copied(admin, f"update{turn}") as url:
             before = written(url)
             took, updated = empty_at_once(url)
@@ -146,7 +145,7 @@ def _require(found: int, expected: int) -> None:
         raise SystemExit(f"{found} records where {expected} were expected")
 
 
-def mariadb(customers: int) -> None:
+def mariadb(customers: int, turns: int) -> None:
     """Measure on Debian's MariaDB."""
     missing = sql_mariadb.missing()
     if missing:
@@ -154,7 +153,7 @@ def mariadb(customers: int) -> None:
         return
     with sql_mariadb.server() as url:
         floor = archived = math.inf
-        for turn in range(TURNS):
+        for turn in range(turns):
             with sql_mariadb.copied(url, f"floor_{turn}", customers) as database:
                 records = sql_mariadb.live(url, database)
                 took, deleted = sql_mariadb.delete_at_once(url, database)
@@ -175,18 +174,18 @@ def mariadb(customers: int) -> None:
     not_measured("sql_mariadb_archiver_over_batched", "the product only reads MariaDB yet")
 
 
+ENGINES = {"postgresql": postgres, "mariadb": mariadb}
+
+
 def main() -> None:
     """Measure on each engine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, default=5_000_000)
-    parser.add_argument("--engines", nargs="+", choices=("postgresql", "mariadb"), default=("postgresql", "mariadb"))
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--engines", nargs="+", choices=tuple(ENGINES), default=tuple(ENGINES))
     options = parser.parse_args()
-    ways = {
-        "postgresql": partial(postgres, url=os.environ.get("WINDDOWN_TEST_POSTGRES_URL", "")),
-        "mariadb": mariadb,
-    }
     for engine in options.engines:
-        ways[engine](options.customers)
+        ENGINES[engine](options.customers, options.turns)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import polars as pl
 import psycopg
 import pyarrow as pa
 from memory import peak
-from sql_postgres import BASE, CUSTOMERS, LISTS, MINIMISED, ORDERS, url_of
+from sql_postgres import BASE, CUSTOMERS, LISTS, MINIMISED, url_of
 
 from winddown import bootstrap
 from winddown.connections import ConnectionParameters
@@ -123,7 +123,9 @@ def choose(admin: str, workspace: Path, names: Sequence[str]) -> Mapping[str, Se
     return selections
 
 
-def approve(deployment: Deployment, plan_id: str, orders: Sequence[tuple[str, Act]], chosen: Mapping[str, Selection]) -> Plan:
+def approve(
+    deployment: Deployment, plan_id: str, orders: Sequence[tuple[str, Act]], chosen: Mapping[str, Selection]
+) -> Plan:
     """Store a plan of these acts on the chosen records, with the approvals that it needs."""
     made = tuple(
         Order(
