@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test check format lock bench bench-classify bench-read bench-decide bench-persons bench-accuracy clean
+.PHONY: help demo up down test check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -66,7 +66,7 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: bench-classify bench-read bench-decide bench-persons bench-accuracy ## all benchmarks; each ends with one line a figure
+bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy ## all benchmarks; each ends with one line a figure
 
 bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
@@ -85,6 +85,9 @@ bench-accuracy: $(VENV)/development ## precision and recall on data of other aut
 
 bench-persons: $(VENV)/development ## distinct persons across stores: time, error and memory at ten million
 	$(BIN)/python bench/bench_persons.py
+
+bench-sql: $(VENV)/development ## destruction in PostgreSQL and MariaDB, beside single statements and pt-archiver
+	$(BIN)/python bench/bench_sql.py
 
 clean: ## remove environment, demo and caches
 	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi

@@ -37,6 +37,41 @@ class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSui
     pass
 
 
+def test_every_batch_is_seen_by_the_inspector_and_what_changed_in_it(subject: PostgresSubject) -> None:
+    planned = work(subject, chosen=subject.content().keys())
+    indexes = range(len(planned.batches))
+    assert len(indexes) > 2
+    subject.alter(min(planned.names[1]))
+    subject.spoil(min(planned.names[2]))
+    records = [batch.records for batch in planned.batches]
+    lost = [1 if index in {1, 2} else 0 for index in indexes]
+    gone = [1 if index == 2 else 0 for index in indexes]
+    assert [planned.unchanged(index) for index in indexes] == [a - b for a, b in zip(records, lost, strict=True)]
+    assert [planned.remaining(index) for index in indexes] == [a - b for a, b in zip(records, gone, strict=True)]
+
+
+def test_a_field_is_emptied_only_where_its_row_is_as_planned(subject: PostgresSubject) -> None:
+    planned = work(subject, chosen=subject.content().keys(), act=Act.MINIMISE)
+    subject.alter(min(planned.names[1]))
+    content = subject.content()
+    with pytest.raises(Refused, match="1 of 2 planned records"):
+        planned.act(Power.QUARANTINE, 1)
+    assert subject.content() == content
+    planned.act(Power.QUARANTINE, 0)
+    assert (planned.set_aside(0), planned.remaining(0)) == (2, 0)
+
+
+def test_a_batch_in_quarantine_is_found_by_an_index(subject: PostgresSubject, database: Database) -> None:
+    planned = work(subject)
+    planned.act(Power.QUARANTINE)
+    query = (
+        "SELECT a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] "
+        "WHERE c.relnamespace = to_regnamespace('winddown_quarantine') AND c.relname <> 'journal'"
+    )
+    assert database.admin.execute(query).fetchall() == [("winddown_batch",)]
+
+
 def test_the_key_and_its_order_are_the_tables_own(subject: PostgresSubject) -> None:
     assert subject.collection.key == subject.shape.key
     assert set(subject.shape.fields) <= set(subject.collection.field_names())

@@ -80,6 +80,8 @@ def prepare(connection: Connection, collection: Collection, order: Order) -> Non
         )
     )
     connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
+    # Without it, a purge and every look at a batch would read the whole of quarantine again.
+    connection.execute(text(f"CREATE INDEX ON {name} (winddown_batch)"))
 
 
 class Position:
@@ -95,7 +97,6 @@ class Position:
         self._batch = batch
         self._table = quoted(collection.ref.name)
         self._aside = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
-        self._values = key_values(collection, batch)
 
     def whereabouts(self) -> Whereabouts:
         """Compare the journal with the rows that are there."""
@@ -116,7 +117,7 @@ class Position:
         """Rows of the batch that are live with exactly the planned content."""
         join = key_join(self._collection, "t")
         query = f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {same(self._collection)}"
-        return int(self._connection.execute(text(query), self._values).scalar_one())
+        return self._counted(query)
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
@@ -138,7 +139,6 @@ class Position:
 
     def set_aside(self) -> int:
         """Move unchanged rows, or the values of the order's fields, into quarantine; return how many records."""
-        join = key_join(self._collection, "t")
         if self._order.act is Act.ERASE:
             condition = _keys_equal(self._collection, "t", "k")
             names = _names(self._collection.field_names())
@@ -149,18 +149,21 @@ class Position:
                 f"INSERT INTO {self._aside} (winddown_batch, {names}) SELECT :batch, {names} FROM gone"
             )
             return self._run(query)
+        join = key_join(self._collection, "t")
         kept = (*self._collection.key, *self._order.fields)
-        copied = self._run(
-            f"INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
-            f"SELECT :batch, {_names(kept, 't')} FROM {self._table} t JOIN {join} "
-            f"WHERE {same(self._collection)} FOR UPDATE OF t"
-        )
         emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
-        cleared = self._run(
-            f"UPDATE {self._table} t SET {emptied} FROM {_key_rows(self._collection)} "
-            f"WHERE {_keys_equal(self._collection, 't', 'k')} AND {same(self._collection)}"
+        # The digest is computed once a row: the lock keeps it true until the row is changed by its place. Somebody who
+        # was writing at this very moment leaves it in another place, where it is not found, and the counts differ.
+        query = (
+            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')} "
+            f"FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t), "
+            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
+            f"SELECT :batch, {_names(kept)} FROM found RETURNING 1), "
+            f"cleared AS (UPDATE {self._table} t SET {emptied} FROM found "
+            "WHERE t.ctid = found.winddown_place AND t.tableoid = found.winddown_table RETURNING 1) "
+            "SELECT least((SELECT count(*) FROM copied), (SELECT count(*) FROM cleared))"
         )
-        return min(copied, cleared)
+        return self._counted(query)
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""
@@ -208,14 +211,20 @@ class Position:
                 for name in self._stored_fields()
             )
             query += f" WHERE {' OR '.join(full)}"
-        return int(self._connection.execute(text(query), self._values).scalar_one())
+        return self._counted(query)
 
     def _exists(self, table: str) -> bool:
         return self._connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is not None
 
+    def _counted(self, query: str) -> int:
+        return int(self._connection.execute(text(query), self._values()).scalar_one())
+
     def _run(self, query: str, *, keys: bool = True) -> int:
-        values = (self._values if keys else {}) | {"batch": self._batch.index}
+        values = self._values() if keys else {"batch": self._batch.index}
         return int(self._connection.execute(text(query), values).rowcount)
+
+    def _values(self) -> dict[str, object]:
+        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
 
 
 # -- SQL pieces ----------------------------------------------------------------------------------------------------
