@@ -101,8 +101,8 @@ def load(connection: psycopg.Connection) -> None:
         connection.execute(f"CREATE INDEX {PREFIX}{table}_{field} ON {PREFIX}{table} ({field})".encode())
 
 
-def make(servers: Servers, directory: Path, *, held: list[int]) -> CompanyCase:
-    """The demonstration's people, timeline and roles, with Chinook in the place of the demonstration's tables.
+def make(servers: Servers, directory: Path, *, held: list[int], more: str) -> CompanyCase:
+    """The demonstration's people, timeline and roles, with Chinook and more in the place of the demonstration's tables.
 
     Two columns are added for what a case asks of a list of customers and this one does not have: dates of birth, which
     nobody knows, and countries in two letters.
@@ -119,6 +119,7 @@ def make(servers: Servers, directory: Path, *, held: list[int]) -> CompanyCase:
         connection.execute(b"SET ROLE shop_owner; SET search_path = shop")
         load(connection)
         connection.execute(b"ALTER TABLE chinook_customer ADD born_on date, ADD country_code char(2) DEFAULT 'XX'")
+        connection.execute(more.encode())
         connection.execute(b"RESET ROLE")
         grant(connection)
     (directory / HOLD_LIST).write_text("\n".join(["id", *map(str, held)]) + "\n")
