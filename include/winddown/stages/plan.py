@@ -70,9 +70,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     if not orders:
-        # Only children's records are due at once; where no child is, whatever is blocked waits for its own wave.
-        is_due = wave is not Wave.AT_ONCE or case.profile.processes_minors or index.table.get_column("minor").any()
-        if is_due and not deployment.control.plans(case_id, wave=wave, state="certified"):
+        if not deployment.control.plans(case_id, wave=wave, state="certified"):
             _refuse_stuck(wave, decisions, blockers)
         return None
     plan = Plan(
