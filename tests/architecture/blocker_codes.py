@@ -16,7 +16,7 @@ INDIRECT: dict[str, dict[str, list[str]]] = {
     "domain/undecided.py": {"*_UNDECIDED_CLASSES[label.record_class]": ["_UNDECIDED_CLASSES"], "found.code": []},
     "stages/discover.py": {"code": []},
     "stores/objects/refusals.py": {"code": ["codes"]},
-    "stores/sql/catalogue.py": {"row.hazard": ["hazards"]},
+    "stores/sql/hazards.py": {"row.hazard": ["hazards"]},
 }
 
 

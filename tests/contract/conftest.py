@@ -19,6 +19,7 @@ from winddown.demo.servers import EmbeddedPostgres, EmbeddedS3, S3Address
 
 from .desk import Desk
 from .mariadb_server import mariadb
+from .postgresql_schema import Schema
 from .postgresql_subject import Database, create_database
 
 
@@ -38,6 +39,13 @@ def database() -> Iterator[Database]:
     found.admin.close()
     if server is not None:
         server.stop()
+
+
+@pytest.fixture
+def schema(database: Database) -> Iterator[Schema]:
+    found = Schema(database)
+    yield found
+    found.run(f"DROP SCHEMA {found.name} CASCADE; RESET search_path")
 
 
 @pytest.fixture(scope="session")

@@ -1,61 +1,17 @@
 """What only PostgreSQL has: kinds of relations, types, replication, and how a reading breaks off."""
 
-import secrets
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Transient
-from winddown.domain.inventory import Collection, Fact
+from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act
-from winddown.ports import Discovery
-from winddown.stores.sql.postgresql import PostgresStore
 
-from .postgresql_subject import STORE, Database
-
-
-class Schema:
-    """A schema of the test's own, and what the product finds in it."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.name = f"kinds_{secrets.token_hex(4)}"
-        engine = database.engine(STORE)
-        self.store = PostgresStore(STORE, reader=engine, unlock=lambda _: engine)
-        self.run(f"CREATE SCHEMA {self.name}; SET search_path = {self.name}")
-        self.run(f"GRANT USAGE ON SCHEMA {self.name} TO winddown_contract_reader, contract_clerk")
-        self.run(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {self.name} GRANT SELECT ON TABLES TO winddown_contract_reader")
-
-    def run(self, statements: str) -> None:
-        self.database.admin.execute(statements.encode())
-
-    def discover(self) -> Discovery:
-        return self.store.discover()
-
-    def collection(self, name: str) -> Collection:
-        (found,) = [one for one in self.discover().collections if one.ref.name == f"{self.name}.{name}"]
-        return found
-
-    def blockers(self, name: str) -> dict[str, Blocker]:
-        subject = f"{STORE}:{self.name}.{name}"
-        return {one.code: one for one in self.discover().blockers if one.subject == subject}
-
-    def facts(self, name: str) -> dict[str, str]:
-        return facts_of(self.discover().facts, f"{STORE}:{self.name}.{name}")
-
-
-def facts_of(facts: tuple[Fact, ...], subject: str) -> dict[str, str]:
-    return {fact.name: fact.value for fact in facts if fact.subject == subject}
-
-
-@pytest.fixture
-def schema(database: Database) -> Iterator[Schema]:
-    found = Schema(database)
-    yield found
-    found.run(f"DROP SCHEMA {found.name} CASCADE; RESET search_path")
+from .postgresql_schema import Schema, facts_of
+from .postgresql_subject import STORE
 
 
 def cells(schema: Schema, name: str) -> list[dict[str, object]]:

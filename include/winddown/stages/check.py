@@ -88,7 +88,10 @@ def _prove(
     try:
         drill.drop(scratch)
         url = drill.restore(_hashed(holder.content(source), hasher), scratch)
-        tables = [found for found in inventory.collections if found.ref.store == store]
+        # Rows of a materialised view are in no dump: they are computed anew when it is restored.
+        tables = [
+            found for found in inventory.collections if found.ref.store == store and found.format != "materialised-view"
+        ]
         return compare_backup(store, tables, url, backup_sha256=hasher.hexdigest())
     finally:
         drill.drop(scratch)

@@ -12,7 +12,6 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.disposition import WHOLE_OBJECT, personal_fields
-from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Wave
@@ -74,7 +73,12 @@ def make_orders(
         )
         for found in labelled
     ]
-    return _orders(deployment, case, plan_id, drafts, _levels([found.collection for found in labelled]))
+    erased = [chain[-1].found.collection for chain in drafts if any(draft.act is Act.ERASE for draft in chain)]
+    circles = {str(blocker.subject): blocker for blocker in _circular(erased)}
+    straight = [chain for chain in drafts if chain and str(chain[0].found.collection.ref) not in circles]
+    levels = _levels([collection for collection in erased if str(collection.ref) not in circles])
+    orders, blockers = _orders(deployment, case, plan_id, straight, levels)
+    return orders, [*circles.values(), *blockers]
 
 
 def _emptied(deployment: Deployment, case_id: str) -> tuple[Order, ...]:
@@ -313,19 +317,43 @@ def plain(table: pa.Table) -> pa.Table:
     return table.cast(schema)
 
 
+def _circular(collections: Sequence[Collection]) -> Iterator[Blocker]:
+    """A blocker for each collection in a circle of foreign keys, or between two: no end of these can be taken off."""
+    left = _parents(collections)
+    while left:
+        referred = set().union(*left.values())
+        ends = {ref for ref, above in left.items() if ref not in referred or not above}
+        if not ends:
+            break
+        left = {ref: above - ends for ref, above in left.items() if ref not in ends}
+    for ref in left:
+        others = ", ".join(sorted(str(one) for one in left if one != ref))
+        yield Blocker(
+            "circular-references",
+            str(ref),
+            f"foreign keys lead in a circle through it and {others}, so that none of these tables can go first",
+            "database administrator",
+            "drop one of these foreign keys for the case, then plan again",
+        )
+
+
 def _levels(collections: Sequence[Collection]) -> Levels:
-    """Children before parents: a table's level is above those of all tables that refer to it."""
-    parents = {found.ref: {key.target for key in found.foreign_keys} - {found.ref} for found in collections}
+    """Children before parents: a table's level is above those of all tables that refer to it; there is no circle."""
+    parents = _parents(collections)
     levels: Levels = dict.fromkeys(parents, 0)
-    for _ in range(len(levels)):
+    changed = True
+    while changed:
         changed = False
         for child, above in parents.items():
-            for parent in above & levels.keys():
+            for parent in above:
                 if levels[parent] <= levels[child]:
                     levels[parent], changed = levels[child] + 1, True
-        if not changed:
-            return levels
-    raise Refused(
-        "the foreign keys form a cycle, so no order of deletion is safe",
-        next_step="break the cycle, or declare the constraint deferrable and order the tables by hand",
-    )
+    return levels
+
+
+def _parents(collections: Sequence[Collection]) -> dict[CollectionRef, set[CollectionRef]]:
+    """The other ones of these collections to which each refers."""
+    refs = {found.ref for found in collections}
+    return {
+        found.ref: refs.intersection(key.target for key in found.foreign_keys) - {found.ref} for found in collections
+    }

@@ -10,7 +10,7 @@ from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
 from winddown.domain.inventory import Inventory
-from winddown.domain.plan import Plan, Wave
+from winddown.domain.plan import Order, Plan, Wave
 from winddown.stages.anonymise import unfit_extracts
 from winddown.stages.check import Checks
 from winddown.stages.classify import classify_inventory
@@ -63,13 +63,13 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     fairness = check_fairness(deployment, case, inventory, findings, labelled=labelled, index=index)
     deployment.control.put(case_id, "fairness", wave, fairness, type_=Fairness)
     blockers += fairness_blockers(fairness)
-    blockers += kept_references(deployment, case, labelled, orders)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)
     blockers += above_maximum(case, orders)
     blockers += plant(deployment, case, plan_id, inventory.collections, orders)
-    stopped = {blocker.subject for blocker in blockers}
-    orders = tuple(order for order in orders if str(order.collection) not in stopped)
+    # Last, because whatever is stopped before keeps its rows, and these may refer to rows that would go.
+    blockers += kept_references(deployment, case, labelled, _unstopped(orders, blockers))
+    orders = _unstopped(orders, blockers)
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     if not orders:
@@ -102,6 +102,11 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     body = {"plan_id": plan.id, "wave": wave.value, "digest": plan.digest, "orders": len(orders)}
     deployment.ledger.append(case_id, "plan_made", body, actor=ACTOR)
     return plan
+
+
+def _unstopped(orders: tuple[Order, ...], blockers: list[Blocker]) -> tuple[Order, ...]:
+    stopped = {blocker.subject for blocker in blockers}
+    return tuple(order for order in orders if str(order.collection) not in stopped)
 
 
 def waiting_clocks(deployment: Deployment, case: Case, wave: Wave) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import polars as pl
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
-from winddown.domain.inventory import Collection, ForeignKey
+from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Order
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
@@ -21,9 +21,23 @@ from winddown.stages.deployment import Deployment
 def kept_references(
     deployment: Deployment, case: Case, labelled: Sequence[Labelled], orders: Sequence[Order]
 ) -> tuple[Blocker, ...]:
-    """A blocker for each collection whose erasure would leave a row that refers to nothing."""
-    by_ref = {found.collection.ref: found for found in labelled}
+    """A blocker for each collection whose erasure would leave a row that refers to nothing.
+
+    What is blocked keeps its rows, and these refer to others: so the rest is looked at again until nothing is found.
+    """
     erased = {order.collection: set(order.label.split(", ")) for order in orders if order.act is Act.ERASE}
+    blockers: list[Blocker] = []
+    while found := _referred_to(deployment, case, labelled, erased):
+        blockers += [blocker for _, blocker in found]
+        erased = {ref: labels for ref, labels in erased.items() if ref not in dict(found)}
+    return tuple(blockers)
+
+
+def _referred_to(
+    deployment: Deployment, case: Case, labelled: Sequence[Labelled], erased: dict[CollectionRef, set[str]]
+) -> list[tuple[CollectionRef, Blocker]]:
+    """The collections of ``erased``, each with a blocker, to whose rows others would still refer."""
+    by_ref = {found.collection.ref: found for found in labelled}
     blockers = []
     for child in labelled:
         for key in child.collection.foreign_keys:
@@ -33,16 +47,15 @@ def kept_references(
             going = erased.get(child.collection.ref, set())
             left = _dangling(deployment, case, (child, going), (parent, erased[key.target]), key)
             if left:
-                blockers.append(
-                    Blocker(
-                        "referenced-by-kept",
-                        str(key.target),
-                        f"{left} rows of {child.collection.ref} that stay refer to rows that would go",
-                        "steward",
-                        f"resolve what keeps or blocks {child.collection.ref}, then plan again",
-                    )
+                blocker = Blocker(
+                    "referenced-by-kept",
+                    str(key.target),
+                    f"{left} rows of {child.collection.ref} that stay refer to rows that would go",
+                    "steward",
+                    f"resolve what keeps or blocks {child.collection.ref}, then plan again",
                 )
-    return tuple(blockers)
+                blockers.append((key.target, blocker))
+    return blockers
 
 
 def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.DataFrame) -> pl.DataFrame | Blocker:

@@ -63,6 +63,7 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
             + "; ".join(f"{found.subject} {found.code}" for found in inventory.blockers_of(subjects.collection)),
         )
     wanted = [subjects.key, subjects.born_on, subjects.country]
+    _refuse_missing_fields(collection, wanted)
     listed = _read(deployment, case, collection, wanted)
     _refuse_unreadable_births(case, listed.get_column(subjects.born_on))
     _refuse_unreadable_countries(case, listed.get_column(subjects.country))
@@ -80,6 +81,16 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
         _refuse_strangers(case, hold, holds, frame.get_column("subject"))
     held = pl.col("subject").is_in(holds.held_persons.implode()).alias("held")
     return SubjectIndex(frame.with_columns(held), holds)
+
+
+def _refuse_missing_fields(collection: Collection, wanted: list[str]) -> None:
+    missing = [name for name in wanted if name not in collection.field_names()]
+    if missing:
+        raise Refused(
+            f"the list of customers {collection.ref} has no field {', '.join(missing)}",
+            rule="deny by default",
+            next_step="correct subjects in the case file, or have the administrator add a field that may be empty",
+        )
 
 
 def _refuse_twins(case: Case, frame: pl.DataFrame) -> None:

@@ -15,7 +15,6 @@ from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason, Term
-from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
@@ -90,12 +89,56 @@ def test_a_table_that_refers_to_itself_or_to_a_table_elsewhere_is_no_cycle(
 
 
 @pytest.mark.parametrize(
-    "refers",
-    [{"a": ["b"], "b": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["b"], "d": []}],
+    ("refers", "circular"),
+    [
+        ({"a": ["b"], "b": ["a"]}, {"a", "b"}),
+        ({"a": ["b"], "b": ["c"], "c": ["a"]}, {"a", "b", "c"}),
+        ({"a": ["b"], "b": ["c"], "c": ["b", "d"], "d": ["e"], "e": []}, {"b", "c"}),
+    ],
 )
-def test_a_cycle_is_refused(deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]]) -> None:
-    with pytest.raises(Refused, match="the foreign keys form a cycle"):
-        levels(deployment, case, shop, **refers)
+def test_tables_in_a_circle_are_named_and_stop_nobody_else(
+    deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]], circular: set[str]
+) -> None:
+    for name, targets in refers.items():
+        shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target) for target in targets])
+    found = [labelled(shelved, Disposition.ERASE) for shelved in shop.shelf.values()]
+    orders, blockers = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
+    assert {(one.code, one.subject) for one in blockers} == {
+        ("circular-references", f"shop:{name}") for name in circular
+    }
+    assert {order.collection.name for order in orders} == set(refers) - circular
+    # Rows of the circle stay, and so does whatever they refer to.
+    named = kept_references(deployment, case, found, orders)
+    assert {one.subject for one in named} == {f"shop:{name}" for name in ("d", "e") if name in refers}
+
+
+def test_a_circle_of_tables_that_stay_stops_nobody(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("staff", {"id": ["1"]}, key=("id",), refers=[("id", "shops")])
+    shop.put("shops", {"id": ["1"]}, key=("id",), refers=[("id", "staff")])
+    shop.put("rentals", {"id": ["1"]}, key=("id",), refers=[("id", "staff")])
+    found = [
+        labelled(shelved, Disposition.ERASE if name == "rentals" else Disposition.BLOCKED)
+        for name, shelved in shop.shelf.items()
+    ]
+    orders, blockers = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
+    assert ([order.collection.name for order in orders], blockers) == (["rentals"], [])
+
+
+def test_whatever_blocked_rows_refer_to_stays_as_well(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("customers", {"id": ["1"]}, key=("id",))
+    shop.put("orders", {"id": ["1"]}, key=("id",), refers=[("id", "customers")])
+    shop.put("payments", {"id": ["1"]}, key=("id",), refers=[("id", "orders")])
+    found = [
+        labelled(shelved, Disposition.BLOCKED if name == "payments" else Disposition.ERASE)
+        for name, shelved in shop.shelf.items()
+    ]
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
+    assert {order.collection.name for order in orders} == {"orders", "customers"}
+    named = kept_references(deployment, case, found, orders)
+    assert [(one.code, one.subject) for one in named] == [
+        ("referenced-by-kept", "shop:orders"),
+        ("referenced-by-kept", "shop:customers"),
+    ]
 
 
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:

@@ -51,6 +51,14 @@ def labels(deployment: Deployment, case: Case, stores: tuple[Any, ...], collecti
     return [str(label) for label in records.get_column("label").to_list()]
 
 
+def test_a_list_of_customers_without_a_declared_field_is_refused_by_name(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {"id": ["C-held", "C-heldchild"], "country": ["CN", "CN"]}, key=("id",))
+    with pytest.raises(Refused, match="has no field born_on"):
+        build_index(deployment, case, inventory_of(shop))
+
+
 # -- the order of the classes ----------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ so a collection; a view holds nothing, and is a fact of the tables that it reads
 known here is a blocker.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.faults import told
+from winddown.stores.sql.hazards import acting, of_store, of_table
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
 from winddown.stores.sql.reading import verbatim
 
@@ -56,14 +57,18 @@ _WRITES = text("""
 _SAMPLED_ROWS = 1_000
 # Waits for whoever locks the table, so it is asked of one table at a time.
 _BYTES = text("SELECT coalesce(sum(pg_table_size(relid)), pg_table_size(:oid)) FROM pg_partition_tree(:oid)")
+# A constraint on the whole row has the column 0. A type that is a domain may be one over another domain.
 _COLUMNS = text("""
-    SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable,
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type,
+           NOT attnotnull AND NOT EXISTS (SELECT 1 FROM pg_type t WHERE t.oid = ANY (domains) AND t.typnotnull)
+               AS nullable,
            coalesce(col_description(attrelid, attnum), '') AS comment,
            ARRAY(
                SELECT 'constraint ' || c.conname FROM pg_constraint c
-                WHERE (c.conrelid = a.attrelid AND c.contype IN ('c', 'x') AND a.attnum = ANY (c.conkey))
+                WHERE (c.conrelid = a.attrelid AND c.contype IN ('c', 'x') AND (a.attnum = ANY (c.conkey)
+                       OR 0 = ANY (c.conkey)))
                    OR (c.confrelid = a.attrelid AND c.contype = 'f' AND a.attnum = ANY (c.confkey))
-                   OR (c.contypid = a.atttypid AND c.contypid <> 0)
+                   OR c.contypid = ANY (a.domains)
                UNION ALL
                SELECT 'unique index ' || c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
                 WHERE i.indrelid = a.attrelid AND i.indisunique
@@ -80,7 +85,11 @@ _COLUMNS = text("""
                    JOIN pg_attribute s ON s.attrelid = e.adrelid AND s.attnum = d.refobjsubid
                   WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum AND a.attgenerated <> ''
                   ORDER BY s.attnum) AS sources
-      FROM pg_attribute a WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+      FROM (SELECT *, ARRAY(WITH RECURSIVE d(oid) AS (
+                       SELECT atttypid UNION
+                       SELECT t.typbasetype FROM d JOIN pg_type t USING (oid) WHERE t.typtype = 'd')
+                   SELECT oid FROM d) AS domains FROM pg_attribute) a
+     WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
 # Where there is no primary key, a unique index over fields that are never NULL names rows just as well.
 _KEY = text("""
@@ -95,30 +104,17 @@ _KEY = text("""
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
      ORDER BY k.position
 """)
+# A partition may have foreign keys of its own, and may be referred to by itself; it counts as its whole table.
 _FOREIGN_KEYS = text("""
     SELECT n.nspname AS schema, t.relname AS name,
            ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(n, p)
                    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.p) AS fields,
            ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k(n, p)
                    JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.p) AS target_fields
-      FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-     WHERE c.conrelid = :oid AND c.contype = 'f' ORDER BY c.conname
-""")
-_HAZARDS = text("""
-    SELECT 'trigger' AS hazard, tgname::text AS name FROM pg_trigger
-     WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
-    UNION ALL
-    SELECT 'cascade', conname::text FROM pg_constraint
-     WHERE confrelid = :oid AND contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
-    UNION ALL
-    SELECT 'row-security', relname::text FROM pg_class WHERE oid = :oid AND relrowsecurity
-    UNION ALL
-    SELECT 'rule', rulename::text FROM pg_rewrite WHERE ev_class = :oid AND ev_type <> '1' AND ev_enabled <> 'D'
-    UNION ALL
-    SELECT 'inheritance', CASE WHEN i.inhrelid = :oid THEN i.inhparent ELSE i.inhrelid END::regclass::text
-      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE :oid IN (i.inhrelid, i.inhparent) AND NOT c.relispartition AND c.relkind IN ('r', 'f')
-    ORDER BY 1, 2
+      FROM pg_constraint c JOIN pg_class t ON t.oid = coalesce(pg_partition_root(c.confrelid), c.confrelid)
+      JOIN pg_namespace n ON n.oid = t.relnamespace
+     WHERE (c.conrelid = :oid OR c.conrelid IN (SELECT relid FROM pg_partition_tree(:oid)))
+       AND c.contype = 'f' AND c.conparentid = 0 ORDER BY c.conname
 """)
 
 
@@ -134,10 +130,11 @@ class _Found:
 
 
 def discover(connection: Connection, store: str) -> Iterator[Collection | Blocker]:
-    """Yield every relation with records as a collection, and a blocker for each that cannot be handled.
+    """Yield every relation with records as a collection, and a blocker for whatever cannot be handled.
 
     Every statement is a transaction of its own, so that counting holds nothing for long.
     """
+    yield from of_store(connection, store)
     for row in connection.execute(_TABLES, {"quarantine": QUARANTINE_SCHEMA}).all():
         found = _Found(*row)
         ref = CollectionRef(store, f"{found.schema}.{found.name}")
@@ -149,7 +146,9 @@ def discover(connection: Connection, store: str) -> Iterator[Collection | Blocke
             continue
         try:
             collection = _collection(connection, found, ref)
-            blockers = list(_table_blockers(connection, found, collection))
+            blockers = list(of_table(connection, found.oid, ref))
+            if not collection.key and collection.format != "materialised-view":
+                blockers.append(unnamed_rows(ref))
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in CHANGED:
                 raise
@@ -169,10 +168,10 @@ def describe(connection: Connection, ref: CollectionRef) -> Collection:
 
 
 def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
-    """Names of triggers, cascades and row security that act on a table now; a plan may be older than they are."""
+    """Name what acts on a table now beside an order; a plan may be older than it is."""
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
-    return tuple(f"{found.hazard} {told(found.name)}" for found in connection.execute(_HAZARDS, {"oid": row[0]}))
+    return acting(connection, row.oid)
 
 
 def _kind_blocker(found: _Found, ref: CollectionRef) -> Blocker | None:
@@ -213,7 +212,7 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
             row.type,
             row.nullable,
             row.comment,
-            tied="a computation" if row.computed and not row.sources else ", ".join(map(told, row.tied)),
+            tied="a computation" if row.computed and not row.sources else ", ".join(map(told, _tied(row, columns))),
             computed_from=tuple(row.sources),
         )
         for row in columns
@@ -239,6 +238,16 @@ def _collection(connection: Connection, found: _Found, ref: CollectionRef, *, co
     )
 
 
+def _tied(field: Any, fields: Sequence[Any]) -> Iterator[str]:
+    """What binds a field, and the fields that are computed from it: these change with it."""
+    yield from field.tied
+    for other in fields:
+        if field.name in other.sources:
+            yield from (f"{tie} on {other.name}" for tie in other.tied)
+            if not other.nullable:
+                yield f"{other.name}, which is never empty"
+
+
 def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, count: int) -> str:
     """What the statistics say of writes, with a digest over the same sample of rows each time; tables only."""
     if found.kind != "r":
@@ -252,27 +261,6 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
     if writes is None:
         return ""
     return f"{writes} {connection.execute(text(verbatim(sample))).scalar_one()}"
-
-
-def _table_blockers(connection: Connection, found: _Found, collection: Collection) -> Iterator[Blocker]:
-    ref = str(collection.ref)
-    if not collection.key and collection.format != "materialised-view":
-        yield unnamed_rows(collection.ref)
-    hazards = {
-        "trigger": "trigger {} runs code of its own when rows are deleted or changed",
-        "cascade": "foreign key {} deletes or changes rows of another table when rows go here",
-        "row-security": "row security on {} may hide rows from us",
-        "rule": "rule {} does something else when rows are deleted or changed",
-        "inheritance": "inheritance mixes its rows with those of {}",
-    }
-    for row in connection.execute(_HAZARDS, {"oid": found.oid}):
-        yield Blocker(
-            row.hazard,
-            ref,
-            hazards[row.hazard].format(row.name),
-            "database administrator",
-            "disable it for the case, or order the dependent rows explicitly",
-        )
 
 
 def quoted(name: str) -> str:

@@ -55,6 +55,18 @@ _OF_RELATIONS = {
           FROM shown s JOIN pg_class c ON c.oid = s.seen JOIN pg_class v ON v.oid = s.view AND v.relkind IN ('v', 'm')
          WHERE {_OWN} AND c.relkind IN ('r', 'p', 'm', 'f') GROUP BY 1
     """,
+    # What a function reads is known for certain only where its body is no text; a name in a text is a hint.
+    "named_in_functions": rf"""
+        SELECT c.oid, string_agg(DISTINCT p.pronamespace::regnamespace || '.' || p.proname, ', ')
+          FROM pg_class c JOIN pg_proc p ON p.pronamespace NOT IN (
+                   SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\_%' OR nspname = 'information_schema')
+          JOIN pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
+         WHERE {_OWN} AND c.relkind IN ('r', 'p', 'm', 'v', 'f') AND (
+               strpos(lower(p.prosrc), lower(c.relname)) > 0
+               AND p.prosrc ~* ('(^|\W)' || regexp_replace(c.relname, '(\W)', '\\\1', 'g') || '(\W|$)')
+               OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid)) GROUP BY 1
+    """,
     "unlogged": f"SELECT c.oid, 'yes' FROM pg_class c WHERE {_OWN} AND c.relkind = 'r' AND c.relpersistence = 'u'",
     "generated": f"""
         SELECT c.oid, string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_class c JOIN pg_attribute a
@@ -98,6 +110,7 @@ _OF_THE_STORE = {
     "foreign_servers": "SELECT string_agg(srvname, ', ' ORDER BY srvname) FROM pg_foreign_server",
     "standbys": "SELECT nullif(count(*), 0)::text FROM pg_stat_replication",
     "wal_archived": "SELECT nullif(current_setting('archive_mode'), 'off')",
+    "event_triggers": "SELECT string_agg(evtname, ', ' ORDER BY evtname) FROM pg_event_trigger WHERE evtenabled <> 'D'",
     "temporary_tables": "SELECT nullif(count(*), 0)::text FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'",
 }
 _LARGE_OBJECTS = text(
