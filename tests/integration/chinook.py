@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from tests.conftest import CompanyCase, Servers
 
+from conftest import CompanyCase, Servers
 from winddown.demo.case_file import HOLD_LIST, STEWARD
 from winddown.demo.company import found
 from winddown.demo.roles import grant

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from psycopg import sql
-from tests.integration import chinook
 
 from winddown.archive.custody import open_as_custodian
 from winddown.domain.errors import Refused
 from winddown.stages.quarantine import restore
 from winddown.stages.seal import SealedArchive
+
+from . import chinook
 
 if TYPE_CHECKING:
     from pathlib import Path
