@@ -12,10 +12,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.batch import CONTENT, RELATION, Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
+from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
 
@@ -37,6 +38,9 @@ class PostgresInspector:
 
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).remaining()
         condition = "true"
         if order.act is Act.MINIMISE:
             condition = " OR ".join(
@@ -46,6 +50,9 @@ class PostgresInspector:
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch whose text, with the names and types of the fields, has the planned digest."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).unchanged()
         named = text(
             "SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), E'\\n' ORDER BY attnum) "
             "FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0 AND NOT attisdropped"
@@ -78,6 +85,9 @@ class PostgresInspector:
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).set_aside()
         return self.leftovers(order, batch)
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
@@ -127,6 +137,9 @@ class PostgresInspector:
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).leftovers()
         with self._connection() as connection:
             tables = connection.execute(
                 text(

@@ -27,6 +27,7 @@ from winddown.ports import (
     SupportsSanitise,
     SupportsStorageOnly,
     SupportsVersions,
+    SupportsWholeTables,
     ability,
 )
 
@@ -165,6 +166,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsReport: _as_it_is,
     SupportsVersions: _as_it_is,
     SupportsDocuments: _as_it_is,
+    SupportsWholeTables: _as_it_is,
 }
 
 

@@ -38,7 +38,8 @@ _TABLES = text(
     _RELATIONS
     + r"""
      WHERE c.relkind NOT IN ('i', 'I', 't', 'c', 'S') AND (NOT c.relispartition OR c.relkind = 'f')
-       AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', :quarantine)
+       AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+       AND NOT starts_with(n.nspname, :quarantine)
      ORDER BY 2, 3
 """
 )
@@ -102,14 +103,25 @@ _FOREIGN_KEYS = text("""
            ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k(n, p)
                    JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.p) AS target_fields
       FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-     WHERE c.conrelid = :oid AND c.contype = 'f' ORDER BY c.conname
+     WHERE c.conrelid = :oid AND c.contype = 'f' AND c.conparentid = 0 ORDER BY c.conname
 """)
+# Of a partitioned table, what acts on one of its partitions acts on rows of the table.
 _HAZARDS = text("""
-    SELECT 'trigger' AS hazard, tgname::text AS name FROM pg_trigger
-     WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
+    WITH tree AS (SELECT CAST(:oid AS oid) AS oid UNION SELECT relid FROM pg_partition_tree(:oid) WHERE relid IS NOT NULL)
+    SELECT DISTINCT 'trigger' AS hazard, tgname::text AS name FROM pg_trigger JOIN tree ON tree.oid = tgrelid
+     WHERE NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL
-    SELECT 'cascade', conname::text FROM pg_constraint
-     WHERE confrelid = :oid AND contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
+    SELECT 'cascade', conname::text FROM pg_constraint k JOIN tree ON tree.oid = k.confrelid
+     WHERE contype = 'f' AND conparentid = 0
+       AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))
+    UNION ALL
+    SELECT DISTINCT 'replica-identity', p.pubname::text FROM tree JOIN pg_class c USING (oid)
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_publication_tables l ON l.schemaname = n.nspname AND l.tablename = c.relname
+      JOIN pg_publication p ON p.pubname = l.pubname AND (p.pubdelete OR p.pubupdate)
+     WHERE EXISTS (SELECT FROM tree b JOIN pg_class r USING (oid) WHERE r.relkind = 'r' AND (r.relreplident = 'n'
+             OR (r.relreplident = 'd' AND NOT EXISTS (
+                 SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisprimary AND i.indisvalid))))
     UNION ALL
     SELECT 'row-security', relname::text FROM pg_class WHERE oid = :oid AND relrowsecurity
     UNION ALL
@@ -248,10 +260,15 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
         f"SELECT md5(coalesce(string_agg(md5(ROW(t.*)::text), '' ORDER BY t.ctid), '')) FROM {quoted(ref.name)} t "
         f"TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (7)"
     )
-    writes = connection.execute(_WRITES, {"oid": found.oid}).scalar_one()
-    if writes is None:
+    writes = write_mark(connection, found.oid)
+    if not writes:
         return ""
     return f"{writes} {connection.execute(text(verbatim(sample))).scalar_one()}"
+
+
+def write_mark(connection: Connection, oid: int) -> str:
+    """What the statistics say of writes to a table, some seconds late; "" when they are not kept, or it is gone."""
+    return str(connection.execute(_WRITES, {"oid": oid}).scalar() or "")
 
 
 def _table_blockers(connection: Connection, found: _Found, collection: Collection) -> Iterator[Blocker]:
@@ -264,6 +281,8 @@ def _table_blockers(connection: Connection, found: _Found, collection: Collectio
         "row-security": "row security on {} may hide rows from us",
         "rule": "rule {} does something else when rows are deleted or changed",
         "inheritance": "inheritance mixes its rows with those of {}",
+        "replica-identity": "publication {} sends changes on, and no replica identity says of which row they are, so "
+        "the server refuses them",
     }
     for row in connection.execute(_HAZARDS, {"oid": found.oid}):
         yield Blocker(

@@ -11,7 +11,7 @@ ACTING_LOCK = "hashtext('winddown'), hashtext('acting')"
 
 
 def drop_emptied(engine: Engine) -> int:
-    """Drop quarantine tables without rows, and our schema when nothing is left in it; return how many tables.
+    """Drop quarantine tables without rows, and our schemas when nothing is left in them; return how many tables.
 
     In one transaction that nobody else acts beside: a table that is empty now cannot be filled before it is dropped.
     The journal goes with the schema, since it is only needed while something is in quarantine.
@@ -38,7 +38,22 @@ def drop_emptied(engine: Engine) -> int:
         )
         if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
+        # Of tables that moved as a whole: empty once the table is dropped, and a schema with anything in it stays.
+        places = connection.execute(
+            text(
+                "SELECT nspname FROM pg_namespace n WHERE starts_with(nspname, :s) "
+                "AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid) ORDER BY 1"
+            ),
+            {"s": f"{QUARANTINE_SCHEMA}_"},
+        ).scalars()
+        for place in list(places):
+            connection.execute(text(f"DROP SCHEMA {quoted_name(place)}"))
     return dropped
+
+
+def is_there(connection: Connection, ref: CollectionRef) -> bool:
+    """Whether a table still exists; one that went as a whole leaves nothing to rewrite."""
+    return connection.execute(text("SELECT to_regclass(:t)"), {"t": quoted(ref.name)}).scalar() is not None
 
 
 def forget_statistics(connection: Connection, ref: CollectionRef) -> list[str]:
