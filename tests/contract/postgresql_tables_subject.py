@@ -105,7 +105,11 @@ class PartitionSubject(WholeTableSubject):
             )  # fmt: skip
             self._run("ALTER TABLE {p} DROP COLUMN gone", p=place)
             self._run("ALTER TABLE {p} OWNER TO contract_owner", p=place)
-            self._run("ALTER TABLE {t} ATTACH PARTITION {p} FOR VALUES IN ({v})", p=place, v=sql.Literal(value.replace("%", "%%")))
+            self._run(
+                "ALTER TABLE {t} ATTACH PARTITION {p} FOR VALUES IN ({v})",
+                p=place,
+                v=sql.Literal(value.replace("%", "%%")),
+            )
         self._run("CREATE TABLE {p} PARTITION OF {t} DEFAULT", p=sql.Identifier(self.schema, "rest"))
         self._run("ALTER TABLE {p} OWNER TO contract_owner", p=sql.Identifier(self.schema, "rest"))
         for row in rows:
@@ -128,8 +132,9 @@ def shape_of(subject: WholeTableSubject) -> list[tuple[Any, ...]]:
         "ARRAY(SELECT k.conname || ' ' || pg_get_constraintdef(k.oid) || k.convalidated FROM pg_constraint k "
         "WHERE k.conrelid = c.oid ORDER BY 1), "
         "ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1), "
-        "ARRAY(SELECT pg_get_triggerdef(g.oid) FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT tgisinternal ORDER BY 1),"
-        "ARRAY(SELECT a.attname || format_type(a.atttypid, a.atttypmod) || a.attnotnull || a.attidentity "
+        "ARRAY(SELECT pg_get_triggerdef(g.oid) FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT tgisinternal "
+        "ORDER BY 1), "
+        "ARRAY(SELECT a.attname || format_type(a.atttypid, a.atttypmod) || a.attnotnull || a.attidentity::text "
         "|| coalesce(pg_get_expr(d.adbin, d.adrelid), '') FROM pg_attribute a LEFT JOIN pg_attrdef d "
         "ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s ORDER BY 1",

@@ -60,7 +60,14 @@ class Subject(ABC):
         """The names of the records that are planned; of all ``names``, every second one if nothing is ``wanted``."""
         return set(sorted(names)[::2] if wanted is None else wanted)
 
-    def keys(self, collection: Collection, located: pa.Table, act: Act, *, size: int) -> tuple[pa.Table, Method | None]:
+    def keys(
+        self,
+        collection: Collection,
+        located: pa.Table,
+        act: Act,  # noqa: ARG002 - subjects that have methods of their own for it ask
+        *,
+        size: int,
+    ) -> tuple[pa.Table, Method | None]:
         """The keys of located records, and a method that the store is not asked for."""
         return self.store.batch_keys(collection, located, size=size), None
 

@@ -86,7 +86,9 @@ class WholeTableLook:
         shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()
         row = ", ".join(_identifier(name) for name, _ in columns)
         hexed = f"encode(sha256(convert_to('{shape}' || row({row})::text, 'UTF8')), 'hex')"
-        quarters = ", ".join(f"sum(('x' || substr(hexed, {start}, 16))::bit(64)::bigint)::text" for start in (1, 17, 33, 49))
+        quarters = ", ".join(
+            f"sum(('x' || substr(hexed, {start}, 16))::bit(64)::bigint)::text" for start in (1, 17, 33, 49)
+        )
         where = f" WHERE {_literal(condition)}" if condition else ""
         query = (
             f"SELECT count(*), {quarters} FROM (SELECT {hexed} AS hexed "

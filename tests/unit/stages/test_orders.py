@@ -15,7 +15,6 @@ from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason, Term
-from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
@@ -93,9 +92,33 @@ def test_a_table_that_refers_to_itself_or_to_a_table_elsewhere_is_no_cycle(
     "refers",
     [{"a": ["b"], "b": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["b"], "d": []}],
 )
-def test_a_cycle_is_refused(deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]]) -> None:
-    with pytest.raises(Refused, match="the foreign keys form a cycle"):
-        levels(deployment, case, shop, **refers)
+def test_tables_in_a_circle_are_blocked_and_no_others(
+    deployment: Deployment, case: Case, shop: Any, refers: dict[str, list[str]]
+) -> None:
+    circle = {name for name, targets in refers.items() if any(name in refers[target] for target in targets)}
+    circle = circle or {"a", "b", "c"}
+    for name, targets in refers.items():
+        shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target) for target in targets])
+    found = [labelled(shelved, Disposition.ERASE) for shelved in shop.shelf.values()]
+    orders, blockers = make_orders(
+        deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=()
+    )  # fmt: skip
+    assert {(one.code, one.subject) for one in blockers} == {("circular-references", f"shop:{one}") for one in circle}
+    assert {order.collection.name for order in orders} == refers.keys() - circle
+
+
+def test_a_circle_through_a_table_that_stays_is_none(deployment: Deployment, case: Case, shop: Any) -> None:
+    for name, target in {"a": "b", "b": "c", "c": "a"}.items():
+        shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target)])
+    found = {name: labelled(shelved, Disposition.ERASE) for name, shelved in shop.shelf.items()}
+    found["c"] = labelled(shop.shelf["c"], Disposition.HELD)
+    orders, blockers = make_orders(
+        deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=list(found.values()), findings=()
+    )  # fmt: skip
+    assert blockers == []
+    assert [(order.collection.name, order.level) for order in sorted(orders, key=lambda one: one.level)] == [
+        ("a", 0), ("b", 1),
+    ]  # fmt: skip
 
 
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:

@@ -107,7 +107,8 @@ _FOREIGN_KEYS = text("""
 """)
 # Of a partitioned table, what acts on one of its partitions acts on rows of the table.
 _HAZARDS = text("""
-    WITH tree AS (SELECT CAST(:oid AS oid) AS oid UNION SELECT relid FROM pg_partition_tree(:oid) WHERE relid IS NOT NULL)
+    WITH tree AS (SELECT CAST(:oid AS oid) AS oid
+                  UNION SELECT relid FROM pg_partition_tree(:oid) WHERE relid IS NOT NULL)
     SELECT DISTINCT 'trigger' AS hazard, tgname::text AS name FROM pg_trigger JOIN tree ON tree.oid = tgrelid
      WHERE NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL

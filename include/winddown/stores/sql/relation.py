@@ -1,4 +1,4 @@
-"""One table or partition of PostgreSQL that goes as it is: what a plan says of it, what it holds, what stands against it.
+"""One table or partition of PostgreSQL that goes whole: what a plan says of it, what it holds, what stands against it.
 
 Nothing here changes anything. A relation is told by its object id, which moving and renaming leave as it is; its rows
 are bound all together by the sums of their digests (``content_sum``), which the server computes in one scan.
@@ -139,7 +139,7 @@ class Relation:
 def keys_of(relations: list[Relation]) -> pa.Table:
     """The keys of relations, each a batch of its own, in the order of their names."""
     ordered = sorted(relations, key=lambda one: one.name)
-    columns: dict[str, pa.Array] = {  # type: ignore[type-arg]
+    columns: dict[str, pa.Array] = {
         RELATION: pa.array([one.name for one in ordered], pa.string()),
         RECORDS: pa.array([one.records for one in ordered], pa.int64()),
         CONTENT: pa.array([one.content for one in ordered], pa.string()),

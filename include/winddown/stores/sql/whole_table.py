@@ -1,9 +1,9 @@
-"""A whole table or partition of PostgreSQL inside one transaction: it moves to a schema of its own, and is dropped there.
+"""A whole table or partition of PostgreSQL inside one transaction: it moves to a schema of its own, then is dropped.
 
-Moving and dropping change the catalogue alone, so they take no longer for many rows than for one. The schema belongs to
-the marking role and nobody else may use it: whatever was granted on the table stays granted and is worth nothing
-meanwhile, so that there is nothing to remember. The schema is the journal as well: with the table in it the batch is in
-quarantine, without it is purged.
+Moving and dropping change the catalogue alone, so they take no longer for many rows than for one. The schema belongs
+to the marking role and nobody else may use it: whatever was granted on the table stays granted and is worth nothing
+meanwhile, so that there is nothing to remember. The schema is the journal as well: with the table in it the batch is
+in quarantine, and when it is empty the batch is purged.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ class WholeTable:
         self._place = f"{QUARANTINE_SCHEMA}_{named}_{batch.index}"
         self._aside = f"{self._place}.{self._planned.table}"
         self._label = f"{order.id} {batch.index}"
+        self._is_back = False
 
     def whereabouts(self) -> Whereabouts:
         """Compare where the table is with what stands under its name; a live one is compared with the plan."""
@@ -76,8 +77,12 @@ class WholeTable:
         """Nothing: where the table is says it."""
 
     def unchanged(self) -> int:
-        """All records of the batch when the live table holds exactly what was planned, and 0 otherwise."""
-        return self._planned.records if self._is_live() and self._is_as_planned() else 0
+        """All records of the batch when the live table holds exactly what was planned, and 0 otherwise.
+
+        Once it was moved back, all of them: it is the very table that went. Should it hold anything else, it did when
+        it went, and undo does not wait for that to be cleared up; the inspector compares it as well.
+        """
+        return self._planned.records if self._is_live() and (self._is_back or self._is_as_planned()) else 0
 
     def set_aside(self) -> int:
         """Move the table, which ``hazards`` has locked; 0, and nothing is moved, when it is not the planned one."""
@@ -113,6 +118,7 @@ class WholeTable:
             attach = f"ALTER TABLE {quoted(planned.parent)} ATTACH PARTITION {quoted(planned.name)} "
             self._connection.exec_driver_sql(_plain(attach + planned.bound))
         self._run(f"DROP SCHEMA {quoted_name(self._place)}")
+        self._is_back = True
         return planned.records
 
     def destroy(self) -> int:
