@@ -21,7 +21,8 @@ _FOUND = text(
     "SELECT n.nspname AS schema, c.relname AS table, c.relispartition AS attached, "
     "coalesce(obj_description(n.oid, 'pg_namespace'), '') AS said FROM pg_class c "
     "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
-    "AND (c.oid = CAST(:oid AS oid) OR n.nspname || '.' || c.relname = :name OR n.nspname LIKE 'winddown\\_quarantine\\_%')"
+    "AND (c.oid = CAST(:oid AS oid) OR n.nspname || '.' || c.relname = :name "
+    "OR starts_with(n.nspname, 'winddown_quarantine_'))"
 )
 
 

@@ -4,7 +4,7 @@ A column of hold ids, ``""`` for none and ``H-1, H-2`` for several, stands besid
 that it is held, the column by what.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -111,7 +111,7 @@ def holds_in_force(deployment: Deployment, case: Case) -> HoldsInForce:
 
 
 def refuse_missing_collections(
-    holds: Sequence[LegalHold], inventory: Inventory, *, gone: Set[CollectionRef] = frozenset()
+    holds: Sequence[LegalHold], inventory: Inventory, *, gone: frozenset[CollectionRef] = frozenset()
 ) -> None:
     """A hold whose collections are not there would silently protect nothing; ``gone`` are known to be destroyed."""
     there = [found.ref for found in inventory.collections]

@@ -18,6 +18,11 @@ from winddown.ports import SupportsWholeTables, WholeTables, ability
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 
+_OF_OBJECTS = {
+    Method.DELETE_MARKER: "every record in these objects goes",
+    Method.REWRITE_OBJECT: "other records in the same objects stay",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -77,6 +82,8 @@ def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, m
         return f"the records stay and {fields} of their fields are emptied"
     if erasure is None:
         return ""
+    if method in _OF_OBJECTS:
+        return _OF_OBJECTS[method]
     due, total = erasure.chosen.height, erasure.found.records.height
     if method is Method.MOVE_TABLE:
         return f"all {total:,} records go, and no table that stays refers to it"
