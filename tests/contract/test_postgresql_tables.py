@@ -55,8 +55,11 @@ def subject(request: pytest.FixtureRequest, database: Database, desk: Desk) -> I
 
 
 def test_a_table_leaves_its_schema_and_nobody_else_may_reach_it(subject: WholeTableSubject) -> None:
+    by_default = "ALTER DEFAULT PRIVILEGES FOR ROLE winddown_contract_marker {} ON SCHEMAS {} contract_clerk, PUBLIC"
     planned, content = work(subject), subject.content()
+    subject._run(by_default.format("GRANT USAGE", "TO"))
     assert planned.act(QUARANTINE).records == planned.batches[0].records
+    subject._run(by_default.format("REVOKE USAGE", "FROM"))
     assert subject.content() == {name: row for name, row in content.items() if name not in planned.names[0]}
     assert (planned.remaining(), planned.set_aside()) == (0, planned.batches[0].records)
     held = subject._run(

@@ -1,4 +1,4 @@
-"""Tables and partitions that go whole, through every stage on real stores: planned, set aside, brought back, dropped."""
+"""Tables and partitions that go whole, through every stage on real stores, and what a hold changes about it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from tests.conftest import CompanyCase
 
 Make = Callable[..., "CompanyCase"]
-STATEMENTS = (
-    "CREATE TABLE shop.visits (visit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id bigint, mobile text)",
-    "CREATE TABLE shop.pages (page_id int PRIMARY KEY, customer_id bigint, mobile text, "
-    "visit_id bigint NOT NULL REFERENCES shop.visits)",
-    "CREATE TABLE shop.calls (year int, no int, customer_id bigint, mobile text, PRIMARY KEY (year, no)) "
-    "PARTITION BY LIST (year)",
-    *(f"CREATE TABLE shop.calls_{year} PARTITION OF shop.calls FOR VALUES IN ({year})" for year in (2023, 2024, 2025)),
-)
+VISITS = """
+    CREATE TABLE shop.visits (
+        visit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id bigint, mobile text);
+    CREATE TABLE shop.pages (
+        page_id int PRIMARY KEY, customer_id bigint, mobile text, visit_id bigint NOT NULL REFERENCES shop.visits);
+    CREATE TABLE shop.calls (
+        year int, no int, customer_id bigint, mobile text, PRIMARY KEY (year, no)) PARTITION BY LIST (year);
+    CREATE TABLE shop.calls_2023 PARTITION OF shop.calls FOR VALUES IN (2023);
+    CREATE TABLE shop.calls_2024 PARTITION OF shop.calls FOR VALUES IN (2024);
+    CREATE TABLE shop.calls_2025 PARTITION OF shop.calls FOR VALUES IN (2025);
+"""
 TABLES = ("visits", "pages", "calls")
 
 
@@ -30,14 +33,15 @@ TABLES = ("visits", "pages", "calls")
 def company(company_case: Make) -> "CompanyCase":
     found = company_case()
     found.edit(lambda raw: raw["people"].append({"id": "zhou.legal", "name": "周法", "role": "legal"}))
-    found.execute(*STATEMENTS)
+    found.execute(VISITS)
     grown = free_customer(found)
     held = int((found.directory / "holds" / "hold-2026-01.csv").read_text().split()[1])
     found.execute(
         f"INSERT INTO shop.visits (customer_id, mobile) SELECT {grown}, 13800000000 + g FROM generate_series(1, 40) g",
         f"INSERT INTO shop.pages SELECT g, {grown}, 13800000000 + g, 1 + g % 40 FROM generate_series(1, 50) g",
         f"INSERT INTO shop.calls SELECT 2023 + g % 2, g, {grown}, 13800000000 + g FROM generate_series(1, 60) g",
-        f"INSERT INTO shop.calls SELECT 2025, g, CASE g WHEN 1 THEN {held} ELSE {grown} END, 13900000000 + g FROM generate_series(1, 9) g",
+        "INSERT INTO shop.calls "
+        f"SELECT 2025, g, CASE g WHEN 1 THEN {held} ELSE {grown} END, 13900000000 + g FROM generate_series(1, 9) g",
     )
     entry = {"category": "customer_contact", "purpose": "service"}
     entry |= {"subject": {"field": "customer_id"}}

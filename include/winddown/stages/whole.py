@@ -77,24 +77,23 @@ def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]
 
 
 def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int) -> str:
-    """Why an order goes about it by this method, with the numbers that led to it."""
+    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice."""
     if act is Act.MINIMISE:
         return f"the records stay and {fields} of their fields are emptied"
     if erasure is None:
         return ""
-    if method in _OF_OBJECTS:
-        return _OF_OBJECTS[method]
     due, total = erasure.chosen.height, erasure.found.records.height
+    if move is None:
+        return _OF_OBJECTS.get(method, f"{due:,} of {total:,} records go")
     if method is Method.MOVE_TABLE:
         return f"all {total:,} records go, and no table that stays refers to it"
-    if method is Method.DETACH_PARTITION and move is not None:
+    if method is Method.DETACH_PARTITION:
         return f"all records of {move.keys.num_rows:,} of {move.of:,} partitions that hold any go"
     said = f"{due:,} of {total:,} records go"
-    if method is not Method.MOVE_ROWS or move is None:
-        return said
-    if move.method is Method.DETACH_PARTITION and move.keys.num_rows:
+    if move.keys.num_rows:
         said = f"{move.rest.num_rows:,} records that go lie in partitions of which something stays"
-    against = ", ".join(move.against) if erasure.is_whole or move.method is Method.DETACH_PARTITION else ""
+    is_telling = erasure.is_whole or move.method is Method.DETACH_PARTITION
+    against = ", ".join(move.against) if is_telling else ""
     return f"{said}; not as a whole, because of: {against}" if against else said
 
 

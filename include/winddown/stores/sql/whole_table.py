@@ -90,9 +90,7 @@ class WholeTable:
         if not self._is_live() or not self._is_untouched():
             return 0
         self._require_way_back()
-        self._run(f"CREATE SCHEMA {quoted_name(self._place)}")
-        self._run(f"REVOKE ALL ON SCHEMA {quoted_name(self._place)} FROM PUBLIC")
-        self._label_place(self._label)
+        self._create_place()
         if planned.parent:
             self._run(f"ALTER TABLE {quoted(planned.parent)} DETACH PARTITION {quoted(planned.name)}")
         self._run(f"ALTER TABLE {quoted(planned.name)} SET SCHEMA {quoted_name(self._place)}")
@@ -130,6 +128,18 @@ class WholeTable:
         return self._planned.records
 
     # -- pieces ------------------------------------------------------------------------------------------------------
+
+    def _create_place(self) -> None:
+        """Create the schema, open to nobody but its owner, whatever default privileges say."""
+        self._run(f"CREATE SCHEMA {quoted_name(self._place)}")
+        self._label_place(self._label)
+        others = text(
+            "SELECT DISTINCT pg_get_userbyid(a.grantee), a.grantee = 0 FROM pg_namespace n, aclexplode(n.nspacl) a "
+            "WHERE n.nspname = :s AND a.grantee <> n.nspowner"
+        )
+        for role, is_public in self._connection.execute(others, {"s": self._place}).all():
+            grantee = "PUBLIC" if is_public else quoted_name(role)
+            self._run(f"REVOKE ALL ON SCHEMA {quoted_name(self._place)} FROM {grantee}")
 
     def _is_untouched(self) -> bool:
         """Whether nobody wrote to the locked table since it was planned, or whatever they wrote left it as it was."""
