@@ -1,5 +1,6 @@
 """Whole tables and partitions of PostgreSQL: they move to a schema of their own, come back exactly, or are dropped."""
 
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -103,6 +104,37 @@ def test_purge_leaves_nothing_after_the_last_sanitise(subject: WholeTableSubject
         assert database.admin.execute(query.encode()).fetchone() == (0,)
     assert planned.remaining() == planned.leftovers() == 0
     assert {subject.store.locate(planned.order, batch) for batch in planned.batches} == {Whereabouts.GONE}
+
+
+def test_what_the_catalogue_said_of_a_dropped_table_is_gone_from_the_files(database: Database, desk: Desk) -> None:
+    marks = {name: f"marked-{name}-{secrets.token_hex(8)}" for name in ("cell", "comment", "default", "check", "bound")}
+    rows = ((marks["bound"], 1, marks["cell"]),)
+    note = f"note text DEFAULT '{marks['default']}' CHECK (note <> '{marks['check']}')"
+    ddl = f"""(region text NOT NULL, no bigint, {note},
+              PRIMARY KEY (region, no)) PARTITION BY LIST (region)"""
+    shape = Shape(ddl, ("region", "no"), ("region", "no", "note"), (), ("note",))
+    subject = WholeTableSubject(database, desk, shape)
+    subject.method = Method.DETACH_PARTITION
+    part = sql.Identifier(subject.schema, "part")
+    subject._run("CREATE TABLE {p} PARTITION OF {t} FOR VALUES IN ({v})", p=part, v=sql.Literal(marks["bound"]))
+    subject._run("COMMENT ON TABLE {p} IS {c}", p=part, c=sql.Literal(marks["comment"]))
+    subject._run("ALTER TABLE {p} OWNER TO contract_owner; ANALYZE {t}", p=part)
+    subject._insert(rows[0])
+    planned = work(subject)
+    planned.act_all(QUARANTINE)
+    planned.act_all(PURGE)
+    # What the table itself says stays with it.
+    subject._run(
+        "ALTER TABLE {t} DROP CONSTRAINT {c}", c=sql.Identifier(f"{subject.ref.name.partition('.')[2]}_note_check")
+    )
+    subject._run("ALTER TABLE {t} ALTER note DROP DEFAULT")
+    store = ability(subject.store, SupportsSanitise)
+    assert store is not None
+    receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    assert "pg_class" in dict(receipt.details)["catalogue_rewritten"]
+    found = subject.inspector.search_bytes([mark.encode() for mark in marks.values()])
+    assert (found.reached, found.found, found.where) == (True, 0, ())
+    subject.drop()
 
 
 def test_sanitise_keeps_a_table_that_is_in_quarantine(subject: WholeTableSubject) -> None:

@@ -30,7 +30,13 @@ from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, forget_statistics, is_there
+from winddown.stores.sql.leftovers import (
+    cycle_wal,
+    drop_emptied,
+    forget_dropped_tables,
+    forget_statistics,
+    is_there,
+)
 from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
@@ -232,6 +238,7 @@ class PostgresStore:
             # A reader that holds a lock must not make everybody else queue behind us for long.
             connection.execute(text("SET lock_timeout = '30s'"))
             authorization.require_system(_identity(connection))
+            forgotten = forget_dropped_tables(connection)
             dropped = drop_emptied(engine)
             present = [ref for ref in collections if is_there(connection, ref)]
             stuck = [name for ref in present for name in forget_statistics(connection, ref)]
@@ -243,6 +250,7 @@ class PostgresStore:
         details = (
             ("tables_rewritten", str(len(present))),
             ("quarantine_tables_dropped", str(dropped)),
+            ("catalogue_rewritten", ", ".join(forgotten) or "none"),
             ("statistics_rewritten", "pg_statistic, pg_statistic_ext_data"),
             ("statistics_left", ", ".join(stuck) or "none"),
             ("wal_switches", str(switched)),
