@@ -5,7 +5,7 @@ Every effect is idempotent: repeating it reaches the same state and reports the 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -201,6 +201,40 @@ class SupportsVersions(Protocol):
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield all rows of all versions that are not the current one, with locators and every field as text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WholeTables:
+    """Which of a collection's tables or partitions could go as they are, without touching their rows.
+
+    Attributes:
+        method: how they would go.
+        keys: one row and one batch a table or partition all of whose records go: ``RELATION``, ``RECORDS``,
+            ``CONTENT``, what the store itself must know of it, and ``batch``; no rows where nothing can go so.
+        rest: located records that do not lie in these.
+        of: number of tables or partitions that hold records.
+        against: why not more can go so, in words; names in them may be told.
+        referred_by: collections whose rows refer to it by a foreign key; while one stays, the table cannot go.
+    """
+
+    method: Method
+    keys: pa.Table = field(repr=False)
+    rest: pa.Table = field(repr=False)
+    of: int
+    against: tuple[str, ...] = ()
+    referred_by: tuple[CollectionRef, ...] = ()
+
+
+@runtime_checkable
+class SupportsWholeTables(Protocol):
+    """The store can set a whole table or partition aside, and drop it, in a time that does not grow with it."""
+
+    def whole_tables(self, collection: Collection, located: pa.Table, *, whole: bool) -> WholeTables:
+        """Say what could go whole when the located records are to go; ``whole``: they are all that there are.
+
+        ``located`` has the locators and ``CONTENT``. Reads only; of a partitioned table it reads the keys.
+        """
         ...
 
 

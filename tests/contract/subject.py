@@ -56,6 +56,21 @@ class Subject(ABC):
     def bring_back(self, name: str) -> None:
         """Write the record again as it first was, behind the store's back."""
 
+    def chosen(self, names: list[str], wanted: Names[str] | None) -> set[str]:
+        """The names of the records that are planned; of all ``names``, every second one if nothing is ``wanted``."""
+        return set(sorted(names)[::2] if wanted is None else wanted)
+
+    def keys(
+        self,
+        collection: Collection,
+        located: pa.Table,
+        act: Act,  # noqa: ARG002 - subjects that have methods of their own for it ask
+        *,
+        size: int,
+    ) -> tuple[pa.Table, Method | None]:
+        """The keys of located records, and a method that the store is not asked for."""
+        return self.store.batch_keys(collection, located, size=size), None
+
     def plan_systems(self) -> None:
         """Let the desk's authorizations name the system that this subject is."""
         self.desk.identities[self.ref.store] = self.store.discover().identity
@@ -119,20 +134,22 @@ def work(
     collection = subject.collection
     table = read_all(subject, collection)
     names = names_of(subject, table)
-    wanted = set(sorted(names)[::2] if chosen is None else chosen)
-    keys = subject.store.batch_keys(collection, table.filter(pa.array([name in wanted for name in names])), size=size)
+    wanted = subject.chosen(names, chosen)
+    planned = table.filter(pa.array([name in wanted for name in names]))
+    keys, method = subject.keys(collection, planned, act, size=size)
     locators = [tuple(row[column] for column in subject.store.locators(collection)) for row in table.to_pylist()]
     by_locator = dict(zip(locators, names, strict=True))
     batches = tuple(split(keys))
-    method = subject.store.method(collection, act, whole=whole)
-    assert isinstance(method, Method)
+    asked = subject.store.method(collection, act, whole=whole)
+    found = method or asked
+    assert isinstance(found, Method)
     count = sum(batch.records for batch in batches)
     order = Order(
         id=OrderId(f"order-{secrets.token_hex(6)}"),
         collection=subject.ref,
         label="all",
         act=act,
-        method=method,
+        method=found,
         selection=Selection("manifest", "0" * 64, count, tuple(batch.digest for batch in batches)),
         level=0,
         record_count_max=count,

@@ -8,7 +8,7 @@ import pytest
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act
+from winddown.domain.plan import Act, Method
 
 from .postgresql_schema import Schema, facts_of
 from .postgresql_subject import STORE
@@ -21,7 +21,7 @@ def cells(schema: Schema, name: str) -> list[dict[str, object]]:
 # -- kinds of relations ------------------------------------------------------------------------------------------------
 
 
-def test_a_partitioned_table_is_one_collection_that_is_read_and_stays(schema: Schema) -> None:
+def test_a_partitioned_table_is_one_collection(schema: Schema) -> None:
     schema.run(
         "CREATE TABLE orders (region text NOT NULL, id int, PRIMARY KEY (region, id)) PARTITION BY LIST (region)"
     )
@@ -36,9 +36,11 @@ def test_a_partitioned_table_is_one_collection_that_is_read_and_stays(schema: Sc
     discovery = schema.discover()
     assert not [one for one in discovery.collections if one.ref.name.startswith(f"{schema.name}.north")]
     assert "secret-bound" not in str(discovery)
-    answer = schema.store.method(found, Act.ERASE, whole=False)
-    assert isinstance(answer, Blocker)
-    assert answer.code == "relation-stays"
+    assert schema.store.method(found, Act.ERASE, whole=False) is Method.MOVE_ROWS
+    assert discovery.blockers == ()
+    schema.run("CREATE TABLE refers (region text, id int PRIMARY KEY, FOREIGN KEY (region, id) REFERENCES orders)")
+    (link,) = schema.collection("refers").foreign_keys
+    assert link.target == found.ref, "not once more for every partition"
 
 
 def test_a_materialised_view_is_a_copy_that_is_read_and_stays(schema: Schema) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -11,6 +12,32 @@ CONTENT = "winddown_content"
 """Column of keys in which a store binds each record's content: a record that changed is not the one approved."""
 RANK = "winddown_rank"
 """Column of located records that says which must not be moved before which; it is not part of their keys."""
+
+RELATION, RECORDS = "winddown_relation", "winddown_records"
+"""Columns of keys that name no single records: a table or partition that goes as it is, and how many it holds. Its
+``CONTENT`` is then the ``content_sum`` of all of them."""
+
+_SUMMED_AT_ONCE = 1 << 20
+
+
+def content_sum(contents: pa.ChunkedArray) -> str:
+    """Bind many records' contents at once, in whatever order: the sums of each quarter of their SHA-256.
+
+    ``contents`` are hex digests. A quarter is a signed 64-bit number, most significant byte first; the four sums are
+    written in decimal. A database can compute the same in one scan, and sums of parts add up to the sum of the whole.
+
+    >>> content_sum(pa.chunked_array([["00" * 7 + "02" + "00" * 23 + "01", "ff" * 32]]))
+    '1 -1 -1 0'
+    """
+    sums = [0, 0, 0, 0]
+    for chunk in contents.chunks:
+        for start in range(0, len(chunk), _SUMMED_AT_ONCE):
+            digests = bytes.fromhex("".join(chunk.slice(start, _SUMMED_AT_ONCE).to_pylist()))
+            quarters = np.frombuffer(digests, dtype=">i8").astype(np.int64).reshape(-1, 4)
+            # In two halves, because the sum of many numbers of 64 bits has more than 64.
+            high, low = (quarters >> 32).sum(axis=0), (quarters & 0xFFFFFFFF).sum(axis=0)
+            sums = [known + (int(h) << 32) + int(rest) for known, h, rest in zip(sums, high, low, strict=True)]
+    return " ".join(map(str, sums))
 
 
 def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
@@ -57,8 +84,10 @@ def record_count(keys: pa.Table) -> int:
     """Number of records that a table of keys names.
 
     Keys of tables and opaque objects name one record a row; keys of rows inside files carry the row numbers in a list
-    column ``rows``.
+    column ``rows``; keys of whole relations say how many records each holds.
     """
+    if RECORDS in keys.column_names:
+        return sum(keys.column(RECORDS).to_pylist())
     if "rows" in keys.column_names:
         return sum(len(rows) for rows in keys.column("rows").to_pylist())
     return int(keys.num_rows)

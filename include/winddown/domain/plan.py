@@ -34,6 +34,8 @@ class Method(StrEnum):
     ANONYMOUS_EXTRACT = "anonymous_extract"  # generalised values, combinations of too few persons left out
     CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the public key of its receiver
     MOVE_ROWS = "move_rows"  # rows move to a quarantine table in the same database, in one transaction a batch
+    MOVE_TABLE = "move_table"  # the table moves to a quarantine schema as it is, and is dropped from there
+    DETACH_PARTITION = "detach_partition"  # a partition is detached, moves as a table does, and is dropped
     MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''
     REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
     DELETE_MARKER = "delete_marker"  # a delete marker hides the object; its versions stay until purge
@@ -62,6 +64,7 @@ class Order:
         recipient: for a seal, role of its receiver; "" for the custodian.
         generalised: for an extract, each of its fields and how its values are made coarser.
         k: for an extract, number of persons that share every combination in it, at least.
+        reason: why this method and no other, in words and counts; "" where there is no choice.
     """
 
     id: OrderId
@@ -78,6 +81,7 @@ class Order:
     recipient: str = ""
     generalised: tuple[tuple[str, str], ...] = ()
     k: int = 0
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:

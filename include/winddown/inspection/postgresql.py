@@ -15,10 +15,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.batch import CONTENT, RELATION, Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
+from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
 
@@ -40,6 +41,9 @@ class PostgresInspector:
 
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).remaining()
         condition = "true"
         if order.act is Act.MINIMISE:
             condition = " OR ".join(
@@ -50,6 +54,9 @@ class PostgresInspector:
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch whose text, with the names and types of the fields, has the planned digest."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).unchanged()
         with self._connection() as connection:
             types = _types(connection, order)
             shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest()
@@ -59,6 +66,9 @@ class PostgresInspector:
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).set_aside()
         return self.leftovers(order, batch)
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
@@ -108,6 +118,9 @@ class PostgresInspector:
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        if RELATION in batch.keys.column_names:
+            with self._connection() as connection:
+                return WholeTableLook(connection, order, batch).leftovers()
         with self._connection() as connection:
             tables = connection.execute(
                 text(

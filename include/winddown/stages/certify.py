@@ -97,6 +97,7 @@ def _order(deployment: Deployment, case: Case, plan: Plan, order: Order, purged:
         "collection": str(order.collection),
         "act": order.act.value,
         "method": order.method.value,
+        "reason": order.reason,
         "records": order.selection.count,
         "manifest_digest": order.selection.digest,
         # A minimised record stays; what is purged of it is its fields' values.

@@ -110,14 +110,17 @@ def holds_in_force(deployment: Deployment, case: Case) -> HoldsInForce:
     return HoldsInForce(holds, {hold.id: _persons(deployment, case, hold) for hold in holds if hold.scope.has_persons})
 
 
-def refuse_missing_collections(holds: Sequence[LegalHold], inventory: Inventory) -> None:
-    """A hold whose collections are not there would silently protect nothing."""
+def refuse_missing_collections(
+    holds: Sequence[LegalHold], inventory: Inventory, *, gone: frozenset[CollectionRef] = frozenset()
+) -> None:
+    """A hold whose collections are not there would silently protect nothing; ``gone`` are known to be destroyed."""
     there = [found.ref for found in inventory.collections]
     for hold in holds:
         missing = [
             str(named)
             for named in hold.scope.collections
-            if not any(ref == named or str(ref).startswith(f"{named}#") for ref in there)
+            if named not in gone
+            and not any(ref == named or str(ref).startswith(f"{named}#") for ref in there)
             and not inventory.blockers_of(named)
         ]
         if missing:

@@ -14,6 +14,7 @@ from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
 from winddown.stages.names import names_a_person, words_in, words_of
+from winddown.stages.whole import gone_whole
 
 
 def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[str] = frozenset()) -> Inventory:
@@ -44,6 +45,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
     blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}
     missing = registered - {collection.ref for collection in collections}
+    missing -= gone_whole(deployment, case.id) if missing else frozenset()
     blocked_stores = {blocker.subject for blocker in blockers}
     blockers += [
         Blocker(

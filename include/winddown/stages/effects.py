@@ -10,7 +10,7 @@ from winddown.control.authority import Effect, effect_of
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.plan import Act, Method, Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Inspector, Store
 from winddown.stages.deployment import ACTOR, Deployment
@@ -48,7 +48,8 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     receipt = _act(store, authorization, order, batch, power)
-    left = _read_back(inspector, order, batch, power)
+    is_unproven = power is Power.RESTORE and _is_unproven(deployment, effect, order)
+    left = inspector.leftovers(order, batch) if is_unproven else _read_back(inspector, order, batch, power)
     if left:
         said = f"{left} records or traces contradict the store"
         deployment.authority.close(effect, state="unknown", receipt=receipt, read_back=said, actor=ACTOR)
@@ -57,7 +58,7 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
             rule="independent read-back",
             next_step="compare store and inspector; nothing further is authorised for this batch",
         )
-    read_back = "by inspector: 0 contradictions"
+    read_back = "by inspector: nothing is left in quarantine" if is_unproven else "by inspector: 0 contradictions"
     deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
     return receipt
 
@@ -114,6 +115,15 @@ def _refuse_blind(inspector: Inspector, order: Order, batch: Batch, power: Power
             rule="independent read-back",
             next_step="check what the inspector's credential may read, and who changed the records",
         )
+
+
+def _is_unproven(deployment: Deployment, effect: Effect, order: Order) -> bool:
+    """Whether a whole table went without having been seen in quarantine as the planned one.
+
+    It is brought back as it is, whoever wrote to it before it went: undo does not wait for that to be cleared up.
+    """
+    is_whole = order.method in {Method.MOVE_TABLE, Method.DETACH_PARTITION}
+    return is_whole and deployment.authority.state(replace(effect, power=Power.QUARANTINE)) != "done"
 
 
 def _act(store: Store, authorization: Authorization, order: Order, batch: Batch, power: Power) -> Receipt:

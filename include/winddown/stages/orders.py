@@ -1,13 +1,13 @@
 """Turns a wave's decisions into orders: which records, which act, which method, in which order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import CONTENT, RANK
+from winddown.domain.batch import CONTENT, RANK, record_count
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -15,17 +15,35 @@ from winddown.domain.disposition import WHOLE_OBJECT, personal_fields
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Wave
+from winddown.ports import WholeTables
 from winddown.stages.anonymise import blocker, generalised, unfit
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import read_manifest, select
 from winddown.stages.references import ranked
+from winddown.stages.whole import Erasure, reason_for, whole_moves
 
 BATCH_RECORDS = 10_000
 _TEXT_TYPES = ("text", "character")
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
 _READING = {Act.SEAL: Method.CUSTODIAN_ARCHIVE, Act.ANONYMISE: Method.ANONYMOUS_EXTRACT}
-Levels = dict[CollectionRef, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """In which order tables go, and which of them refer to each other in a circle."""
+
+    of: dict[CollectionRef, int]
+    circular: frozenset[CollectionRef]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is known of all collections when the order of one is made."""
+
+    levels: _Levels
+    erasures: Mapping[CollectionRef, Erasure]
+    moves: Mapping[CollectionRef, WholeTables]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +64,22 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The records of a draft that one method handles, and the orders whose receipts must be there first."""
+    """The records of a draft that one method handles, and the orders whose receipts must be there first.
+
+    Attributes:
+        move: what the store said of moving the collection whole; with it, ``records`` are those that move as rows.
+    """
 
     draft: _Draft
     records: pl.DataFrame
     whole: bool
-    requires: tuple[OrderId, ...]
+    requires: tuple[OrderId, ...] = ()
+    move: WholeTables | None = None
+
+    @property
+    def moves_whole(self) -> bool:
+        """Whether the tables or partitions of ``move`` are what this part is about, and no rows."""
+        return self.move is not None and self.records.is_empty()
 
 
 def make_orders(
@@ -73,12 +101,11 @@ def make_orders(
         )
         for found in labelled
     ]
-    erased = [chain[-1].found.collection for chain in drafts if any(draft.act is Act.ERASE for draft in chain)]
-    circles = {str(blocker.subject): blocker for blocker in _circular(erased)}
-    straight = [chain for chain in drafts if chain and str(chain[0].found.collection.ref) not in circles]
-    levels = _levels([collection for collection in erased if str(collection.ref) not in circles])
-    orders, blockers = _orders(deployment, case, plan_id, straight, levels)
-    return orders, [*circles.values(), *blockers]
+    last = [chain[-1] for chain in drafts if chain and chain[-1].act is Act.ERASE]
+    erasures = {draft.found.collection.ref: Erasure(draft.found, draft.labels) for draft in last}
+    moves = whole_moves(deployment, case, labelled, list(erasures.values()))
+    chosen = _Choice(_levels([found.collection for found in labelled], erasures.keys()), erasures, moves)
+    return _orders(deployment, case, plan_id, drafts, chosen)
 
 
 def _emptied(deployment: Deployment, case_id: str) -> tuple[Order, ...]:
@@ -105,17 +132,17 @@ def _still_due(deployment: Deployment, case: Case, draft: _Draft, emptied: tuple
 
 
 def _orders(
-    deployment: Deployment, case: Case, plan_id: str, drafts: Sequence[tuple[_Draft, ...]], levels: Levels
+    deployment: Deployment, case: Case, plan_id: str, drafts: Sequence[tuple[_Draft, ...]], chosen: _Choice
 ) -> tuple[tuple[Order, ...], list[Blocker]]:
     """Turn each collection's chain of drafts into orders; a chain with a link that cannot be done is dropped whole."""
     orders: list[Order] = []
     blockers: list[Blocker] = []
     for chain in drafts:
         made: list[Order] = []
-        for draft, records, whole in (part for link in chain for part in _parts(link)):
+        for part in (part for link in chain for part in _parts(link, chosen.moves)):
             order_id = OrderId(f"{plan_id}-{len(orders) + len(made) + 1:03d}")
-            first = tuple(order.id for order in made if not order.changes_store) if draft.is_last else ()
-            order = _order(deployment, case, order_id, _Part(draft, records, whole, first), levels)
+            first = tuple(order.id for order in made if not order.changes_store) if part.draft.is_last else ()
+            order = _order(deployment, case, order_id, replace(part, requires=first), chosen)
             if isinstance(order, Blocker):
                 blockers.append(order)
                 made = []
@@ -125,19 +152,27 @@ def _orders(
     return tuple(orders), blockers
 
 
-def _parts(draft: _Draft) -> list[tuple[_Draft, pl.DataFrame, bool]]:
-    """The records of a draft; of files, those that lose every row apart from those that keep some."""
+def _parts(draft: _Draft, moves: Mapping[CollectionRef, WholeTables]) -> list[_Part]:
+    """The records of a draft; of files, those that lose every row apart from those that keep some.
+
+    Of tables, what goes whole apart from what goes as rows.
+    """
     records = draft.found.records
     chosen = records.filter(pl.col("label").is_in(list(draft.labels)))
+    move = moves.get(draft.found.collection.ref) if draft.act is Act.ERASE else None
+    if move is not None and move.keys.num_rows:
+        rest = chosen.join(pl.DataFrame(move.rest), on=list(draft.found.collection.key), how="semi")
+        whole_part = _Part(draft, chosen.clear(), whole=True, move=move)
+        return [whole_part, *([_Part(draft, rest, whole=False, move=move)] if rest.height else [])]
     if draft.found.collection.medium is not Medium.ROW_FILES or draft.act is not Act.ERASE:
-        return [(draft, chosen, draft.found.collection.medium is Medium.OBJECTS)]
+        return [_Part(draft, chosen, draft.found.collection.medium is Medium.OBJECTS, move=move)]
     total = records.group_by("winddown_object").len("total")
     counted = chosen.join(chosen.group_by("winddown_object").len("due"), on="winddown_object").join(
         total, on="winddown_object"
     )
     whole = counted.filter(pl.col("due") == pl.col("total"))
     partly = counted.filter(pl.col("due") < pl.col("total"))
-    return [(draft, part, is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
+    return [_Part(draft, part, is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
 
 
 def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ...]) -> tuple[_Draft, ...]:
@@ -242,14 +277,17 @@ def _declared_links(case: Case, ref: CollectionRef) -> Iterator[str]:
     )
 
 
-def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, levels: Levels) -> Order | Blocker:
+def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, chosen: _Choice) -> Order | Blocker:
     draft, collection = part.draft, part.draft.found.collection
     if draft.stuck:
         return blocker(collection, draft.stuck)
     store = deployment.systems(case).store(collection.ref.store)
-    method = _READING.get(draft.act) or store.method(collection, draft.act, whole=part.whole)
+    chosen_before = part.move.method if part.move is not None and part.moves_whole else _READING.get(draft.act)
+    method = chosen_before or store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
+    if draft.act is Act.ERASE and method is Method.MOVE_ROWS and collection.ref in chosen.levels.circular:
+        return _circular(collection)
     stuck = list(_cannot_be_emptied(collection, draft.fields)) if draft.act is Act.MINIMISE else []
     if stuck:
         return Blocker(
@@ -259,16 +297,11 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
             "database administrator",
             "change these columns for the case so that each can be emptied",
         )
-    records = part.records
-    if draft.act is Act.ERASE:
-        ordered = ranked(deployment, case, draft.found, records)
-        if isinstance(ordered, Blocker):
-            return ordered
-        records = ordered
-    bound = [name for name in (CONTENT, RANK) if name in records.columns]
-    located = records.select(*store.locators(collection), *bound).to_arrow()
-    keys = store.batch_keys(collection, plain(located), size=BATCH_RECORDS)
+    keys = _keys(deployment, case, part)
+    if isinstance(keys, Blocker):
+        return keys
     selection = select(deployment, case.id, order_id, keys)
+    erasure = chosen.erasures.get(collection.ref) if draft.act is Act.ERASE else None
     return Order(
         id=order_id,
         collection=collection.ref,
@@ -276,14 +309,43 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, l
         act=draft.act,
         method=method,
         selection=selection,
-        level=levels.get(collection.ref, 0),
-        record_count_max=part.records.height,
+        level=chosen.levels.of.get(collection.ref, 0),
+        record_count_max=record_count(keys) if part.moves_whole else part.records.height,
         fields=draft.fields,
         requires=part.requires,
         until=draft.until.isoformat() if draft.until else "",
         recipient=draft.recipient,
         generalised=draft.generalised,
         k=draft.k,
+        reason=reason_for(erasure, draft.act, part.move, method=method, fields=len(draft.fields)),
+    )
+
+
+def _keys(deployment: Deployment, case: Case, part: _Part) -> pa.Table | Blocker:
+    """What names the part's records, in batches; or why these cannot be put into an order."""
+    if part.move is not None and part.moves_whole:
+        return part.move.keys
+    collection, records = part.draft.found.collection, part.records
+    store = deployment.systems(case).store(collection.ref.store)
+    if part.draft.act is Act.ERASE:
+        ordered = ranked(deployment, case, part.draft.found, records)
+        if isinstance(ordered, Blocker):
+            return ordered
+        records = ordered
+    bound = [name for name in (CONTENT, RANK) if name in records.columns]
+    located = records.select(*store.locators(collection), *bound).to_arrow()
+    return store.batch_keys(collection, plain(located), size=BATCH_RECORDS)
+
+
+def _circular(collection: Collection) -> Blocker:
+    return Blocker(
+        "circular-references",
+        str(collection.ref),
+        "its rows and those of other tables that are erased refer to each other in a circle, so that no table of them "
+        "can go first; deferring the constraint does not help, because it ends with the transaction of one batch",
+        "database administrator",
+        "drop one of the constraints for the case; or let all records of these tables go in one plan, so that the "
+        "tables go whole",
     )
 
 
@@ -317,43 +379,31 @@ def plain(table: pa.Table) -> pa.Table:
     return table.cast(schema)
 
 
-def _circular(collections: Sequence[Collection]) -> Iterator[Blocker]:
-    """A blocker for each collection in a circle of foreign keys, or between two: no end of these can be taken off."""
-    left = _parents(collections)
-    while left:
-        referred = set().union(*left.values())
-        ends = {ref for ref, above in left.items() if ref not in referred or not above}
-        if not ends:
-            break
-        left = {ref: above - ends for ref, above in left.items() if ref not in ends}
-    for ref in left:
-        others = ", ".join(sorted(str(one) for one in left if one != ref))
-        yield Blocker(
-            "circular-references",
-            str(ref),
-            f"foreign keys lead in a circle through it and {others}, so that none of these tables can go first",
-            "database administrator",
-            "drop one of these foreign keys for the case, then plan again",
-        )
+def _levels(collections: Sequence[Collection], erased: Iterable[CollectionRef]) -> _Levels:
+    """Children before parents: a table's level is above those of all erased tables that refer to it.
 
-
-def _levels(collections: Sequence[Collection]) -> Levels:
-    """Children before parents: a table's level is above those of all tables that refer to it; there is no circle."""
-    parents = _parents(collections)
-    levels: Levels = dict.fromkeys(parents, 0)
-    changed = True
-    while changed:
-        changed = False
-        for child, above in parents.items():
-            for parent in above:
-                if levels[parent] <= levels[child]:
-                    levels[parent], changed = levels[child] + 1, True
-    return levels
-
-
-def _parents(collections: Sequence[Collection]) -> dict[CollectionRef, set[CollectionRef]]:
-    """The other ones of these collections to which each refers."""
-    refs = {found.ref for found in collections}
-    return {
-        found.ref: refs.intersection(key.target for key in found.foreign_keys) - {found.ref} for found in collections
+    References inside a circle say nothing of the order; those of a table to itself are no circle.
+    """
+    going = set(erased)
+    parents = {
+        found.ref: {key.target for key in found.foreign_keys} & going - {found.ref}
+        for found in collections
+        if found.ref in going
     }
+    above = {ref: _above(ref, parents) for ref in parents}
+    circular = {ref: {other for other in found if ref in above[other]} for ref, found in above.items()}
+    levels = dict.fromkeys(parents, 0)
+    for _ in levels:
+        for child, found in parents.items():
+            for parent in found - circular[child]:
+                levels[parent] = max(levels[parent], levels[child] + 1)
+    return _Levels(levels, frozenset(ref for ref, found in circular.items() if ref in found))
+
+
+def _above(ref: CollectionRef, parents: Mapping[CollectionRef, set[CollectionRef]]) -> set[CollectionRef]:
+    """Every table that a table refers to, directly or through others."""
+    found, fresh = set[CollectionRef](), {ref}
+    while fresh:
+        fresh = {parent for one in fresh for parent in parents[one]} - found
+        found |= fresh
+    return found

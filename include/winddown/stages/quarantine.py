@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Order, Plan
+from winddown.domain.plan import Method, Order, Plan
 from winddown.domain.receipt import Whereabouts
 from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
@@ -14,6 +14,8 @@ from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
 from winddown.stages.seal import require_whole
+
+_OF_TABLES = {Method.MOVE_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
     for order in sorted(plan.orders, key=lambda found: (found.level, found.id)):
         if not order.changes_store:
             continue
-        if order.method in {"move_rows", "move_fields"}:
+        if order.method in _OF_TABLES:
             tables.setdefault(order.collection.store, []).append(order)
         else:
             alone.append((str(order.id),))

@@ -3,6 +3,7 @@
 The index holds the customers' keys in memory, as text, for the time of one stage. It is written nowhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,6 +21,7 @@ from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse
 from winddown.stages.deployment import Deployment, today
 from winddown.stages.labels import date_of, is_placeholder, labels
 from winddown.stages.remembered import with_remembered
+from winddown.stages.whole import gone_whole
 
 _AT_HOME = ("CN", "CHN", "")
 CHILD_UNTIL_AGE = 14  # 儿童个人信息网络保护规定 article 2: children are minors under fourteen
@@ -55,7 +57,8 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     """Read the customer list; raises Refused when it cannot be read, because then nobody's record can be told."""
     subjects = case.subjects
     collection = inventory.collection(subjects.collection)
-    if collection is None:
+    gone = gone_whole(deployment, case.id)
+    if collection is None and subjects.collection not in gone:
         raise Refused(
             f"the list of customers {subjects.collection} cannot be read, so no record can be tied to a person",
             rule="deny by default",
@@ -63,8 +66,9 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
             + "; ".join(f"{found.subject} {found.code}" for found in inventory.blockers_of(subjects.collection)),
         )
     wanted = [subjects.key, subjects.born_on, subjects.country]
-    _refuse_missing_fields(collection, wanted)
-    listed = _read(deployment, case, collection, wanted)
+    if collection is not None:
+        _refuse_missing_fields(collection, wanted)
+    listed = _read(deployment, case, collection, wanted) if collection is not None else _nothing(wanted)
     _refuse_unreadable_births(case, listed.get_column(subjects.born_on))
     _refuse_unreadable_countries(case, listed.get_column(subjects.country))
     frame = listed.select(
@@ -76,7 +80,7 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     _refuse_twins(case, frame)
     frame = with_remembered(deployment, case.id, frame)
     holds = holds_in_force(deployment, case)
-    refuse_missing_collections(holds.holds, inventory)
+    refuse_missing_collections(holds.holds, inventory, gone=gone)
     for hold in holds.holds:
         _refuse_strangers(case, hold, holds, frame.get_column("subject"))
     held = pl.col("subject").is_in(holds.held_persons.implode()).alias("held")
@@ -198,6 +202,8 @@ def _map_through(
     """Columns own (the target field of the other collection) and subject (its subject)."""
     other = inventory.collection(via)
     entry: RegisterEntry | None = case.entry(via)
+    if other is None and via in gone_whole(deployment, case.id):
+        return _nothing(["own", "subject"])
     if other is None or entry is None or entry.subject is None or not entry.subject.field:
         raise Refused(f"records cannot be tied to persons through {via}: it is missing or not tied to persons itself")
     table = _read(deployment, case, other, [target, entry.subject.field])
@@ -275,6 +281,9 @@ def _read(
         pl.from_arrow(batch).select(*wanted, *(name for name in (CONTENT,) if bound and name in batch.schema.names))
         for batch in store.read(collection, fields=fields, bound=bound)
     ]
-    if frames:
-        return pl.concat(frames)
-    return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+    return pl.concat(frames) if frames else _nothing(wanted)
+
+
+def _nothing(names: Sequence[str]) -> pl.DataFrame:
+    """No record, with these fields."""
+    return pl.DataFrame(schema=dict.fromkeys(names, pl.String))

@@ -28,6 +28,7 @@ from winddown.ports import (
     SupportsStorageOnly,
     SupportsStrain,
     SupportsVersions,
+    SupportsWholeTables,
     ability,
 )
 
@@ -167,6 +168,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsStrain: _as_it_is,
     SupportsVersions: _as_it_is,
     SupportsDocuments: _as_it_is,
+    SupportsWholeTables: _as_it_is,
 }
 
 

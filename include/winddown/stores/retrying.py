@@ -36,6 +36,8 @@ from winddown.ports import (
     SupportsStorageOnly,
     SupportsStrain,
     SupportsVersions,
+    SupportsWholeTables,
+    WholeTables,
     ability,
 )
 
@@ -249,6 +251,18 @@ class RetryingDocuments:
         return self._backoff.stream(lambda: self._inner.documents(collection, notes))
 
 
+class RetryingWholeTables:
+    """Retries the look at what could go whole."""
+
+    def __init__(self, inner: SupportsWholeTables, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def whole_tables(self, collection: Collection, located: pa.Table, *, whole: bool) -> WholeTables:
+        """Retried as a whole."""
+        return self._backoff.run(lambda: self._inner.whole_tables(collection, located, whole=whole))
+
+
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
@@ -259,4 +273,5 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsStrain: RetryingStrain,
     SupportsVersions: RetryingVersions,
     SupportsDocuments: RetryingDocuments,
+    SupportsWholeTables: RetryingWholeTables,
 }

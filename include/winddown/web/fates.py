@@ -52,6 +52,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "collection": str(order.collection),
         "act": order.act.value,
         "method": order.method.value,
+        "reason": order.reason,
         "records": order.selection.count,
         "record_count_max": order.record_count_max,
         "batches": len(order.selection.batch_digests),

@@ -155,6 +155,8 @@ _WORDS = {
         ),
         "custodian_archive": Word("加密档案，仅接收方可开", "archive that only its receiver can open"),
         "move_rows": Word("行移入隔离表", "rows move to a quarantine table"),
+        "move_table": Word("整表移入隔离模式", "whole table moves to a quarantine schema"),
+        "detach_partition": Word("分区脱离后移入隔离模式", "partition is detached and moves to a quarantine schema"),
         "move_fields": Word("字段值移入隔离表", "field values move to a quarantine table"),
         "rewrite_object": Word("重写对象，旧版本保留至清除", "object rewritten, old versions stay until purge"),
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),

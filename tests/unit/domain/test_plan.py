@@ -76,6 +76,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "fields": ("phone",),
         "requires": (OrderId("p-1-000"),),
         "until": "2030-01-01",
+        "reason": "all 5 records go",
         "recipient": "designated_body",
         "generalised": (("amount", "band:10"),),
         "k": 6,

@@ -141,6 +141,20 @@ def test_whatever_blocked_rows_refer_to_stays_as_well(deployment: Deployment, ca
     ]
 
 
+def test_a_circle_through_a_table_that_stays_is_none(deployment: Deployment, case: Case, shop: Any) -> None:
+    for name, target in {"a": "b", "b": "c", "c": "a"}.items():
+        shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target)])
+    found = {name: labelled(shelved, Disposition.ERASE) for name, shelved in shop.shelf.items()}
+    found["c"] = labelled(shop.shelf["c"], Disposition.HELD)
+    orders, blockers = make_orders(
+        deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=list(found.values()), findings=()
+    )  # fmt: skip
+    assert blockers == []
+    assert [(order.collection.name, order.level) for order in sorted(orders, key=lambda one: one.level)] == [
+        ("a", 0), ("b", 1),
+    ]  # fmt: skip
+
+
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
     """A table whose rows refer to rows of the same table."""
     shop.put("tickets", {"id": list(answers), "answers": list(answers.values())}, key=("id",))

@@ -39,7 +39,8 @@ _TABLES = text(
     _RELATIONS
     + r"""
      WHERE c.relkind NOT IN ('i', 'I', 't', 'c', 'S') AND (NOT c.relispartition OR c.relkind = 'f')
-       AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', :quarantine)
+       AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+       AND NOT starts_with(n.nspname, :quarantine)
      ORDER BY 2, 3
 """
 )
@@ -257,10 +258,15 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
         f"SELECT md5(coalesce(string_agg(md5(ROW(t.*)::text), '' ORDER BY t.ctid), '')) FROM {quoted(ref.name)} t "
         f"TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (7)"
     )
-    writes = connection.execute(_WRITES, {"oid": found.oid}).scalar_one()
-    if writes is None:
+    writes = write_mark(connection, found.oid)
+    if not writes:
         return ""
     return f"{writes} {connection.execute(text(verbatim(sample))).scalar_one()}"
+
+
+def write_mark(connection: Connection, oid: int) -> str:
+    """What the statistics say of writes to a table, some seconds late; "" when they are not kept, or it is gone."""
+    return str(connection.execute(_WRITES, {"oid": oid}).scalar() or "")
 
 
 def quoted(name: str) -> str:

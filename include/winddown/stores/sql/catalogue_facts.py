@@ -13,8 +13,8 @@ from winddown.domain.inventory import Fact
 from winddown.stores.sql.catalogue import CHANGED, QUARANTINE_SCHEMA
 
 _OWN = r"""
-    c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\_%'
-                              OR nspname IN ('information_schema', :quarantine))
+    c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg\_%' OR nspname = 'information_schema'
+                              OR starts_with(nspname, :quarantine))
 """
 
 # Each yields a relation and a value.

@@ -15,15 +15,17 @@ from winddown.stores.sql.reading import verbatim
 
 # ``child`` and ``refers`` are of cascades alone: the table whose rows would go or change too, and what is true of its
 # rows that refer to any of this table. A row that breaks a constraint which was never validated could go and not come
-# back.
+# back. What acts on a partition acts on rows of its table.
 _OF_TABLE = text("""
-    SELECT 'trigger' AS hazard, tgname::text AS name, NULL::oid AS child, NULL AS refers FROM pg_trigger
-     WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D'
+    WITH tree AS (SELECT CAST(:oid AS oid) AS oid
+                  UNION SELECT relid FROM pg_partition_tree(:oid) WHERE relid IS NOT NULL)
+    SELECT DISTINCT 'trigger' AS hazard, tgname::text AS name, NULL::oid AS child, NULL AS refers
+      FROM pg_trigger JOIN tree ON tree.oid = tgrelid WHERE NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL
     SELECT 'cascade', conname::text, conrelid,
            (SELECT string_agg(format('%I IS NOT NULL', a.attname), ' AND ') FROM pg_attribute a
              WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
-      FROM pg_constraint c WHERE c.confrelid = :oid AND c.contype = 'f' AND c.conparentid = 0
+      FROM pg_constraint c JOIN tree ON tree.oid = c.confrelid WHERE c.contype = 'f' AND c.conparentid = 0
        AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
     UNION ALL
     SELECT 'row-security', relname::text, NULL, NULL FROM pg_class WHERE oid = :oid AND relrowsecurity
@@ -35,14 +37,14 @@ _OF_TABLE = text("""
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
      WHERE :oid IN (i.inhrelid, i.inhparent) AND NOT c.relispartition AND c.relkind IN ('r', 'f')
     UNION ALL
-    SELECT 'unvalidated-constraint', conname::text, NULL, NULL FROM pg_constraint
-     WHERE conrelid = :oid AND contype IN ('c', 'f') AND NOT convalidated
+    SELECT DISTINCT 'unvalidated-constraint', conname::text, NULL::oid, NULL
+      FROM pg_constraint JOIN tree ON tree.oid = conrelid WHERE contype IN ('c', 'f') AND NOT convalidated
     UNION ALL
-    SELECT 'no-replica-identity', p.pubname::text, NULL, NULL
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    SELECT DISTINCT 'no-replica-identity', p.pubname::text, NULL::oid, NULL
+      FROM tree JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_publication_tables x ON x.schemaname = n.nspname AND x.tablename = c.relname
       JOIN pg_publication p ON p.pubname = x.pubname
-     WHERE c.oid = :oid AND NOT p.puballtables AND (p.pubdelete OR p.pubupdate)
+     WHERE NOT p.puballtables AND (p.pubdelete OR p.pubupdate)
        AND (to_jsonb(x) ->> 'rowfilter' IS NOT NULL OR c.relreplident <> 'f' AND NOT EXISTS (
             SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid
                AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))

@@ -8,10 +8,11 @@ from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 
 ACTING_LOCK = "hashtext('winddown'), hashtext('acting')"
 """Key of the advisory lock that whoever moves records holds shared, and whoever drops emptied tables holds alone."""
+_CATALOGUE = ("pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_description")
 
 
 def drop_emptied(engine: Engine) -> int:
-    """Drop quarantine tables without rows, and our schema when nothing is left in it; return how many tables.
+    """Drop quarantine tables without rows, and our schemas when nothing is left in them; return how many tables.
 
     In one transaction that nobody else acts beside: a table that is empty now cannot be filled before it is dropped.
     The journal goes with the schema, since it is only needed while something is in quarantine.
@@ -38,7 +39,36 @@ def drop_emptied(engine: Engine) -> int:
         )
         if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
+        for place in _empty_places(connection):
+            connection.execute(text(f"DROP SCHEMA {quoted_name(place)}"))
     return dropped
+
+
+def forget_dropped_tables(connection: Connection) -> tuple[str, ...]:
+    """Rewrite what the catalogue said of whole tables that were purged; return which of its tables, none when none was.
+
+    Comments, defaults, conditions and bounds of partitions may quote values, and stay in free space when a table is
+    dropped. The places of purged tables are the sign, so this comes before ``drop_emptied``.
+    """
+    if not _empty_places(connection):
+        return ()
+    for name in _CATALOGUE:
+        connection.execute(text(f"VACUUM FULL pg_catalog.{name}"))
+    return _CATALOGUE
+
+
+def _empty_places(connection: Connection) -> list[str]:
+    """Schemas that whole tables were purged from; one with anything in it is none."""
+    query = text(
+        "SELECT nspname FROM pg_namespace n WHERE starts_with(nspname, :s) "
+        "AND NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid) ORDER BY 1"
+    )
+    return list(connection.execute(query, {"s": f"{QUARANTINE_SCHEMA}_"}).scalars())
+
+
+def is_there(connection: Connection, ref: CollectionRef) -> bool:
+    """Whether a table still exists; one that went as a whole leaves nothing to rewrite."""
+    return connection.execute(text("SELECT to_regclass(:t)"), {"t": quoted(ref.name)}).scalar() is not None
 
 
 def forget_statistics(connection: Connection, ref: CollectionRef) -> list[str]:

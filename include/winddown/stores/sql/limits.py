@@ -4,10 +4,6 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 
 _INSTEAD = {
-    "partitioned-table": (
-        "rows of a partitioned table are not moved to quarantine yet",
-        "let each partition that is due be detached, so that it becomes a table of its own",
-    ),
     "materialised-view": (
         "a materialised view is a copy; its rows cannot be deleted one by one",
         "drop it, or refresh it when the rows of its tables are gone",
@@ -16,8 +12,8 @@ _INSTEAD = {
 
 
 def kept_relation(collection: Collection) -> Blocker | None:
-    """Say why records of this relation cannot be destroyed by an order; None for a plain table."""
-    if collection.format == "table":
+    """Say why records of this relation cannot be destroyed by an order; None for a table."""
+    if collection.format in {"table", "partitioned-table"}:
         return None
     explanation, next_step = _INSTEAD[collection.format]
     return Blocker("relation-stays", str(collection.ref), explanation, "database administrator", next_step)

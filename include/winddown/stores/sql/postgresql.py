@@ -1,5 +1,7 @@
 """PostgreSQL as a store: rows move to a quarantine table in one transaction a batch, and are purged from there.
 
+A table or partition of which everything goes moves as it is (``whole_table``).
+
 The move is ``DELETE … RETURNING`` into ``INSERT``, so that a row is at every moment either live or quarantined. A
 journal table in the same database is written in the same transaction; ``locate`` compares it with what is there.
 Rows are matched by key and by a digest of their content: one that changed after it was planned is not moved.
@@ -21,23 +23,33 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery, Strain
-from winddown.stores.sql import catalogue, staged
+from winddown.ports import Discovery, Strain, WholeTables
+from winddown.stores.sql import catalogue, movable, staged
 from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.leftovers import cycle_wal, drop_emptied, forget_statistics
+from winddown.stores.sql.leftovers import (
+    cycle_wal,
+    drop_emptied,
+    forget_dropped_tables,
+    forget_statistics,
+    is_there,
+)
 from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
 from winddown.stores.sql.strain import strain
+from winddown.stores.sql.whole_table import WholeTable
 
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
+_WHOLE = frozenset({Method.MOVE_TABLE, Method.DETACH_PARTITION})
+
 Unlock = Callable[[Authorization], Engine]
+Grant = tuple[str, str, str, str]
 
 
 class PostgresStore:
@@ -49,7 +61,7 @@ class PostgresStore:
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
     """
 
-    methods = frozenset({Method.MOVE_ROWS, Method.MOVE_FIELDS})
+    methods = frozenset({Method.MOVE_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
 
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
         self.name = name
@@ -117,26 +129,33 @@ class PostgresStore:
             return Method.MOVE_ROWS
         return Method.MOVE_FIELDS
 
+    def whole_tables(self, collection: Collection, located: pa.Table, *, whole: bool) -> WholeTables:
+        """See ``movable``."""
+        with translated(self.name, f"looking at {collection.ref}"):
+            return movable.whole_tables(self._reader, collection, located, whole=whole)
+
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
-        """Compare the journal with the rows that are there."""
+        """Compare the journal with the rows that are there, or with where the table is."""
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
+            if order.method in _WHOLE:
+                return WholeTable(connection, order, batch).whereabouts()
             collection = self._current(connection, order.collection)
             return Position(connection, collection, order, batch).whereabouts()
 
     # -- effects -------------------------------------------------------------------------------------------------
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Move the batch's rows or fields into the order's quarantine table."""
+        """Move the batch's rows or fields into the order's quarantine table, or the table to a schema of its own."""
         with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
             return staged.quarantine(turn, order, batch)
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Put the rows or fields back."""
+        """Put the rows, fields or the table back."""
         with self._turn(authorization, Power.RESTORE, order, batch) as turn:
             return staged.restore(turn, order, batch)
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Delete the batch from the quarantine table."""
+        """Delete the batch from the quarantine table, or drop the table in quarantine."""
         with self._turn(authorization, Power.PURGE, order, batch) as turn:
             return staged.purge(turn, order, batch)
 
@@ -147,8 +166,11 @@ class PostgresStore:
         engine = self._unlock(authorization)
         with translated(self.name, f"{power} of {order.id}"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
-            collection = self._current(connection, order.collection)
             take_turns(connection, order, batch)
+            if order.method in _WHOLE:
+                yield WholeTable(connection, order, batch)
+                return
+            collection = self._current(connection, order.collection)
             if power is not Power.PURGE:
                 prepare(connection, collection, order)
             yield Position(connection, collection, order, batch)
@@ -181,7 +203,7 @@ class PostgresStore:
         with translated(self.name, "freezing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
             own = _own_readers(connection, _grants(remembered))
-            for table, role, privilege, _ in _grants(remembered):
+            for table, role, privilege, _ in _present(connection, _grants(remembered)):
                 # Whatever the role passed on to others goes with it; those others were remembered by themselves.
                 connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
             lost = own - _own_readers(connection, _grants(remembered))
@@ -199,7 +221,7 @@ class PostgresStore:
         engine = self._unlock(authorization)
         with translated(self.name, "thawing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
-            for table, role, privilege, option in _grants(remembered):
+            for table, role, privilege, option in _present(connection, _grants(remembered)):
                 connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
         return remembered
 
@@ -222,16 +244,19 @@ class PostgresStore:
             # A reader that holds a lock must not make everybody else queue behind us for long.
             connection.execute(text("SET lock_timeout = '30s'"))
             authorization.require_system(_identity(connection))
+            forgotten = forget_dropped_tables(connection)
             dropped = drop_emptied(engine)
-            stuck = [name for ref in collections for name in forget_statistics(connection, ref)]
-            for ref in collections:
+            present = [ref for ref in collections if is_there(connection, ref)]
+            stuck = [name for ref in present for name in forget_statistics(connection, ref)]
+            for ref in present:
                 connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
             connection.execute(text("VACUUM FULL pg_catalog.pg_statistic_ext_data"))
             switched = cycle_wal(connection)
         details = (
-            ("tables_rewritten", str(len(collections))),
+            ("tables_rewritten", str(len(present))),
             ("quarantine_tables_dropped", str(dropped)),
+            ("catalogue_rewritten", ", ".join(forgotten) or "none"),
             ("statistics_rewritten", "pg_statistic, pg_statistic_ext_data"),
             ("statistics_left", ", ".join(stuck) or "none"),
             ("wal_switches", str(switched)),
@@ -273,17 +298,25 @@ def _arrow(columns: Sequence[str], rows: list[tuple[str | None, ...]]) -> pa.Rec
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
-def _grants(receipt: Receipt) -> list[tuple[str, str, str, str]]:
+def _grants(receipt: Receipt) -> list[Grant]:
     """Table, role, privilege and grant option; the role PUBLIC, which is none, is written ``""``."""
     found = json.loads(dict(receipt.details)["grants"])
     return [(table, role, privilege, option) for table, role, privilege, option in found]
+
+
+def _present(connection: Connection, grants: Sequence[Grant]) -> list[Grant]:
+    """Grants on tables that are there; one that moved to quarantine as a whole has kept its own."""
+    there = text("SELECT t FROM unnest(CAST(:t AS text[])) t WHERE to_regclass(t) IS NOT NULL")
+    names = sorted({quoted(table) for table, *_ in grants})
+    found = set(connection.execute(there, {"t": names}).scalars())
+    return [grant for grant in grants if quoted(grant[0]) in found]
 
 
 def _grantee(role: str) -> str:
     return quoted_name(role) if role else "PUBLIC"
 
 
-def _own_readers(connection: Connection, grants: Sequence[tuple[str, str, str, str]]) -> set[str]:
+def _own_readers(connection: Connection, grants: Sequence[Grant]) -> set[str]:
     """Our own roles, each with a table that grants are about and that it may read."""
     rows = connection.execute(
         text(

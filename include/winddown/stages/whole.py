@@ -1,0 +1,146 @@
+"""Which tables and partitions go whole instead of row by row, and why; and which are gone already.
+
+A table goes whole when all of its records go, nothing in its store keeps on using it, every table that refers to it
+goes whole as well, and no later plan would tie records to persons through it. It is a choice of method only: which
+records go was decided before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from winddown.domain.batch import CONTENT
+from winddown.domain.case import Case
+from winddown.domain.inventory import CollectionRef, Medium
+from winddown.domain.plan import Act, Method
+from winddown.ports import SupportsWholeTables, WholeTables, ability
+from winddown.stages.deployment import Deployment
+from winddown.stages.labelled import Labelled
+
+_OF_OBJECTS = {
+    Method.DELETE_MARKER: "every record in these objects goes",
+    Method.REWRITE_OBJECT: "other records in the same objects stay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The records of a collection that are to be erased, by their labels."""
+
+    found: Labelled
+    labels: tuple[str, ...]
+
+    @property
+    def ref(self) -> CollectionRef:
+        """Of the collection."""
+        return self.found.collection.ref
+
+    @property
+    def chosen(self) -> pl.DataFrame:
+        """The records."""
+        return self.found.records.filter(pl.col("label").is_in(list(self.labels)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all records of the collection."""
+        return bool(self.chosen.height == self.found.records.height)
+
+
+def whole_moves(
+    deployment: Deployment, case: Case, labelled: Sequence[Labelled], erasures: Sequence[Erasure]
+) -> dict[CollectionRef, WholeTables]:
+    """What each erased collection's store says; a table that something stays behind to need keeps to its rows."""
+    moves = dict(_asked(deployment, case, erasures))
+    emptied = {found.collection.ref for found in labelled if found.records.is_empty()}
+    emptied |= {erasure.ref for erasure in erasures if erasure.is_whole}
+    rows = {ref: _as_rows(moves[ref], because) for ref, because in _tied_through(case, moves, emptied)}
+    moves |= rows
+    while stuck := list(_referred_to(moves)):
+        moves |= {ref: _as_rows(moves[ref], f"{by} refers to it and does not go whole") for ref, by in stuck}
+    return moves
+
+
+def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]:
+    """Tables that a plan of the case has dropped: they are missing, and nothing is wrong with that."""
+    gone = set()
+    for plan_id in deployment.control.plans(case_id):
+        purged = {
+            (effect.order_id, effect.batch)
+            for effect in deployment.control.effects(plan_id)
+            if effect.power == "purge" and effect.state == "done"
+        }
+        for order in deployment.control.plan(plan_id).orders if purged else ():
+            if order.method is Method.MOVE_TABLE and (order.id, 0) in purged:
+                gone.add(order.collection)
+    return frozenset(gone)
+
+
+def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int) -> str:
+    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice."""
+    if act is Act.MINIMISE:
+        return f"the records stay and {fields} of their fields are emptied"
+    if erasure is None:
+        return ""
+    due, total = erasure.chosen.height, erasure.found.records.height
+    if move is None:
+        return _OF_OBJECTS.get(method, f"{due:,} of {total:,} records go")
+    if method is Method.MOVE_TABLE:
+        return f"all {total:,} records go, and no table that stays refers to it"
+    if method is Method.DETACH_PARTITION:
+        return f"all records of {move.keys.num_rows:,} of {move.of:,} partitions that hold any go"
+    said = f"{due:,} of {total:,} records go"
+    if move.keys.num_rows:
+        said = f"{move.rest.num_rows:,} records that go lie in partitions of which something stays"
+    is_telling = erasure.is_whole or move.method is Method.DETACH_PARTITION
+    against = ", ".join(move.against) if is_telling else ""
+    return f"{said}; not as a whole, because of: {against}" if against else said
+
+
+def _asked(
+    deployment: Deployment, case: Case, erasures: Sequence[Erasure]
+) -> Iterator[tuple[CollectionRef, WholeTables]]:
+    for erasure in erasures:
+        collection = erasure.found.collection
+        store = deployment.systems(case).store(collection.ref.store)
+        able = ability(store, SupportsWholeTables)
+        chosen = erasure.chosen
+        entry = case.entry(collection.ref)
+        # Where a sentinel stands, rows are named one by one, so that a plan which would take it is seen to.
+        if entry is not None and entry.sentinels:
+            continue
+        if able is None or collection.medium is not Medium.TABLE or CONTENT not in chosen.columns or chosen.is_empty():
+            continue
+        located = chosen.select(*store.locators(collection), CONTENT).to_arrow()
+        yield collection.ref, able.whole_tables(collection, located, whole=erasure.is_whole)
+
+
+def _tied_through(
+    case: Case, moves: Mapping[CollectionRef, WholeTables], emptied: set[CollectionRef]
+) -> Iterator[tuple[CollectionRef, str]]:
+    """Tables through which a later plan would still tie records to persons, and one that holds such records."""
+    for ref, move in moves.items():
+        if move.method is not Method.MOVE_TABLE or not move.keys.num_rows:
+            continue
+        tied = [
+            str(entry.collection)
+            for entry in case.register
+            if entry.subject is not None
+            and ref in {entry.subject.via, case.subjects.collection}
+            and entry.collection not in {ref, *emptied}
+        ]
+        if tied:
+            yield ref, f"records of {min(tied)} stay and are tied to persons through it"
+
+
+def _referred_to(moves: Mapping[CollectionRef, WholeTables]) -> Iterator[tuple[CollectionRef, CollectionRef]]:
+    """Tables that would go whole before what refers to them, and one that does."""
+    whole = {ref for ref, move in moves.items() if move.method is Method.MOVE_TABLE and move.keys.num_rows}
+    for ref in whole:
+        staying = sorted(set(moves[ref].referred_by) - whole)
+        if staying:
+            yield ref, staying[0]
+
+
+def _as_rows(move: WholeTables, because: str) -> WholeTables:
+    return replace(move, keys=move.keys.slice(0, 0), against=(*move.against, because))
