@@ -90,8 +90,9 @@ def make_orders(*, hostile: bool = False) -> tuple[Order, ...]:
         requires=(seal.id,),
     )  # fmt: skip
     erase = Order(
-        OrderId(f"{PLAN}-003"), customers, "customer", Act.ERASE, Method.MOVE_ROWS, selection("3", 1900), 1, 1900
-    )
+        OrderId(f"{PLAN}-003"), customers, "customer", Act.ERASE, Method.MOVE_TABLE, selection("3", 1900), 1, 1900,
+        reason="all 1,900 records go, and no table that stays refers to it",
+    )  # fmt: skip
     empty = Order(
         OrderId(f"{PLAN}-004"), PAYMENTS, "customer/2025", Act.MINIMISE, Method.MOVE_FIELDS, selection("4", 5), 0, 5,
         fields=("payer_name",),

@@ -361,7 +361,8 @@ def test_an_approver_reads_why_and_until_when(plan: Plan, page: Callable[..., st
     for said in (
         plan.digest, rule_title("DEL-PIPL-47-2"), "个人信息保护法 第四十七条", "DEL-PIPL-47-2", OUTWEIGHED.rule,
         "also applied, outweighed", "2055-12-31", "1,900 条 records (上限 cap 1,900, 1 批 batches)",
-        "3 条 records (上限 cap 4, 2 批 batches)", "7 天 7 days", "usual; accepted by chen", "payer_name",
+        "3 条 records (上限 cap 4, 2 批 batches)", "7 天 7 days", "usual; accepted by chen",
+        "整表移入隔离模式", "(all 1,900 records go, and no table that stays refers to it)", "payer_name",
         rule_title("DL-CO-229-PUBLICISE"), "only after the receipt of 001", "unsupported-format",
         "referenced-by-blocked", "Approve this plan", "批准本方案", "H-1",
     ):  # fmt: skip
