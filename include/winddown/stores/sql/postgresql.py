@@ -120,7 +120,7 @@ class PostgresStore:
         """Compare the journal with the rows that are there."""
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             collection = self._current(connection, order.collection)
-            return Position(connection, collection, order, batch).whereabouts()
+            return staged.whereabouts(Position(connection, collection, order, batch), batch)
 
     # -- effects -------------------------------------------------------------------------------------------------
 
