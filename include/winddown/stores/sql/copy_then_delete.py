@@ -40,10 +40,6 @@ class Dialect(Protocol):
         """Whether there is such a table of ours."""
         ...
 
-    def locators(self, collection: Collection) -> tuple[str, ...]:
-        """Columns that name a row; beside fields, what the engine itself numbers rows by."""
-        ...
-
     def computed(self, ref: CollectionRef) -> frozenset[str]:
         """Fields that the engine computes, and takes no values for."""
         ...
@@ -55,7 +51,7 @@ class Dialect(Protocol):
     def keys(self, collection: Collection, batch: Batch) -> str:
         """Hand the batch's keys to the engine; return what FROM calls them.
 
-        Its columns are the locators, which compare with ``=`` to those of the table, and ``CONTENT``. No two of its
+        Its columns are the collection's key, which compare with ``=`` to those of the table, and ``CONTENT``. No two of its
         rows fit one row of the table.
         """
         ...
@@ -186,7 +182,7 @@ class CopyThenDelete:
         return self._loaded
 
     def _kept(self) -> list[str]:
-        return kept_columns(self._dialect.locators(self._collection), self._collection, self._order)
+        return kept_columns(self._collection, self._order)
 
     def _computed(self) -> frozenset[str]:
         return self._dialect.computed(self._collection.ref)
@@ -203,7 +199,7 @@ class CopyThenDelete:
         return ", ".join((f"{alias}." if alias else "") + self._dialect.quoted(name) for name in names)
 
     def _same_key(self) -> str:
-        quoted = map(self._dialect.quoted, self._dialect.locators(self._collection))
+        quoted = map(self._dialect.quoted, self._collection.key)
         return " AND ".join(f"t.{name} = k.{name}" for name in quoted)
 
     def _is_planned(self) -> str:
@@ -230,13 +226,13 @@ def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:
         )
     name = aside_name(order)
     if not dialect.has_own(name):
-        dialect.create_aside(name, collection, kept_columns(dialect.locators(collection), collection, order))
+        dialect.create_aside(name, collection, kept_columns(collection, order))
 
 
-def kept_columns(locators: Sequence[str], collection: Collection, order: Order) -> list[str]:
-    """What of a row goes into quarantine: all of it, or its key and the fields that are emptied."""
+def kept_columns(collection: Collection, order: Order) -> list[str]:
+    """What of a row goes into quarantine: its key, and all fields or those that are emptied."""
     fields = collection.field_names() if order.act is Act.ERASE else order.fields
-    return list(dict.fromkeys((*locators, *fields)))
+    return list(dict.fromkeys((*collection.key, *fields)))
 
 
 def aside_name(order: Order) -> str:

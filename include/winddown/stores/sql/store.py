@@ -30,17 +30,10 @@ class BindingSource(Source, Protocol):
         """What tells this database from any other that might answer under its connection; see ``Discovery``."""
         ...
 
-    def locators(self, collection: Collection) -> tuple[str, ...]:
-        """Names of the columns that name a row; empty when nothing does."""
-        ...
-
     def rows(
         self, collection: Collection, names: Sequence[str], *, text: bool, bound: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """As ``Source`` has it; with ``bound``, a column ``CONTENT`` at the end binds each row, in the same snapshot.
-
-        ``names`` are fields or locators.
-        """
+        """As ``Source`` has it; with ``bound``, a column ``CONTENT`` at the end binds each row, in the same snapshot."""
         ...
 
     def fetch(self, collection: Collection, batch: Batch, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -82,18 +75,14 @@ class SqlStore(ReadableStore):
     def read(
         self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Yield all rows by one statement: locators first, all values as text."""
+        """Yield all rows by one statement: key fields first, all values as text."""
         wanted = collection.field_names() if fields is None else fields
-        names = list(dict.fromkeys([*self.locators(collection), *wanted]))
+        names = list(dict.fromkeys([*collection.key, *wanted]))
         return self._binding.rows(collection, names, text=True, bound=bound)
-
-    def locators(self, collection: Collection) -> tuple[str, ...]:
-        """The key's fields, or what the engine numbers rows by."""
-        return self._binding.locators(collection)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
         """Sort by rank and key, and number the batches."""
-        return numbered(located, self.locators(collection), size=size)
+        return numbered(located, collection.key, size=size)
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""
