@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from winddown.domain.batch import CONTENT, Batch
-from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 
 JOURNAL = "winddown_journal"
@@ -19,7 +19,7 @@ _OWN_PREFIX, _DIGITS = "winddown_q_", 24
 
 
 class Dialect(Protocol):
-    """One open transaction of one engine, and how that engine says what a move needs.
+    """One open transaction on one collection, and how its engine says what a move needs.
 
     In statements a live row is ``t``, and what is joined to it (the batch's keys, or the quarantine table) is ``k``.
     """
@@ -28,8 +28,8 @@ class Dialect(Protocol):
         """Quote one identifier."""
         ...
 
-    def table(self, ref: CollectionRef) -> str:
-        """The full quoted name of a collection's table."""
+    def table(self) -> str:
+        """The full quoted name of the collection's table."""
         ...
 
     def own(self, name: str) -> str:
@@ -40,43 +40,39 @@ class Dialect(Protocol):
         """Whether there is such a table of ours."""
         ...
 
-    def computed(self, ref: CollectionRef) -> frozenset[str]:
+    def computed(self) -> frozenset[str]:
         """Fields that the engine computes, and takes no values for."""
         ...
 
-    def hazards(self, ref: CollectionRef) -> tuple[str, ...]:
+    def hazards(self) -> tuple[str, ...]:
         """What acts on the table by itself when rows go or change."""
         ...
 
-    def keys(self, collection: Collection, batch: Batch) -> str:
+    def keys(self, batch: Batch) -> str:
         """Hand the batch's keys to the engine; return what FROM calls them.
 
-        Its columns are the collection's key, which compare with ``=`` to those of the table, and ``CONTENT``. No two of its
-        rows fit one row of the table.
+        Its columns are the collection's key, which compare with ``=`` to those of the table, and ``CONTENT``. No two
+        of its rows fit one row of the table.
         """
         ...
 
-    def content(self, collection: Collection) -> str:
+    def content(self) -> str:
         """The expression of the hex digest that binds a row ``t``, as ``read`` yields it."""
         ...
 
-    def create_aside(self, name: str, collection: Collection, columns: Sequence[str]) -> None:
+    def create_aside(self, name: str, columns: Sequence[str]) -> None:
         """Create a table of ours: an integer ``winddown_batch``, then columns that keep values of ``t`` exactly."""
         ...
 
-    def counted(self, table: str, other: str, condition: str) -> str:
-        """The query that counts rows ``t`` of a table which a row ``k`` of another fits."""
+    def selected(self, columns: str, other: str, condition: str) -> str:
+        """The query for columns of rows ``t`` of the table which a row ``k`` of another fits."""
         ...
 
-    def selected(self, table: str, other: str, condition: str, *, columns: str) -> str:
-        """The query for columns of rows ``t`` of a table which a row ``k`` of another fits."""
+    def deleted(self, other: str, condition: str) -> str:
+        """The statement that deletes rows ``t`` which a row ``k`` of another fits."""
         ...
 
-    def deleted(self, table: str, other: str, condition: str) -> str:
-        """The statement that deletes rows ``t`` of a table which a row ``k`` of another fits."""
-        ...
-
-    def updated(self, table: str, other: str, condition: str, *, values: Sequence[tuple[str, str]]) -> str:
+    def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """The statement that sets quoted columns of rows ``t``, which a row ``k`` of another fits, to expressions."""
         ...
 
@@ -97,7 +93,7 @@ class CopyThenDelete:
         self._collection = collection
         self._order = order
         self._batch = batch
-        self._table = dialect.table(collection.ref)
+        self._table = dialect.table()
         self._aside = dialect.own(aside_name(order))
         self._in_batch = f"winddown_batch = {batch.index}"
         self._loaded = ""
@@ -106,7 +102,7 @@ class CopyThenDelete:
 
     def hazards(self) -> tuple[str, ...]:
         """What acts on the table by itself now."""
-        return self._dialect.hazards(self._collection.ref)
+        return self._dialect.hazards()
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
@@ -139,15 +135,14 @@ class CopyThenDelete:
     def set_aside(self) -> int:
         """Copy unchanged rows, or the order's fields of them, then delete or empty them; return how many records."""
         kept = self._kept()
-        rows = self._dialect.selected(
-            self._table, self._keys(), self._is_planned(), columns=f"{self._batch.index}, {self._names(kept, 't')}"
-        )
+        columns = f"{self._batch.index}, {self._names(kept, 't')}"
+        rows = self._dialect.selected(columns, self._keys(), self._is_planned())
         copied = self._dialect.execute(f"INSERT INTO {self._aside} (winddown_batch, {self._names(kept)}) {rows}")
         if self._order.act is Act.ERASE:
-            taken = self._dialect.deleted(self._table, self._keys(), self._is_planned())
+            taken = self._dialect.deleted(self._keys(), self._is_planned())
         else:
             empty = [(self._dialect.quoted(name), self._empty(name)) for name in self._stored()]
-            taken = self._dialect.updated(self._table, self._keys(), self._is_planned(), values=empty)
+            taken = self._dialect.updated(empty, self._keys(), self._is_planned())
         return min(copied, self._dialect.execute(taken))
 
     def put_back(self) -> int:
@@ -162,7 +157,7 @@ class CopyThenDelete:
             condition += "".join(f" AND {self._is_empty(name)}" for name in self._stored())
             quoted = [self._dialect.quoted(name) for name in self._stored()]
             values = [(name, f"k.{name}") for name in quoted]
-            restored = self._dialect.execute(self._dialect.updated(self._table, self._aside, condition, values=values))
+            restored = self._dialect.execute(self._dialect.updated(values, self._aside, condition))
         self.destroy()
         return restored
 
@@ -173,19 +168,19 @@ class CopyThenDelete:
     # -- SQL pieces ----------------------------------------------------------------------------------------------
 
     def _count(self, condition: str) -> int:
-        found = self._dialect.value(self._dialect.counted(self._table, self._keys(), condition))
+        found = self._dialect.value(self._dialect.selected("count(*)", self._keys(), condition))
         return int(str(found))
 
     def _keys(self) -> str:
         if not self._loaded:
-            self._loaded = self._dialect.keys(self._collection, self._batch)
+            self._loaded = self._dialect.keys(self._batch)
         return self._loaded
 
     def _kept(self) -> list[str]:
         return kept_columns(self._collection, self._order)
 
     def _computed(self) -> frozenset[str]:
-        return self._dialect.computed(self._collection.ref)
+        return self._dialect.computed()
 
     def _stored(self) -> list[str]:
         """The order's fields that hold a value of their own."""
@@ -203,7 +198,7 @@ class CopyThenDelete:
         return " AND ".join(f"t.{name} = k.{name}" for name in quoted)
 
     def _is_planned(self) -> str:
-        return f"{self._same_key()} AND {self._dialect.content(self._collection)} = k.{CONTENT}"
+        return f"{self._same_key()} AND {self._dialect.content()} = k.{CONTENT}"
 
     def _empty(self, name: str) -> str:
         nullable = next(field.nullable for field in self._collection.fields if field.name == name)
@@ -226,7 +221,7 @@ def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:
         )
     name = aside_name(order)
     if not dialect.has_own(name):
-        dialect.create_aside(name, collection, kept_columns(collection, order))
+        dialect.create_aside(name, kept_columns(collection, order))
 
 
 def kept_columns(collection: Collection, order: Order) -> list[str]:

@@ -76,3 +76,31 @@ def kept_engine(collection: Collection, engine: str) -> Blocker:
         "database administrator",
         "destroy them by the engine's own means after the plan names them, and record the evidence",
     )
+
+
+_BY_ITSELF = {
+    "trigger": "trigger {} runs code of its own when rows are deleted or changed",
+    "cascade": "a foreign key of {} deletes or changes rows of its own when rows go here",
+}
+
+
+def acts_by_itself(ref: CollectionRef, hazard: str, name: str) -> Blocker:
+    """Say what would do more than an order says when rows go."""
+    return Blocker(
+        hazard,
+        str(ref),
+        _BY_ITSELF[hazard].format(name),
+        "database administrator",
+        "disable it for the case, or order the dependent rows explicitly",
+    )
+
+
+def broken_reference(ref: CollectionRef, count: int) -> Blocker:
+    """Say that rows refer to rows that are not there, so that they could not be put back once they were taken out."""
+    return Blocker(
+        "broken-reference",
+        str(ref),
+        f"{count} references of its rows lead nowhere; the engine would refuse to put such rows back",
+        "database administrator",
+        "find out what became of the rows referred to, and correct the references",
+    )

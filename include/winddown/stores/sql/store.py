@@ -33,7 +33,7 @@ class BindingSource(Source, Protocol):
     def rows(
         self, collection: Collection, names: Sequence[str], *, text: bool, bound: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """As ``Source`` has it; with ``bound``, a column ``CONTENT`` at the end binds each row, in the same snapshot."""
+        """As ``Source`` has it; ``bound``: a column ``CONTENT`` at the end binds each row, in the same snapshot."""
         ...
 
     def fetch(self, collection: Collection, batch: Batch, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
