@@ -129,7 +129,7 @@ class CopyThenDelete:
         """Write down what is being done, in the transaction that does it."""
         table = self._dialect.own(JOURNAL)
         self._dialect.execute(f"DELETE FROM {table} WHERE {self._entry()}")
-        values = f"'{_digest(self._order)}', {self._batch.index}, '{state}'"
+        values = f"'{order_digest(self._order)}', {self._batch.index}, '{state}'"
         self._dialect.execute(f"INSERT INTO {table} (order_digest, batch, state) VALUES ({values})")
 
     def set_aside(self) -> int:
@@ -188,7 +188,7 @@ class CopyThenDelete:
         return [name for name in self._order.fields if name not in computed]
 
     def _entry(self) -> str:
-        return f"order_digest = '{_digest(self._order)}' AND batch = {self._batch.index}"
+        return f"order_digest = '{order_digest(self._order)}' AND batch = {self._batch.index}"
 
     def _names(self, names: Sequence[str], alias: str = "") -> str:
         return ", ".join((f"{alias}." if alias else "") + self._dialect.quoted(name) for name in names)
@@ -232,7 +232,7 @@ def kept_columns(collection: Collection, order: Order) -> list[str]:
 
 def aside_name(order: Order) -> str:
     """The name of an order's quarantine table."""
-    return _OWN_PREFIX + _digest(order)
+    return _OWN_PREFIX + order_digest(order)
 
 
 def is_own(name: str) -> bool:
@@ -245,5 +245,6 @@ def is_own(name: str) -> bool:
     return name == JOURNAL or (rest != name and len(rest) == _DIGITS and set(rest) <= set("0123456789abcdef"))
 
 
-def _digest(order: Order) -> str:
+def order_digest(order: Order) -> str:
+    """What stands for an order in names and in the journal."""
     return hashlib.sha256(order.id.encode()).hexdigest()[:_DIGITS]

@@ -1,5 +1,7 @@
 """What no order may be made for in a SQL store, though it is read and classified."""
 
+from collections.abc import Sequence
+
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 
@@ -12,6 +14,14 @@ _INSTEAD = {
         "a materialised view is a copy; its rows cannot be deleted one by one",
         "drop it, or refresh it when the rows of its tables are gone",
     ),
+    "versioned-table": (
+        "the table keeps older versions of its rows, which an order would leave behind",
+        "drop system versioning (ALTER TABLE … DROP SYSTEM VERSIONING), which destroys the history",
+    ),
+    "untransactional-table": (
+        "its storage engine has no transactions, so that a row could be lost or doubled half-way",
+        "convert it to InnoDB (ALTER TABLE … ENGINE = InnoDB)",
+    ),
 }
 
 
@@ -21,6 +31,17 @@ def kept_relation(collection: Collection) -> Blocker | None:
         return None
     explanation, next_step = _INSTEAD[collection.format]
     return Blocker("relation-stays", str(collection.ref), explanation, "database administrator", next_step)
+
+
+def unbound_fields(ref: CollectionRef, fields: Sequence[str]) -> Blocker:
+    """Say that values cannot be compared exactly, so that nobody could tell whether a row is the planned one."""
+    return Blocker(
+        "values-not-comparable",
+        str(ref),
+        f"values of {', '.join(fields)} cannot be compared exactly, so a changed row would not be told from a planned one",
+        "database administrator",
+        "convert these fields to a type whose values are exact, and those of a key to one that an index holds whole",
+    )
 
 
 def unnamed_rows(ref: CollectionRef) -> Blocker:
