@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import boto3
 from botocore.config import Config
 from botocore.session import get_session
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -36,6 +36,7 @@ from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
+from winddown.inspection.sqlite import SqliteInspector
 from winddown.notify.channels import LogChannel, MailChannel
 from winddown.ports import Clock, Inspector, Notes, Notifier, Store
 from winddown.rules.loader import load_rulebook
@@ -52,6 +53,7 @@ from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore, Source
 from winddown.stores.sql.sqlite import SqliteSource
+from winddown.stores.sql.sqlite_store import SqliteStore
 
 _SUFFIX = {
     Power.FREEZE: "__mark",
@@ -192,8 +194,9 @@ def _systems(
             root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
             stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
-            source = _source(declaration.name, declaration.kind, _parameters(connections, declaration, ""))
-            stores[declaration.name] = ReadableStore(declaration.name, source=source)
+            stores[declaration.name], inspector = _database(declaration, connections, authority)
+            if inspector is not None:
+                inspectors[declaration.name] = inspector
         else:
             stores[declaration.name] = S3Store(
                 declaration.name,
@@ -216,6 +219,20 @@ def _systems(
                 ],
             )
     return Systems(stores, inspectors, drills)
+
+
+def _database(
+    declaration: StoreDeclaration, connections: Connections, authority: Authority
+) -> tuple[Store, Inspector | None]:
+    """A database beside PostgreSQL. It is only read where nobody could read back what was done to it."""
+    name, kind = declaration.name, declaration.kind
+    reading = _parameters(connections, declaration, "")
+    looking = connections.find(f"{declaration.connection}__inspect")
+    if kind == "sqlite" and looking is not None:
+        build = partial(_path, name, kind)
+        unlock = _unlock(authority, connections, declaration, build)
+        return SqliteStore(name, path=build(reading), unlock=unlock), SqliteInspector(name, path=build(looking))
+    return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
 def _unlock(
@@ -279,17 +296,28 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     )
 
 
-def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
-    """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
+def _database_url(store: str, parameters: ConnectionParameters) -> URL:
     try:
-        url = make_url(parameters.url)
+        return make_url(parameters.url)
     except ArgumentError:
         raise Refused(f"the connection of store {store} has no URL that can be read") from None
-    if kind in {"sqlite", "duckdb"}:
-        if url.get_backend_name() != kind or not url.database:
-            raise Refused(f"the connection of store {store} has no URL like {kind}:////folder/file")
-        path = Path(unquote(url.database))
-        return SqliteSource(store, path=path) if kind == "sqlite" else DuckDbSource(store, path=path)
+
+
+def _path(store: str, kind: str, parameters: ConnectionParameters) -> Path:
+    """The file of a SQLite or DuckDB database."""
+    url = _database_url(store, parameters)
+    if url.get_backend_name() != kind or not url.database:
+        raise Refused(f"the connection of store {store} has no URL like {kind}:////folder/file")
+    return Path(unquote(url.database))
+
+
+def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
+    """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
+    url = _database_url(store, parameters)
+    if kind == "sqlite":
+        return SqliteSource(store, path=_path(store, kind, parameters))
+    if kind == "duckdb":
+        return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
         if url.get_backend_name() not in {"mysql", "mariadb"}:
             raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")

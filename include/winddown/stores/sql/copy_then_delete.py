@@ -235,14 +235,14 @@ def aside_name(order: Order) -> str:
     return _OWN_PREFIX + order_digest(order)
 
 
-def is_own(name: str) -> bool:
-    """Whether a table in a customer's database is one that this module made.
+def is_aside(name: str) -> bool:
+    """Whether a table's name is that of a quarantine table.
 
-    >>> is_own("winddown_journal"), is_own("winddown_q_" + "a" * 24), is_own("winddown_customers")
-    (True, True, False)
+    >>> is_aside("winddown_q_" + "a" * 24), is_aside("winddown_q_customers")
+    (True, False)
     """
     rest = name.removeprefix(_OWN_PREFIX)
-    return name == JOURNAL or (rest != name and len(rest) == _DIGITS and set(rest) <= set("0123456789abcdef"))
+    return rest != name and len(rest) == _DIGITS and set(rest) <= set("0123456789abcdef")
 
 
 def order_digest(order: Order) -> str:

@@ -5,7 +5,6 @@ as GB18030, which China's older programs wrote. A file with a hot journal, which
 refused.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -51,8 +50,7 @@ class SqliteSource:
 
     def identity(self) -> str:
         """The file's place and number; see ``identity_of``."""
-        with translated(self._store, "asking for the file"):
-            return identity_of(self._path)
+        return identity_of(self._path)
 
     def discover(self) -> Iterator[Collection | Blocker | Fact]:
         """Yield tables as collections; views, triggers and files beside the database as facts."""
@@ -166,8 +164,10 @@ def identity_of(path: Path) -> str:
 
     A copy or a restored backup that takes the file's place has another number, unless it was written into the file.
     """
-    real = os.path.realpath(path)
-    return f"SQLite file {real}, number {os.stat(real).st_ino}"
+    real = path.resolve()
+    if not real.is_file():
+        raise Refused("there is no file where the connection points", rule="credentials")
+    return f"SQLite file {real}, number {real.stat().st_ino}"
 
 
 def _tables_of(connection: sqlite3.Connection, view: str) -> list[str]:

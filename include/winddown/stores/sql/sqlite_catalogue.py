@@ -14,7 +14,7 @@ from urllib.parse import quote
 from winddown.domain.canonical import digest
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.copy_then_delete import is_own
+from winddown.stores.sql.copy_then_delete import JOURNAL, is_aside
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.sqlite_schema import definitions, named_after
 
@@ -52,7 +52,7 @@ def pragma(connection: sqlite3.Connection, name: str) -> Any:
 
 def is_ours(name: str) -> bool:
     """Whether a table is one that we made."""
-    return name == ACTING or is_own(name)
+    return name in {ACTING, JOURNAL} or is_aside(name)
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

@@ -17,11 +17,10 @@ from itertools import product
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.sqlite_catalogue import computed, has_table, hazards, pragma, table_name
+from winddown.stores.sql.sqlite_catalogue import computed, has_table, hazards, table_name
 
 _FORMS, _KEYS = "winddown_forms", "winddown_keys"
 _COLUMNS_A_CALL = 60  # a function takes 127 arguments
-_ENCODINGS = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -55,7 +54,7 @@ def _content(before: str, *pairs: Value) -> str:
             written = value
         else:
             written = struct.pack(">d", value) if isinstance(value, float) else str(value).encode()
-        hasher.update(f"{kind} {len(written)} ".encode() + written)
+        hasher.update(b"%s %d " % (str(kind).encode(), len(written)) + written)
     return hasher.hexdigest()
 
 
@@ -149,18 +148,17 @@ class SqliteDialect:
         return " AND ".join(f"t.{name} = k.{name}" for name in self._key)
 
     def _forms(self, batch: Batch) -> Iterator[list[Value]]:
-        """Each key in every form, with each value's mark of being text before it, and the content at the end."""
-        encoding = _ENCODINGS.get(str(pragma(self._connection, "encoding")), "")
+        """Each key in every form, each value twice after its mark, and the content at the end."""
         columns = [batch.keys.column(name).to_pylist() for name in self._collection.key]
         for content_digest, *key in zip(batch.keys.column(CONTENT).to_pylist(), *columns, strict=True):
-            for chosen in product(*(_forms_of(text, encoding) for text in key)):
-                yield [part for is_text, form in chosen for part in (is_text, form, form)] + [content_digest]
+            for chosen in product(*map(_forms_of, key)):
+                yield [part for is_old, form in chosen for part in (is_old, form, form)] + [content_digest]
 
 
-def _forms_of(text: str, encoding: str) -> list[tuple[bool, Value]]:
-    """Values that are read as this text, each with whether it is one: its bytes, a number, bytes in base64.
+def _forms_of(text: str) -> list[tuple[bool, Value]]:
+    """Values that are read as this text: itself, a number, bytes in base64, or GB18030, which is marked.
 
-    ``encoding``: of texts; where it is UTF-8, so "", an older program may have written GB18030.
+    Of the last the bytes are given, because the driver hands over no text that is not UTF-8.
     """
     found: list[tuple[bool, Value]] = []
     if _INTEGER.fullmatch(text) and int(text) in _INT64:
@@ -168,11 +166,14 @@ def _forms_of(text: str, encoding: str) -> list[tuple[bool, Value]]:
     with suppress(ValueError):
         if str(float(text)) == text:
             found.append((False, float(text)))
-    for name, errors in ((encoding, "strict"),) if encoding else (("utf-8", "strict"), ("gb18030", "surrogateescape")):
-        with suppress(UnicodeEncodeError):
-            found.append((True, text.encode(name, errors)))
     with suppress(ValueError):
         decoded = base64.b64decode(text, validate=True)
         if base64.b64encode(decoded).decode() == text:
             found.append((False, decoded))
-    return list(dict.fromkeys(found))
+    if not text.isascii():
+        with suppress(UnicodeEncodeError):
+            found.append((True, text.encode("gb18030", "surrogateescape")))
+    with suppress(UnicodeEncodeError):
+        text.encode()
+        found.append((False, text))
+    return found

@@ -23,14 +23,14 @@ def definitions(statement: str) -> list[list[str]]:
     """The words of each column's definition in the table's order, then those of each constraint, in lower case."""
     found: list[list[str]] = [[]]
     depth = 0
-    for token, is_name in _words(statement):
-        if is_name or token not in {"(", ")", ","}:
+    for word, is_name in _words(statement):
+        if is_name or word not in {"(", ")", ","}:
             if depth:
-                found[-1].append(token)
+                found[-1].append(word)
             continue
-        if token == "," and depth == 1:
+        if word == "," and depth == 1:
             found.append([])
-        depth += {"(": 1, ")": -1, ",": 0}[token]
+        depth += {"(": 1, ")": -1, ",": 0}[word]
         if depth == 0:
             break
     return found
