@@ -34,6 +34,7 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
+from winddown.inspection.mysql import MySqlInspector
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
 from winddown.inspection.sqlite import SqliteInspector
@@ -50,6 +51,7 @@ from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
 from winddown.stores.sql.generic import GenericSource
 from winddown.stores.sql.mysql import MySqlSource
+from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore, Source
 from winddown.stores.sql.sqlite import SqliteSource
@@ -232,6 +234,10 @@ def _database(
         build = partial(_path, name, kind)
         unlock = _unlock(authority, connections, declaration, build)
         return SqliteStore(name, path=build(reading), unlock=unlock), SqliteInspector(name, path=build(looking))
+    if kind == "mysql" and looking is not None:
+        opened = partial(_mysql_engine, name)
+        unlock = _unlock(authority, connections, declaration, opened)
+        return MySqlStore(name, reader=opened(reading), unlock=unlock), MySqlInspector(name, engine=opened(looking))
     return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
@@ -311,6 +317,29 @@ def _path(store: str, kind: str, parameters: ConnectionParameters) -> Path:
     return Path(unquote(url.database))
 
 
+_MYSQL_SESSION = (
+    "time_zone = '+08:00'",
+    "sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES'",
+    "collation_connection = 'utf8mb4_bin'",
+    "foreign_key_checks = 1",
+    "unique_checks = 1",
+    "sql_safe_updates = 0",
+    "sql_select_limit = DEFAULT",
+    "autocommit = 1",
+)
+
+
+def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
+    # As for PostgreSQL: days are China's, and nothing on which a value's text or a row's way depends is left to the
+    # server's settings. A zero is no wish for the next number, and a date that is none stays what it is.
+    url = _database_url(store, parameters)
+    if url.get_backend_name() not in {"mysql", "mariadb"}:
+        raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
+    url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
+    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+
+
 def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
     """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
     url = _database_url(store, parameters)
@@ -319,12 +348,7 @@ def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
     if kind == "duckdb":
         return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
-        if url.get_backend_name() not in {"mysql", "mariadb"}:
-            raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
-        url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-        options = {"connect_timeout": 10, "init_command": "SET time_zone = '+08:00'"}
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
-        return MySqlSource(store, engine=engine)
+        return MySqlSource(store, engine=_mysql_engine(store, parameters))
     if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
         raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:

@@ -166,7 +166,9 @@ def identity(connection: Connection) -> str:
     in the same place is not told from it.
     """
     names = "'server_uuid', 'server_uid', 'hostname', 'port', 'server_id', 'datadir'"
-    found = {row[0]: row[1] for row in connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({names})"))}
+    found = {
+        row[0]: row[1] for row in connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({names})"))
+    }
     said = ", ".join(f"{name} {found[name]}" for name in sorted(found))
     database = connection.execute(text("SELECT database()")).scalar()
     return f"MySQL or MariaDB, {said}, database {database or '(all)'}"

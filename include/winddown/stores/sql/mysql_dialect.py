@@ -82,8 +82,8 @@ class MySqlDialect:
         return f"{QUARANTINE}.{_KEYS}"
 
     def content(self) -> str:
-        """The digest of a row."""
-        return content(self._collection)
+        """The digest of a row, as the temporary table has it."""
+        return f"CONVERT({content(self._collection)} USING ascii) COLLATE ascii_bin"
 
     def create_aside(self, name: str, columns: Sequence[str]) -> None:
         """Create a table whose rows keep the order in which they came, so that parents go back before children.

@@ -41,7 +41,9 @@ _OF_EVERYTHING = f"""
     SELECT host, user, insert_priv, update_priv, delete_priv, drop_priv FROM mysql.user
      WHERE super_priv <> 'Y' AND {_OURS} ORDER BY user, host
 """
-_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema AND table_type NOT LIKE '%VIEW'"
+_TABLES = (
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema AND table_type NOT LIKE '%VIEW'"
+)
 _MATCHING = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE :pattern"
 
 

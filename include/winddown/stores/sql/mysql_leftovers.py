@@ -123,7 +123,9 @@ def _await_history(connection: Connection, report: _Report) -> None:
     def is_empty() -> bool:
         return int(connection.execute(text(length)).scalar_one()) == 0
 
-    with report.may("GRANT PROCESS ON *.* TO the purging account", left="rows that old snapshots keep, if there are any"):
+    with report.may(
+        "GRANT PROCESS ON *.* TO the purging account", left="rows that old snapshots keep, if there are any"
+    ):
         if not _within(_HISTORY_SECONDS, is_empty):
             oldest = connection.execute(text("SELECT min(trx_started) FROM information_schema.innodb_trx")).scalar()
             report.left.append(
@@ -153,13 +155,17 @@ def _forget_samples(connection: Connection, collections: Sequence[CollectionRef]
         where = {"s": schema, "n": name}
         table = table_name(ref)
         anew = f"ANALYZE TABLE {table} PERSISTENT FOR ALL"
-        with report.may(f"{anew}; OPTIMIZE TABLE mysql.column_stats", left=f"sample values in mysql.column_stats of {ref.name}"):
+        with report.may(
+            f"{anew}; OPTIMIZE TABLE mysql.column_stats", left=f"sample values in mysql.column_stats of {ref.name}"
+        ):
             query = "SELECT count(*) FROM mysql.column_stats WHERE db_name = :s AND table_name = :n"
             if _asked(connection, query, where):
                 connection.exec_driver_sql(anew.replace("%", "%%")).all()
                 connection.exec_driver_sql("OPTIMIZE TABLE mysql.column_stats").all()
                 report.done.append(("statistics_taken_anew", ref.name))
-        histograms = "SELECT column_name FROM information_schema.column_statistics WHERE schema_name = :s AND table_name = :n"
+        histograms = (
+            "SELECT column_name FROM information_schema.column_statistics WHERE schema_name = :s AND table_name = :n"
+        )
         for column in _values(connection, histograms, where):
             statement = f"ANALYZE TABLE {table} DROP HISTOGRAM ON {quoted(column)}"
             with report.may(statement, left=f"a histogram with values of {ref.name}"):
@@ -196,7 +202,9 @@ def _overwrite_undo(connection: Connection, report: _Report) -> None:
             connection.execute(text(f"DROP DATABASE {QUARANTINE}"))
         report.done.append(("undo_transactions", str(_TRANSACTIONS + 1)))
     if _asked(connection, "SELECT @@innodb_immediate_scrub_data_uncompressed", {}) == 0:
-        report.done.append(("freed_pages", "not scrubbed by the server; innodb_immediate_scrub_data_uncompressed is off"))
+        report.done.append(
+            ("freed_pages", "not scrubbed by the server; innodb_immediate_scrub_data_uncompressed is off")
+        )
         report.left.append("undo pages in the system tablespace that were given back and not used again")
 
 
@@ -287,7 +295,9 @@ def _name_logs(connection: Connection, report: _Report) -> None:
         if "TABLE" in outputs:
             report.tasks.append(f"TRUNCATE TABLE mysql.{name}")
         if "FILE" in outputs:
-            report.tasks.append(f"FLUSH {switch.removesuffix('_query_log').removesuffix('_log').upper()} LOGS, and remove the old file")
+            report.tasks.append(
+                f"FLUSH {switch.removesuffix('_query_log').removesuffix('_log').upper()} LOGS, and remove the old file"
+            )
         report.left.append(f"statements in the {name.replace('_', ' ')}, until it is rotated")
 
 

@@ -35,7 +35,9 @@ def named_rows(
     planned = planned_keys(collection, batch)
     remaining = iter(planned)
     while part := list(islice(remaining, _A_STATEMENT)):
-        values = [parameter(types[name], value) for found in part for name, value in zip(collection.key, found, strict=True)]
+        values = [
+            parameter(types[name], value) for found in part for name, value in zip(collection.key, found, strict=True)
+        ]
         if len(key) == 1:
             condition = f"{escaped[0]} IN ({', '.join(['%s'] * len(part))})"
         else:

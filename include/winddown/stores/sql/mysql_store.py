@@ -43,9 +43,7 @@ class MySqlEffects:
         self._unlock = unlock
 
     @contextmanager
-    def turn(
-        self, authorization: Authorization, power: Power, order: Order, batch: Batch
-    ) -> Iterator[staged.Turn]:
+    def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
         """Open a session with the power's credential, wait for the batch's turn, and begin a transaction."""
         engine = self._unlock(authorization)
         with translated(self._store, f"{power} of {order.id}"), engine.connect() as raw:
