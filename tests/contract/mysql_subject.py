@@ -62,21 +62,27 @@ COMPOSITE = Shape(
         *("region", "no", 'na"me', "a.b", "50% %s", "photo", "seen_at", "amount", "note", "born", "flags", "mood"),
         *("tags", "ratio", "rate", "yéar", "took", "wide", "of_id"),
     ),
-    (
-        ("", 0, "欧阳娜娜", "", "Zoë", b"\x00\xff\r\n" * 40, "2024-02-29 23:59:59.123456", "0.00", "{}", "0000-00-00", 5)
-        + ("是", "x,y", 0.1, 5e-324, 2024, "-838:59:59", b"a", "123e4567-e89b-12d3-a456-426655440000"),
-        ("华东", 0, "O'Brien \\ \"x\"", None, None, b"", None, None, None, "2024-00-00", None)
-        + (None, None, None, None, None, None, None, None),
-        ("a", 1, "", "line\none\ttwo", "%s :x $1", None, "1969-12-31 00:00:00", "-1.50", '{"k": [null, "值"]}')
-        + ("2024-02-31", 1023, "", "", 16777217.0, 1e300, 0, "00:00:00.5", b"\x00", None),
-        ("A", 2, "NULL", "x" * 70, "x", b"x", "9999-12-31 23:59:59", "9999999999.99", '"s"', "1990-01-01", 0)
-        + ("否", "y", -0.5, 0.1, 1901, "1:2:3", b"\xff\xfe\xfd", None),
-        ("NULL", 3, "吉野", "a", "b", None, None, None, None, "1990-01-01", None, None, None, 3.0, 2.0, None, None, None)
-        + (None,),
-        (" pad", 4, "z", None, "c", None, None, None, None, "1990-01-01", None, None, None, None, None, None, None)
-        + (None, None),
-        ("north", -5, "y", "q", None, None, None, None, None, "1990-01-01", None, None, None, None, None, None, None)
-        + (None, None),
+    tuple(
+        row + (None,) * (19 - len(row))
+        for row in (
+            (
+                *("", 0, "欧阳娜娜", "", "Zoë", b"\x00\xff\r\n" * 40, "2024-02-29 23:59:59.123456", "0.00", "{}"),
+                *("0000-00-00", 5, "是", "x,y", 0.1, 5e-324, 2024, "-838:59:59", b"a"),
+                "123e4567-e89b-12d3-a456-426655440000",
+            ),
+            ("华东", 0, 'O\'Brien \\ "x"', None, None, b"", None, None, None, "2024-00-00"),
+            (
+                *("a", 1, "", "line\none\ttwo", "%s :x $1", None, "1969-12-31 00:00:00", "-1.50"),
+                *('{"k": [null, "值"]}', "2024-02-31", 1023, "", "", 16777217.0, 1e300, 0, "00:00:00.5", b"\x00"),
+            ),
+            (
+                *("A", 2, "NULL", "x" * 50, "x", b"x", "9999-12-31 23:59:59", "9999999999.99", '"s"', "1990-01-01"),
+                *(0, "否", "y", -0.5, 0.1, 1901, "1:2:3", b"\xff\xfe\xfd"),
+            ),
+            ("NULL", 3, "吉野", "a", "b", None, None, None, None, "1990-01-01", None, None, None, 3.0, 2.0),
+            (" pad", 4, "z", None, "c", None, None, None, None, "1990-01-01"),
+            ("north", -5, "y", "q", None, None, None, None, None, "1990-01-01"),
+        )
     ),
     ("a.b", "50% %s", "photo", "seen_at", "upper", "stored", "mood", "spot"),
 )
@@ -144,7 +150,9 @@ class MySqlSubject(TableSubject, FreezableSubject):
         self.run(f"CREATE ROLE {role}")
         self.run(f"GRANT ALL PRIVILEGES ON {self.schema}.* TO {app} WITH GRANT OPTION")
         self.run(f"GRANT SELECT, INSERT ON {self.table} TO {clerk} WITH GRANT OPTION")
-        self.run(f'GRANT UPDATE ("{self.shape.fields[1]}"), SELECT ("{self.shape.fields[1]}") ON {self.table} TO {clerk}')
+        self.run(
+            f'GRANT UPDATE ("{self.shape.fields[1]}"), SELECT ("{self.shape.fields[1]}") ON {self.table} TO {clerk}'
+        )
         self.run(f"GRANT INSERT, DELETE, CREATE ON {self.schema}.* TO {role}")
         self.run(f"GRANT {role} TO {clerk}")
         self.run(f"GRANT DELETE ON {self.table} TO PUBLIC")

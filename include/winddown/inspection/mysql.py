@@ -1,4 +1,4 @@
-"""Looks into MySQL or MariaDB by another path: another credential, other statements, and the bytes of the server's files.
+"""Looks into MySQL or MariaDB by another path: another credential, other statements, the bytes of the server's files.
 
 Shares no code with the store. Rows are looked up by their keys as literals, where the store joins a table of keys; keys
 are compared and digests computed anew in Python, but for long values, which the server digests where they lie.
@@ -54,7 +54,7 @@ class MySqlInspector:
     def identity(self) -> str:
         """The server and its database, asked for one by one."""
         with self._reading() as connection:
-            found = dict(connection.execute(text("SHOW GLOBAL VARIABLES")).all())
+            found = {str(row[0]): row[1] for row in connection.execute(text("SHOW GLOBAL VARIABLES"))}
             names = ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
             said = ", ".join(f"{name} {found[name]}" for name in names if name in found)
             database = connection.execute(text("SELECT coalesce(schema(), '(all)')")).scalar_one()

@@ -79,7 +79,8 @@ def _packed(connection: Connection) -> str:
     """What to add where tablespaces are compressed or encrypted, or nobody may tell."""
     try:
         query = text(
-            "SELECT count(*) FROM information_schema.tables WHERE row_format = 'Compressed' OR create_options LIKE '%page_compressed%' OR create_options LIKE '%encrypt%'"
+            "SELECT count(*) FROM information_schema.tables WHERE row_format = 'Compressed' "
+            "OR create_options LIKE '%page_compressed%' OR create_options LIKE '%encrypt%'"
         )
         count = connection.execute(query).scalar_one()
     except DBAPIError:

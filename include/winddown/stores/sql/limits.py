@@ -38,7 +38,7 @@ def unbound_fields(ref: CollectionRef, fields: Sequence[str]) -> Blocker:
     return Blocker(
         "values-not-comparable",
         str(ref),
-        f"values of {', '.join(fields)} cannot be compared exactly, so a changed row would not be told from a planned one",
+        f"values of {', '.join(fields)} cannot be compared exactly, so a changed row cannot be told",
         "database administrator",
         "convert these fields to a type whose values are exact, and those of a key to one that an index holds whole",
     )

@@ -13,8 +13,8 @@ from pymysql.cursors import SSCursor
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from winddown.domain.blocker import Blocker
 from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Order
 from winddown.stores.sql.faults import translated
@@ -48,12 +48,19 @@ class _Cursor(SSCursor):  # type: ignore[misc]
 
 
 class MySqlSource:
-    """All databases of one server that the reading user sees, or the one that the connection's URL names."""
+    """All databases of one server that the reading user sees, or the one that the connection's URL names.
+
+    Args:
+        store: the store's name in the case.
+        engine: with the reading credential.
+        is_acted_on: whether rows are destroyed here, so that what acts on a table by itself blocks it.
+    """
 
     title = "MySQL or MariaDB"
 
-    def __init__(self, store: str, *, engine: Engine) -> None:
+    def __init__(self, store: str, *, engine: Engine, is_acted_on: bool = False) -> None:
         self._store = store
+        self._is_acted_on = is_acted_on
         self._engine = engine
 
     def discover(self) -> Iterator[Collection | Blocker | Fact]:
@@ -143,7 +150,7 @@ class MySqlSource:
             query = text(verbatim(f"SELECT count(*) FROM {table_name(ref)}"))
             count = int(connection.execute(query).scalar_one())
             found = described(connection, ref, size=size, comment=comment, count=count)
-            blockers = list(hazard_blockers(connection, ref))
+            blockers = list(hazard_blockers(connection, ref)) if self._is_acted_on else []
         except DBAPIError as error:
             number = error.orig.args[0] if error.orig is not None and error.orig.args else None
             if number in _CHANGED:

@@ -125,26 +125,28 @@ def _found(connection: Connection, collections: Sequence[CollectionRef]) -> Iter
     for ref in collections:
         schema, _, name = ref.name.partition(".")
         schemas.setdefault(schema, set()).add(name)
-        where = {"schema": schema, "name": name}
-        for host, user, held in _rows(connection, _OF_TABLES, where):
-            for privilege in _of_set(held):
-                yield Grant(table_name(ref), user, host, privilege), True
-        for host, user, column, held in _rows(connection, _OF_COLUMNS, where):
-            for privilege in _of_set(held):
-                yield Grant(table_name(ref), user, host, f"{privilege} ({quoted(column)})"), True
+        yield from ((grant, True) for grant in _of_table(connection, ref, {"schema": schema, "name": name}))
     for schema, names in schemas.items():
         is_whole = {row[0] for row in _rows(connection, _TABLES, {"schema": schema})} <= names
         for host, user, pattern, *flags in _rows(connection, _OF_DATABASES, {"schema": schema}):
             is_ours = is_whole and _covers_only(connection, pattern, schema)
-            for privilege in _of_flags(flags):
-                yield Grant(f"{quoted(pattern)}.*", user, host, privilege), is_ours
+            yield from ((Grant(f"{quoted(pattern)}.*", user, host, held), is_ours) for held in _of_flags(flags))
     for host, user, *flags in _rows(connection, _OF_EVERYTHING, {}):
-        for privilege in _of_flags(flags):
-            yield Grant("*.*", user, host, privilege), False
+        yield from ((Grant("*.*", user, host, held), False) for held in _of_flags(flags))
+
+
+def _of_table(connection: Connection, ref: CollectionRef, where: dict[str, str]) -> Iterator[Grant]:
+    """Yield the grants on one table and on columns of it."""
+    for host, user, held in _rows(connection, _OF_TABLES, where):
+        yield from (Grant(table_name(ref), user, host, privilege) for privilege in _of_set(held))
+    for host, user, column, held in _rows(connection, _OF_COLUMNS, where):
+        yield from (
+            Grant(table_name(ref), user, host, f"{privilege} ({quoted(column)})") for privilege in _of_set(held)
+        )
 
 
 def _covers_only(connection: Connection, pattern: str, schema: str) -> bool:
-    r"""Whether a grant's pattern is one database's; ``_`` stands for any character, as few remember, ``\_`` does not."""
+    r"""Whether a grant's pattern is one database's; ``_`` stands for any character, ``\_`` does not."""
     if re.search(r"(?<!\\)%", pattern):
         return False
     return {row[0] for row in _rows(connection, _MATCHING, {"pattern": pattern})} <= {schema}

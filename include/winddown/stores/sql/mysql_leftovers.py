@@ -8,7 +8,7 @@ a replica keeps, and where it reads on, is none of ours: a binary log that a rep
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -26,10 +26,13 @@ PREPARING = "winddown preparing"
 """Lock of whoever creates our tables and of whoever drops those that are empty."""
 _HISTORY_SECONDS = 60
 _FLUSH_SECONDS = 60
+_LOGS_SECONDS = 30
 _FILLER = f"{QUARANTINE}.winddown_filler"
 _TRANSACTIONS = 300  # more than twice the 128 rollback segments, which take their turns
 _ROWS, _NAME_BYTES, _BODY_BYTES = 24, 700, 7000  # of a transaction: more than one undo page of either kind
 _BIG_ROWS = 4000  # of one big transaction: about 28 MB of undo, over pages that were given back
+_NO_SUCH_STATEMENT = 1064
+_UNKNOWN = frozenset({1109, 1146, 1193})  # no such table or variable
 _NEVER = ("files of replicas", "backups", "copies of binary logs", "blocks of the file system")
 
 Detail = tuple[str, str]
@@ -117,7 +120,6 @@ def _tables(connection: Connection, schema: str) -> list[str]:
 
 def _await_history(connection: Connection, report: _Report) -> None:
     """Wait until InnoDB has removed the rows that were only marked as deleted: an old snapshot keeps them."""
-    query = text("SELECT variable_value FROM information_schema.global_status WHERE variable_name = :n")
     length = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'"
 
     def is_empty() -> bool:
@@ -132,7 +134,6 @@ def _await_history(connection: Connection, report: _Report) -> None:
                 f"rows that a transaction may still read, until it ends (the oldest began at {oldest or 'unknown'})"
             )
             report.tasks.append("end the oldest transaction, then sanitise again")
-    del query
 
 
 def _rebuild(connection: Connection, ref: CollectionRef, report: _Report) -> None:
@@ -159,14 +160,14 @@ def _forget_samples(connection: Connection, collections: Sequence[CollectionRef]
             f"{anew}; OPTIMIZE TABLE mysql.column_stats", left=f"sample values in mysql.column_stats of {ref.name}"
         ):
             query = "SELECT count(*) FROM mysql.column_stats WHERE db_name = :s AND table_name = :n"
-            if _asked(connection, query, where):
+            if _asked(connection, query, where) not in ([], [0]):
                 connection.exec_driver_sql(anew.replace("%", "%%")).all()
                 connection.exec_driver_sql("OPTIMIZE TABLE mysql.column_stats").all()
                 report.done.append(("statistics_taken_anew", ref.name))
         histograms = (
             "SELECT column_name FROM information_schema.column_statistics WHERE schema_name = :s AND table_name = :n"
         )
-        for column in _values(connection, histograms, where):
+        for column in map(str, _asked(connection, histograms, where)):
             statement = f"ANALYZE TABLE {table} DROP HISTOGRAM ON {quoted(column)}"
             with report.may(statement, left=f"a histogram with values of {ref.name}"):
                 connection.exec_driver_sql(statement.replace("%", "%%")).all()
@@ -189,11 +190,11 @@ def _overwrite_undo(connection: Connection, report: _Report) -> None:
             )
         )
         for number in range(_TRANSACTIONS):
-            with connection_transaction(connection):
+            with _transaction(connection):
                 _fill(connection, number, _ROWS)
                 connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES}) LIMIT 4"))
                 connection.execute(text(f"DELETE FROM {_FILLER}"))
-        with connection_transaction(connection):
+        with _transaction(connection):
             for number in range(_BIG_ROWS // 100):
                 _fill(connection, number, 100)
             connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES})"))
@@ -201,7 +202,7 @@ def _overwrite_undo(connection: Connection, report: _Report) -> None:
         if fresh:
             connection.execute(text(f"DROP DATABASE {QUARANTINE}"))
         report.done.append(("undo_transactions", str(_TRANSACTIONS + 1)))
-    if _asked(connection, "SELECT @@innodb_immediate_scrub_data_uncompressed", {}) == 0:
+    if _asked(connection, "SELECT @@innodb_immediate_scrub_data_uncompressed", {}) == [0]:
         report.done.append(
             ("freed_pages", "not scrubbed by the server; innodb_immediate_scrub_data_uncompressed is off")
         )
@@ -218,10 +219,11 @@ def _fill(connection: Connection, number: int, rows: int) -> None:
 def _rewrite_redo(connection: Connection, report: _Report) -> None:
     """Flush all pages, then let the server write a new redo log by giving it another size, and its own again."""
     for name, step in (("innodb_log_file_size", 4 << 20), ("innodb_redo_log_capacity", 16 << 20)):
-        size = _asked(connection, f"SELECT @@{name}", {})
-        if size is None:
+        sizes = _asked(connection, f"SELECT @@{name}", {})
+        if not sizes:
             continue
-        statements = (f"SET GLOBAL {name} = {int(size) + step}", f"SET GLOBAL {name} = {size}")
+        size = int(sizes[0])
+        statements = (f"SET GLOBAL {name} = {size + step}", f"SET GLOBAL {name} = {size}")
         with report.may("flush all pages (a clean restart does), then " + ", then ".join(statements), left="redo log"):
             _flush(connection, report)
             for statement in statements:
@@ -252,17 +254,23 @@ def _purge_binary_logs(connection: Connection, report: _Report) -> None:
     if not connection.execute(text("SELECT @@log_bin")).scalar():
         report.done.append(("binary_logs", "the server writes none"))
         return
-    days = _asked(connection, "SELECT @@binlog_expire_logs_seconds", {})
-    until = f"until {days} seconds after it was written" if days else "for ever, since no expiry is set"
+    seconds = sum(_asked(connection, "SELECT @@binlog_expire_logs_seconds", {}))
+    until = f"until {seconds} seconds after it was written" if seconds else "for ever, since no expiry is set"
     purge = "FLUSH BINARY LOGS; PURGE BINARY LOGS BEFORE NOW()"
     with report.may(purge, left=f"binary log, {until}"):
-        if connection.exec_driver_sql("SHOW SLAVE HOSTS").all():
+        if _replicas(connection):
             report.tasks.append(f"when every replica has read them: {purge}")
             report.left.append(f"binary log, which replicas may need, {until}")
             return
         connection.exec_driver_sql("FLUSH BINARY LOGS")
         names = [str(row[0]) for row in connection.exec_driver_sql("SHOW BINARY LOGS").all()]
-        connection.exec_driver_sql(f"PURGE BINARY LOGS TO '{names[-1]}'")
+
+        def kept_alone() -> bool:
+            # A log that recovery may still need, or that somebody reads, is kept without a word.
+            connection.exec_driver_sql(f"PURGE BINARY LOGS TO '{names[-1]}'")
+            return len(connection.exec_driver_sql("SHOW BINARY LOGS").all()) == 1
+
+        _within(_LOGS_SECONDS, kept_alone)
         kept = len(connection.exec_driver_sql("SHOW BINARY LOGS").all())
         report.done.append(("binary_logs", f"{len(names) - kept} purged, {kept} kept"))
         if kept > 1:
@@ -270,11 +278,22 @@ def _purge_binary_logs(connection: Connection, report: _Report) -> None:
             report.left.append(f"binary log that is still being read, {until}")
 
 
+def _replicas(connection: Connection) -> int:
+    """How many replicas are registered; newer versions of MySQL have another word for it."""
+    for statement in ("SHOW SLAVE HOSTS", "SHOW REPLICAS"):
+        try:
+            return len(connection.exec_driver_sql(statement).all())
+        except DBAPIError as error:
+            if error.orig is None or error.orig.args[0] != _NO_SUCH_STATEMENT:
+                raise
+    return 0
+
+
 def _forget_statements(connection: Connection, report: _Report) -> None:
     """Empty what the performance schema remembers of statements; it is in memory, and statements may quote values."""
     if not connection.execute(text("SELECT @@performance_schema")).scalar():
         return
-    names = _values(
+    names = _asked(
         connection,
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'performance_schema' AND (table_name "
         "LIKE 'events_statements_history%' OR table_name LIKE 'events_statements_summary_by_digest%') ORDER BY 1",
@@ -305,7 +324,7 @@ def _name_logs(connection: Connection, report: _Report) -> None:
 
 
 @contextmanager
-def connection_transaction(connection: Connection) -> Iterator[None]:
+def _transaction(connection: Connection) -> Iterator[None]:
     """A transaction on a session that otherwise commits each statement."""
     connection.execute(text("START TRANSACTION"))
     yield
@@ -326,28 +345,11 @@ def _exists(connection: Connection, schema: str) -> bool:
     return bool(connection.execute(query, {"s": schema}).scalar())
 
 
-def _asked(connection: Connection, query: str, values: dict[str, str]) -> Any:
-    """A value; None where the engine does not have what is asked for. What is denied is raised."""
-    with suppress(_Unknown), _unknown_apart():
-        return connection.execute(text(query), values).scalar()
-    return None
-
-
-def _values(connection: Connection, query: str, values: dict[str, str]) -> list[str]:
-    with suppress(_Unknown), _unknown_apart():
-        return [str(value) for value in connection.execute(text(query), values).scalars()]
-    return []
-
-
-class _Unknown(Exception):  # noqa: N818
-    """The engine has no such table or variable."""
-
-
-@contextmanager
-def _unknown_apart() -> Iterator[None]:
+def _asked(connection: Connection, query: str, values: dict[str, str]) -> list[Any]:
+    """Values of a query's first column; none where the engine does not have what is asked for. Raises when denied."""
     try:
-        yield
+        return list(connection.execute(text(query), values).scalars())
     except DBAPIError as error:
-        if error.orig is not None and error.orig.args[0] in {1109, 1146, 1193}:
-            raise _Unknown from None
+        if error.orig is not None and error.orig.args[0] in _UNKNOWN:
+            return []
         raise

@@ -79,7 +79,7 @@ class MySqlStore(SqlStore):
     """
 
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
-        source = MySqlSource(name, engine=reader)
+        source = MySqlSource(name, engine=reader, is_acted_on=True)
         super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock))
         self._reader = reader
         self._unlock = unlock

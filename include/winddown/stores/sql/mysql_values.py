@@ -113,7 +113,7 @@ def is_text(column_type: str) -> bool:
 
 
 def parameter(column_type: str, written: str) -> str | int | bytes | Decimal:
-    """What the driver hands over for a key that was read as text by ``whole``; numbers as such, so that none is rounded."""
+    """What the driver hands over for a key that was read as text by ``whole``; numbers, so that none is rounded."""
     kind = base(column_type)
     if kind in _BYTES:
         return base64.b64decode(written)
