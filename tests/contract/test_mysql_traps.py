@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pyarrow as pa
+import pymysql
 import pytest
 
 from winddown.domain.authorization import Power
@@ -208,6 +209,20 @@ def test_grants_that_may_not_be_seen_or_taken_are_said(subject: MySqlSubject) ->
     remembered = store.remember_writers([subject.ref], None)
     assert remembered.records == 0
     assert "GRANT SELECT on mysql.db" in dict(remembered.details)["tasks"]
+
+
+def test_sessions_that_write_on_after_a_freeze_are_told(subject: MySqlSubject) -> None:
+    write = f"DELETE FROM {subject.table} WHERE false".replace("%", "%%")
+    with subject.connect(f"app_{subject.schema}", "app") as session, session.cursor() as cursor:
+        cursor.execute(f"USE {subject.schema}")
+        subject.run(f"REVOKE DELETE ON {subject.table} FROM PUBLIC")
+        tasks = frozen(subject)["tasks"]
+        assert f"end the 1 sessions of app_{subject.schema}" in tasks
+        cursor.execute(write, ())  # the server looks a database's grants up when it is chosen
+        cursor.execute(f"USE {subject.schema}")
+        with pytest.raises(pymysql.err.OperationalError):
+            cursor.execute(write, ())
+    assert not subject.can_write()
 
 
 def test_an_account_that_is_gone_is_not_created_by_a_thaw(subject: MySqlSubject) -> None:

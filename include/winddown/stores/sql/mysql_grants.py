@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.receipt import Receipt
+from winddown.stores.sql.faults import told
 from winddown.stores.sql.mysql_catalogue import DENIED
 from winddown.stores.sql.mysql_values import quoted, table_name
 
@@ -85,7 +86,13 @@ def remembered(
 def revoked(connection: Connection, receipt: Receipt) -> Receipt:
     """Take what was remembered; what the account may not take is added to the tasks."""
     tasks = _attempted(connection, [_revoke(grant) for grant in _grants(receipt)])
-    return _told(receipt, tasks, ("sessions", "sessions that are open keep rights on a database until they end"))
+    users = {grant.user for grant in _grants(receipt) if grant.on.endswith(".*")}
+    query = text("SELECT count(*) FROM information_schema.processlist WHERE user IN :users")
+    query = query.bindparams(bindparam("users", expanding=True))
+    still = connection.execute(query, {"users": sorted(users)}).scalar_one()
+    if still:
+        tasks.append(f"end the {still} sessions of {', '.join(map(told, sorted(users)))}, which write on until then")
+    return _told(receipt, tasks)
 
 
 def granted(connection: Connection, receipt: Receipt) -> Receipt:
@@ -112,11 +119,11 @@ def _attempted(connection: Connection, statements: Sequence[str]) -> list[str]:
     return denied
 
 
-def _told(receipt: Receipt, tasks: Sequence[str], *more: tuple[str, str]) -> Receipt:
+def _told(receipt: Receipt, tasks: Sequence[str]) -> Receipt:
     details = dict(receipt.details)
     known = [] if details["tasks"] == "none" else [details["tasks"]]
     details["tasks"] = "; ".join([*known, *tasks]) or "none"
-    return Receipt(receipt.power, receipt.target, receipt.batch, receipt.records, (*details.items(), *more))
+    return Receipt(receipt.power, receipt.target, receipt.batch, receipt.records, tuple(details.items()))
 
 
 def _found(connection: Connection, collections: Sequence[CollectionRef]) -> Iterator[tuple[Grant, bool]]:
