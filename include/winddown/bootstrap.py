@@ -34,6 +34,7 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
+from winddown.inspection.duckdb_file import DuckDbInspector
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
 from winddown.inspection.sqlite import SqliteInspector
@@ -48,6 +49,7 @@ from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
+from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.generic import GenericSource
 from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.postgresql import PostgresStore
@@ -232,6 +234,10 @@ def _database(
         build = partial(_path, name, kind)
         unlock = _unlock(authority, connections, declaration, build)
         return SqliteStore(name, path=build(reading), unlock=unlock), SqliteInspector(name, path=build(looking))
+    if kind == "duckdb" and looking is not None:
+        build = partial(_path, name, kind)
+        unlock = _unlock(authority, connections, declaration, build)
+        return DuckDbStore(name, path=build(reading), unlock=unlock), DuckDbInspector(name, path=build(looking))
     return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
