@@ -35,6 +35,7 @@ from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
 from winddown.inspection.duckdb_file import DuckDbInspector
+from winddown.inspection.generic import GenericInspector
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
 from winddown.inspection.sqlite import SqliteInspector
@@ -51,6 +52,7 @@ from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.generic import GenericSource
+from winddown.stores.sql.generic_store import GenericStore
 from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore, Source
@@ -238,6 +240,11 @@ def _database(
         build = partial(_path, name, kind)
         unlock = _unlock(authority, connections, declaration, build)
         return DuckDbStore(name, path=build(reading), unlock=unlock), DuckDbInspector(name, path=build(looking))
+    if kind == "sql" and looking is not None:
+        connect = partial(_any_engine, name)
+        unlock = _unlock(authority, connections, declaration, connect)
+        inspector = GenericInspector(name, engine=connect(looking))
+        return GenericStore(name, reader=connect(reading), unlock=unlock), inspector
     return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
@@ -331,10 +338,16 @@ def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
         options = {"connect_timeout": 10, "init_command": "SET time_zone = '+08:00'"}
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
         return MySqlSource(store, engine=engine)
+    return GenericSource(store, engine=_any_engine(store, parameters))
+
+
+def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
+    """An engine of any dialect that is installed."""
+    url = _database_url(store, parameters)
     if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
         raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:
-        return GenericSource(store, engine=create_engine(url, poolclass=NullPool, hide_parameters=True))
+        return create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, ImportError):
         raise Refused(
             f"no driver is installed for the dialect {url.drivername!r} of store {store}",

@@ -1,7 +1,7 @@
 """Runs a small destruction in a process that is killed at a chosen statement, with nothing of it cleaned up.
 
 Started as a program, it reads a pickled ``Run``, then a number a line: it forks a child that is killed before that
-statement (0: never), and answers with the child's exit status. So the libraries are loaded once.
+change (0: never), and answers with the child's exit status. So the libraries are loaded once.
 """
 
 import os
@@ -67,7 +67,7 @@ class Killer:
     """The program, seen from a test."""
 
     def __init__(self, run: Run) -> None:
-        program = [sys.executable, "-m", "contract.killing"]
+        program = [sys.executable, "-c", "from contract.killing import serve; serve()"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self._process = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=run.path.parent
@@ -124,7 +124,8 @@ def _run(run: Run, statement: int) -> None:
 def _watch_sqlite(count: Callable[[], None]) -> None:
     class Watched(sqlite3.Connection):
         def execute(self, *given: Any) -> sqlite3.Cursor:
-            count()
+            if _changes(given[0]):
+                count()
             return super().execute(*given)
 
     connect = sqlite3.connect
@@ -137,7 +138,8 @@ def _watch_duckdb(count: Callable[[], None]) -> None:
             self._inner = inner
 
         def execute(self, *given: Any) -> Any:
-            count()
+            if _changes(given[0]):
+                count()
             return self._inner.execute(*given)
 
         def close(self) -> None:
@@ -149,6 +151,11 @@ def _watch_duckdb(count: Callable[[], None]) -> None:
 
     connect = duckdb.connect
     duckdb.connect = lambda *given, **named: Watched(connect(*given, **named))  # type: ignore[assignment]
+
+
+def _changes(statement: str) -> bool:
+    """Killed before a query is killed after the last change."""
+    return not statement.lstrip().upper().startswith("SELECT")
 
 
 def _watch_files(count: Callable[[], None]) -> None:
@@ -163,9 +170,3 @@ def _watch_files(count: Callable[[], None]) -> None:
 
     Path.replace = watched(Path.replace)  # type: ignore[method-assign]
     Path.unlink = watched(Path.unlink)  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    from contract import killing  # the class that was pickled is that module's
-
-    killing.serve()

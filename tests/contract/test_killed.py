@@ -1,6 +1,8 @@
 """A destruction that is killed at any statement and run again reaches the same end."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,14 @@ SHAPES = {
 }
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory where there is such a place: a killed process leaves to the disk what the system has anyway."""
+    memory = Path("/dev/shm")  # noqa: S108 - the name is not guessable
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as found:
+        yield Path(found)
+
+
 def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:
     if kind == "duckdb":
         return DuckDbSubject(folder, desk, SHAPES[kind])
@@ -40,11 +50,11 @@ def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:
 @pytest.mark.chaos
 @pytest.mark.parametrize(("kind", "mode"), [("sqlite", "delete"), ("sqlite", "wal"), ("duckdb", "")])
 @pytest.mark.parametrize("act", [Act.ERASE, Act.MINIMISE])
-def test_killed_at_any_statement_and_run_again(tmp_path: Path, desk: Desk, kind: str, mode: str, act: Act) -> None:
-    subject = made(kind, tmp_path, desk, mode)
+def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: str, mode: str, act: Act) -> None:
+    subject = made(kind, folder, desk, mode)
     planned = work(subject, chosen=["1", "3", "5", "7"], act=act)
     path: Path = subject.path  # type: ignore[attr-defined]
-    whole = tmp_path / "whole"
+    whole = folder / "whole"
     whole.mkdir()
     shutil.copy(path, whole)
     probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
@@ -52,7 +62,7 @@ def test_killed_at_any_statement_and_run_again(tmp_path: Path, desk: Desk, kind:
     statement, kills = 0, 0
     while True:
         statement += 1
-        for left in tmp_path.glob(f"{path.name.replace('?', '[?]')}*"):
+        for left in folder.glob(f"{path.name.replace('?', '[?]')}*"):
             left.unlink()
         # Written into a new file; what is bound is the plan's content, and the identity is asked for anew.
         shutil.copy(whole / path.name, path)
@@ -65,9 +75,9 @@ def test_killed_at_any_statement_and_run_again(tmp_path: Path, desk: Desk, kind:
         search = subject.inspector.search_bytes(probes)
         assert (search.reached, search.found, search.where) == (True, 0, ()), statement
         assert live(subject) == expected(act), statement
-        assert [found.name for found in tmp_path.iterdir() if found.is_file()] == [path.name]
+        assert [found.name for found in folder.iterdir() if found.is_file()] == [path.name]
     killer.close()
-    assert kills > 60, "as many statements as there are at least"
+    assert kills >= 40, "there are not fewer statements that change something"
 
 
 def live(subject: TableSubject) -> list[tuple[object, ...]]:
