@@ -34,6 +34,8 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
+from winddown.inspection.duckdb_file import DuckDbInspector
+from winddown.inspection.generic import GenericInspector
 from winddown.inspection.mysql import MySqlInspector
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
@@ -49,7 +51,9 @@ from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
+from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.generic import GenericSource
+from winddown.stores.sql.generic_store import GenericStore
 from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.postgresql import PostgresStore
@@ -238,6 +242,15 @@ def _database(
         opened = partial(_mysql_engine, name)
         unlock = _unlock(authority, connections, declaration, opened)
         return MySqlStore(name, reader=opened(reading), unlock=unlock), MySqlInspector(name, engine=opened(looking))
+    if kind == "duckdb" and looking is not None:
+        build = partial(_path, name, kind)
+        unlock = _unlock(authority, connections, declaration, build)
+        return DuckDbStore(name, path=build(reading), unlock=unlock), DuckDbInspector(name, path=build(looking))
+    if kind == "sql" and looking is not None:
+        connect = partial(_any_engine, name)
+        unlock = _unlock(authority, connections, declaration, connect)
+        inspector = GenericInspector(name, engine=connect(looking))
+        return GenericStore(name, reader=connect(reading), unlock=unlock), inspector
     return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
@@ -325,7 +338,6 @@ _MYSQL_SESSION = (
     "unique_checks = 1",
     "sql_safe_updates = 0",
     "sql_select_limit = DEFAULT",
-    "autocommit = 1",
 )
 
 
@@ -342,17 +354,22 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
 
 def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
     """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
-    url = _database_url(store, parameters)
     if kind == "sqlite":
         return SqliteSource(store, path=_path(store, kind, parameters))
     if kind == "duckdb":
         return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
         return MySqlSource(store, engine=_mysql_engine(store, parameters))
+    return GenericSource(store, engine=_any_engine(store, parameters))
+
+
+def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
+    """An engine of any dialect that is installed."""
+    url = _database_url(store, parameters)
     if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
         raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:
-        return GenericSource(store, engine=create_engine(url, poolclass=NullPool, hide_parameters=True))
+        return create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, ImportError):
         raise Refused(
             f"no driver is installed for the dialect {url.drivername!r} of store {store}",

@@ -63,7 +63,7 @@ class SqliteSubject(TableSubject, FreezableSubject):
         self.path = folder / "a 100% file?#.sqlite"
         self.table = quoted(TABLE)
         self.ref = CollectionRef(STORE, f"main.{TABLE}")
-        self._owner = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        self.reopen()
         self._owner.execute(f"PRAGMA journal_mode = {mode}")
         self._owner.execute("PRAGMA secure_delete = OFF")
         self.connections = connections_to(self.path)
@@ -73,11 +73,19 @@ class SqliteSubject(TableSubject, FreezableSubject):
         self.create()
         self.plan_systems()
 
+    def reopen(self) -> None:
+        self._owner = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+
     def close(self) -> None:
         self._owner.close()
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._owner.execute(statement, values).fetchall()
+
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._owner.execute("BEGIN")
+        self._owner.executemany(statement, rows)
+        self._owner.execute("COMMIT")
 
     def grants(self) -> object:
         return self.run("SELECT type, name, sql FROM sqlite_master ORDER BY name")

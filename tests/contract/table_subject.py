@@ -33,13 +33,14 @@ class TableSubject(Subject):
     @abstractmethod
     def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
+    @abstractmethod
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None: ...
+
     def create(self) -> None:
         self.name_columns, self.minimise_fields = self.shape.key, self.shape.minimise
         self.run(f"CREATE TABLE {self.table} {self.shape.ddl}")
-        self.run("BEGIN")
-        for row in self.shape.rows:
-            self._insert(self.shape.fields, row)
-        self.run("COMMIT")
+        if self.shape.rows:
+            self.run_many(self._inserting(self.shape.fields), self.shape.rows)
 
     def content(self) -> dict[str, object]:
         names = list(self.collection.field_names())
@@ -69,8 +70,11 @@ class TableSubject(Subject):
         self._insert(tuple(values), tuple(values.values()))
 
     def _insert(self, names: Sequence[str], row: Sequence[Any]) -> None:
-        places = ", ".join("?" * len(row))
-        self.run(f"INSERT INTO {self.table} ({', '.join(map(quoted, names))}) VALUES ({places})", row)
+        self.run(self._inserting(names), row)
+
+    def _inserting(self, names: Sequence[str]) -> str:
+        places = ", ".join("?" * len(names))
+        return f"INSERT INTO {self.table} ({', '.join(map(quoted, names))}) VALUES ({places})"
 
     def _is_named(self) -> str:
         return " AND ".join(f"{quoted(name)} = ?" for name in self.shape.key)

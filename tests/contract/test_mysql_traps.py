@@ -7,17 +7,21 @@ import pyarrow as pa
 import pymysql
 import pytest
 
+from winddown import bootstrap
 from winddown.domain.authorization import Power
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
+from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsFreeze, SupportsSanitise, ability
 from winddown.stages.manifests import split
+from winddown.stores.sql.mysql_store import MySqlStore
+from winddown.stores.sql.readable import ReadableStore
 
-from .desk import Desk
-from .mysql_subject import MySqlSubject
+from .desk import Desk, Known
+from .mysql_subject import STORE, MySqlSubject
 from .subject import read_all, work
 from .table_subject import Shape
 
@@ -169,6 +173,20 @@ def test_rows_are_looked_up_by_their_keys_whatever_the_batch(subject: MySqlSubje
     (read,) = subject.run(reads, named)[0]
     subject.run("SET GLOBAL userstat = 0")
     assert read <= 4 * 1_000, "a scan would read 5,000 rows for each of two statements"
+
+
+def test_a_connection_for_the_inspector_is_what_makes_it_a_store_of_effects(subject: MySqlSubject) -> None:
+    declaration = StoreDeclaration(STORE, kind="mysql", connection=STORE, region="")
+    store, inspector = bootstrap._database(declaration, Known(subject.connections), subject.desk.authority)
+    assert isinstance(store, MySqlStore)
+    assert inspector is not None
+    assert inspector.identity() == store.discover().identity == subject.store.discover().identity
+    store, inspector = bootstrap._database(
+        declaration, Known({STORE: subject.connections[STORE]}), subject.desk.authority
+    )
+    assert isinstance(store, ReadableStore)
+    assert not isinstance(store, MySqlStore)
+    assert inspector is None
 
 
 # -- freeze ----------------------------------------------------------------------------------------------------------

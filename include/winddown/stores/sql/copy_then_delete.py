@@ -245,6 +245,11 @@ def is_aside(name: str) -> bool:
     return rest != name and len(rest) == _DIGITS and set(rest) <= set("0123456789abcdef")
 
 
+def is_ours(name: str) -> bool:
+    """Whether a table in a customer's database is one that this module made."""
+    return name == JOURNAL or is_aside(name)
+
+
 def order_digest(order: Order) -> str:
     """What stands for an order in names and in the journal."""
     return hashlib.sha256(order.id.encode()).hexdigest()[:_DIGITS]

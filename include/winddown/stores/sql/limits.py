@@ -125,3 +125,14 @@ def broken_reference(ref: CollectionRef, count: int) -> Blocker:
         "database administrator",
         "find out what became of the rows referred to, and correct the references",
     )
+
+
+def cannot_come_back(ref: CollectionRef, reason: str) -> Blocker:
+    """Say why rows of a table of an engine that only SQLAlchemy knows could not be restored exactly."""
+    return Blocker(
+        "cannot-restore-here",
+        str(ref),
+        f"{reason}, so its rows could not be put back exactly as they were",
+        "database administrator",
+        "destroy them by the engine's own means after the plan names them, and record the evidence",
+    )

@@ -63,7 +63,8 @@ class MySqlDialect:
         self._steps = max(steps.values(), default=1)
         self.execute("SET SESSION max_heap_table_size = 1 << 30")
         self.execute(
-            f"CREATE TEMPORARY TABLE {QUARANTINE}.{_KEYS} ({CONTENT} char(64) CHARACTER SET ascii COLLATE ascii_bin "
+            f"CREATE TEMPORARY TABLE {QUARANTINE}.{_KEYS} (winddown_row int NOT NULL AUTO_INCREMENT PRIMARY KEY, "
+            f"{CONTENT} char(64) CHARACTER SET ascii COLLATE ascii_bin "
             f"NOT NULL, winddown_step int NOT NULL, INDEX (winddown_step)) ENGINE = MEMORY "
             f"SELECT {key}, '' AS {CONTENT}, 0 AS winddown_step FROM {self.table()} WHERE false"
         )

@@ -19,17 +19,17 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Order
 from winddown.stores.sql import staged
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.copy_then_delete import CopyThenDelete
+from winddown.stores.sql.copy_then_delete import CopyThenDelete, is_ours
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import acts_by_itself, broken_reference, changed, unknown_relation, unnamed_rows
 from winddown.stores.sql.reading import LONGEST, batched, refuse_change
 from winddown.stores.sql.sqlite_catalogue import (
+    ACTING,
     FREEZING,
     ROWID_NAMES,
     beginning,
     describe,
     hazards,
-    is_ours,
     opened,
     pragma,
     table_name,
@@ -58,7 +58,7 @@ class SqliteSource:
             shadows = []
             for name, kind in connection.execute(_KINDS + " ORDER BY name").fetchall():
                 ref = CollectionRef(self._store, f"main.{name}")
-                if is_ours(name):
+                if name == ACTING or is_ours(name):
                     continue
                 if kind == "view":
                     read = ", ".join(_tables_of(connection, name)) or "no table"

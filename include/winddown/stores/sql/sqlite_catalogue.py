@@ -14,9 +14,8 @@ from urllib.parse import quote
 from winddown.domain.canonical import digest
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.copy_then_delete import JOURNAL, is_aside
+from winddown.stores.sql.expressions import definitions, named_after
 from winddown.stores.sql.faults import told
-from winddown.stores.sql.sqlite_schema import definitions, named_after
 
 ACTING = "winddown_acting"
 """Table that has a row only inside a transaction of ours; the triggers of a freeze let such a transaction pass."""
@@ -48,11 +47,6 @@ def opened(path: Path, *, writing: bool) -> sqlite3.Connection:
 def pragma(connection: sqlite3.Connection, name: str) -> Any:
     """The value of a setting."""
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
-
-
-def is_ours(name: str) -> bool:
-    """Whether a table is one that we made."""
-    return name in {ACTING, JOURNAL} or is_aside(name)
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:

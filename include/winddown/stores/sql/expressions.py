@@ -1,4 +1,4 @@
-r"""Reads from a table's CREATE statement what SQLite's catalogue does not tell: checks, and sources of computed fields.
+r"""Tells from a catalogue's SQL which fields an expression names, e.g. a check, or what a computed field is made of.
 
 A word counts as a field's name wherever it stands in an expression, so a field may be called bound that is not; none
 that is bound is missed.
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 
 def definitions(statement: str) -> list[list[str]]:
-    """The words of each column's definition in the table's order, then those of each constraint, in lower case."""
+    """Words of a CREATE TABLE: each column's definition in the table's order, then each constraint, in lower case."""
     found: list[list[str]] = [[]]
     depth = 0
     for word, is_name in _words(statement):
@@ -40,6 +40,12 @@ def named_after(word: str, definition: Sequence[str], fields: Sequence[str]) -> 
     """The fields that are named in a definition after a word; none where the word is not in it."""
     rest = definition[definition.index(word) + 1 :] if word in definition else []
     return tuple(name for name in fields if name.lower() in rest)
+
+
+def named_in(expression: str, fields: Sequence[str]) -> tuple[str, ...]:
+    """The fields that are named in an expression."""
+    words = {word for word, _ in _words(expression)}
+    return tuple(name for name in fields if name.lower() in words)
 
 
 def _words(statement: str) -> Iterator[tuple[str, bool]]:
