@@ -135,6 +135,10 @@ class MySqlSubject(TableSubject, FreezableSubject):
             cursor.execute(statement.replace("%", "%%").replace("?", "%s"), tuple(values))
             return list(cursor.fetchall())
 
+    def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._admin.cursor() as cursor:
+            cursor.executemany(statement.replace("%", "%%").replace("?", "%s"), [tuple(row) for row in rows])
+
     def _account(self, role: str) -> ConnectionParameters:
         name, password = f"winddown_{self.schema}_{role}", secrets.token_urlsafe(12)
         self.run(f"CREATE USER {name} IDENTIFIED BY '{password}'")

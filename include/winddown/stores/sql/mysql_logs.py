@@ -4,6 +4,9 @@ Undo pages keep old rows until other transactions use them, the redo log until i
 it is purged.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -32,15 +35,16 @@ def overwrite_undo(connection: Connection, report: Report) -> None:
                 "ENGINE = InnoDB ROW_FORMAT = DYNAMIC"
             )
         )
-        for number in range(_TRANSACTIONS):
+        with _old_snapshot(connection):
+            for number in range(_TRANSACTIONS):
+                with transaction(connection):
+                    _fill(connection, number, _ROWS)
+                    connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES}) LIMIT 4"))
+                    connection.execute(text(f"DELETE FROM {_FILLER}"))
             with transaction(connection):
-                _fill(connection, number, _ROWS)
-                connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES}) LIMIT 4"))
-                connection.execute(text(f"DELETE FROM {_FILLER}"))
-        with transaction(connection):
-            for number in range(_BIG_ROWS // 100):
-                _fill(connection, number, 100)
-            connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES})"))
+                for number in range(_BIG_ROWS // 100):
+                    _fill(connection, number, 100)
+                connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES})"))
         connection.execute(text(f"DROP TABLE {_FILLER}"))
         if fresh:
             connection.execute(text(f"DROP DATABASE {QUARANTINE}"))
@@ -50,6 +54,14 @@ def overwrite_undo(connection: Connection, report: Report) -> None:
             ("freed_pages", "not scrubbed by the server; innodb_immediate_scrub_data_uncompressed is off")
         )
         report.left.append("undo pages in the system tablespace that were given back and not used again")
+
+
+@contextmanager
+def _old_snapshot(connection: Connection) -> Iterator[None]:
+    """Keep what is filled from being given back and filled again, so that other pages are taken."""
+    with connection.engine.connect() as other:
+        other.execute(text("START TRANSACTION WITH CONSISTENT SNAPSHOT"))
+        yield
 
 
 def _fill(connection: Connection, number: int, rows: int) -> None:
