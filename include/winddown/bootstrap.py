@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import boto3
 from botocore.config import Config
 from botocore.session import get_session
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -34,8 +34,12 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
+from winddown.inspection.duckdb_file import DuckDbInspector
+from winddown.inspection.generic import GenericInspector
+from winddown.inspection.mysql import MySqlInspector
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.inspection.s3 import S3Inspector
+from winddown.inspection.sqlite import SqliteInspector
 from winddown.notify.channels import LogChannel, MailChannel
 from winddown.ports import Clock, Inspector, Notes, Notifier, Store
 from winddown.rules.loader import load_rulebook
@@ -47,11 +51,15 @@ from winddown.stores.objects.report.listing import ReportPlace
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.sql.drill import PostgresDrill
 from winddown.stores.sql.duckdb_file import DuckDbSource
+from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.generic import GenericSource
+from winddown.stores.sql.generic_store import GenericStore
 from winddown.stores.sql.mysql import MySqlSource
+from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore, Source
 from winddown.stores.sql.sqlite import SqliteSource
+from winddown.stores.sql.sqlite_store import SqliteStore
 
 _SUFFIX = {
     Power.FREEZE: "__mark",
@@ -192,8 +200,9 @@ def _systems(
             root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
             stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
-            source = _source(declaration.name, declaration.kind, _parameters(connections, declaration, ""))
-            stores[declaration.name] = ReadableStore(declaration.name, source=source)
+            stores[declaration.name], inspector = _database(declaration, connections, authority)
+            if inspector is not None:
+                inspectors[declaration.name] = inspector
         else:
             stores[declaration.name] = S3Store(
                 declaration.name,
@@ -216,6 +225,33 @@ def _systems(
                 ],
             )
     return Systems(stores, inspectors, drills)
+
+
+def _database(
+    declaration: StoreDeclaration, connections: Connections, authority: Authority
+) -> tuple[Store, Inspector | None]:
+    """A database beside PostgreSQL. It is only read where nobody could read back what was done to it."""
+    name, kind = declaration.name, declaration.kind
+    reading = _parameters(connections, declaration, "")
+    looking = connections.find(f"{declaration.connection}__inspect")
+    if kind == "sqlite" and looking is not None:
+        build = partial(_path, name, kind)
+        unlock = _unlock(authority, connections, declaration, build)
+        return SqliteStore(name, path=build(reading), unlock=unlock), SqliteInspector(name, path=build(looking))
+    if kind == "mysql" and looking is not None:
+        opened = partial(_mysql_engine, name)
+        unlock = _unlock(authority, connections, declaration, opened)
+        return MySqlStore(name, reader=opened(reading), unlock=unlock), MySqlInspector(name, engine=opened(looking))
+    if kind == "duckdb" and looking is not None:
+        build = partial(_path, name, kind)
+        unlock = _unlock(authority, connections, declaration, build)
+        return DuckDbStore(name, path=build(reading), unlock=unlock), DuckDbInspector(name, path=build(looking))
+    if kind == "sql" and looking is not None:
+        connect = partial(_any_engine, name)
+        unlock = _unlock(authority, connections, declaration, connect)
+        inspector = GenericInspector(name, engine=connect(looking))
+        return GenericStore(name, reader=connect(reading), unlock=unlock), inspector
+    return ReadableStore(name, source=_source(name, kind, reading)), None
 
 
 def _unlock(
@@ -279,28 +315,61 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     )
 
 
-def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
-    """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
+def _database_url(store: str, parameters: ConnectionParameters) -> URL:
     try:
-        url = make_url(parameters.url)
+        return make_url(parameters.url)
     except ArgumentError:
         raise Refused(f"the connection of store {store} has no URL that can be read") from None
-    if kind in {"sqlite", "duckdb"}:
-        if url.get_backend_name() != kind or not url.database:
-            raise Refused(f"the connection of store {store} has no URL like {kind}:////folder/file")
-        path = Path(unquote(url.database))
-        return SqliteSource(store, path=path) if kind == "sqlite" else DuckDbSource(store, path=path)
+
+
+def _path(store: str, kind: str, parameters: ConnectionParameters) -> Path:
+    """The file of a SQLite or DuckDB database."""
+    url = _database_url(store, parameters)
+    if url.get_backend_name() != kind or not url.database:
+        raise Refused(f"the connection of store {store} has no URL like {kind}:////folder/file")
+    return Path(unquote(url.database))
+
+
+_MYSQL_SESSION = (
+    "time_zone = '+08:00'",
+    "sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES'",
+    "collation_connection = 'utf8mb4_bin'",
+    "foreign_key_checks = 1",
+    "unique_checks = 1",
+    "sql_safe_updates = 0",
+    "sql_select_limit = DEFAULT",
+)
+
+
+def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
+    # As for PostgreSQL: days are China's, and nothing on which a value's text or a row's way depends is left to the
+    # server's settings. A zero is no wish for the next number, and a date that is none stays what it is.
+    url = _database_url(store, parameters)
+    if url.get_backend_name() not in {"mysql", "mariadb"}:
+        raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
+    url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
+    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+
+
+def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
+    """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
+    if kind == "sqlite":
+        return SqliteSource(store, path=_path(store, kind, parameters))
+    if kind == "duckdb":
+        return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
-        if url.get_backend_name() not in {"mysql", "mariadb"}:
-            raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
-        url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-        options = {"connect_timeout": 10, "init_command": "SET time_zone = '+08:00'"}
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
-        return MySqlSource(store, engine=engine)
+        return MySqlSource(store, engine=_mysql_engine(store, parameters))
+    return GenericSource(store, engine=_any_engine(store, parameters))
+
+
+def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
+    """An engine of any dialect that is installed."""
+    url = _database_url(store, parameters)
     if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
         raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:
-        return GenericSource(store, engine=create_engine(url, poolclass=NullPool, hide_parameters=True))
+        return create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, ImportError):
         raise Refused(
             f"no driver is installed for the dialect {url.drivername!r} of store {store}",

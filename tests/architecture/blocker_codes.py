@@ -17,6 +17,8 @@ INDIRECT: dict[str, dict[str, list[str]]] = {
     "stages/discover.py": {"code": []},
     "stores/objects/refusals.py": {"code": ["codes"]},
     "stores/sql/hazards.py": {"row.hazard": ["hazards"]},
+    "stores/sql/limits.py": {"hazard": ["_BY_ITSELF"]},
+    "stores/sql/mysql_catalogue.py": {"hazard": ["_SAID"]},
 }
 
 

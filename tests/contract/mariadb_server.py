@@ -17,10 +17,10 @@ READY_SECONDS = 60
 
 
 @contextmanager
-def mariadb() -> Iterator[str]:
-    """Yield an administrator's URL; skips where there is no server to be had."""
+def mariadb(*more: str) -> Iterator[str]:
+    """Yield an administrator's URL; skips where there is no server to be had. With more options, always a new one."""
     url = os.environ.get("WINDDOWN_TEST_MARIADB_URL")
-    if url:
+    if url and not more:
         yield url
         return
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -43,7 +43,7 @@ def mariadb() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 's'}", f"--tmpdir={folder}"]
-    options += [f"--pid-file={folder / 'pid'}", "--max-allowed-packet=64M", "--skip-log-error"]
+    options += [f"--pid-file={folder / 'pid'}", "--max-allowed-packet=64M", "--skip-log-error", *more]
     process = subprocess.Popen(
         [server, "--no-defaults", data, *as_user, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

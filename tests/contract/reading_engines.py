@@ -150,6 +150,7 @@ class MariaReading(ReadingSubject):
 
 class SqliteReading(ReadingSubject):
     schema = "main"
+    numbers_rows = True
     types = Types(number="INTEGER", bytes="BLOB", decimal="text")  # NUMERIC would turn 12.50 into 12.5
 
     def __init__(self, folder: Path) -> None:

@@ -56,6 +56,7 @@ class ReadingSubject(ABC):
     schema: str
     types = Types()
     tells_view_tables = True
+    numbers_rows = False
 
     @abstractmethod
     def run(self, statement: str, rows: Sequence[tuple[Any, ...]] = ()) -> None:

@@ -61,9 +61,11 @@ class DiscoverySuite:
 
     def test_rows_that_nothing_names_are_a_blocker(self, subject: ReadingSubject) -> None:
         found = subject.store.discover()
-        assert subject.found(found, KEYLESS).key == ()
         codes = {blocker.code for blocker in found.blockers if blocker.subject == str(subject.ref(KEYLESS))}
-        assert codes == {"no-primary-key"}
+        if subject.numbers_rows:
+            assert (subject.found(found, KEYLESS).key, codes) == (("rowid",), set())
+        else:
+            assert (subject.found(found, KEYLESS).key, codes) == ((), {"no-primary-key"})
 
     def test_a_view_is_a_fact_and_no_collection(self, subject: ReadingSubject) -> None:
         found = subject.store.discover()

@@ -12,7 +12,7 @@ first 256 code points, values as well; windows overlap by the longest value, so 
 
 import lzma
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -86,13 +86,18 @@ def search_files(folder: Path, probes: Sequence[bytes], *, medium: str) -> ByteS
     """Search every file below a folder; ``reached`` is False when the folder cannot be listed and read to its end."""
     if not os.access(folder, os.R_OK | os.X_OK):
         return ByteSearch(reached=False, medium=medium, bytes_read=0, probes=len(probes), found=0)
+    return search_paths(_files(folder), probes, medium=medium, folder=folder)
+
+
+def search_paths(paths: Iterable[Path], probes: Sequence[bytes], *, medium: str, folder: Path) -> ByteSearch:
+    """Search files, as far as they are there; ``where`` names them as seen from a folder above them."""
     patterns = Patterns(probes)
     found: set[bytes] = set()
     where: set[str] = set()
     unread: list[str] = []
     read = 0
     reached = True
-    for path in _files(folder):
+    for path in paths:
         name = str(path.relative_to(folder))
         try:
             size, hits, closed = _search(path, patterns)

@@ -1,5 +1,7 @@
 """What no order may be made for in a SQL store, though it is read and classified."""
 
+from collections.abc import Sequence
+
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 
@@ -7,6 +9,14 @@ _INSTEAD = {
     "materialised-view": (
         "a materialised view is a copy; its rows cannot be deleted one by one",
         "drop it, or refresh it when the rows of its tables are gone",
+    ),
+    "versioned-table": (
+        "the table keeps older versions of its rows, which an order would leave behind",
+        "drop system versioning (ALTER TABLE … DROP SYSTEM VERSIONING), which destroys the history",
+    ),
+    "untransactional-table": (
+        "its storage engine has no transactions, so that a row could be lost or doubled half-way",
+        "convert it to InnoDB (ALTER TABLE … ENGINE = InnoDB)",
     ),
 }
 
@@ -17,6 +27,17 @@ def kept_relation(collection: Collection) -> Blocker | None:
         return None
     explanation, next_step = _INSTEAD[collection.format]
     return Blocker("relation-stays", str(collection.ref), explanation, "database administrator", next_step)
+
+
+def unbound_fields(ref: CollectionRef, fields: Sequence[str]) -> Blocker:
+    """Say that values cannot be compared exactly, so that nobody could tell whether a row is the planned one."""
+    return Blocker(
+        "values-not-comparable",
+        str(ref),
+        f"values of {', '.join(fields)} cannot be compared exactly, so a changed row cannot be told",
+        "database administrator",
+        "convert these fields to a type whose values are exact, and those of a key to one that an index holds whole",
+    )
 
 
 def unnamed_rows(ref: CollectionRef) -> Blocker:
@@ -69,6 +90,45 @@ def kept_engine(collection: Collection, engine: str) -> Blocker:
         "cannot-destroy-here-yet",
         str(collection.ref),
         f"records in {engine} are read and classified; no order can quarantine or purge them yet",
+        "database administrator",
+        "destroy them by the engine's own means after the plan names them, and record the evidence",
+    )
+
+
+_BY_ITSELF = {
+    "trigger": "trigger {} runs code of its own when rows are deleted or changed",
+    "cascade": "a foreign key of {} deletes or changes rows of its own when rows go here",
+}
+
+
+def acts_by_itself(ref: CollectionRef, hazard: str, name: str) -> Blocker:
+    """Say what would do more than an order says when rows go."""
+    return Blocker(
+        hazard,
+        str(ref),
+        _BY_ITSELF[hazard].format(name),
+        "database administrator",
+        "disable it for the case, or order the dependent rows explicitly",
+    )
+
+
+def broken_reference(ref: CollectionRef, count: int) -> Blocker:
+    """Say that rows refer to rows that are not there, so that they could not be put back once they were taken out."""
+    return Blocker(
+        "broken-reference",
+        str(ref),
+        f"{count} references of its rows lead nowhere; the engine would refuse to put such rows back",
+        "database administrator",
+        "find out what became of the rows referred to, and correct the references",
+    )
+
+
+def cannot_come_back(ref: CollectionRef, reason: str) -> Blocker:
+    """Say why rows of a table of an engine that only SQLAlchemy knows could not be restored exactly."""
+    return Blocker(
+        "cannot-restore-here",
+        str(ref),
+        f"{reason}, so its rows could not be put back exactly as they were",
         "database administrator",
         "destroy them by the engine's own means after the plan names them, and record the evidence",
     )

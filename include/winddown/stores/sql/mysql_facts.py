@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.inventory import Fact
 
-_OWN = "NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')"
+_OWN = "NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys', 'winddown_quarantine', 'winddown_journal')"
 # Each yields a database, a relation, and a value.
 _OF_RELATIONS = {
     "partitions": f"""

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, text
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
-from winddown.domain.receipt import Whereabouts
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, hazards, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
@@ -97,17 +96,6 @@ class Position:
         self._batch = batch
         self._table = quoted(collection.ref.name)
         self._aside = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
-
-    def whereabouts(self) -> Whereabouts:
-        """Compare the journal with the rows that are there."""
-        state = self.journalled()
-        # The reading credential cannot look into quarantine tables; the journal is written in the transaction of
-        # every move, and the inspector counts what is set aside with a credential of its own.
-        if state == "quarantined":
-            return Whereabouts.QUARANTINED if self._live() == 0 else Whereabouts.MIXED
-        if state != "purged" and self.unchanged() == self._batch.records:
-            return Whereabouts.LIVE
-        return Whereabouts.GONE if self._live() == 0 else Whereabouts.MIXED
 
     def hazards(self) -> tuple[str, ...]:
         """Triggers, cascades and the like that act on the table now."""
@@ -203,7 +191,8 @@ class Position:
         computed = self._computed()
         return tuple(name for name in self._order.fields if name not in computed)
 
-    def _live(self) -> int:
+    def live(self) -> int:
+        """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
         query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}"
         if self._order.act is Act.MINIMISE:
             full = (

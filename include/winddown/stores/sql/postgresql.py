@@ -140,7 +140,7 @@ class PostgresStore:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
             collection = self._current(connection, order.collection)
-            return Position(connection, collection, order, batch).whereabouts()
+            return staged.whereabouts(Position(connection, collection, order, batch), batch)
 
     # -- effects -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,23 @@ from typing import Protocol
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Order
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import Receipt, Whereabouts
+
+
+class Look(Protocol):
+    """One batch of one order, seen inside one transaction that changes nothing."""
+
+    def journalled(self) -> str | None:
+        """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
+        ...
+
+    def live(self) -> int:
+        """Records that the batch names and that are there, whatever they hold; of fields to empty, that are not."""
+        ...
+
+    def unchanged(self) -> int:
+        """Records of the batch that are live with exactly the planned content."""
+        ...
 
 
 class Turn(Protocol):
@@ -22,15 +38,15 @@ class Turn(Protocol):
         ...
 
     def journalled(self) -> str | None:
-        """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
+        """As ``Look`` has it."""
+        ...
+
+    def unchanged(self) -> int:
+        """As ``Look`` has it."""
         ...
 
     def journal(self, state: str) -> None:
         """Write down what is being done, in the transaction that does it."""
-        ...
-
-    def unchanged(self) -> int:
-        """Records of the batch that are live with exactly the planned content."""
         ...
 
     def set_aside(self) -> int:
@@ -44,6 +60,20 @@ class Turn(Protocol):
     def destroy(self) -> int:
         """Delete the batch from quarantine; return how many records."""
         ...
+
+
+def whereabouts(look: Look, batch: Batch) -> Whereabouts:
+    """Compare the journal with the records that are there.
+
+    The reading credential need not see what is set aside: the journal is written in the transaction of every move, and
+    the inspector counts quarantine with a credential of its own.
+    """
+    state = look.journalled()
+    if state == "quarantined":
+        return Whereabouts.QUARANTINED if look.live() == 0 else Whereabouts.MIXED
+    if state != "purged" and look.unchanged() == batch.records:
+        return Whereabouts.LIVE
+    return Whereabouts.GONE if look.live() == 0 else Whereabouts.MIXED
 
 
 def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:

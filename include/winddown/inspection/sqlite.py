@@ -1,0 +1,200 @@
+"""Looks into a SQLite file by another path: a connection that cannot write, a scan without any index, and raw bytes.
+
+Shares no code with the store. Every row is handed over with the kind of each value; keys are compared as the texts that
+they were planned with, and digests are computed anew in Python. Reading the file's bytes needs that nobody in this
+process holds the file open meanwhile: closing it would drop their locks.
+"""
+
+import base64
+import hashlib
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.errors import Refused, Transient
+from winddown.domain.inventory import CollectionRef
+from winddown.domain.plan import Act, Order
+from winddown.inspection.raw_bytes import search_paths
+from winddown.ports import ByteSearch
+
+_PART = 60
+_BESIDE = ("", "-wal", "-journal", "-shm")
+_ANYBODY = "programs that may write the file"
+_TYPE = re.compile(r"[A-Za-z]+[0-9]{0,2}( [A-Za-z]+)*( ?\([0-9]{1,5}( ?, ?[0-9]{1,3})?\))?( [A-Za-z]+)*", re.ASCII)
+Pair = tuple[str, Any]
+
+
+class SqliteInspector:
+    """Reads one file and changes nothing in it."""
+
+    def __init__(self, name: str, *, path: Path) -> None:
+        self._name = name
+        self._path = path
+
+    def identity(self) -> str:
+        """The file's real path and its number."""
+        with self._reading() as connection:
+            (found,) = [row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main"]
+        real = Path(found).resolve()
+        return f"SQLite file {real}, number {real.stat().st_ino}"
+
+    def remaining(self, order: Order, batch: Batch) -> int:
+        """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            fields = [index for index, (name, _) in enumerate(columns) if name in order.fields]
+            rows = _rows(connection, order, batch, columns)
+            if order.act is Act.MINIMISE:
+                return sum(any(row[index] not in {("null", None), ("text", b"")} for index in fields) for row in rows)
+            return sum(1 for _ in rows)
+
+    def unchanged(self, order: Order, batch: Batch) -> int:
+        """Count rows of the batch whose values, with the names and types of the fields, have the planned digest."""
+        planned = set(batch.keys.column(CONTENT).to_pylist())
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            return sum(_digest(columns, row) in planned for row in _rows(connection, order, batch, columns))
+
+    def set_aside(self, order: Order, batch: Batch) -> int:
+        """The rows that are left over before a purge are those that could be restored."""
+        return self.leftovers(order, batch)
+
+    def leftovers(self, order: Order, batch: Batch) -> int:
+        """Count the batch's rows in every table that has our column and ends with the order's digest."""
+        ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
+        ours = (
+            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'winddown_batch' "
+            "WHERE m.type = 'table'"
+        )
+        with self._reading() as connection:
+            names = [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
+            return sum(
+                sum(
+                    number == batch.index
+                    for (number,) in connection.execute(f"SELECT +winddown_batch FROM {_quoted(name)}")
+                )
+                for name in names
+            )
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Say that programs may write while a table lacks one of the triggers of a freeze; a file knows no users."""
+        triggers = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)"
+        with self._reading() as connection:
+            for ref in collections:
+                written = connection.execute(triggers, (ref.name.partition(".")[2],)).fetchall()
+                refusing = [sql for (sql,) in written if "RAISE(ABORT, 'frozen by winddown')" in sql]
+                if not all(
+                    any(f"BEFORE {act} ON" in sql for sql in refusing) for act in ("INSERT", "UPDATE", "DELETE")
+                ):
+                    return (_ANYBODY,)
+        return ()
+
+    def readers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        """Programs that may read the file, whatever the tables."""
+        return ("programs that may read the file",) if collections else ()
+
+    def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:  # noqa: ARG002
+        """Search the file with its log, journal and shared memory; pages are not told apart by tables."""
+        real = self._path.resolve()
+        beside = [real.with_name(real.name + suffix) for suffix in _BESIDE]
+        return search_paths(beside, probes, medium="the database file and the files beside it", folder=real.parent)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if not self._path.exists():
+            raise Refused(f"the inspector of store {self._name} finds no file where its connection points")
+        connection = None
+        try:
+            address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "unknown")
+            raise Transient(f"the inspector of store {self._name} failed ({name})") from None
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _columns(connection: sqlite3.Connection, order: Order) -> list[tuple[str, str]]:
+    """Name and declared type of each field."""
+    query = "SELECT name, type FROM pragma_table_xinfo(?) ORDER BY cid"
+    return connection.execute(query, (order.collection.name.partition(".")[2],)).fetchall()
+
+
+def _rows(
+    connection: sqlite3.Connection, order: Order, batch: Batch, columns: Sequence[tuple[str, str]]
+) -> Iterator[list[Pair]]:
+    """Yield kind and value of each field of the rows that the batch names; every row of the table is looked at."""
+    named = [name for name in batch.keys.column_names if name != CONTENT]
+    wanted = set(zip(*(batch.keys.column(name).to_pylist() for name in named), strict=True))
+    encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+
+    def is_named(*pairs: Any) -> bool:
+        found = (_as_planned(kind, value, encoding) for kind, value in zip(pairs[::2], pairs[1::2], strict=True))
+        return tuple(found) in wanted
+
+    connection.create_function("winddown_is_named", 2 * len(named), is_named)
+    pieces = ", ".join(_pair(name) for name, _ in columns)
+    table = _quoted(order.collection.name.partition(".")[2])
+    query = f"SELECT {pieces} FROM {table} NOT INDEXED WHERE winddown_is_named({', '.join(map(_pair, named))})"
+    for row in connection.execute(query):
+        yield list(zip(row[::2], row[1::2], strict=True))
+
+
+def _pair(name: str) -> str:
+    column = _quoted(name)
+    return f"typeof({column}), CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+
+
+def _as_planned(kind: str, value: Any, encoding: str) -> str | None:
+    """A key's value as it is written in plans."""
+    if kind == "text":
+        if encoding != "UTF-8":
+            return str(value.decode(encoding.replace("UTF-16", "utf-16-")))
+        try:
+            return str(value.decode())
+        except UnicodeDecodeError:
+            return str(value.decode("gb18030", "surrogateescape"))
+    if kind == "blob":
+        return base64.standard_b64encode(value).decode("ascii")
+    return None if value is None else repr(value)
+
+
+def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Pair]) -> str:
+    """The digest that binds a row: names and types first, then kind, length and bytes of each value, in parts."""
+    found = hashlib.sha256("\n".join(f"{name} {_type(kind)}" for name, kind in columns).encode()).hexdigest()
+    for start in range(0, len(row), _PART):
+        written = [found.encode()]
+        for kind, value in row[start : start + _PART]:
+            raw = _raw(kind, value)
+            written += [kind.encode(), b" ", str(len(raw)).encode(), b" ", raw]
+        found = hashlib.sha256(b"".join(written)).hexdigest()
+    return found
+
+
+def _raw(kind: str, value: Any) -> bytes:
+    if kind in {"text", "blob"}:
+        return bytes(value)
+    if kind == "real":
+        return struct.pack("!d", value)
+    return b"" if kind == "null" else b"%d" % value
+
+
+def _type(declared: str) -> str:
+    """A declared type as inventories show it: words that do not look like one are not repeated."""
+    if not declared:
+        return "any"
+    return declared if _TYPE.fullmatch(declared) else "other"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

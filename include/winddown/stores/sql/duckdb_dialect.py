@@ -1,0 +1,121 @@
+"""How rows are named, bound and moved in a DuckDB file.
+
+Keys are compared as the texts under which they were read, because a type may not be written down from an inventory (an
+enum's labels are values). The engine joins by hashes and looks at the whole column in any case.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import duckdb
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.inventory import Collection
+from winddown.stores.sql.catalogue import quoted_name
+from winddown.stores.sql.duckdb_catalogue import computed, table_of, triggers
+
+_KEYS = "winddown_keys"
+
+
+def whole(kind: str, column: str) -> str:
+    """The expression for a whole value as text; bytes as base64."""
+    return f"base64({column})" if kind == "BLOB" else f"CAST({column} AS VARCHAR)"
+
+
+def content(collection: Collection) -> str:
+    """The expression of the digest of a row ``t``, over names and types of all fields and every value with its length.
+
+    Times with a zone are written in UTC, whatever the machine's zone: the engine has no other without an extension.
+    """
+    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    parts = [f"'{hashlib.sha256(shape.encode()).hexdigest()}'"]
+    for field in collection.fields:
+        column = f"t.{quoted_name(field.name)}"
+        text = f"hex({column})" if field.type == "BLOB" else f"CAST({column} AS VARCHAR)"
+        parts.append(f"CASE WHEN {column} IS NULL THEN ' -' ELSE ' ' || strlen({text}) || ' ' || {text} END")
+    return f"sha256({' || '.join(parts)})"
+
+
+class DuckDbDialect:
+    """One open transaction on a table of a DuckDB file; see ``Dialect``."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, collection: Collection) -> None:
+        self._connection = connection
+        self._collection = collection
+
+    def quoted(self, name: str) -> str:
+        """Quote one identifier."""
+        return quoted_name(name)
+
+    def table(self) -> str:
+        """The collection's table."""
+        return table_of(self._collection.ref)
+
+    def own(self, name: str) -> str:
+        """A table of ours, in the same file."""
+        return f"main.{quoted_name(name)}"
+
+    def has_own(self, name: str) -> bool:
+        """Whether it is there."""
+        query = (
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'main' "
+            "AND table_name = ?"
+        )
+        return self._connection.execute(query, [name]).fetchone() is not None
+
+    def computed(self) -> frozenset[str]:
+        """Generated columns."""
+        return computed(self._connection, self._collection.ref)
+
+    def hazards(self) -> tuple[str, ...]:
+        """Triggers; references act on no other rows here."""
+        return tuple(f"trigger {name}" for name in triggers(self._connection, self._collection.ref))
+
+    def keys(self, batch: Batch) -> str:
+        """Put the keys of the rows that the batch names into a temporary table."""
+        names = [*self._collection.key, CONTENT]
+        columns = [batch.keys.column(name).to_pylist() for name in names]
+        given = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS c{index}" for index in range(len(names)))
+        types = {field.name: field.type for field in self._collection.fields}
+        keys = list(map(quoted_name, self._collection.key))
+        same = " AND ".join(
+            f"{whole(types[name], f't.{quoted_name(name)}')} = g.c{index}"
+            for index, name in enumerate(self._collection.key)
+        )
+        found = ", ".join([*(f"t.{name} AS {name}" for name in keys), f"g.c{len(keys)} AS {CONTENT}"])
+        rows = f"SELECT {found} FROM (SELECT {given}) g JOIN {self.table()} t ON {same}"
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_KEYS} AS {rows}", columns)
+        return f"temp.{_KEYS}"
+
+    def content(self) -> str:
+        """The digest of a row, written so that the engine computes it for rows that are joined, not for all."""
+        return f"CASE WHEN k.{CONTENT} IS NULL THEN NULL ELSE {content(self._collection)} END"
+
+    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+        """Create a table with the columns' own types."""
+        fields = ", ".join(map(quoted_name, columns))
+        empty = f"SELECT 0 AS winddown_batch, {fields} FROM {self.table()} WHERE false"
+        self._connection.execute(f"CREATE TABLE {self.own(name)} AS {empty}")
+
+    def selected(self, columns: str, other: str, condition: str) -> str:
+        """Select rows that are joined."""
+        return f"SELECT {columns} FROM {other} k JOIN {self.table()} t ON {condition}"
+
+    def deleted(self, other: str, condition: str) -> str:
+        """Delete rows that are joined."""
+        return f"DELETE FROM {self.table()} AS t USING {other} k WHERE {condition}"
+
+    def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
+        """Update rows that are joined."""
+        changes = ", ".join(f"{name} = {value}" for name, value in values)
+        return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+
+    def execute(self, statement: str) -> int:
+        """Execute a statement; the engine answers a change with the number of rows."""
+        found = self._connection.execute(statement).fetchone()
+        return int(found[0]) if found is not None else 0
+
+    def value(self, query: str) -> object:
+        """The first value of the first row."""
+        found = self._connection.execute(query).fetchone()
+        return None if found is None else found[0]

@@ -1,0 +1,102 @@
+"""A DuckDB file as a store: rows move to quarantine tables in the same file, and are purged from there.
+
+The file has no users and one writer at a time; whoever acts holds it alone. There is no freeze: nothing in the file
+could stop the next program that opens it, so a change after the plan is found by the content that the plan bound.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.inventory import CollectionRef
+from winddown.domain.plan import Order
+from winddown.domain.receipt import Receipt
+from winddown.stores.sql import staged
+from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, is_aside, prepare
+from winddown.stores.sql.duckdb_catalogue import TABLES, count_of, describe, opened
+from winddown.stores.sql.duckdb_copy import replace_by_copy
+from winddown.stores.sql.duckdb_dialect import DuckDbDialect
+from winddown.stores.sql.duckdb_file import DuckDbSource, identity_of
+from winddown.stores.sql.store import SqlStore
+
+Unlock = Callable[[Authorization], Path]
+
+# The engine keeps other processes out of a file that is written, not other threads of this one.
+_TURNS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+
+
+class DuckDbFile:
+    """Opens a file for one act: exchanges the authorization for its place, and compares which file it is."""
+
+    def __init__(self, store: str, *, unlock: Unlock) -> None:
+        self._store = store
+        self._unlock = unlock
+
+    @contextmanager
+    def alone(self, authorization: Authorization) -> Iterator[Path]:
+        """Yield the file's path, while no other thread of this process acts on it."""
+        path = self._unlock(authorization)
+        with _TURNS[path.resolve()]:
+            authorization.require_system(identity_of(path))
+            yield path
+
+    @contextmanager
+    def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
+        """Hold the file alone while the batch is acted on; see ``Effects``."""
+        doing = f"{power} of {order.id}"
+        with self.alone(authorization) as path, opened(self._store, path, doing, writing=True) as connection:
+            connection.execute("BEGIN")
+            collection = describe(connection, order.collection)
+            dialect = DuckDbDialect(connection, collection)
+            if power is not Power.PURGE:
+                prepare(dialect, collection, order)
+            yield CopyThenDelete(dialect, collection, order, batch)
+            connection.execute("COMMIT")
+
+
+class DuckDbStore(SqlStore):
+    """A DuckDB file.
+
+    Args:
+        name: the store's name in the case.
+        path: of the file, for reading.
+        unlock: exchanges an authorization for the file's path; spends it.
+    """
+
+    def __init__(self, name: str, *, path: Path, unlock: Unlock) -> None:
+        self._file = DuckDbFile(name, unlock=unlock)
+        super().__init__(name, source=DuckDbSource(name, path=path), effects=self._file)
+
+    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Drop emptied quarantine tables, then copy the database into a new file that takes the old one's place."""
+        authorization.require(Power.SANITISE, store=self.name)
+        with self._file.alone(authorization) as path:
+            with opened(self.name, path, "sanitising", writing=True) as connection:
+                dropped = _drop_emptied(connection)
+            copied = replace_by_copy(self.name, path)
+        details = (
+            ("tables", str(len(collections))),
+            ("quarantine_tables_dropped", str(dropped)),
+            ("file_rewritten", f"yes: {copied} tables copied into a new file, catalogue, counts and digests compared"),
+            ("not_reached", "blocks of the file system, copies of the file, memory of other programs"),
+        )
+        return Receipt("sanitise", self.name, 0, len(collections), details)
+
+
+def _drop_emptied(connection: duckdb.DuckDBPyConnection) -> int:
+    """Drop quarantine tables without rows, and the journal with the last one, in one transaction; return how many."""
+    connection.execute("BEGIN")
+    found = [name for schema, name, _ in connection.execute(TABLES).fetchall() if schema == "main" and is_aside(name)]
+    empty = [name for name in found if count_of(connection, f"main.{name}") == 0]
+    for name in empty:
+        connection.execute(f"DROP TABLE main.{name}")
+    if len(empty) == len(found):
+        connection.execute(f"DROP TABLE IF EXISTS main.{JOURNAL}")
+    connection.execute("COMMIT")
+    return len(empty)

@@ -1,0 +1,251 @@
+"""How rows are named, bound and moved where only SQLAlchemy knows the engine.
+
+Nothing is computed by the engine: rows are fetched by key under ``FOR UPDATE``, where the dialect has it, and compared
+here. A key is given back to the engine as a value of the kind that its driver hands out.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.types import NullType
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import Collection
+from winddown.domain.plan import Act, Order
+from winddown.stores.sql.copy_then_delete import JOURNAL, aside_name, kept_columns
+from winddown.stores.sql.reading import as_text
+
+_KEYS_A_STATEMENT = 100
+
+READ: dict[type[Any], Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: lambda text: text == "true",
+    bytes: base64.b64decode,
+    Decimal: Decimal,
+    date: date.fromisoformat,
+    datetime: datetime.fromisoformat,
+    UUID: UUID,
+}
+"""Kinds of values that a key may have, and how each is read from the text of a plan."""
+
+
+def shape_of(collection: Collection) -> str:
+    """The digest of names and types of all fields."""
+    return hashlib.sha256("\n".join(f"{field.name} {field.type}" for field in collection.fields).encode()).hexdigest()
+
+
+def bound(shape: str, values: Sequence[Any]) -> str:
+    """The digest of a row: the shape, then kind, length and text of each value; times with a zone in UTC."""
+    hasher = hashlib.sha256(shape.encode())
+    for value in values:
+        moment = value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+        written = (as_text(moment) or "").encode(errors="surrogatepass")
+        hasher.update(b"%s %d " % (type(value).__name__.encode(), len(written)) + written)
+    return hasher.hexdigest()
+
+
+def live_table(collection: Collection) -> FromClause:
+    """The collection's table with all its fields."""
+    schema, _, name = collection.ref.name.partition(".")
+    return table(name, *map(column, collection.field_names()), schema=schema)
+
+
+def key_kinds(connection: Connection, collection: Collection) -> list[type[Any]]:
+    """Kinds of the key's values in a first row; none when there is no row."""
+    source = live_table(collection)
+    found = connection.execute(select(*(source.c[name] for name in collection.key)).limit(1)).first()
+    return [] if found is None else [type(value) for value in found]
+
+
+def chosen(connection: Connection, collection: Collection, batch: Batch) -> Iterator[tuple[FromClause, Any, list[str]]]:
+    """Yield the table, a condition on it and contents, for some of the batch's keys at a time."""
+    kinds = key_kinds(connection, collection)
+    source = live_table(collection)
+    rows = batch.keys.select([*collection.key, CONTENT]).to_pylist() if kinds else []
+    for start in range(0, len(rows), _KEYS_A_STATEMENT):
+        part = rows[start : start + _KEYS_A_STATEMENT]
+        yield source, _named(source, collection, kinds, part), [row[CONTENT] for row in part]
+
+
+def unchanged_keys(
+    connection: Connection, collection: Collection, batch: Batch, *, locking: bool
+) -> Iterator[tuple[FromClause, list[Any]]]:
+    """Yield the table and its rows that the batch names and that hold the planned content, some at a time."""
+    shape, names = shape_of(collection), collection.field_names()
+    for source, condition, contents in chosen(connection, collection, batch):
+        query: Select[Any] = select(*(source.c[name] for name in names)).where(condition)
+        found = connection.execute(query.with_for_update() if locking else query).all()
+        yield source, [row for row in found if bound(shape, row) in contents]
+
+
+def _named(source: FromClause, collection: Collection, kinds: Sequence[type[Any]], rows: Sequence[Any]) -> Any:
+    """The condition that a row has one of some keys."""
+    readers = [READ.get(kind) for kind in kinds]
+    if None in readers:
+        raise Refused(f"collection {collection.ref} has a key of a kind that is not read", next_step="plan again")
+    try:
+        keys = [
+            [read(row[name]) for name, read in zip(collection.key, readers, strict=True) if read is not None]
+            for row in rows
+        ]
+    except (ValueError, ArithmeticError):
+        raise Refused(f"collection {collection.ref} has keys of another kind than planned") from None
+    return or_(*(_is(source, collection.key, key) for key in keys))
+
+
+def _is(source: FromClause, names: Sequence[str], values: Sequence[Any]) -> ColumnElement[bool]:
+    # Without a type, so that the engine takes the value for one of the column's own.
+    return and_(
+        *(
+            source.c[name] == bindparam(None, value, type_=NullType(), unique=True)
+            for name, value in zip(names, values, strict=True)
+        )
+    )
+
+
+class GenericRows:
+    """One batch of one order inside one transaction: a ``staged.Turn``, and a ``staged.Look``."""
+
+    def __init__(
+        self, connection: Connection, collection: Collection, order: Order, batch: Batch, *, computed: frozenset[str]
+    ) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._order = order
+        self._batch = batch
+        self._kept = kept_columns(collection, order)
+        self._stored = [name for name in order.fields if name not in computed]
+        self._writable = [name for name in self._kept if name not in computed]
+        schema = collection.ref.name.partition(".")[0]
+        self._live = live_table(collection)
+        self._aside = table(aside_name(order), column("winddown_batch"), *map(column, self._kept), schema=schema)
+        self._journal = journal_table(schema)
+
+    def hazards(self) -> tuple[str, ...]:
+        """None is known: no dialect tells of triggers; the facts and the purge's receipt say so."""
+        return ()
+
+    def journalled(self) -> str | None:
+        """What was last done to the batch; None when nothing was."""
+        schema = self._journal.schema
+        if not self._connection.dialect.has_table(self._connection, JOURNAL, schema=schema):
+            return None
+        found = self._connection.execute(select(self._journal.c.state).where(*self._entry())).scalar()
+        return str(found) if found else None
+
+    def journal(self, state: str) -> None:
+        """Write down what is being done; the entry is there since the turn was taken."""
+        self._connection.execute(update(self._journal).where(*self._entry()).values(state=state))
+
+    def live(self) -> int:
+        """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
+        full = [~self._is_empty(name) for name in self._stored] if self._order.act is Act.MINIMISE else []
+        count = 0
+        for source, condition, _ in chosen(self._connection, self._collection, self._batch):
+            query = select(func.count()).select_from(source).where(condition, or_(*full) if full else literal(1) == 1)
+            count += int(self._connection.execute(query).scalar_one())
+        return count
+
+    def unchanged(self) -> int:
+        """Rows of the batch that are live with exactly the planned content."""
+        found = unchanged_keys(self._connection, self._collection, self._batch, locking=False)
+        return sum(len(rows) for _, rows in found)
+
+    def set_aside(self) -> int:
+        """Copy unchanged rows, or the order's fields of them, then delete or empty them; return how many records."""
+        taken = 0
+        names = self._collection.field_names()
+        places = [names.index(name) for name in self._collection.key]
+        for source, rows in unchanged_keys(self._connection, self._collection, self._batch, locking=True):
+            if not rows:
+                continue
+            condition = or_(*(_is(source, self._collection.key, [row[place] for place in places]) for row in rows))
+            copied = select(literal(self._batch.index), *(source.c[name] for name in self._kept)).where(condition)
+            into = ["winddown_batch", *self._kept]
+            self._connection.execute(insert(self._aside).from_select(into, copied))
+            if self._order.act is Act.ERASE:
+                done = self._connection.execute(delete(source).where(condition))  # type: ignore[arg-type]
+            else:
+                empty = {name: self._empty(name) for name in self._stored}
+                done = self._connection.execute(update(source).where(condition).values(empty))  # type: ignore[arg-type]
+            taken += done.rowcount
+        return min(taken, self._set_aside())
+
+    def put_back(self) -> int:
+        """Move them back where nothing was written meanwhile; return how many records."""
+        if self._order.act is Act.ERASE:
+            restored = self._set_aside()
+            rows = select(*(self._aside.c[name] for name in self._writable)).where(self._in_batch())
+            self._connection.execute(insert(self._live).from_select(self._writable, rows))  # type: ignore[arg-type]
+        else:
+            same = [self._aside.c[name] == self._live.c[name] for name in self._collection.key]
+            values = {
+                name: select(self._aside.c[name]).where(self._in_batch(), *same).scalar_subquery()
+                for name in self._stored
+            }
+            # A field that was written anew meanwhile is not overwritten.
+            there = exists().where(self._in_batch(), *same)
+            statement = update(self._live).where(there, *map(self._is_empty, self._stored))  # type: ignore[arg-type]
+            restored = self._connection.execute(statement.values(values)).rowcount
+        self.destroy()
+        return restored
+
+    def destroy(self) -> int:
+        """Delete the batch from quarantine; return how many records."""
+        return self._connection.execute(delete(self._aside).where(self._in_batch())).rowcount
+
+    def _set_aside(self) -> int:
+        query = select(func.count()).select_from(self._aside).where(self._in_batch())
+        return int(self._connection.execute(query).scalar_one())
+
+    def _in_batch(self) -> ColumnElement[bool]:
+        return self._aside.c.winddown_batch == self._batch.index
+
+    def _entry(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return entry(self._journal, self._order, self._batch)
+
+    def _empty(self, name: str) -> Any:
+        nullable = next(field.nullable for field in self._collection.fields if field.name == name)
+        return null() if nullable else literal("", NullType())
+
+    def _is_empty(self, name: str) -> ColumnElement[bool]:
+        nullable = next(field.nullable for field in self._collection.fields if field.name == name)
+        found = self._live.c[name]
+        return found.is_(None) if nullable else found == literal("", NullType())
+
+
+def journal_table(schema: str) -> Any:
+    """The journal of a schema, as statements name it."""
+    return table(JOURNAL, column("order_digest"), column("batch"), column("state"), schema=schema)
+
+
+def entry(journal: Any, order: Order, batch: Batch) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The condition on the journal that is true of one batch of an order."""
+    return journal.c.order_digest == aside_name(order), journal.c.batch == batch.index

@@ -1,0 +1,114 @@
+"""Rows of a MySQL or MariaDB table that a batch names, found by their keys, a few hundred in a statement.
+
+Keys are compared once more as they are written: for the server, ``a``, ``A`` and ``a `` may be the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.inventory import Collection
+from winddown.domain.plan import Act, Order
+from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
+from winddown.stores.sql.copy_then_delete import order_digest
+from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
+from winddown.stores.sql.mysql_values import content, parameter, quoted, table_name, whole
+
+_A_STATEMENT = 500  # more would make the server give up looking keys up one by one
+
+Key = tuple[str, ...]
+
+
+def named_rows(
+    connection: Connection, collection: Collection, batch: Batch, expressions: Sequence[str], *, joined: str = ""
+) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+    """Yield the key and some expressions of each row ``t`` that a batch names; ``joined`` is what FROM says beside."""
+    types = {field.name: field.type for field in collection.fields}
+    key = [f"t.{quoted(name)}" for name in collection.key]
+    written = [whole(types[name], column) for name, column in zip(collection.key, key, strict=True)]
+    query = f"SELECT {', '.join([*written, *expressions])} FROM {table_name(collection.ref)} t {joined} WHERE "
+    escaped = [column.replace("%", "%%") for column in key]
+    one = "(" + " AND ".join(f"{column} = %s" for column in escaped) + ")"
+    planned = planned_keys(collection, batch)
+    remaining = iter(planned)
+    while part := list(islice(remaining, _A_STATEMENT)):
+        values = [
+            parameter(types[name], value) for found in part for name, value in zip(collection.key, found, strict=True)
+        ]
+        if len(key) == 1:
+            condition = f"{escaped[0]} IN ({', '.join(['%s'] * len(part))})"
+        else:
+            condition = " OR ".join([one] * len(part))
+        for row in connection.exec_driver_sql(query.replace("%", "%%") + condition, tuple(values)):
+            found_key = tuple(str(value) for value in row[: len(key)])
+            if found_key in planned:
+                yield found_key, tuple(row[len(key) :])
+
+
+def planned_keys(collection: Collection, batch: Batch) -> dict[Key, str]:
+    """The keys of a batch, each with the content that was planned."""
+    columns = [batch.keys.column(name).to_pylist() for name in collection.key]
+    return dict(zip(zip(*columns, strict=True), batch.keys.column(CONTENT).to_pylist(), strict=True))
+
+
+def planned_rows(
+    connection: Connection, collection: Collection, batch: Batch, names: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Fields, as text, of the rows of a batch that are as they were planned, in the order of their keys."""
+    types = {field.name: field.type for field in collection.fields}
+    planned = planned_keys(collection, batch)
+    fields = [whole(types[name], f"t.{quoted(name)}") for name in names]
+    found = {
+        key: row[1:]
+        for key, row in named_rows(connection, collection, batch, [content(collection), *fields])
+        if row[0] == planned[key]
+    }
+    return [found[key] for key in planned if key in found]
+
+
+class MySqlLook:
+    """One batch of one order, seen in one snapshot; a ``staged.Look``."""
+
+    def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._order = order
+        self._batch = batch
+
+    def journalled(self) -> str | None:
+        """What was last done to the batch; None when nothing was."""
+        if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
+            return None
+        query = text(f"SELECT state FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+        values = {"o": order_digest(self._order), "b": self._batch.index}
+        found = self._connection.execute(query, values).scalar()
+        return None if found is None else str(found)
+
+    def live(self) -> int:
+        """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
+        fields = ["0"]
+        if self._order.act is Act.MINIMISE:
+            generated = computed(self._connection, self._collection.ref)
+            nullable = {field.name: field.nullable for field in self._collection.fields}
+            fields = [
+                f"t.{quoted(name)} IS NULL" if nullable[name] else f"HEX(t.{quoted(name)}) = ''"
+                for name in self._order.fields
+                if name not in generated
+            ]
+        rows = named_rows(self._connection, self._collection, self._batch, fields)
+        return sum(not all(row) for _, row in rows)
+
+    def unchanged(self) -> int:
+        """Rows of the batch that are live with exactly the planned content."""
+        planned = planned_keys(self._collection, self._batch)
+        rows = named_rows(self._connection, self._collection, self._batch, [content(self._collection)])
+        return sum(row[0] == planned[key] for key, row in rows)
+
+
+def has_table(connection: Connection, schema: str, name: str) -> bool:
+    """Whether there is such a table, and we may know of it."""
+    query = text("SELECT 1 FROM information_schema.tables WHERE table_schema = :s AND table_name = :n")
+    return connection.execute(query, {"s": schema, "n": name}).scalar() is not None

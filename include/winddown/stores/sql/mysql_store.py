@@ -1,0 +1,143 @@
+"""MySQL or MariaDB as a store in which records are destroyed in stages.
+
+Rows move to a table in a database of ours on the same server, ``winddown_quarantine``, in one transaction a batch, and
+are purged from there. DDL ends a transaction here, so our tables are created before it begins. Only InnoDB's tables are
+moved. What is not promised: bytes in replicas, in binary logs and in what else ``sanitise`` names as not reached.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Transient
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method, Order
+from winddown.domain.receipt import Receipt
+from winddown.stores.sql import mysql_grants, staged
+from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
+from winddown.stores.sql.copy_then_delete import CopyThenDelete, aside_name, prepare
+from winddown.stores.sql.faults import translated
+from winddown.stores.sql.limits import unbound_fields
+from winddown.stores.sql.mysql import MySqlSource
+from winddown.stores.sql.mysql_catalogue import described, identity
+from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_databases
+from winddown.stores.sql.mysql_leftovers import PREPARING, cleared
+from winddown.stores.sql.mysql_values import unbound
+from winddown.stores.sql.store import SqlStore
+
+_WAIT_SECONDS = 10
+
+Unlock = Callable[[Authorization], Engine]
+
+
+class MySqlEffects:
+    """How rows are moved here; see ``Effects``."""
+
+    def __init__(self, store: str, *, unlock: Unlock) -> None:
+        self._store = store
+        self._unlock = unlock
+
+    @contextmanager
+    def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
+        """Open a session with the power's credential, wait for the batch's turn, and begin a transaction."""
+        engine = self._unlock(authorization)
+        with translated(self._store, f"{power} of {order.id}"), engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            authorization.require_system(identity(connection))
+            _session(connection)
+            collection = described(connection, order.collection)
+            dialect = MySqlDialect(connection, collection, order)
+            locked(connection, "batch " + hashlib.sha256(f"{order.id} {batch.index}".encode()).hexdigest()[:40])
+            locked(connection, PREPARING)
+            if power is not Power.PURGE:
+                prepare_databases(connection)
+                prepare(dialect, collection, order)
+                dialect.load(batch)
+            connection.execute(text("START TRANSACTION"))
+            # A table that was looked at in a transaction cannot be dropped before its end, so that from here on nobody
+            # takes away what is empty.
+            for name in (JOURNAL_TABLE, aside_name(order)):
+                if dialect.has_own(name):
+                    dialect.value(f"SELECT count(*) FROM (SELECT 1 FROM {dialect.own(name)} LIMIT 1) one")
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
+            yield CopyThenDelete(dialect, collection, order, batch)
+            connection.execute(text("COMMIT"))
+
+
+class MySqlStore(SqlStore):
+    """A database of MySQL or MariaDB, or all that the reading user sees.
+
+    Args:
+        name: the store's name in the case.
+        reader: engine with the reading credential.
+        unlock: exchanges an authorization for an engine with the credential of its power; spends it.
+    """
+
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
+        source = MySqlSource(name, engine=reader, is_acted_on=True)
+        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock))
+        self._reader = reader
+        self._unlock = unlock
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """Rows are moved where every value can be told exactly."""
+        loose = unbound(collection)
+        return unbound_fields(collection.ref, loose) if loose else super().method(collection, act, whole=whole)
+
+    def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """List every grant to write on these tables, columns of them or their databases, but our own.
+
+        What cannot be taken without taking it from other tables as well stands in the details as the administrator's
+        task, with the statements, and so do grants that the reading user may not see.
+        """
+        with translated(self.name, "reading grants"), self._reader.connect() as connection:
+            return mysql_grants.remembered(connection, self.name, collections, earlier)
+
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Revoke the remembered grants; ``records`` is 0 where nobody could see any grants."""
+        authorization.require(Power.FREEZE, store=self.name)
+        with self._session(authorization, "freezing") as connection:
+            return mysql_grants.revoked(connection, remembered)
+
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Grant again what the freeze revoked, to accounts that are still there."""
+        authorization.require(Power.RESTORE, store=self.name)
+        with self._session(authorization, "thawing") as connection:
+            return mysql_grants.granted(connection, remembered)
+
+    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.
+
+        What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
+        what stays until then under ``not_reached``.
+        """
+        authorization.require(Power.SANITISE, store=self.name)
+        with self._session(authorization, "sanitising") as connection:
+            return Receipt("sanitise", self.name, 0, len(collections), cleared(connection, collections))
+
+    @contextmanager
+    def _session(self, authorization: Authorization, doing: str) -> Iterator[Connection]:
+        engine = self._unlock(authorization)
+        with translated(self.name, doing), engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            authorization.require_system(identity(connection))
+            yield connection
+
+
+def locked(connection: Connection, name: str) -> None:
+    """Take a lock that ends with the session; raises Transient when another one keeps it."""
+    query = text("SELECT GET_LOCK(:name, :seconds)")
+    if connection.execute(query, {"name": name, "seconds": _WAIT_SECONDS}).scalar() != 1:
+        raise Transient("another session of ours works on the same records", next_step="wait for it, then run again")
+
+
+def _session(connection: Connection) -> None:
+    """Wait for locks shortly, and lock no gaps between rows where the binary log allows that."""
+    connection.execute(text(f"SET SESSION innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30"))
+    if connection.execute(text("SELECT @@binlog_format")).scalar() != "STATEMENT":
+        connection.execute(text("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))

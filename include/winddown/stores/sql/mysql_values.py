@@ -1,0 +1,131 @@
+"""How MySQL and MariaDB write values: whole as text, by their beginning, and as a digest that binds a row.
+
+The server converts every text to UTF-8, whatever the column's character set. Dates are read as text, because
+``0000-00-00`` and ``2024-00-00`` are dates here; BIT as a number, spatial values as WKT.
+
+The digest is taken over names and types of all fields and the exact stored values: bytes of a text in its own
+character set, numbers and dates as the server writes them, FLOAT as the DOUBLE that it is, since it is shown with six
+digits. NULL is told from the empty string; of ENUM and SET the number counts as well, because an invalid ENUM value
+reads like the label ''.
+"""
+
+import base64
+import hashlib
+from decimal import Decimal
+
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.stores.sql.reading import LONGEST
+
+_NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "float", "double"})
+_FLOATS = frozenset({"float", "double"})
+_SHORT_BYTES = frozenset({"binary", "varbinary"})
+_BLOBS = frozenset({"tinyblob", "blob", "mediumblob", "longblob"})
+_BYTES = _SHORT_BYTES | _BLOBS
+_CHARACTERS = frozenset({"char", "varchar"})
+_LABELS = frozenset({"enum", "set"})
+_SHORT_TEXTS = _CHARACTERS | _LABELS | {"tinytext"}
+_LONG_TEXTS = frozenset({"text", "mediumtext", "longtext"})
+_SPATIAL = frozenset(
+    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
+    | {"geometrycollection", "geomcollection"}
+)
+_LONG = _BLOBS | _LONG_TEXTS | _SPATIAL | {"tinytext", "json"}
+_EXACT_AS_TEXT = (_NUMBERS - _FLOATS) | {"decimal", "date", "datetime", "timestamp", "time", "uuid", "inet4", "inet6"}
+_KNOWN = _EXACT_AS_TEXT | _FLOATS | _BYTES | _SHORT_TEXTS | _LONG | {"bit"}
+
+
+def quoted(name: str) -> str:
+    """Quote a single identifier.
+
+    >>> quoted('a`b')
+    '`a``b`'
+    """
+    return "`" + name.replace("`", "``") + "`"
+
+
+def table_name(ref: CollectionRef) -> str:
+    """The quoted name of a collection's table with that of its database."""
+    schema, _, name = ref.name.partition(".")
+    return f"{quoted(schema)}.{quoted(name)}"
+
+
+def whole(column_type: str, name: str) -> str:
+    """Write the expression for a whole value as text."""
+    kind = base(column_type)
+    if kind in _BYTES:
+        return f"TO_BASE64({name})"
+    if kind == "bit":
+        return f"CAST({name} + 0 AS CHAR)"
+    if kind in _SPATIAL:
+        return f"ST_AsText({name})"
+    return name if kind in _SHORT_TEXTS | _LONG_TEXTS else f"CAST({name} AS CHAR)"
+
+
+def beginning(column_type: str, name: str) -> str:
+    """Write the expression that classification reads."""
+    kind = base(column_type)
+    if kind in _NUMBERS | _SHORT_TEXTS:
+        return name
+    if kind == "bit":
+        return f"{name} + 0"
+    if kind in _BYTES | _LONG_TEXTS:
+        return f"LEFT({name}, {LONGEST + 1})"
+    return f"LEFT({whole(column_type, name)}, {LONGEST + 1})"
+
+
+def content(collection: Collection, alias: str = "t") -> str:
+    """The expression of the hex digest of a row; its value is never NULL.
+
+    What is long is hashed by itself: a concatenation above ``max_allowed_packet`` would be NULL.
+    """
+    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    pieces = [f"'{hashlib.sha256(shape.encode()).hexdigest()}'"]
+    pieces += [f"COALESCE({_exact(field.type, f'{alias}.{quoted(field.name)}')}, '-')" for field in collection.fields]
+    return f"SHA2(CONCAT_WS(',', {', '.join(pieces)}), 256)"
+
+
+def _exact(column_type: str, name: str) -> str:
+    kind = base(column_type)
+    if kind in _LONG:
+        return f"SHA2({name}, 256)"
+    if kind in _CHARACTERS | _SHORT_BYTES:
+        return f"HEX({name})"
+    if kind in _LABELS:
+        return f"HEX(CONCAT({name} + 0, ':', {name}))"
+    if kind in _FLOATS:
+        return f"HEX(CAST({name} * 1e0 AS CHAR))"
+    return f"HEX(CAST({name} + 0 AS CHAR))" if kind == "bit" else f"HEX(CAST({name} AS CHAR))"
+
+
+def unbound(collection: Collection) -> list[str]:
+    """Names of fields whose values cannot be told exactly, or that name rows and cannot be looked up exactly."""
+    kinds = {field.name: base(field.type) for field in collection.fields}
+    return [
+        name
+        for name, kind in kinds.items()
+        if kind not in _KNOWN or (name in collection.key and kind in _LONG | _FLOATS)
+    ]
+
+
+def is_text(column_type: str) -> bool:
+    """Whether values compare by a collation, so that different ones may be equal."""
+    return base(column_type) in _SHORT_TEXTS
+
+
+def parameter(column_type: str, written: str) -> str | int | bytes | Decimal:
+    """What the driver hands over for a key that was read as text by ``whole``; numbers, so that none is rounded."""
+    kind = base(column_type)
+    if kind in _BYTES:
+        return base64.b64decode(written)
+    if kind == "decimal":
+        return Decimal(written)
+    return int(written) if kind in (_NUMBERS - _FLOATS) | {"bit"} else written
+
+
+def base(column_type: str) -> str:
+    """A type's name alone.
+
+    >>> base("varchar(20) charset x"), base("int unsigned")
+    ('varchar', 'int')
+    """
+    return column_type.partition("(")[0].partition(" ")[0].lower()

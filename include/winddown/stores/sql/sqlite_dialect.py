@@ -1,0 +1,179 @@
+"""How rows are named, bound and moved in a SQLite file.
+
+A value's kind is its own here, not its column's: a key that was read as text may be a number, a text or bytes in the
+file. So the batch's keys are handed over in every form that the column could hold, and the content, which binds each
+value with its kind, tells which one was planned.
+"""
+
+import base64
+import hashlib
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import product
+
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.inventory import Collection
+from winddown.stores.sql.catalogue import quoted_name
+from winddown.stores.sql.sqlite_catalogue import computed, has_table, hazards, table_name
+
+_FORMS, _KEYS = "winddown_forms", "winddown_keys"
+_COLUMNS_A_CALL = 60  # a function takes 127 arguments
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_INT64 = range(-(1 << 63), 1 << 63)
+
+Value = int | float | str | bytes | None
+
+
+def content(connection: sqlite3.Connection, collection: Collection) -> str:
+    """The expression of the digest of a row ``t``, over names and types of all fields and every value as it is stored.
+
+    Text is taken by its bytes, whatever encoding somebody wrote it in.
+    """
+    connection.create_function("winddown_content", -1, _content, deterministic=True)
+    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    found = f"'{hashlib.sha256(shape.encode()).hexdigest()}'"
+    names = collection.field_names()
+    for start in range(0, len(names), _COLUMNS_A_CALL):
+        columns = [f"t.{quoted_name(name)}" for name in names[start : start + _COLUMNS_A_CALL]]
+        values = ", ".join(
+            f"typeof({column}), iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})" for column in columns
+        )
+        found = f"winddown_content({found}, {values})"
+    return found
+
+
+def _content(before: str, *pairs: Value) -> str:
+    hasher = hashlib.sha256(before.encode())
+    for kind, value in zip(pairs[::2], pairs[1::2], strict=True):
+        if value is None:
+            written = b""
+        elif isinstance(value, bytes):
+            written = value
+        else:
+            written = struct.pack(">d", value) if isinstance(value, float) else str(value).encode()
+        hasher.update(b"%s %d " % (str(kind).encode(), len(written)) + written)
+    return hasher.hexdigest()
+
+
+class SqliteDialect:
+    """One open transaction on a table of a SQLite file; see ``Dialect``."""
+
+    def __init__(self, connection: sqlite3.Connection, collection: Collection) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._key = list(map(quoted_name, collection.key))
+
+    def quoted(self, name: str) -> str:
+        """Quote one identifier."""
+        return quoted_name(name)
+
+    def table(self) -> str:
+        """The collection's table."""
+        return f"main.{quoted_name(table_name(self._collection.ref))}"
+
+    def own(self, name: str) -> str:
+        """A table of ours, in the same file."""
+        return f"main.{quoted_name(name)}"
+
+    def has_own(self, name: str) -> bool:
+        """Whether it is there."""
+        return has_table(self._connection, name)
+
+    def computed(self) -> frozenset[str]:
+        """Generated columns."""
+        return computed(self._connection, self._collection.ref)
+
+    def hazards(self) -> tuple[str, ...]:
+        """Triggers, and references that act on other rows."""
+        return tuple(f"{hazard} {name}" for hazard, name in hazards(self._connection, self._collection.ref))
+
+    def keys(self, batch: Batch) -> str:
+        """Fill a temporary table, held in memory, with the keys of the rows that the batch names."""
+        for name in (_KEYS, _FORMS):
+            self._connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        named = ", ".join([*self._key, CONTENT])
+        self._connection.execute(f"CREATE TEMP TABLE {_FORMS} ({named})")
+        places = ", ".join(["iif(?, CAST(? AS TEXT), ?)"] * len(self._key))
+        self._connection.executemany(f"INSERT INTO temp.{_FORMS} VALUES ({places}, ?)", self._forms(batch))
+        found = ", ".join(f"t.{name} AS {name}" for name in self._key)
+        rows = self.selected(f"DISTINCT {found}, k.{CONTENT} AS {CONTENT}", f"temp.{_FORMS}", self._same_key())
+        self._connection.execute(f"CREATE TEMP TABLE {_KEYS} AS {rows}")
+        return f"temp.{_KEYS}"
+
+    def content(self) -> str:
+        """The digest of a row."""
+        return content(self._connection, self._collection)
+
+    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+        """Create a table whose columns have no type, so that they keep every value as it is."""
+        fields = ", ".join(map(quoted_name, columns))
+        self._connection.execute(f"CREATE TABLE {self.own(name)} (winddown_batch INTEGER, {fields})")
+        index = self.own(f"{name}_batch")
+        self._connection.execute(f"CREATE INDEX {index} ON {quoted_name(name)} (winddown_batch)")
+
+    def selected(self, columns: str, other: str, condition: str) -> str:
+        """Select rows; CROSS JOIN makes SQLite look each key up, not each row."""
+        return f"SELECT {columns} FROM {other} k CROSS JOIN {self.table()} t WHERE {condition}"
+
+    def deleted(self, other: str, condition: str) -> str:
+        """Delete by the keys of the rows found."""
+        found = self.selected(", ".join(f"t.{name}" for name in self._key), other, condition)
+        return f"DELETE FROM {self.table()} WHERE ({', '.join(self._key)}) IN ({found})"
+
+    def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
+        """Update rows that are joined."""
+        changes = ", ".join(f"{name} = {value}" for name, value in values)
+        return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+
+    def execute(self, statement: str) -> int:
+        """Execute a statement."""
+        return self._connection.execute(statement).rowcount
+
+    def value(self, query: str) -> object:
+        """The first value of the first row."""
+        found = self._connection.execute(query).fetchone()
+        return None if found is None else found[0]
+
+    def planned_rows(self, batch: Batch, names: Sequence[str]) -> str:
+        """The query for fields of a batch's unchanged rows, in the order of their keys."""
+        columns = ", ".join(f"t.{quoted_name(name)}" for name in names)
+        condition = f"{self._same_key()} AND {self.content()} = k.{CONTENT}"
+        order = ", ".join(f"t.{name}" for name in self._key)
+        return f"{self.selected(columns, self.keys(batch), condition)} ORDER BY {order}"
+
+    def _same_key(self) -> str:
+        return " AND ".join(f"t.{name} = k.{name}" for name in self._key)
+
+    def _forms(self, batch: Batch) -> Iterator[list[Value]]:
+        """Each key in every form, each value twice after its mark, and the content at the end."""
+        columns = [batch.keys.column(name).to_pylist() for name in self._collection.key]
+        for content_digest, *key in zip(batch.keys.column(CONTENT).to_pylist(), *columns, strict=True):
+            for chosen in product(*map(_forms_of, key)):
+                yield [part for is_old, form in chosen for part in (is_old, form, form)] + [content_digest]
+
+
+def _forms_of(text: str) -> list[tuple[bool, Value]]:
+    """Values that are read as this text: itself, a number, bytes in base64, or GB18030, which is marked.
+
+    Of the last the bytes are given, because the driver hands over no text that is not UTF-8.
+    """
+    found: list[tuple[bool, Value]] = []
+    if _INTEGER.fullmatch(text) and int(text) in _INT64:
+        found.append((False, int(text)))
+    with suppress(ValueError):
+        if str(float(text)) == text:
+            found.append((False, float(text)))
+    with suppress(ValueError):
+        decoded = base64.b64decode(text, validate=True)
+        if base64.b64encode(decoded).decode() == text:
+            found.append((False, decoded))
+    if not text.isascii():
+        with suppress(UnicodeEncodeError):
+            found.append((True, text.encode("gb18030", "surrogateescape")))
+    with suppress(UnicodeEncodeError):
+        text.encode()
+        found.append((False, text))
+    return found

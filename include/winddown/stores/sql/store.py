@@ -1,0 +1,122 @@
+"""A SQL database in which records are destroyed in stages: a ``Source`` that binds what it reads, and its ``Effects``.
+
+What every engine's stages have in common stands in ``staged``; what engines without PostgreSQL's ``RETURNING`` have in
+common stands in ``copy_then_delete``. An engine's module joins them, and adds to ``SqlStore`` what else it can do.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Protocol
+
+import pyarrow as pa
+
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch, numbered
+from winddown.domain.blocker import Blocker
+from winddown.domain.inventory import Collection
+from winddown.domain.plan import Act, Method, Order
+from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.ports import Discovery
+from winddown.stores.sql import staged
+from winddown.stores.sql.limits import kept_relation
+from winddown.stores.sql.readable import ReadableStore, Source
+
+
+class BindingSource(Source, Protocol):
+    """A source that also binds the content of what it reads, and finds records by a batch."""
+
+    def identity(self) -> str:
+        """What tells this database from any other that might answer under its connection; see ``Discovery``."""
+        ...
+
+    def rows(
+        self, collection: Collection, names: Sequence[str], *, text: bool, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """As ``Source`` has it; ``bound``: a column ``CONTENT`` at the end binds each row, in the same snapshot."""
+        ...
+
+    def fetch(self, collection: Collection, batch: Batch, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield fields of the live and unchanged rows of a batch, as text, ordered by key."""
+        ...
+
+    def look(self, order: Order, batch: Batch) -> AbstractContextManager[staged.Look]:
+        """Open a transaction that looks at a batch with the reading credential."""
+        ...
+
+
+class Effects(Protocol):
+    """How one engine moves records."""
+
+    def turn(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> AbstractContextManager[staged.Turn]:
+        """Exchange the authorization for a credential, compare the system, and wait for the batch's turn.
+
+        What is done in it is committed at its end, and undone by any exception. Raises what ``staged`` describes.
+        """
+        ...
+
+
+class SqlStore(ReadableStore):
+    """A database of an engine in which rows, or values of fields, move to quarantine and are purged from there."""
+
+    methods = frozenset({Method.MOVE_ROWS, Method.MOVE_FIELDS})
+
+    def __init__(self, name: str, *, source: BindingSource, effects: Effects) -> None:
+        super().__init__(name, source=source)
+        self._binding = source
+        self._effects = effects
+
+    def discover(self) -> Discovery:
+        """List everything, and say which system it is."""
+        return replace(super().discover(), identity=self._binding.identity())
+
+    def read(
+        self, collection: Collection, *, fields: Sequence[str] | None = None, bound: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield all rows by one statement: key fields first, all values as text."""
+        wanted = collection.field_names() if fields is None else fields
+        names = list(dict.fromkeys([*collection.key, *wanted]))
+        return self._binding.rows(collection, names, text=True, bound=bound)
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """Sort by rank and key, and number the batches."""
+        return numbered(located, collection.key, size=size)
+
+    def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""
+        return self._binding.fetch(collection, batch, fields)
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
+        """Rows are moved; fields are moved where every one of them can be emptied."""
+        blocker = kept_relation(collection)
+        if blocker is not None:
+            return blocker
+        return Method.MOVE_FIELDS if act is Act.MINIMISE else Method.MOVE_ROWS
+
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Compare the journal with the rows that are there."""
+        with self._binding.look(order, batch) as look:
+            return staged.whereabouts(look, batch)
+
+    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Move the batch's rows or fields into the order's quarantine table."""
+        with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
+            return staged.quarantine(turn, order, batch)
+
+    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Put the rows or fields back."""
+        with self._turn(authorization, Power.RESTORE, order, batch) as turn:
+            return staged.restore(turn, order, batch)
+
+    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Delete the batch from the quarantine table."""
+        with self._turn(authorization, Power.PURGE, order, batch) as turn:
+            return staged.purge(turn, order, batch)
+
+    def _turn(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> AbstractContextManager[staged.Turn]:
+        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        return self._effects.turn(authorization, power, order, batch)

@@ -1,0 +1,172 @@
+"""Runs a small destruction in a process that is killed at a chosen statement, with nothing of it cleaned up.
+
+Started as a program, it reads a pickled ``Run``, then a number a line: it forks a child that is killed before that
+change (0: never), and answers with the child's exit status. So the libraries are loaded once.
+"""
+
+import os
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch
+from winddown.domain.plan import Order
+from winddown.domain.receipt import Whereabouts
+from winddown.stores.sql.duckdb_store import DuckDbStore
+from winddown.stores.sql.sqlite_store import SqliteStore
+
+STORES: dict[str, Callable[..., SqliteStore | DuckDbStore]] = {"sqlite": SqliteStore, "duckdb": DuckDbStore}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole destruction of one order."""
+
+    kind: str
+    path: Path
+    order: Order
+    batches: Sequence[Batch]
+
+    def to_the_end(self) -> None:
+        """Quarantine, purge and sanitise, from wherever an earlier run was stopped."""
+        store = STORES[self.kind](self.order.collection.store, path=self.path, unlock=lambda _: self.path)
+        identity = store.discover().identity
+
+        def right(power: Power, batch: Batch | None = None) -> Authorization:
+            target, digest = ("", "") if batch is None else (str(self.order.id), batch.digest)
+            return Authorization(
+                power,
+                "case",
+                store.name,
+                target,
+                digest,
+                identity,
+                nonce="",
+                expires_at=None,  # type: ignore[arg-type]
+            )
+
+        for batch in self.batches:
+            if store.locate(self.order, batch) is Whereabouts.LIVE:
+                store.quarantine(right(Power.QUARANTINE, batch), self.order, batch)
+        for batch in self.batches:
+            if store.locate(self.order, batch) is not Whereabouts.GONE:
+                store.purge(right(Power.PURGE, batch), self.order, batch)
+        store.sanitise(right(Power.SANITISE), [self.order.collection])
+
+
+class Killer:
+    """The program, seen from a test."""
+
+    def __init__(self, run: Run) -> None:
+        program = [sys.executable, "-c", "from contract.killing import serve; serve()"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=run.path.parent
+        )
+        assert self._process.stdin is not None
+        pickle.dump(run, self._process.stdin)
+        self._process.stdin.flush()
+
+    def run(self, *, killed_before: int = 0) -> bool:
+        """Run once; whether it was killed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"%d\n" % killed_before)
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        assert status in {0, -signal.SIGKILL}, status
+        return status != 0
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def serve() -> None:
+    """Answer numbers until there are no more."""
+    run: Run = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the test that started us
+    for line in sys.stdin.buffer:
+        child = os.fork()
+        if child == 0:
+            _run(run, int(line))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
+
+
+def _run(run: Run, statement: int) -> None:
+    left = statement
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch_sqlite(count)
+    _watch_duckdb(count)
+    _watch_files(count)
+    run.to_the_end()
+
+
+def _watch_sqlite(count: Callable[[], None]) -> None:
+    class Watched(sqlite3.Connection):
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            if _changes(given[0]):
+                count()
+            return super().execute(*given)
+
+    connect = sqlite3.connect
+    sqlite3.connect = lambda *given, **named: connect(*given, factory=Watched, **named)  # type: ignore[assignment]
+
+
+def _watch_duckdb(count: Callable[[], None]) -> None:
+    class Watched:
+        def __init__(self, inner: duckdb.DuckDBPyConnection) -> None:
+            self._inner = inner
+
+        def execute(self, *given: Any) -> Any:
+            if _changes(given[0]):
+                count()
+            return self._inner.execute(*given)
+
+        def close(self) -> None:
+            count()
+            self._inner.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+    connect = duckdb.connect
+    duckdb.connect = lambda *given, **named: Watched(connect(*given, **named))  # type: ignore[assignment]
+
+
+def _changes(statement: str) -> bool:
+    """Killed before a query is killed after the last change."""
+    return not statement.lstrip().upper().startswith("SELECT")
+
+
+def _watch_files(count: Callable[[], None]) -> None:
+    """A file that takes another one's place is a step as well."""
+
+    def watched(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*given: Any, **named: Any) -> Any:
+            count()
+            return inner(*given, **named)
+
+        return step
+
+    Path.replace = watched(Path.replace)  # type: ignore[method-assign]
+    Path.unlink = watched(Path.unlink)  # type: ignore[method-assign]

@@ -1,0 +1,103 @@
+"""A destruction that is killed at any statement and run again reaches the same end."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from winddown.domain.plan import Act
+
+from .desk import Desk
+from .duckdb_subject import DuckDbSubject
+from .killing import Killer, Run
+from .sqlite_subject import SqliteSubject
+from .subject import work
+from .table_subject import Shape, TableSubject
+
+ROWS = tuple((number, f"marker-{number:04}-mobile", f"备注-{number:04}") for number in range(8))
+SHAPES = {
+    "sqlite": Shape(
+        "(id INTEGER PRIMARY KEY, mobile TEXT, note TEXT)", ("id",), ("id", "mobile", "note"), ROWS, ("mobile", "note")
+    ),
+    "duckdb": Shape(
+        "(id INTEGER PRIMARY KEY, mobile VARCHAR, note VARCHAR)",
+        ("id",),
+        ("id", "mobile", "note"),
+        ROWS,
+        ("mobile", "note"),
+    ),
+}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory where there is such a place: a killed process leaves to the disk what the system has anyway."""
+    memory = Path("/dev/shm")  # noqa: S108 - the name is not guessable
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as found:
+        yield Path(found)
+
+
+def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:
+    if kind == "duckdb":
+        return DuckDbSubject(folder, desk, SHAPES[kind])
+    subject = SqliteSubject(folder, desk, SHAPES[kind], mode=mode)
+    subject.close()
+    return subject
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(("kind", "mode"), [("sqlite", "delete"), ("sqlite", "wal"), ("duckdb", "")])
+@pytest.mark.parametrize("act", [Act.ERASE, Act.MINIMISE])
+def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: str, mode: str, act: Act) -> None:
+    subject = made(kind, folder, desk, mode)
+    planned = work(subject, chosen=["1", "3", "5", "7"], act=act)
+    path: Path = subject.path  # type: ignore[attr-defined]
+    whole = folder / "whole"
+    whole.mkdir()
+    shutil.copy(path, whole)
+    probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
+    killer = Killer(Run(kind, path, planned.order, planned.batches))
+    statement, kills = 0, 0
+    while True:
+        statement += 1
+        for left in folder.glob(f"{path.name.replace('?', '[?]')}*"):
+            left.unlink()
+        # Written into a new file; what is bound is the plan's content, and the identity is asked for anew.
+        shutil.copy(whole / path.name, path)
+        if not killer.run(killed_before=statement):
+            break
+        kills += 1
+        assert not killer.run()
+        assert planned.remaining() + planned.remaining(1) == 0
+        assert planned.leftovers() + planned.leftovers(1) == 0
+        search = subject.inspector.search_bytes(probes)
+        assert (search.reached, search.found, search.where) == (True, 0, ()), statement
+        assert live(subject) == expected(act), statement
+        assert [found.name for found in folder.iterdir() if found.is_file()] == [path.name]
+    killer.close()
+    assert kills >= 40, "there are not fewer statements that change something"
+
+
+def live(subject: TableSubject) -> list[tuple[object, ...]]:
+    return [
+        tuple(row.values())  # type: ignore[attr-defined]
+        for _, row in sorted(fresh(subject).items())
+    ]
+
+
+def fresh(subject: TableSubject) -> dict[str, object]:
+    if isinstance(subject, SqliteSubject):
+        subject.reopen()
+        try:
+            return subject.content()
+        finally:
+            subject.close()
+    return subject.content()
+
+
+def expected(act: Act) -> list[tuple[object, ...]]:
+    if act is Act.ERASE:
+        return [row for row in ROWS if row[0] % 2 == 0]
+    return [row if row[0] % 2 == 0 else (row[0], None, None) for row in ROWS]

@@ -1,0 +1,23 @@
+"""MySQL and MariaDB as a store: the whole suite, and what only they can do wrong."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .desk import Desk
+from .mysql_subject import BYTES_KEY, COMPOSITE, DECIMAL_KEY, MySqlSubject
+from .suite import FieldSuite, ReturnSuite, StoreSuite
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(params=[COMPOSITE, BYTES_KEY, DECIMAL_KEY], ids=["composite_key", "bytes_key", "decimal_key"])
+def subject(request: pytest.FixtureRequest, mariadb_url: str, desk: Desk) -> Iterator[MySqlSubject]:
+    found = MySqlSubject(mariadb_url, desk, request.param)
+    yield found
+    found.drop()
+
+
+class TestMySql(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+    pass

@@ -1,0 +1,90 @@
+"""A worker that dies before any of its statements, and whoever comes after it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from winddown.domain.authorization import Power
+from winddown.domain.receipt import Whereabouts
+
+from .desk import Desk
+from .mysql_subject import MySqlSubject
+from .subject import Work, work
+from .table_subject import Shape
+
+pytestmark = [pytest.mark.servers, pytest.mark.chaos]
+SMALL = Shape(
+    "(id varchar(20) PRIMARY KEY, name varchar(40)) CHARSET utf8mb4",
+    ("id",),
+    ("id", "name"),
+    tuple((f"k{number}", f"值{number}") for number in range(6)),
+    ("name",),
+)
+MOST = 200
+
+
+@pytest.fixture
+def subject(mariadb_url: str, desk: Desk) -> Iterator[MySqlSubject]:
+    found = MySqlSubject(mariadb_url, desk, SMALL)
+    yield found
+    found.drop()
+
+
+def dies(planned: Work, powers: tuple[Power, ...], before: int) -> bool:
+    """Let a process of its own act, and die before its statement of that number; False when it came to its end."""
+    process = os.fork()
+    if process == 0:
+        planned.subject.desk.engine.dispose(close=False)
+        count = 0
+
+        def counted(connection: Any, *_: object) -> None:
+            nonlocal count
+            if connection.dialect.name == "mysql":
+                count += 1
+                if count == before:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        event.listen(Engine, "before_cursor_execute", counted)
+        status = 1
+        try:
+            for power in powers:
+                planned.act(power)
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(process, 0)
+    assert status in {0, signal.SIGKILL}, "it failed instead"
+    return status == signal.SIGKILL
+
+
+def where(planned: Work) -> Whereabouts:
+    return planned.subject.store.locate(planned.order, planned.batches[0])
+
+
+@pytest.mark.parametrize("powers", [(Power.QUARANTINE, Power.PURGE), (Power.QUARANTINE, Power.RESTORE)], ids=str)
+def test_killed_before_any_statement_the_end_is_the_same(subject: MySqlSubject, powers: tuple[Power, ...]) -> None:
+    content = subject.content()
+    for before in range(1, MOST):
+        planned = work(subject, size=3)
+        was_killed = dies(planned, powers, before)
+        state = where(planned)
+        hidden = {name: row for name, row in content.items() if name not in planned.names[0]}
+        assert subject.content() == (content if state is Whereabouts.LIVE else hidden), "never half of a batch"
+        assert state is not Whereabouts.MIXED
+        if state is not Whereabouts.GONE:
+            for power in powers:
+                planned.act(power)
+        if powers[-1] is Power.PURGE:
+            assert (where(planned), planned.remaining(), planned.leftovers()) == (Whereabouts.GONE, 0, 0)
+            assert subject.content() == hidden
+            for name in planned.names[0]:
+                subject.bring_back(name)
+        assert subject.content() == content
+        if not was_killed:
+            assert before > 20, "there were statements to die before"
+            return
+    raise AssertionError("it never came to its end")

@@ -1,0 +1,269 @@
+"""What only MySQL and MariaDB can do wrong, or in another way than the plan has it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pymysql
+import pytest
+
+from winddown import bootstrap
+from winddown.domain.authorization import Power
+from winddown.domain.batch import RANK
+from winddown.domain.blocker import Blocker
+from winddown.domain.case import StoreDeclaration
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Act
+from winddown.domain.receipt import Whereabouts
+from winddown.ports import SupportsFreeze, SupportsSanitise, ability
+from winddown.stages.manifests import split
+from winddown.stores.sql.mysql_store import MySqlStore
+from winddown.stores.sql.readable import ReadableStore
+
+from .desk import Desk, Known
+from .mysql_subject import STORE, MySqlSubject
+from .subject import read_all, work
+from .table_subject import Shape
+
+pytestmark = pytest.mark.servers
+PLAIN = Shape(
+    "(id varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY, name varchar(40), above varchar(20) COLLATE "
+    "utf8mb4_general_ci, seen timestamp(6) NOT NULL DEFAULT '2001-01-01' ON UPDATE CURRENT_TIMESTAMP(6)) "
+    "CHARSET utf8mb4",
+    ("id",),
+    ("id", "name", "above"),
+    tuple((f"k{number}", f"值{number}", f"k{number - 1}" if number else None) for number in range(7)),
+    ("name",),
+)
+
+
+@pytest.fixture
+def subject(mariadb_url: str, desk: Desk) -> Iterator[MySqlSubject]:
+    found = MySqlSubject(mariadb_url, desk, PLAIN)
+    yield found
+    found.drop()
+
+
+def blockers(subject: MySqlSubject) -> dict[str, str]:
+    return {found.code: found.explanation for found in subject.store.discover().blockers}
+
+
+def frozen(subject: MySqlSubject) -> dict[str, str]:
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    remembered = store.remember_writers([subject.ref], None)
+    return dict(store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered).details)
+
+
+def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(subject: MySqlSubject) -> None:
+    subject.run(f"ALTER TABLE {subject.table} ADD FOREIGN KEY (above) REFERENCES {subject.table} (id)")
+    content, collection = subject.content(), subject.collection
+    located = read_all(subject)
+    ranks = pa.array([7 - int(row["id"][1:]) for row in located.to_pylist()], pa.int64())
+    keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=4)
+    planned = work(subject, chosen=content.keys(), size=4)
+    with pytest.raises(Refused, match="error 1451"):  # parents first, as the order of the keys has it
+        planned.act_all(Power.QUARANTINE)
+    assert subject.content() == content
+    planned = replace(planned, batches=tuple(split(keys)))
+    planned.act_all(Power.QUARANTINE)
+    assert subject.content() == {}
+    for index in reversed(range(len(planned.batches))):
+        planned.act(Power.RESTORE, index)
+    assert subject.content() == content
+
+
+def test_a_key_that_the_collation_takes_for_another_is_another(subject: MySqlSubject) -> None:
+    planned = work(subject, chosen=["k1", "k2"])
+    subject.run(f"UPDATE {subject.table} SET id = 'K1 ', seen = seen WHERE id = 'k1'")
+    assert planned.unchanged() == 1
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.MIXED
+    with pytest.raises(Refused, match="1 of 2 planned records"):
+        planned.act(Power.QUARANTINE)
+    subject.run(f"UPDATE {subject.table} SET id = 'k1', seen = seen WHERE id = 'K1 '")
+    planned.act(Power.QUARANTINE)
+    planned.act(Power.PURGE)
+    subject.run(f"INSERT INTO {subject.table} (id) VALUES ('K1')")
+    assert (planned.remaining(), subject.store.locate(planned.order, planned.batches[0])) == (0, Whereabouts.GONE)
+
+
+def test_what_acts_on_a_table_by_itself_blocks_it_and_stops_a_plan_that_is_older(subject: MySqlSubject) -> None:
+    assert blockers(subject) == {}
+    planned = work(subject)
+    other = f"{subject.schema}_other"
+    subject.run(f"CREATE DATABASE {other}")
+    subject.run(
+        f"CREATE TABLE {other}.child (id varchar(20) COLLATE utf8mb4_general_ci, CONSTRAINT follows FOREIGN KEY (id) "
+        f"REFERENCES {subject.table} (id) ON DELETE CASCADE) CHARSET utf8mb4"
+    )
+    assert "follows" in blockers(subject)["cascade"], "also from a database that the account may not read"
+    with pytest.raises(Refused, match="cascade follows"):
+        planned.act(Power.QUARANTINE)
+    subject.run(f"DROP DATABASE {other}")
+    subject.run(
+        f"CREATE TRIGGER {subject.schema}.acts BEFORE DELETE ON {subject.table} FOR EACH ROW SET @winddown_seen = 1"
+    )
+    assert "acts" in blockers(subject)["trigger"]
+    with pytest.raises(Refused, match="trigger acts"):
+        planned.act(Power.QUARANTINE)
+    subject.run(f"DROP TRIGGER {subject.schema}.acts")
+    planned.act(Power.QUARANTINE)
+
+
+@pytest.mark.parametrize("lacking", ["PROCESS ON *.*", "TRIGGER ON {s}.*"])
+def test_what_the_account_may_not_see_is_a_hazard(subject: MySqlSubject, lacking: str) -> None:
+    planned = work(subject)
+    for role in ("reader", "marker"):
+        subject.run(f"REVOKE {lacking} FROM winddown_{subject.schema}_{role}".replace("{s}", subject.schema))
+    assert "may not see" in blockers(subject)["unseen"]
+    with pytest.raises(Refused, match="unseen"):
+        planned.act(Power.QUARANTINE)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("ENGINE = MyISAM", "relation-stays"),
+        ("ENGINE = Aria", "relation-stays"),
+        ("ADD SYSTEM VERSIONING", "relation-stays"),
+        ("ADD ratio double, DROP PRIMARY KEY, ADD PRIMARY KEY (id, ratio)", "values-not-comparable"),
+    ],
+)
+def test_tables_in_which_nothing_can_be_moved_exactly_are_named(subject: MySqlSubject, change: str, code: str) -> None:
+    subject.run(f"ALTER TABLE {subject.table} {change}")
+    for act in (Act.ERASE, Act.MINIMISE):
+        answer = subject.store.method(subject.collection, act, whole=True)
+        assert isinstance(answer, Blocker)
+        assert answer.code == code
+        assert answer.next_step
+
+
+def test_emptying_a_field_touches_no_other(subject: MySqlSubject) -> None:
+    content = subject.content()
+    planned = work(subject, act=Act.MINIMISE)
+    planned.act_all(Power.QUARANTINE)
+    for name, row in subject.content().items():
+        whole = content[name]
+        assert isinstance(row, dict)
+        assert isinstance(whole, dict)
+        assert row["seen"] == whole["seen"], "ON UPDATE would have set it to now"
+
+
+def test_a_value_as_long_as_half_a_packet_is_bound_and_moved(subject: MySqlSubject) -> None:
+    (allowed,) = subject.run("SELECT @@max_allowed_packet")[0]
+    subject.run(f"ALTER TABLE {subject.table} ADD body longtext")
+    subject.run(f"UPDATE {subject.table} SET body = repeat('z', {allowed // 2 + 1}), seen = seen WHERE id = 'k1'")
+    before = subject.run(f"SELECT sha2(body, 256) FROM {subject.table} WHERE id = 'k1'")
+    planned = work(subject, chosen=["k1"])
+    assert planned.unchanged() == 1
+    planned.act(Power.QUARANTINE)
+    planned.act(Power.RESTORE)
+    assert subject.run(f"SELECT sha2(body, 256) FROM {subject.table} WHERE id = 'k1'") == before
+
+
+def test_rows_are_looked_up_by_their_keys_whatever_the_batch(subject: MySqlSubject) -> None:
+    values = ", ".join(f"('n{number:05}', 'x', NULL)" for number in range(5_000))
+    subject.run(f"INSERT INTO {subject.table} (id, name, above) VALUES {values}")
+    planned = work(subject, chosen=[f"n{number:05}" for number in range(0, 5_000, 5)], size=1_000)
+    reads = "SELECT rows_read FROM information_schema.table_statistics WHERE table_schema = ? AND table_name = ?"
+    named = (subject.schema, subject.ref.name.partition(".")[2])
+    subject.run("SET GLOBAL userstat = 1")
+    subject.run("FLUSH TABLE_STATISTICS")
+    planned.act(Power.QUARANTINE)
+    (read,) = subject.run(reads, named)[0]
+    subject.run("SET GLOBAL userstat = 0")
+    assert read <= 4 * 1_000, "a scan would read 5,000 rows for each of two statements"
+
+
+def test_a_connection_for_the_inspector_is_what_makes_it_a_store_of_effects(subject: MySqlSubject) -> None:
+    declaration = StoreDeclaration(STORE, kind="mysql", connection=STORE, region="")
+    store, inspector = bootstrap._database(declaration, Known(subject.connections), subject.desk.authority)
+    assert isinstance(store, MySqlStore)
+    assert inspector is not None
+    assert inspector.identity() == store.discover().identity == subject.store.discover().identity
+    store, inspector = bootstrap._database(
+        declaration, Known({STORE: subject.connections[STORE]}), subject.desk.authority
+    )
+    assert isinstance(store, ReadableStore)
+    assert not isinstance(store, MySqlStore)
+    assert inspector is None
+
+
+# -- freeze ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_grant_that_covers_other_tables_is_the_administrators_task(subject: MySqlSubject) -> None:
+    other = subject.schema.replace("_", "x", 1)
+    subject.run(f"CREATE DATABASE {other}")  # the grant's underscore stands for any character
+    wide = f"wide_{subject.schema}"
+    subject.run(f"CREATE USER {wide}")
+    subject.run(f"GRANT INSERT, SELECT ON *.* TO {wide}")
+    before = subject.run(f"SHOW GRANTS FOR {wide}"), subject.run(f"SHOW GRANTS FOR {subject.accounts()[0]}")
+    tasks = frozen(subject)["tasks"]
+    assert f"REVOKE INSERT ON *.* FROM `{wide}`@`%`" in tasks
+    assert f"REVOKE UPDATE ON `{subject.schema}`.* FROM `app_{subject.schema}`@`%`" in tasks
+    assert (subject.run(f"SHOW GRANTS FOR {wide}"), subject.run(f"SHOW GRANTS FOR {subject.accounts()[0]}")) == before
+    named = " ".join(subject.inspector.writers([subject.ref]))
+    assert wide in named
+    assert f"app_{subject.schema}" in named
+    assert f"clerk_{subject.schema}" not in named, "what covers this table alone was taken"
+    subject.run(f"DROP USER {wide}")
+    subject.run(f"DROP DATABASE {other}")
+
+
+def test_a_table_that_is_not_frozen_keeps_its_databases_grants(subject: MySqlSubject) -> None:
+    subject.run(f"CREATE TABLE {subject.schema}.unread (id int PRIMARY KEY)")
+    assert f"FROM `app_{subject.schema}`@`%`" in frozen(subject)["tasks"]
+    assert subject.can_write()
+
+
+def test_grants_that_may_not_be_seen_or_taken_are_said(subject: MySqlSubject) -> None:
+    subject.run(f"REVOKE GRANT OPTION ON {subject.schema}.* FROM winddown_{subject.schema}_marker")
+    assert "REVOKE DELETE ON" in frozen(subject)["tasks"]
+    assert subject.can_write()
+    subject.run(f"REVOKE SELECT ON mysql.db FROM winddown_{subject.schema}_reader")
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    remembered = store.remember_writers([subject.ref], None)
+    assert remembered.records == 0
+    assert "GRANT SELECT on mysql.db" in dict(remembered.details)["tasks"]
+
+
+def test_sessions_that_write_on_after_a_freeze_are_told(subject: MySqlSubject) -> None:
+    write = f"DELETE FROM {subject.table} WHERE false".replace("%", "%%")
+    with subject.connect(f"app_{subject.schema}", "app") as session, session.cursor() as cursor:
+        cursor.execute(f"USE {subject.schema}")
+        subject.run(f"REVOKE DELETE ON {subject.table} FROM PUBLIC")
+        tasks = frozen(subject)["tasks"]
+        assert f"end the 1 sessions of app_{subject.schema}" in tasks
+        cursor.execute(write, ())  # the server looks a database's grants up when it is chosen
+        cursor.execute(f"USE {subject.schema}")
+        with pytest.raises(pymysql.err.OperationalError):
+            cursor.execute(write, ())
+    assert not subject.can_write()
+
+
+def test_an_account_that_is_gone_is_not_created_by_a_thaw(subject: MySqlSubject) -> None:
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    remembered = store.remember_writers([subject.ref], None)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    app = subject.accounts()[0]
+    subject.run(f"DROP USER {app}")
+    store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
+    assert subject.run("SELECT count(*) FROM mysql.user WHERE user = ?", [f"app_{subject.schema}"]) == [(0,)]
+    subject.run(f"CREATE USER {app}")
+
+
+# -- sanitise --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_ours_stays_after_the_last_sanitise(subject: MySqlSubject) -> None:
+    planned = work(subject)
+    planned.act_all(Power.QUARANTINE)
+    planned.act_all(Power.PURGE)
+    store = ability(subject.store, SupportsSanitise)
+    assert store is not None
+    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    assert subject.run("SHOW DATABASES LIKE 'winddown%'") == []
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE
