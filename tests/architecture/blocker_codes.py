@@ -17,6 +17,7 @@ INDIRECT: dict[str, dict[str, list[str]]] = {
     "stages/discover.py": {"code": []},
     "stores/objects/refusals.py": {"code": ["codes"]},
     "stores/sql/catalogue.py": {"row.hazard": ["hazards"]},
+    "stores/sql/limits.py": {"hazard": ["_BY_ITSELF"]},
 }
 
 
