@@ -1,9 +1,10 @@
 """Copies a DuckDB database into a new file and puts that in the old one's place.
 
 No way in place is known to remove the bytes of deleted rows: CHECKPOINT and VACUUM leave them. ``COPY FROM DATABASE``
-takes over schemas, types, sequences, views, macros, indexes and comments, but no triggers, and it fails where rows of a
-table refer to each other; so it copies what describes the tables, and rows and triggers are copied here. The catalogues, counts and digests of both are compared before the old file is given up. It stays locked
-until then, so that nobody writes into it. Killed anywhere, the old file is whole, or the new one is in its place.
+takes over schemas, types, sequences, views, macros, indexes and comments, but no triggers, and it fails where rows of
+a table refer to each other; so it copies what describes the tables, and rows and triggers are copied here. The
+catalogues, counts and digests of both are compared before the old file is given up. It stays locked until then, so
+that nobody writes into it. Killed anywhere, the old file is whole, or the new one is in its place.
 """
 
 import os
