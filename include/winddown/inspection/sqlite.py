@@ -11,7 +11,7 @@ import re
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -113,7 +113,7 @@ class SqliteInspector:
         try:
             address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
             connection = sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)
-            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("BEGIN")
             yield connection
         except sqlite3.Error as error:
@@ -145,9 +145,29 @@ def _rows(
     connection.create_function("winddown_is_named", 2 * len(named), is_named)
     pieces = ", ".join(_pair(name) for name, _ in columns)
     table = _quoted(order.collection.name.partition(".")[2])
-    query = f"SELECT {pieces} FROM {table} NOT INDEXED WHERE winddown_is_named({', '.join(map(_pair, named))})"
-    for row in connection.execute(query):
+    _list_firsts(connection, {key[0] for key in wanted})
+    first = _quoted(named[0])
+    # What is a number or a text is looked up in the list by the engine, which is faster; the rest decides here.
+    maybe = f"typeof({first}) NOT IN ('integer', 'text') OR CAST({first} AS TEXT) IN (SELECT text FROM temp.firsts)"
+    condition = f"({maybe}) AND winddown_is_named({', '.join(map(_pair, named))})"
+    for row in connection.execute(f"SELECT {pieces} FROM {table} NOT INDEXED WHERE {condition}"):
         yield list(zip(row[::2], row[1::2], strict=True))
+
+
+def _list_firsts(connection: sqlite3.Connection, texts: set[str]) -> None:
+    """List the first fields of the planned keys, also as an older program may have written them, in memory."""
+    connection.execute("CREATE TEMP TABLE firsts (text TEXT COLLATE BINARY)")
+    connection.executemany("INSERT INTO temp.firsts VALUES (CAST(? AS TEXT))", ((form,) for form in _forms(texts)))
+
+
+def _forms(texts: set[str]) -> Iterator[str | bytes]:
+    for text in texts:
+        with suppress(UnicodeEncodeError):
+            text.encode()
+            yield text
+        if not text.isascii():
+            with suppress(UnicodeEncodeError):
+                yield text.encode("gb18030", "surrogateescape")
 
 
 def _pair(name: str) -> str:

@@ -23,7 +23,7 @@ from winddown.stages.manifests import read_manifest, select
 from winddown.stages.references import ranked
 
 BATCH_RECORDS = 10_000
-_TEXT_TYPES = ("text", "character")
+_TEXT_TYPES = ("text", "character", "varchar")
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
 _READING = {Act.SEAL: Method.CUSTODIAN_ARCHIVE, Act.ANONYMISE: Method.ANONYMOUS_EXTRACT}
 Levels = dict[CollectionRef, int]
@@ -293,7 +293,7 @@ def _cannot_be_emptied(collection: Collection, emptied: Sequence[str]) -> Iterat
             yield f"{field.name} is bound by {field.tied}"
         elif kept:
             yield f"{field.name} is computed from {', '.join(kept)}, which stays"
-        elif not field.computed_from and not field.nullable and not field.type.startswith(_TEXT_TYPES):
+        elif not field.computed_from and not field.nullable and not field.type.lower().startswith(_TEXT_TYPES):
             yield f"{field.name} may be neither null nor an empty text"
 
 

@@ -1,14 +1,22 @@
 """A connection that does not fit the kind of its store is refused before anything is opened or created."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 
 from winddown import bootstrap
 from winddown.connections import ConnectionParameters
+from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused, Transient
+from winddown.ports import Store
+from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.faults import translated
+from winddown.stores.sql.generic_store import GenericStore
+from winddown.stores.sql.readable import ReadableStore
+from winddown.stores.sql.sqlite_store import SqliteStore
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,31 @@ def test_errors_of_mysql_are_told_apart_without_their_text(number: int, expected
         raise pymysql.err.OperationalError(number, "Duplicate entry '13800000000' for key 'mobile'")
     assert "1380" not in str(raised.value)
     assert str(number) in str(raised.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    found: dict[str, ConnectionParameters]
+
+    def find(self, name: str) -> ConnectionParameters | None:
+        return self.found.get(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "store_type"),
+    [
+        ("sqlite", "sqlite:////data/a%20b.db", SqliteStore),
+        ("duckdb", "duckdb:////data/a.duckdb", DuckDbStore),
+        ("sql", "postgresql+psycopg://user:hidden@db/shop", GenericStore),
+    ],
+)
+def test_a_store_is_only_read_where_nobody_could_read_back(kind: str, url: str, store_type: type[Store]) -> None:
+    declaration = StoreDeclaration("crm", kind=kind, connection="crm_db", region="")
+    authority: Any = None
+    reading = {"crm_db": ConnectionParameters(url=url)}
+    store, inspector = bootstrap._database(declaration, Known(reading), authority)
+    assert (type(store), inspector) == (ReadableStore, None)
+    whole = reading | {"crm_db__inspect": ConnectionParameters(url=url)}
+    store, inspector = bootstrap._database(declaration, Known(whole), authority)
+    assert type(store) is store_type
+    assert inspector is not None

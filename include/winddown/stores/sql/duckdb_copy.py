@@ -1,10 +1,10 @@
 """Copies a DuckDB database into a new file and puts that in the old one's place.
 
 No way in place is known to remove the bytes of deleted rows: CHECKPOINT and VACUUM leave them. ``COPY FROM DATABASE``
-takes over schemas, types, sequences, views, macros, indexes and comments, but it copies tables in the order of their
-names and so fails where rows of a table refer to each other; so it copies what describes the tables, and rows are
-copied here. The catalogues, counts and digests of both are compared before the old file is given up. It stays locked
-until then, so that nobody writes into it. Killed anywhere, the old file is whole, or the new one is in its place.
+takes over schemas, types, sequences, views, macros, indexes and comments, but no triggers, and it fails where rows of
+a table refer to each other; so it copies what describes the tables, and rows and triggers are copied here. The
+catalogues, counts and digests of both are compared before the old file is given up. It stays locked until then, so
+that nobody writes into it. Killed anywhere, the old file is whole, or the new one is in its place.
 """
 
 import os
@@ -81,21 +81,16 @@ def _locked_down(real: Path, new: Path) -> duckdb.DuckDBPyConnection:
 def _copy(connection: duckdb.DuckDBPyConnection, store: str) -> int:
     connection.execute("COPY FROM DATABASE old_file TO new_file (SCHEMA)")
     connection.execute("USE new_file")
-    triggers = connection.execute(
-        "SELECT schema_name, table_name, trigger_name, sql, comment FROM duckdb_triggers() WHERE database_name = ?",
-        ["new_file"],
-    ).fetchall()
-    for schema, table, name, _, _ in triggers:
-        # They would act on rows that only come from one file into the other.
-        connection.execute(f"DROP TRIGGER {quoted_name(name)} ON {quoted_name(schema)}.{quoted_name(table)}")
     tables = [
         describe(connection, CollectionRef(store, f"{schema}.{name}"))
         for schema, name, _ in connection.execute(TABLES).fetchall()
     ]
     for table in _parents_first(tables):
         _copy_rows(connection, table)
-    for _, _, _, sql, _ in triggers:
-        connection.execute(sql)
+    # They come last, so that they do not act on rows that only come from one file into the other.
+    triggers = "SELECT sql FROM duckdb_triggers() WHERE database_name = 'old_file' ORDER BY ALL"
+    for (statement,) in connection.execute(triggers).fetchall():
+        connection.execute(statement)
     _compare(connection, store, tables)
     connection.execute("USE memory")
     return len(tables)

@@ -22,7 +22,7 @@ from winddown.stores.sql import staged
 from winddown.stores.sql.copy_then_delete import is_ours
 from winddown.stores.sql.expressions import named_in
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.generic_rows import GenericRows, live_table, shape_of, unchanged_keys
+from winddown.stores.sql.generic_rows import GenericRows, live_table, shape_of, unchanged_rows
 from winddown.stores.sql.generic_rows import bound as digest_of
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows
 from winddown.stores.sql.reading import LONGEST, as_text, batched, plain_type, refuse_change
@@ -89,7 +89,9 @@ class GenericSource:
         with translated(self._store, f"reading {collection.ref}"), self._engine.connect() as connection:
             current = self.current(connection, collection.ref)
             fields = current.field_names()
-            found = [row for _, rows in unchanged_keys(connection, current, batch, locking=False) for row in rows]
+            source = live_table(current)
+            parts = unchanged_rows(connection, source, current, batch, locking=False)
+            found = [row for rows in parts for row in rows]
             found.sort(key=lambda row: [as_text(row[fields.index(name)]) or "" for name in current.key])
             yield from batched([[row[fields.index(name)] for name in names] for row in found], names, text=True)
 

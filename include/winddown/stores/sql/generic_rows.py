@@ -84,28 +84,31 @@ def key_kinds(connection: Connection, collection: Collection) -> list[type[Any]]
     return [] if found is None else [type(value) for value in found]
 
 
-def chosen(connection: Connection, collection: Collection, batch: Batch) -> Iterator[tuple[FromClause, Any, list[str]]]:
-    """Yield the table, a condition on it and contents, for some of the batch's keys at a time."""
+def chosen(
+    connection: Connection, source: FromClause, collection: Collection, batch: Batch
+) -> Iterator[tuple[ColumnElement[bool], list[str]]]:
+    """Yield a condition on the table that is true of some of the batch's rows, and their contents; some at a time."""
     kinds = key_kinds(connection, collection)
-    source = live_table(collection)
     rows = batch.keys.select([*collection.key, CONTENT]).to_pylist() if kinds else []
     for start in range(0, len(rows), _KEYS_A_STATEMENT):
         part = rows[start : start + _KEYS_A_STATEMENT]
-        yield source, _named(source, collection, kinds, part), [row[CONTENT] for row in part]
+        yield _named(source, collection, kinds, part), [row[CONTENT] for row in part]
 
 
-def unchanged_keys(
-    connection: Connection, collection: Collection, batch: Batch, *, locking: bool
-) -> Iterator[tuple[FromClause, list[Any]]]:
-    """Yield the table and its rows that the batch names and that hold the planned content, some at a time."""
+def unchanged_rows(
+    connection: Connection, source: FromClause, collection: Collection, batch: Batch, *, locking: bool
+) -> Iterator[list[Any]]:
+    """Yield rows that the batch names and that hold the planned content, some at a time."""
     shape, names = shape_of(collection), collection.field_names()
-    for source, condition, contents in chosen(connection, collection, batch):
+    for condition, contents in chosen(connection, source, collection, batch):
         query: Select[Any] = select(*(source.c[name] for name in names)).where(condition)
         found = connection.execute(query.with_for_update() if locking else query).all()
-        yield source, [row for row in found if bound(shape, row) in contents]
+        yield [row for row in found if bound(shape, row) in contents]
 
 
-def _named(source: FromClause, collection: Collection, kinds: Sequence[type[Any]], rows: Sequence[Any]) -> Any:
+def _named(
+    source: FromClause, collection: Collection, kinds: Sequence[type[Any]], rows: Sequence[Any]
+) -> ColumnElement[bool]:
     """The condition that a row has one of some keys."""
     readers = [READ.get(kind) for kind in kinds]
     if None in readers:
@@ -168,33 +171,33 @@ class GenericRows:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
         full = [~self._is_empty(name) for name in self._stored] if self._order.act is Act.MINIMISE else []
         count = 0
-        for source, condition, _ in chosen(self._connection, self._collection, self._batch):
-            query = select(func.count()).select_from(source).where(condition, or_(*full) if full else literal(1) == 1)
-            count += int(self._connection.execute(query).scalar_one())
+        for condition, _ in chosen(self._connection, self._live, self._collection, self._batch):
+            query = select(func.count()).select_from(self._live).where(condition)
+            count += int(self._connection.execute(query.where(or_(*full)) if full else query).scalar_one())
         return count
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
-        found = unchanged_keys(self._connection, self._collection, self._batch, locking=False)
-        return sum(len(rows) for _, rows in found)
+        return sum(map(len, self._unchanged(locking=False)))
 
     def set_aside(self) -> int:
         """Copy unchanged rows, or the order's fields of them, then delete or empty them; return how many records."""
         taken = 0
         names = self._collection.field_names()
         places = [names.index(name) for name in self._collection.key]
-        for source, rows in unchanged_keys(self._connection, self._collection, self._batch, locking=True):
+        live: Any = self._live
+        for rows in self._unchanged(locking=True):
             if not rows:
                 continue
-            condition = or_(*(_is(source, self._collection.key, [row[place] for place in places]) for row in rows))
-            copied = select(literal(self._batch.index), *(source.c[name] for name in self._kept)).where(condition)
+            condition = or_(*(_is(live, self._collection.key, [row[place] for place in places]) for row in rows))
+            copied = select(literal(self._batch.index), *(live.c[name] for name in self._kept)).where(condition)
             into = ["winddown_batch", *self._kept]
             self._connection.execute(insert(self._aside).from_select(into, copied))
             if self._order.act is Act.ERASE:
-                done = self._connection.execute(delete(source).where(condition))  # type: ignore[arg-type]
+                done = self._connection.execute(delete(live).where(condition))
             else:
                 empty = {name: self._empty(name) for name in self._stored}
-                done = self._connection.execute(update(source).where(condition).values(empty))  # type: ignore[arg-type]
+                done = self._connection.execute(update(live).where(condition).values(empty))
             taken += done.rowcount
         return min(taken, self._set_aside())
 
@@ -220,6 +223,9 @@ class GenericRows:
     def destroy(self) -> int:
         """Delete the batch from quarantine; return how many records."""
         return self._connection.execute(delete(self._aside).where(self._in_batch())).rowcount
+
+    def _unchanged(self, *, locking: bool) -> Iterator[list[Any]]:
+        return unchanged_rows(self._connection, self._live, self._collection, self._batch, locking=locking)
 
     def _set_aside(self) -> int:
         query = select(func.count()).select_from(self._aside).where(self._in_batch())

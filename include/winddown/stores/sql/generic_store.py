@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import NullType
 
@@ -125,9 +125,7 @@ def _obstacle(engine: Engine, connection: Connection, collection: Collection) ->
 def _prepare(connection: Connection, collection: Collection, order: Order) -> None:
     """Create the journal of the schema, and the order's quarantine table, where they are not there yet."""
     schema, _, name = collection.ref.name.partition(".")
-    inspector = inspect(connection)
-    known = inspector.get_columns(name, schema=schema)
-    types = {found["name"]: found["type"] for found in known}
+    types = {found["name"]: found["type"] for found in inspect(connection).get_columns(name, schema=schema)}
     metadata = MetaData()
     wanted = [
         Table(
@@ -146,9 +144,23 @@ def _prepare(connection: Connection, collection: Collection, order: Order) -> No
             schema=schema,
         ),
     ]
+    connection.commit()
     for found in wanted:
-        if not inspector.has_table(found.name, schema=schema):
-            connection.execute(CreateTable(found))
+        if _has(connection, found):
+            continue
+        try:
+            with connection.begin():
+                connection.execute(CreateTable(found))
+        except DBAPIError:
+            # Another worker may have been faster.
+            if not _has(connection, found):
+                raise
+
+
+def _has(connection: Connection, found: Table) -> bool:
+    there = inspect(connection).has_table(found.name, schema=found.schema)
+    connection.commit()
+    return there
 
 
 def _enter(connection: Connection, collection: Collection, order: Order, batch: Batch) -> bool:

@@ -89,13 +89,14 @@ def unreadable(ref: CollectionRef) -> Blocker:
 
 
 def kept_engine(collection: Collection, engine: str) -> Blocker:
-    """Say that this engine's records are found and classified, and destroyed by nobody but its administrator."""
+    """Say that records of this store are found and classified, and destroyed by nobody but its administrator."""
     return Blocker(
         "cannot-destroy-here-yet",
         str(collection.ref),
-        f"records in {engine} are read and classified; no order can quarantine or purge them yet",
+        f"records in {engine} are read and classified; nobody could destroy them here and read that back",
         "database administrator",
-        "destroy them by the engine's own means after the plan names them, and record the evidence",
+        "create the store's connections __mark, __purge and __inspect where its kind has them, or destroy the records "
+        "by the engine's own means after the plan names them, and record the evidence",
     )
 
 
