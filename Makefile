@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -47,6 +47,9 @@ down: $(VENV)/runtime ## stop what `make up` started
 
 test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run here is named with its reason at the end
 	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 $(PYTEST)
+
+kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every single statement, on every engine
+	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q tests/contract -m chaos
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

@@ -27,6 +27,11 @@ from winddown.stores.sql.sqlite_store import SqliteStore
 STORES: dict[str, Callable[..., SqliteStore | DuckDbStore]] = {"sqlite": SqliteStore, "duckdb": DuckDbStore}
 
 
+def stride(usual: int) -> int:
+    """How many statements lie between two kills: ``usual``, but 1 under ``make kills``."""
+    return 1 if os.environ.get("WINDDOWN_TEST_KILLS") == "all" else usual
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A whole destruction of one order."""

@@ -11,7 +11,7 @@ from winddown.domain.plan import Act
 
 from .desk import Desk
 from .duckdb_subject import DuckDbSubject
-from .killing import Killer, Run
+from .killing import Killer, Run, stride
 from .sqlite_subject import SqliteSubject
 from .subject import work
 from .table_subject import Shape, TableSubject
@@ -59,9 +59,10 @@ def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: s
     shutil.copy(path, whole)
     probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
     killer = Killer(Run(kind, path, planned.order, planned.batches))
-    statement, kills = 0, 0
+    step = stride(5 if kind == "duckdb" else 1)
+    statement, kills = 1 - step, 0
     while True:
-        statement += 1
+        statement += step
         for left in folder.glob(f"{path.name.replace('?', '[?]')}*"):
             left.unlink()
         # Written into a new file; what is bound is the plan's content, and the identity is asked for anew.
@@ -77,7 +78,7 @@ def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: s
         assert live(subject) == expected(act), statement
         assert [found.name for found in folder.iterdir() if found.is_file()] == [path.name]
     killer.close()
-    assert kills >= 40, "there are not fewer statements that change something"
+    assert kills >= 40 // step, "there are not fewer statements that change something"
 
 
 def live(subject: TableSubject) -> list[tuple[object, ...]]:

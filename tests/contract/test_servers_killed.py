@@ -11,8 +11,11 @@ from sqlalchemy import Engine, event
 from winddown.domain.authorization import Power
 from winddown.domain.receipt import Whereabouts
 
+from . import postgresql_subject
 from .desk import Desk
+from .killing import stride
 from .mysql_subject import MySqlSubject
+from .postgresql_subject import PostgresSubject
 from .subject import Work, work
 from .table_subject import Shape
 
@@ -27,9 +30,18 @@ SMALL = Shape(
 MOST = 200
 
 
-@pytest.fixture
-def subject(mariadb_url: str, desk: Desk) -> Iterator[MySqlSubject]:
-    found = MySqlSubject(mariadb_url, desk, SMALL)
+SMALL_POSTGRES = postgresql_subject.Shape(
+    "(id varchar(20) PRIMARY KEY, name varchar(40))", SMALL.key, SMALL.fields, SMALL.rows, SMALL.minimise
+)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def subject(request: pytest.FixtureRequest, desk: Desk) -> Iterator[MySqlSubject | PostgresSubject]:
+    found: MySqlSubject | PostgresSubject
+    if request.param == "mariadb":
+        found = MySqlSubject(request.getfixturevalue("mariadb_url"), desk, SMALL)
+    else:
+        found = PostgresSubject(request.getfixturevalue("database"), desk, SMALL_POSTGRES)
     yield found
     found.drop()
 
@@ -43,7 +55,7 @@ def dies(planned: Work, powers: tuple[Power, ...], before: int) -> bool:
 
         def counted(connection: Any, *_: object) -> None:
             nonlocal count
-            if connection.dialect.name == "mysql":
+            if connection.dialect.name != "sqlite":
                 count += 1
                 if count == before:
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -66,9 +78,11 @@ def where(planned: Work) -> Whereabouts:
 
 
 @pytest.mark.parametrize("powers", [(Power.QUARANTINE, Power.PURGE), (Power.QUARANTINE, Power.RESTORE)], ids=str)
-def test_killed_before_any_statement_the_end_is_the_same(subject: MySqlSubject, powers: tuple[Power, ...]) -> None:
+def test_killed_before_any_statement_the_end_is_the_same(
+    subject: MySqlSubject | PostgresSubject, powers: tuple[Power, ...]
+) -> None:
     content = subject.content()
-    for before in range(1, MOST):
+    for before in range(1, MOST, stride(4)):
         planned = work(subject, size=3)
         was_killed = dies(planned, powers, before)
         state = where(planned)
