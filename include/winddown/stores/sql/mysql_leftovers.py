@@ -12,10 +12,11 @@ from sqlalchemy import Connection, text
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql import mysql_logs
+from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import is_aside
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE
-from winddown.stores.sql.mysql_report import Detail, Report, asked, within
+from winddown.stores.sql.mysql_report import asked, new_report, within
 from winddown.stores.sql.mysql_rows import has_table
 from winddown.stores.sql.mysql_values import quoted, table_name
 
@@ -26,7 +27,7 @@ _HISTORY_SECONDS = 60
 
 def cleared(connection: Connection, collections: Sequence[CollectionRef]) -> tuple[Detail, ...]:
     """Clear the server's files of purged records; return the receipt's details."""
-    report = Report()
+    report = new_report()
     connection.execute(text("SET SESSION lock_wait_timeout = 30"))
     report.done.append(("quarantine_tables_dropped", str(_drop_emptied(connection))))
     _await_history(connection, report)
