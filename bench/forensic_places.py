@@ -63,7 +63,7 @@ class Place(Protocol):
 
 
 class PostgresPlace:
-    """The database of a cluster of the bench's own."""
+    """The database of a cluster of the bench's own, which keeps its sample values uncompressed."""
 
     kind, collection = "postgresql", "shop.customers"
 
@@ -79,6 +79,9 @@ class PostgresPlace:
     def plant(self, rows: Sequence[Row]) -> None:
         """As ``Place`` has it."""
         with psycopg.connect(self.url, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute("SET allow_system_table_mods = on")
+            for number in range(1, 6):  # sample values are compressed otherwise, and would not be seen
+                cursor.execute(f"ALTER TABLE pg_statistic ALTER stavalues{number} SET STORAGE EXTERNAL".encode())
             cursor.execute("CREATE SCHEMA shop")
             cursor.execute("CREATE TABLE shop.customers (id text PRIMARY KEY, address text, mobile bigint, note text)")
             cursor.execute("CREATE INDEX ON shop.customers (address)")
@@ -135,11 +138,17 @@ def postgres(folder: Path) -> Iterator[Place]:
 # -- MariaDB ---------------------------------------------------------------------------------------------------------
 
 _FLUSH_SECONDS = 60
-_SERVER = ("--innodb-log-file-size=16M", "--log-bin", "--server-id=7", "--performance-schema=ON")
+_SERVER = (
+    "--innodb-log-file-size=16M",
+    "--log-bin",
+    "--server-id=7",
+    "--performance-schema=ON",
+    "--histogram-type=JSON_HB",
+)
 
 
 class MariaPlace:
-    """A database of a server of the bench's own, which writes a binary log and takes statistics with values."""
+    """A database of a server of the bench's own, which writes a binary log and whose histograms hold values."""
 
     kind, collection = "mysql", "shop.customers"
 
@@ -150,7 +159,7 @@ class MariaPlace:
     @property
     def version(self) -> str:
         """What the server says."""
-        return f"MariaDB {self._rows('SELECT version()')[0][0]}"
+        return f"MariaDB {str(self._rows('SELECT version()')[0][0]).partition('-')[0]}"
 
     def plant(self, rows: Sequence[Row]) -> None:
         """As ``Place`` has it."""

@@ -38,8 +38,8 @@ from winddown.stages.sanitise import sanitise
 PAGE = Path(__file__).parents[1] / "docs" / "forensics.md"
 WIDE = 12_000  # characters; every engine keeps such a value outside the row
 KINDS = {
-    "postgresql": "PostgreSQL",
-    "mysql": "MariaDB; MySQL has not been measured",
+    "postgresql": "PostgreSQL, sample values not compressed",
+    "mysql": "MariaDB with a binary log and histogram_type = JSON_HB; MySQL has not been measured",
     "sqlite": "SQLite in three journal modes",
     "duckdb": "DuckDB, columns not compressed",
     "sql": "not measured: of an engine that only SQLAlchemy knows, nobody knows the files, and it has no sanitise",
