@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches, select
 from winddown.stages.orders import BATCH_RECORDS
-from winddown.stages.safeguards import Sentinels
+from winddown.stages.safeguards import plant
 
 CASE, STORE = "bench", "shop"
 PEOPLE = (("chen", "liquidation_group"), ("wu", "pi_officer"))
@@ -161,8 +162,8 @@ def approve(
         approver_roles=tuple(role for _, role in PEOPLE),
         identities=((STORE, identity),),
     )
+    plant(deployment, deployment.case(CASE), plan.id, (), made)
     deployment.control.add_plan(plan, requested_by="operator")
-    deployment.control.put(CASE, "sentinels", plan.id, (), type_=tuple[Sentinels, ...])  # nobody planted any
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
     for person, _ in PEOPLE:
         door.approve(deployment.case(CASE), plan.id, plan_digest=plan.digest, person_id=person, door="api_session")
@@ -207,8 +208,8 @@ def run(
     plan = approve(deployment, f"{CASE}-{url.rpartition('_')[2]}", orders, chosen)
     times: list[tuple[float, int]] = []
 
-    def work(order: Order, mine: Sequence[Batch], power: Power) -> None:
-        for batch in mine:
+    def work(order: Order, number: int, power: Power) -> None:
+        for batch in islice(batches(deployment, CASE, order), number, None, workers):
             started = time.monotonic()
             records = WAYS[way](deployment, plan, order, batch, power)
             times.append((time.monotonic() - started, records))
@@ -217,9 +218,8 @@ def run(
     for power in (Power.QUARANTINE, Power.PURGE):
         started = time.monotonic()
         for order in plan.orders:
-            found = batches(deployment, CASE, order)
             with ThreadPoolExecutor(workers) as pool:
-                shares = [pool.submit(work, order, found[number::workers], power) for number in range(workers)]
+                shares = [pool.submit(work, order, number, power) for number in range(workers)]
             for share in shares:
                 share.result()
         seconds[power] = time.monotonic() - started

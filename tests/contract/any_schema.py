@@ -83,17 +83,15 @@ class Ground(Protocol):
 
 
 def columns_of(table: Table, kinds: Mapping[str, str]) -> str:
-    """The table's DDL for an engine with these types for ``number`` and ``text``."""
+    """The table's DDL for an engine with these types for ``number``, ``text`` and ``key``, a text in a key."""
     lines = [f"id {kinds['number']} NOT NULL"]
     if table.text_key:
         lines.append(f"part {kinds['key']} NOT NULL")
-    else:
-        lines.append("UNIQUE (id)" if kinds.get("unique") else "")
     lines += [f"{name} {kinds['text'] if name.startswith('t') else kinds['number']}" for name in table.fields]
     lines += [f"{column} {kinds['number']}" for column, _ in table.refers]
     lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
     lines += [f"FOREIGN KEY ({column}) REFERENCES {{{target}}} (id)" for column, target in table.refers]
-    return ", ".join(filter(None, lines))
+    return ", ".join(lines)
 
 
 @st.composite

@@ -1,6 +1,8 @@
 """What only MySQL and MariaDB can do wrong, or in another way than the plan has it."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
-from winddown.ports import SupportsFreeze, SupportsSanitise, ability
+from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsStrain, ability
 from winddown.stages.manifests import split
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.readable import ReadableStore
@@ -53,6 +55,33 @@ def frozen(subject: MySqlSubject) -> dict[str, str]:
     assert store is not None
     remembered = store.remember_writers([subject.ref], None)
     return dict(store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered).details)
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        ("SELECT * FROM {t} FOR UPDATE", "UPDATE {t} SET name = 'anew'"),
+        ("SELECT * FROM {t}", "ALTER TABLE {t} COMMENT 'x'"),
+    ],
+    ids=["rows", "table"],
+)
+def test_sessions_that_wait_for_locks_are_strain(subject: MySqlSubject, held: str, wanted: str) -> None:
+    store = ability(subject.store, SupportsStrain)
+    assert store is not None
+    assert store.strain() == Strain(waiting=0, lag_seconds=0.0)
+    holder = subject.connect("root", subject._url.password or "")
+    with ThreadPoolExecutor(1) as pool, holder.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(held.format(t=subject.table))
+        waiter = pool.submit(subject.run, wanted.format(t=subject.table))
+        until = time.monotonic() + 10
+        while not (strain := store.strain()).waiting and time.monotonic() < until:
+            time.sleep(0.01)
+        assert strain.waiting == 1
+        cursor.execute("ROLLBACK")
+        waiter.result(timeout=10)
+    holder.close()
+    assert store.strain().waiting == 0
 
 
 def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(subject: MySqlSubject) -> None:

@@ -66,18 +66,24 @@ def batch_size(index: int, *, size: int) -> int:
     return min(size, CANARY_RECORDS * int(10 ** min(index, 9)))
 
 
-def numbered(located: pa.Table, key: Sequence[str], *, size: int) -> pa.Table:
+def numbered(located: pa.Table, key: Sequence[str], *, size: int, is_apart: bool = False) -> pa.Table:
     """Return the keys and contents of located records in the order of rank and key, with the column ``batch``.
 
-    Of records that each have a key of their own; ``size`` of them make a batch, and fewer the first ones.
+    Of records that each have a key of their own; ``size`` of them make a batch, and fewer the first ones. Where ranks
+    are to be apart, no batch holds records of two.
     """
-    order = [(name, "ascending") for name in (RANK, *key) if name in located.column_names]
-    keys = located.sort_by(order).select([*key, CONTENT])
+    by = [(name, "ascending") for name in (RANK, *key) if name in located.column_names]
+    ordered = located.sort_by(by)
+    ends = [ordered.num_rows]
+    if is_apart and RANK in ordered.column_names and ordered.num_rows:
+        ranks = ordered.column(RANK).to_numpy()
+        ends = [*(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1), ordered.num_rows]
     numbers: list[int] = []
-    while len(numbers) < keys.num_rows:
-        index = numbers[-1] + 1 if numbers else 0
-        numbers += [index] * min(batch_size(index, size=size), keys.num_rows - len(numbers))
-    return keys.append_column("batch", pa.array(numbers, type=pa.int32()))
+    for end in map(int, ends):
+        while len(numbers) < end:
+            index = numbers[-1] + 1 if numbers else 0
+            numbers += [index] * min(batch_size(index, size=size), end - len(numbers))
+    return ordered.select([*key, CONTENT]).append_column("batch", pa.array(numbers, type=pa.int32()))
 
 
 def record_count(keys: pa.Table) -> int:

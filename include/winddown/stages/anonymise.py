@@ -154,7 +154,7 @@ def require_extracts(deployment: Deployment, plan: Plan) -> None:
 
 def _anonymise(deployment: Deployment, plan: Plan, order: Order) -> Extract:
     name = f"{plan.id}/{order.id}"
-    all_batches = batches(deployment, plan.case, order)
+    all_batches = tuple(batches(deployment, plan.case, order))
     effects = [effect_of(plan, order, batch, Power.ANONYMISE) for batch in all_batches]
     known: Extract | None = deployment.control.get(plan.case, "extract", name, type_=Extract)
     if known is not None and all(deployment.authority.state(effect) == "done" for effect in effects):

@@ -5,7 +5,9 @@ store only in here. A manifest is written once; the digest in the plan says whic
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,11 +22,14 @@ from winddown.stages.deployment import Deployment
 
 def write_manifest(deployment: Deployment, case_id: str, name: str, table: pa.Table) -> None:
     """Write a table as an encrypted manifest, replacing one of the same name."""
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
+    _write(deployment, case_id, name, table.schema, table.to_batches())
+
+
+def _write(
+    deployment: Deployment, case_id: str, name: str, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]
+) -> None:
     seal(
-        sink.getvalue(),
+        _streamed(schema, pieces),
         deployment.folder(case_id, "manifests") / f"{name}.sealed",
         key=deployment.keys(case_id).container_key(),
         context=f"manifest/{case_id}/{name}",
@@ -32,15 +37,54 @@ def write_manifest(deployment: Deployment, case_id: str, name: str, table: pa.Ta
     )
 
 
+def _streamed(schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    """The bytes of an Arrow stream, a piece at a time."""
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, schema) as stream:
+        for piece in pieces:
+            stream.write_batch(piece)
+            yield sink.getvalue()
+            sink.seek(0)
+            sink.truncate()
+    yield sink.getvalue()
+
+
 def read_manifest(deployment: Deployment, case_id: str, name: str) -> pa.Table:
     """Read a manifest; raises Refused when it is missing or was changed."""
+    with closing(_opened(deployment, case_id, name)) as file, pa.ipc.open_stream(file) as stream:
+        return stream.read_all()
+
+
+def _opened(deployment: Deployment, case_id: str, name: str) -> io.BufferedReader:
     pieces = open_container(
         deployment.folder(case_id, "manifests") / f"{name}.sealed",
         key=deployment.keys(case_id).container_key(),
         context=f"manifest/{case_id}/{name}",
     )
-    with pa.ipc.open_stream(io.BytesIO(b"".join(pieces))) as stream:
-        return stream.read_all()
+    return io.BufferedReader(_Pieces(pieces))
+
+
+class _Pieces(io.RawIOBase):
+    """A file to be read once, of the pieces that a container yields."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer as far as the piece at hand goes; 0 at the end."""
+        while not self._piece:
+            following = next(self._pieces, None)
+            if following is None:
+                return 0
+            self._piece = memoryview(following)
+        count = min(len(buffer), len(self._piece))
+        buffer[:count], self._piece = self._piece[:count], self._piece[count:]
+        return count
 
 
 def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
@@ -52,26 +96,50 @@ def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
 
 
 def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> Selection:
-    """Write the keys of a selection as a manifest and return the selection, its digests salted with the case's key."""
+    """Write the keys of a selection as a manifest and return the selection, its digests salted with the case's key.
+
+    Each batch is a piece of the manifest, so that whoever carries it out holds one batch at a time in memory.
+    """
     salt = deployment.keys(case_id).salt()
-    write_manifest(deployment, case_id, name, keys)
-    batches = list(split(keys, salt=salt))
+    found = list(split(keys, salt=salt))
+    assert [batch.index for batch in found] == list(range(len(found)))  # noqa: S101 - stores number from 0, without gaps
+    _write(deployment, case_id, name, keys.drop_columns(["batch"]).schema, map(_piece, found))
     return Selection(
         manifest=name,
         digest=keys_digest(keys, salt=salt),
-        count=sum(batch.records for batch in batches),
-        batch_digests=tuple(batch.digest for batch in batches),
+        count=sum(batch.records for batch in found),
+        batch_digests=tuple(batch.digest for batch in found),
     )
 
 
-def batches(deployment: Deployment, case_id: str, order: Order) -> tuple[Batch, ...]:
-    """The approved batches of an order; raises Refused when the manifest is not the approved one."""
-    keys = read_manifest(deployment, case_id, order.selection.manifest)
-    found = tuple(split(keys, salt=deployment.keys(case_id).salt()))
-    if tuple(batch.digest for batch in found) != order.selection.batch_digests:
-        raise Refused(
-            f"the manifest of order {order.id} is not the approved one",
-            rule="approval binds the digest",
-            next_step="restore the manifest, or plan the wave again",
-        )
-    return found
+def batches(deployment: Deployment, case_id: str, order: Order) -> Iterator[Batch]:
+    """Yield the approved batches of an order, one at a time in memory.
+
+    Raises Refused at a batch that is not the approved one, or at the end when one is missing.
+    """
+    salt = deployment.keys(case_id).salt()
+    approved = order.selection.batch_digests
+    count = 0
+    with closing(_opened(deployment, case_id, order.selection.manifest)) as file, pa.ipc.open_stream(file) as stream:
+        for index, piece in enumerate(stream):
+            keys = pa.Table.from_batches([piece])
+            batch = Batch(index=index, digest=keys_digest(keys, salt=salt), keys=keys)
+            if index >= len(approved) or approved[index] != batch.digest:
+                raise _another(order)
+            count += 1
+            yield batch
+    if count != len(approved):
+        raise _another(order)
+
+
+def _piece(batch: Batch) -> pa.RecordBatch:
+    (piece,) = batch.keys.combine_chunks().to_batches()
+    return piece
+
+
+def _another(order: Order) -> Refused:
+    return Refused(
+        f"the manifest of order {order.id} is not the approved one",
+        rule="approval binds the digest",
+        next_step="restore the manifest, or plan the wave again",
+    )

@@ -119,7 +119,7 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     failures: list[str] = []
     for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
         # The last batch first, because rows may refer to rows of a later batch of the same table.
-        for batch in reversed(batches(deployment, plan.case, order)) if order.changes_store else ():
+        for batch in reversed(tuple(batches(deployment, plan.case, order))) if order.changes_store else ():
             if effects.get((order.id, batch.index, Power.PURGE)) == "done":
                 continue
             state = effects.get((order.id, batch.index, Power.QUARANTINE))

@@ -75,7 +75,7 @@ def receivers(deployment: Deployment, plan_id: str) -> tuple[str, ...]:
 def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchive:
     name = f"{plan.id}/{order.id}"
     known: SealedArchive | None = deployment.control.get(plan.case, "archive", name, type_=SealedArchive)
-    all_batches = batches(deployment, plan.case, order)
+    all_batches = tuple(batches(deployment, plan.case, order))
     effects = [effect_of(plan, order, batch, Power.SEAL) for batch in all_batches]
     if known is not None and all(deployment.authority.state(effect) == "done" for effect in effects):
         return known

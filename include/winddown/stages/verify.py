@@ -1,7 +1,8 @@
 """Looks for what should be gone, by other paths: queries, listings, raw bytes. States how far each claim reaches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ from winddown.stages.names import names_a_person, words_of
 from winddown.stages.safeguards import require_sentinels
 from winddown.stages.staying import left_alone
 
-_LOOK_RECORDS = 100_000
+_LOOK_BATCHES = 10  # of some 10,000 records
 _PLACES = 5  # files or folders that a message names
 
 
@@ -63,10 +64,11 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
         require_sentinels(deployment, plan, declaration.name)
         remaining = leftovers = count = 0
         for order in orders:
-            found = batches(deployment, case.id, order)
-            remaining += sum(inspector.remaining(order, batch) for batch in _looked_through(order, found))
-            leftovers += sum(inspector.leftovers(order, batch) for batch in found)
-            count += len(found)
+            for batch in batches(deployment, case.id, order):
+                leftovers += inspector.leftovers(order, batch)
+                count += 1
+            looked = _looked_through(order, batches(deployment, case.id, order))
+            remaining += sum(inspector.remaining(order, batch) for batch in looked)
         apart = [name.partition(":")[2] for name in stopped if name.startswith(f"{declaration.name}:")]
         search = inspector.search_bytes(probes, left_alone=apart)
         places[declaration.name] = [name for name in search.where if not names_a_person(words_of(name))]
@@ -108,14 +110,13 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     return tuple(checks)
 
 
-def _looked_through(order: Order, found: Sequence[Batch]) -> Iterator[Batch]:
+def _looked_through(order: Order, found: Iterator[Batch]) -> Iterator[Batch]:
     """All batches of an order as few first ones, which an inspector looks at most thoroughly, e.g. without an index."""
     if order.method not in {Method.MOVE_ROWS, Method.MOVE_FIELDS}:
         yield from found
         return
-    step = max(1, _LOOK_RECORDS // max(batch.records for batch in found))
-    for start in range(0, len(found), step):
-        yield Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in found[start : start + step]))
+    while several := list(islice(found, _LOOK_BATCHES)):
+        yield Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in several))
 
 
 def _closed(search: ByteSearch) -> str:

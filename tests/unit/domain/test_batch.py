@@ -2,12 +2,13 @@
 
 import itertools
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winddown.domain.batch import Batch, keys_digest, record_count
+from winddown.domain.batch import CONTENT, RANK, Batch, keys_digest, numbered, record_count
 
 KEYS = pa.table({"id": ["3", "1", "2"], "part": ["a", "b", None]})
 
@@ -59,3 +60,16 @@ def test_records_are_rows_of_tables_and_listed_rows_of_files() -> None:
 def test_a_batch_does_not_show_its_keys() -> None:
     secret = "13812345678"
     assert secret not in repr(Batch(0, "d" * 64, pa.table({"id": [secret]})))
+
+
+@pytest.mark.parametrize(
+    ("is_apart", "batches"),
+    [(False, [["a", "b"], ["c", "d"], ["e"]]), (True, [["a"], ["b", "c"], ["d"], ["e"]])],
+)
+def test_records_are_numbered_by_rank_and_key(*, is_apart: bool, batches: list[list[str]]) -> None:
+    located = pa.table({"id": list("edcba"), RANK: [2, 1, 1, 1, 0], CONTENT: list("54321")})
+    keys = numbered(located, ["id"], size=2, is_apart=is_apart)
+    assert keys.column_names == ["id", CONTENT, "batch"]
+    found = pl.DataFrame(keys).group_by("batch", maintain_order=True).agg("id").sort("batch")
+    assert found.get_column("id").to_list() == batches
+    assert found.get_column("batch").to_list() == list(range(len(batches)))

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch
-from winddown.domain.inventory import CollectionRef
+from winddown.domain.batch import Batch, numbered
+from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Receipt
 from winddown.stores.sql import staged
@@ -72,6 +73,10 @@ class DuckDbStore(SqlStore):
     def __init__(self, name: str, *, path: Path, unlock: Unlock) -> None:
         self._file = DuckDbFile(name, unlock=unlock)
         super().__init__(name, source=DuckDbSource(name, path=path), effects=self._file)
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """Sort by rank and key, and number; the engine lets no row go in the transaction of those that refer to it."""
+        return numbered(located, collection.key, size=size, is_apart=True)
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Drop emptied quarantine tables, then copy the database into a new file that takes the old one's place."""

@@ -18,7 +18,8 @@ from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt
-from winddown.stores.sql import mysql_grants, staged
+from winddown.ports import Strain
+from winddown.stores.sql import mysql_grants, staged, strain
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, aside_name, prepare
 from winddown.stores.sql.faults import translated
@@ -109,6 +110,11 @@ class MySqlStore(SqlStore):
         authorization.require(Power.RESTORE, store=self.name)
         with self._session(authorization, "thawing") as connection:
             return mysql_grants.granted(connection, remembered)
+
+    def strain(self) -> Strain:
+        """Who waits for locks; how far replicas are behind is not told here."""
+        with translated(self.name, "looking at locks"), self._reader.connect() as connection:
+            return strain.of_mysql(connection)
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.

@@ -24,7 +24,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Strain, WholeTables
-from winddown.stores.sql import catalogue, movable, staged
+from winddown.stores.sql import catalogue, movable, staged, strain
 from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
@@ -34,7 +34,6 @@ from winddown.stores.sql.leftovers import cleared
 from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
-from winddown.stores.sql.strain import strain
 from winddown.stores.sql.whole_table import WholeTable
 
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
@@ -222,7 +221,7 @@ class PostgresStore:
     def strain(self) -> Strain:
         """Who waits for locks, and how far replicas are behind."""
         with translated(self.name, "looking at locks and replicas"), self._reader.connect() as connection:
-            return strain(connection)
+            return strain.of_postgresql(connection)
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL; see ``leftovers``.
