@@ -242,7 +242,7 @@ def main() -> None:
     if options.write:
         PAGE.write_text(text, "utf-8")
     else:
-        print(text)
+        print(text.partition("## Figures")[0])
     for title, why in lacking.items():
         print(f"not measured: {title}: {why}")
     for trail in trails:

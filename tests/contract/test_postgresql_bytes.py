@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,3 +253,26 @@ def test_what_the_account_may_not_do_is_a_task_and_is_not_claimed(
     assert "the write-ahead log, until it is written round" in details["not_reached"]
     assert "wal_switches" not in details
     assert details["tables_rewritten"] == "1"
+
+
+def test_log_that_a_setting_or_a_broken_archive_keeps_is_named(subject: PostgresSubject, remembering: Database) -> None:
+    admin = remembering.admin
+    changed = {"wal_keep_size": "'64MB'", "archive_command": "'false'"}
+    for name, value in changed.items():
+        admin.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
+    admin.execute(b"SELECT pg_reload_conf()")
+    purged(subject)
+    admin.execute(b"SELECT pg_switch_wal()")
+    failing = "SELECT count(*) FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"
+    until = time.monotonic() + 30
+    while admin.execute(failing.encode()).fetchone() != (1,) and time.monotonic() < until:
+        time.sleep(0.1)
+    details = sanitised(subject)
+    for name in changed:
+        admin.execute(f"ALTER SYSTEM RESET {name}".encode())
+    admin.execute(b"SELECT pg_reload_conf()")
+    assert "wal_keep_size = 64 MB keeps" in details["not_reached"]
+    assert "waits to be archived" in details["not_reached"]
+    assert "ALTER SYSTEM SET wal_keep_size = 0" in details["tasks"]
+    assert "repair archiving, which failed last at 2" in details["tasks"]
+    assert int(details["wal_segments_left"]) > 0
