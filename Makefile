@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy forensics clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -91,6 +91,9 @@ bench-persons: $(VENV)/development ## distinct persons across stores: time, erro
 
 bench-sql: $(VENV)/development ## destruction in PostgreSQL and MariaDB, beside single statements and pt-archiver
 	$(BIN)/python bench/bench_sql.py
+
+forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
+	$(BIN)/python bench/forensics.py --write
 
 clean: ## remove environment, demo and caches
 	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pymysql
@@ -70,7 +70,7 @@ def _tool(name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
+def server(*, options: Sequence[str] = OPTIONS) -> Iterator[str]:
     """Yield an administrator's URL of a new server, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="winddown-bench-"))
     as_user = []
@@ -87,7 +87,7 @@ def server() -> Iterator[str]:
     place = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 's'}", f"--tmpdir={folder}"]
     command = [str(_tool("mariadbd")), "--no-defaults", data, *as_user, *place, f"--pid-file={folder / 'pid'}"]
     process = subprocess.Popen(
-        [*command, *OPTIONS, "--skip-log-error"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *options, "--skip-log-error"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         url = f"mysql://root@127.0.0.1:{port}"

@@ -75,15 +75,15 @@ class Run:
         return sum(self.seconds.values())
 
 
-def deploy(url: str, workspace: Path) -> Deployment:
-    """A deployment with one opened case, whose one store is a database."""
+def deploy(url: str, workspace: Path, *, kind: str = "postgresql") -> Deployment:
+    """A deployment with one opened case, whose one store is a database of a kind."""
     settings = Settings(f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "")
     deployment = bootstrap.deploy(Known(url), settings=settings)
-    deployment.control.put(CASE, "case", "case", _case(), type_=Case)
+    deployment.control.put(CASE, "case", "case", _case(kind), type_=Case)
     return deployment
 
 
-def _case() -> Case:
+def _case(kind: str) -> Case:
     return Case(
         id=CASE,
         company=Company("示例公司", "Example", "91310000MA1K35QT41"),
@@ -92,7 +92,7 @@ def _case() -> Case:
         approvers=tuple(name for name, _ in PEOPLE),
         grace=Grace(timedelta(), "a benchmark waits for nobody", "chen"),
         custodian=Custodian("wu", "示例托管", "custody@example.com", "", date(2026, 10, 1)),
-        stores=(StoreDeclaration(STORE, "postgresql", STORE, "cn-east"),),
+        stores=(StoreDeclaration(STORE, kind, STORE, "cn-east"),),
         timeline=Timeline(()),
         accepted_dates=(),
         subjects=Subjects(CollectionRef(STORE, CUSTOMERS), "id", "born_on", "country"),

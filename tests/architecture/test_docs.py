@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from blocker_codes import emitted_codes
 
 from winddown.rules.loader import load_rulebook
+from winddown.stages.case_model import _Store
 from winddown.stages.journey import PREPARATION
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +57,19 @@ def test_every_setting_is_documented() -> None:
     read = set(re.findall(r'env\.get\("(WINDDOWN_[A-Z_]+)"', (PACKAGE / "settings.py").read_text("utf-8")))
     assert read
     assert read <= set(first_cells("deployment.md"))
+
+
+def test_where_bytes_remain_is_said_of_every_database_that_is_destroyed_in() -> None:
+    text = page("forensics.md")
+    kinds = get_args(_Store.model_fields["kind"].annotation)
+    assert sorted(first_cells("forensics.md")) == sorted({*kinds} - {"s3", "files"})
+    measured = re.findall(r"^\| ([^|`]+) \| sanitise \| (\d+) of", text, re.MULTILINE)
+    figures = re.findall(r"^figure=residue_(\w+) value=(\d+)", text, re.MULTILINE)
+    assert [found for _, found in measured] == [found for _, found in figures]
+    assert {name.partition("_")[0] for name, _ in figures} >= {"postgresql", "mariadb", "sqlite", "duckdb"}
+    for name, _ in measured:
+        rows = re.findall(rf"^\| {re.escape(name)} \| ([^|]+) \|", text, re.MULTILINE)
+        assert rows == ["planted, checkpoint", "plain DELETE, checkpoint", "quarantine", "purge", "sanitise"]
 
 
 def stages() -> list[str]:

@@ -44,7 +44,7 @@ GRANTS = {
         "PROCESS, RELOAD, SUPER, BINLOG ADMIN, BINLOG MONITOR, REPLICATION MASTER ADMIN ON *.*",
         "ALL PRIVILEGES ON `winddown\\_quarantine`.*",
         "ALL PRIVILEGES ON `winddown\\_journal`.*",
-        "SELECT, INSERT ON mysql.column_stats",
+        "SELECT, INSERT, ALTER, CREATE ON mysql.column_stats",
         "DROP ON performance_schema.*",
     ],
     "inspector": ["SELECT, SHOW VIEW, PROCESS ON *.*"],

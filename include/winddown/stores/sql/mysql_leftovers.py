@@ -12,10 +12,11 @@ from sqlalchemy import Connection, text
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql import mysql_logs
+from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import is_aside
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE
-from winddown.stores.sql.mysql_report import Detail, Report, asked, within
+from winddown.stores.sql.mysql_report import asked, new_report, within
 from winddown.stores.sql.mysql_rows import has_table
 from winddown.stores.sql.mysql_values import quoted, table_name
 
@@ -26,7 +27,7 @@ _HISTORY_SECONDS = 60
 
 def cleared(connection: Connection, collections: Sequence[CollectionRef]) -> tuple[Detail, ...]:
     """Clear the server's files of purged records; return the receipt's details."""
-    report = Report()
+    report = new_report()
     connection.execute(text("SET SESSION lock_wait_timeout = 30"))
     report.done.append(("quarantine_tables_dropped", str(_drop_emptied(connection))))
     _await_history(connection, report)
@@ -111,16 +112,19 @@ def _rebuild(connection: Connection, ref: CollectionRef, report: Report) -> None
 
 
 def _forget_samples(connection: Connection, ref: CollectionRef, report: Report) -> None:
-    """Take MariaDB's statistics that hold values anew, and compact the table in which they lie."""
+    """Take MariaDB's statistics that hold values anew, and rebuild the table in which they lie.
+
+    OPTIMIZE would not do: it keeps the pages of this table, in which the end of a longer histogram stays.
+    """
     if not asked(connection, "SELECT @@use_stat_tables", {}):
         return
     schema, _, name = ref.name.partition(".")
-    anew, compact = f"ANALYZE TABLE {table_name(ref)} PERSISTENT FOR ALL", "OPTIMIZE TABLE mysql.column_stats"
-    with report.may(anew, compact, left=f"sample values in mysql.column_stats of {ref.name}"):
+    anew, rebuild = f"ANALYZE TABLE {table_name(ref)} PERSISTENT FOR ALL", "ALTER TABLE mysql.column_stats FORCE"
+    with report.may(anew, rebuild, left=f"sample values in mysql.column_stats of {ref.name}"):
         query = "SELECT count(*) FROM mysql.column_stats WHERE db_name = :s AND table_name = :n"
         if asked(connection, query, {"s": schema, "n": name}) not in ([], [0]):
             connection.exec_driver_sql(anew.replace("%", "%%")).all()
-            connection.exec_driver_sql(compact).all()
+            connection.exec_driver_sql(rebuild)
             report.done.append((f"statistics of {ref.name}", "taken anew"))
 
 

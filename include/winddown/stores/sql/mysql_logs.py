@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.stores.sql.clearing import Report
 from winddown.stores.sql.mysql_catalogue import QUARANTINE
-from winddown.stores.sql.mysql_report import Report, asked, has_database, transaction, within
+from winddown.stores.sql.mysql_report import asked, has_database, transaction, within
 
 _FLUSH_SECONDS = 60
 _LOGS_SECONDS = 30

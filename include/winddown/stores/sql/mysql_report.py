@@ -1,4 +1,4 @@
-"""What became of each step by which a MySQL or MariaDB server is cleared, and how a step asks the server."""
+"""How a step by which a MySQL or MariaDB server is cleared asks the server, and tells that it may not."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,38 +8,23 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.stores.sql.clearing import Report
 from winddown.stores.sql.mysql_catalogue import DENIED
 
-_UNKNOWN = frozenset({1109, 1146, 1193})  # no such table or variable
 _NEVER = ("files of replicas", "backups", "copies of binary logs", "blocks of the file system")
+_UNKNOWN = frozenset({1109, 1146, 1193})  # no such table or variable
 
-Detail = tuple[str, str]
+
+def new_report() -> Report:
+    """A report in which nothing is said yet."""
+    return Report(
+        is_denied, never=("files of replicas", "backups", "copies of binary logs", "blocks of the file system")
+    )
 
 
-class Report:
-    """What was done, what the administrator is to do, and what stays."""
-
-    def __init__(self) -> None:
-        self.done: list[Detail] = []
-        self.tasks: list[str] = []
-        self.left: list[str] = []
-
-    @contextmanager
-    def may(self, *statements: str, left: str) -> Iterator[None]:
-        """Run a step; where the account may not, its statements become a task, and what stays is named."""
-        try:
-            yield
-        except DBAPIError as error:
-            arguments = error.orig.args if error.orig is not None else (0,)
-            if arguments[0] not in DENIED:
-                raise
-            self.tasks += statements
-            self.left.append(left)
-
-    def details(self) -> tuple[Detail, ...]:
-        """As a receipt has them."""
-        tasks = "; ".join(dict.fromkeys(self.tasks)) or "none"
-        return (*self.done, ("tasks", tasks), ("not_reached", "; ".join([*self.left, *_NEVER])))
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the server says that the account may not."""
+    return error is not None and error.args[0] in DENIED
 
 
 @contextmanager

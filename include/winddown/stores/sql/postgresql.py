@@ -30,13 +30,7 @@ from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.leftovers import (
-    cycle_wal,
-    drop_emptied,
-    forget_dropped_tables,
-    forget_statistics,
-    is_there,
-)
+from winddown.stores.sql.leftovers import cleared
 from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
@@ -230,38 +224,17 @@ class PostgresStore:
             return strain.of_postgresql(connection)
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL.
+        """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL; see ``leftovers``.
 
-        Plain VACUUM leaves deleted rows in the heap and in indexes, and ``pg_statistic`` holds sample values; both are
-        rewritten. Recycled WAL segments keep old bytes until they are overwritten, so the log is switched once for
-        each segment on disk. Archived WAL, replicas, slots and file-system blocks are not reached.
+        What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
+        what stays under ``not_reached``.
         """
         authorization.require(Power.SANITISE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
-            # A reader that holds a lock must not make everybody else queue behind us for long.
-            connection.execute(text("SET lock_timeout = '30s'"))
             authorization.require_system(_identity(connection))
-            forgotten = forget_dropped_tables(connection)
-            dropped = drop_emptied(engine)
-            present = [ref for ref in collections if is_there(connection, ref)]
-            stuck = [name for ref in present for name in forget_statistics(connection, ref)]
-            for ref in present:
-                connection.execute(text(f"VACUUM (FULL, ANALYZE) {quoted(ref.name)}"))
-            connection.execute(text("VACUUM FULL pg_catalog.pg_statistic"))
-            connection.execute(text("VACUUM FULL pg_catalog.pg_statistic_ext_data"))
-            switched = cycle_wal(connection)
-        details = (
-            ("tables_rewritten", str(len(present))),
-            ("quarantine_tables_dropped", str(dropped)),
-            ("catalogue_rewritten", ", ".join(forgotten) or "none"),
-            ("statistics_rewritten", "pg_statistic, pg_statistic_ext_data"),
-            ("statistics_left", ", ".join(stuck) or "none"),
-            ("wal_switches", str(switched)),
-            ("not_reached", "archived WAL, replicas, replication slots, blocks of the file system"),
-        )
-        return Receipt("sanitise", self.name, 0, len(collections), details)
+            return Receipt("sanitise", self.name, 0, len(collections), cleared(connection, collections))
 
     def _current(self, connection: Connection, ref: CollectionRef) -> Collection:
         return catalogue.describe(connection, ref)
