@@ -144,8 +144,8 @@ def whole(admin: str, workspace: Path, turns: int) -> None:
             everything = rows(url)
             found, _ = apart(move, as_one(url), workspace, f"whole-{turn}", tuple(LISTS))
             print(
-                f"whole tables: {everything} records, quarantine {found.quarantine:.2f} s, purge {found.purge:.2f} s (each "
-                f"of the slower table), the inspector's look at both {found.look:.2f} s",
+                f"whole tables: {everything} records, quarantine {found.quarantine:.2f} s and "
+                f"purge {found.purge:.2f} s for the slower table, the inspector's look at both {found.look:.2f} s",
                 flush=True,
             )
             _require(found.records, 2 * everything)
