@@ -50,8 +50,7 @@ class Database:
 
     Attributes:
         kind: as a case declares it.
-        urls: what a connection's name adds to the store's, e.g. ``__mark`` → URL; without "", its other names have that
-            of "".
+        urls: what a connection's name adds to the store's, e.g. ``__mark`` → URL; what is missing has the URL of "".
     """
 
     kind: str
