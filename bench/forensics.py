@@ -25,10 +25,10 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 from forensic_places import Engine, Place, Row, engines
-from sql_product import CASE, STORE, approve, deploy
+from sql_product import CASE, STORE, Database, approve, deploy, order_of
 
 from winddown.domain.authorization import Power
-from winddown.domain.plan import Act
+from winddown.domain.plan import Act, Method
 from winddown.inspection.raw_bytes import search_paths
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches, select
@@ -141,7 +141,7 @@ def destroy(
     place: Place, workspace: Path, ids: Sequence[str], probes: Sequence[bytes], steps: list[Step]
 ) -> Mapping[str, str]:
     """Let the product destroy the marker rows, looking after each step; return the details of sanitise's receipt."""
-    deployment = deploy(place.url, workspace, kind=place.kind)
+    deployment = deploy(Database(place.kind, {"": place.url}), workspace)
     store = deployment.systems(deployment.case(CASE)).store(STORE)
     (collection,) = [one for one in store.discover().collections if one.ref.name == place.collection]
     wanted = pl.Series(ids).implode()
@@ -150,8 +150,10 @@ def destroy(
         for batch in store.read(collection, fields=[], bound=True)
     ]
     keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
-    chosen = {place.collection: select(deployment, CASE, place.collection, keys)}
-    plan = approve(deployment, f"{CASE}-forensics", [(place.collection, Act.ERASE)], chosen)
+    chosen = select(deployment, CASE, place.collection, keys)
+    plan_id = f"{CASE}-forensics"
+    erase = order_of(plan_id, place.collection, Act.ERASE, Method.MOVE_ROWS, chosen, level=0)
+    plan = approve(deployment, plan_id, [erase])
     (order,) = plan.orders
     for power in (Power.QUARANTINE, Power.PURGE):
         records = sum(

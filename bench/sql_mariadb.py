@@ -3,6 +3,8 @@
 pt-archiver walks each table by its primary key, a thousand listed rows at a time, each a bulk delete and a commit.
 Without ``--bulk-delete`` it was slower, without its ascent (``--no-ascend``) several times so.
 
+The product's accounts have the grants that the documents ask for, read from there.
+
 The server comes from Debian's package and writes through to the disk; only its buffer pool is larger than out of the
 box, because 128 MB would measure the disk. Each way works on tables of its own with the same rows, made anew from the
 same expressions, because InnoDB has no copy file by file.
@@ -10,6 +12,8 @@ same expressions, because InnoDB has no copy file by file.
 
 import contextlib
 import os
+import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -19,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pymysql
-from sql_postgres import ORDERS_EACH
+from sql_postgres import CUSTOMERS, ORDERS, ORDERS_EACH
 from sqlalchemy import make_url
 
 READY_SECONDS = 60
@@ -52,6 +56,11 @@ TABLES = (
     "ANALYZE TABLE customers, orders, chosen_customers, chosen_orders",
 )
 STEPS = ("orders", "customers")  # children first
+DATABASE = "shop"
+LISTS = {ORDERS: "chosen_orders", CUSTOMERS: "chosen_customers"}
+ACCOUNTS = {"": "reader", "__mark": "marker", "__purge": "purger", "__inspect": "inspector"}
+GRANTS = re.compile(r"^MySQL and MariaDB in which records are destroyed.*?^```sql\n(.*?)^```", re.DOTALL | re.MULTILINE)
+DOCUMENT = Path(__file__).parent.parent / "docs" / "deployment.md"
 
 
 def missing() -> str:
@@ -117,20 +126,39 @@ def _connect(url: str, database: str | None) -> pymysql.Connection:
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def copied(url: str, name: str, customers: int) -> Iterator[str]:
-    """Yield the name of a database that holds the tables and the lists of what goes, and drop it afterwards."""
+def accounts(url: str) -> dict[str, str]:
+    """Create the product's accounts; return what each connection's name ends with → its URL."""
+    found = GRANTS.search(DOCUMENT.read_text("utf-8"))
+    if found is None:
+        raise SystemExit("the documents name no grants for MariaDB")
+    grants = re.sub(r"--.*$", "", found[1], flags=re.MULTILINE).split(";")
+    urls = {}
     with _connect(url, None) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        cursor.execute(f"USE {name}")
+        for suffix, role in ACCOUNTS.items():
+            name, password = f"winddown_{role}", secrets.token_urlsafe(12)
+            cursor.execute(f"CREATE USER {name} IDENTIFIED BY '{password}'")
+            place = make_url(url).set(username=name, password=password, database=DATABASE)
+            urls[suffix] = place.render_as_string(hide_password=False)
+        for grant in filter(str.strip, grants):
+            cursor.execute(grant)
+    return urls
+
+
+@contextlib.contextmanager
+def copied(url: str, customers: int) -> Iterator[None]:
+    """Have the database with the tables and the lists of what goes, and drop it afterwards with what was set aside."""
+    with _connect(url, None) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
+        cursor.execute(f"USE {DATABASE}")
         for statement in TABLES:
             cursor.execute(statement.format(customers=customers, orders=ORDERS_EACH * customers))
             cursor.fetchall()
         _settle(cursor)
         try:
-            yield name
+            yield
         finally:
-            cursor.execute(f"DROP DATABASE {name}")
+            for name in (DATABASE, "winddown_quarantine", "winddown_journal"):
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
 def _settle(cursor: pymysql.cursors.Cursor) -> None:
@@ -150,20 +178,20 @@ def _settle(cursor: pymysql.cursors.Cursor) -> None:
     )
 
 
-def delete_at_once(url: str, database: str) -> tuple[float, int]:
+def delete_at_once(url: str) -> tuple[float, int]:
     """Seconds and rows of one statement for the orders and one for the customers."""
-    with _connect(url, database) as connection, connection.cursor() as cursor:
+    with _connect(url, DATABASE) as connection, connection.cursor() as cursor:
         started = time.monotonic()
         rows = sum(cursor.execute(f"DELETE t FROM {table} t JOIN chosen_{table} c ON c.id = t.id") for table in STEPS)
         return time.monotonic() - started, rows
 
 
-def archive(url: str, database: str) -> float:
+def archive(url: str) -> float:
     """Seconds of pt-archiver for both tables."""
     place = make_url(url)
     started = time.monotonic()
     for table in STEPS:
-        source = f"h={place.host},P={place.port},u={place.username},D={database},t={table}"
+        source = f"h={place.host},P={place.port},u={place.username},D={DATABASE},t={table}"
         where = f"EXISTS (SELECT 1 FROM chosen_{table} c WHERE c.id = {table}.id)"
         command = [archiver(), "--source", source, "--where", where, "--purge", "--primary-key-only"]
         command += ["--bulk-delete", "--limit", "1000", "--commit-each"]
@@ -174,12 +202,20 @@ def archive(url: str, database: str) -> float:
     return time.monotonic() - started
 
 
-def live(url: str, database: str) -> int:
+def live(url: str) -> int:
     """Rows of both tables that are on the list and still there."""
-    with _connect(url, database) as connection, connection.cursor() as cursor:
+    with _connect(url, DATABASE) as connection, connection.cursor() as cursor:
         found = 0
         for table in STEPS:
             cursor.execute(f"SELECT count(*) FROM {table} JOIN chosen_{table} c USING (id)")
             row = cursor.fetchone()
             found += int(row[0]) if row is not None else 0
         return found
+
+
+def written(url: str) -> int:
+    """Bytes that went to the redo log since the server started."""
+    with _connect(url, None) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_os_log_written'")
+        row = cursor.fetchone()
+        return int(row[1]) if row is not None else 0

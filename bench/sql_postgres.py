@@ -15,7 +15,7 @@ BASE = "winddown_bench_base"
 CUSTOMERS, ORDERS = "shop.customers", "shop.orders"
 MINIMISED = ("receiver", "address")
 ORDERS_EACH = 4
-LISTS = {CUSTOMERS: "lists.customers", ORDERS: "lists.orders"}
+LISTS = {ORDERS: "lists.orders", CUSTOMERS: "lists.customers"}  # those that refer to others first
 
 TABLES = """
     CREATE SCHEMA shop;
@@ -118,6 +118,18 @@ def live(url: str) -> int:
     with psycopg.connect(url) as connection:
         row = connection.execute(f"SELECT sum(found)::bigint FROM ({union}) u".encode()).fetchone()
     return int(row[0]) if row else 0
+
+
+def rows(url: str) -> int:
+    """Rows of those of both tables that are there."""
+    found = 0
+    with psycopg.connect(url) as connection:
+        for table in LISTS:
+            there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
+            if there == (True,):
+                counted = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+                found += int(counted[0]) if counted else 0
+    return found
 
 
 def full(url: str) -> int:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psycopg
 import pyarrow as pa
 from memory import peak
-from sql_postgres import BASE, CUSTOMERS, LISTS, MINIMISED, url_of
+from sql_postgres import CUSTOMERS, MINIMISED
+from sqlalchemy import create_engine, make_url, text
 
 from winddown import bootstrap
 from winddown.connections import ConnectionParameters
@@ -45,14 +45,22 @@ PEOPLE = (("chen", "liquidation_group"), ("wu", "pi_officer"))
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """One URL for every credential; separate ones are no matter of speed."""
+class Database:
+    """The store, and the URL of each of its credentials.
 
-    url: str
+    Attributes:
+        kind: as a case declares it.
+        urls: what a connection's name adds to the store's, e.g. ``__mark`` → URL; what is missing has the URL of "".
+    """
+
+    kind: str
+    urls: Mapping[str, str]
 
     def find(self, name: str) -> ConnectionParameters | None:
-        """The same for every name of the store."""
-        return ConnectionParameters(self.url) if name.startswith(STORE) else None
+        """The store's connections and no others."""
+        if not name.startswith(STORE):
+            return None
+        return ConnectionParameters(self.urls.get(name.removeprefix(STORE), self.urls[""]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,12 @@ class Run:
 
     Attributes:
         seconds: power → seconds for all batches.
-        longest: seconds of the longest single effect; its transaction took less.
+        longest: power → seconds of the longest single effect; its transaction took less.
         records: that the receipts name, quarantined and purged alike.
     """
 
     seconds: Mapping[Power, float]
-    longest: float
+    longest: Mapping[Power, float]
     records: int
 
     @property
@@ -75,11 +83,11 @@ class Run:
         return sum(self.seconds.values())
 
 
-def deploy(url: str, workspace: Path, *, kind: str = "postgresql") -> Deployment:
-    """A deployment with one opened case, whose one store is a database of a kind."""
+def deploy(database: Database, workspace: Path) -> Deployment:
+    """A deployment with one opened case, whose one store is a database."""
     settings = Settings(f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "")
-    deployment = bootstrap.deploy(Known(url), settings=settings)
-    deployment.control.put(CASE, "case", "case", _case(kind), type_=Case)
+    deployment = bootstrap.deploy(database, settings=settings)
+    deployment.control.put(CASE, "case", "case", _case(database.kind), type_=Case)
     return deployment
 
 
@@ -104,18 +112,18 @@ def _case(kind: str) -> Case:
 # -- planning --------------------------------------------------------------------------------------------------------
 
 
-def choose(admin: str, workspace: Path, names: Sequence[str]) -> Mapping[str, Selection]:
-    """Read the tables as a plan does, bind each chosen record's content, and write the encrypted manifests."""
-    url = url_of(admin, BASE)
-    deployment = deploy(url, workspace)
+def choose(database: Database, workspace: Path, lists: Mapping[str, str]) -> Mapping[str, Selection]:
+    """Read the tables as a plan does, bind each chosen record's content, and write the encrypted manifests.
+
+    ``lists`` names, by collection, the table that has the ids of what goes.
+    """
+    deployment = deploy(database, workspace)
     store = deployment.systems(deployment.case(CASE)).store(STORE)
     found = {collection.ref.name: collection for collection in store.discover().collections}
     selections = {}
-    for name in names:
+    for name, listed in lists.items():
         collection = found[name]
-        with psycopg.connect(url) as connection:
-            listed = connection.execute(f"SELECT id::text FROM {LISTS[name]}".encode()).fetchall()
-        chosen = pl.Series([row[0] for row in listed])
+        chosen = pl.Series(_ids(database, listed)).cast(pl.String)
         kept: list[pa.RecordBatch] = []
         for batch in store.read(collection, fields=[], bound=True):
             is_chosen = pl.Series(batch.column("id")).is_in(chosen.implode())
@@ -125,30 +133,35 @@ def choose(admin: str, workspace: Path, names: Sequence[str]) -> Mapping[str, Se
     return selections
 
 
-def approve(
-    deployment: Deployment, plan_id: str, orders: Sequence[tuple[str, Act]], chosen: Mapping[str, Selection]
-) -> Plan:
-    """Store a plan of these acts on the chosen records, with the approvals that it needs."""
-    made = tuple(
-        Order(
-            id=OrderId(f"{plan_id}-{level}"),
-            collection=CollectionRef(STORE, name),
-            label="customer",
-            act=act,
-            method=Method.MOVE_ROWS if act is Act.ERASE else Method.MOVE_FIELDS,
-            selection=chosen[name],
-            level=level,
-            record_count_max=chosen[name].count,
-            fields=() if act is Act.ERASE else MINIMISED,
-        )
-        for level, (name, act) in enumerate(orders)
+def _ids(database: Database, listed: str) -> list[int]:
+    driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[database.kind]
+    with create_engine(make_url(database.urls[""]).set(drivername=driver)).connect() as connection:
+        return list(connection.execute(text(f"SELECT id FROM {listed}")).scalars())
+
+
+def order_of(plan_id: str, name: str, act: Act, method: Method, selection: Selection, *, level: int) -> Order:
+    """One act on chosen records of a table, or on all of it."""
+    return Order(
+        id=OrderId(f"{plan_id}-{level}"),
+        collection=CollectionRef(STORE, name),
+        label="customer",
+        act=act,
+        method=method,
+        selection=selection,
+        level=level,
+        record_count_max=selection.count,
+        fields=() if act is Act.ERASE else MINIMISED,
     )
+
+
+def approve(deployment: Deployment, plan_id: str, made: Sequence[Order]) -> Plan:
+    """Store a plan of these orders, with the approvals that it needs."""
     identity = deployment.systems(deployment.case(CASE)).inspectors[STORE].identity()
     plan = Plan(
         id=plan_id,
         case=CASE,
         wave=Wave.AFTER_CLAIMS,
-        orders=made,
+        orders=tuple(made),
         inventory_digest="0" * 64,
         decisions=(),
         fingerprints=(),
@@ -162,7 +175,7 @@ def approve(
         approver_roles=tuple(role for _, role in PEOPLE),
         identities=((STORE, identity),),
     )
-    plant(deployment, deployment.case(CASE), plan.id, (), made)
+    plant(deployment, deployment.case(CASE), plan.id, (), tuple(made))
     deployment.control.add_plan(plan, requested_by="operator")
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
     for person, _ in PEOPLE:
@@ -195,8 +208,9 @@ WAYS: Mapping[str, Doing] = {"effects": effect_alone, "perform": whole}
 
 
 def run(
-    url: str,
+    database: Database,
     workspace: Path,
+    plan_id: str,
     orders: Sequence[tuple[str, Act]],
     chosen: Mapping[str, Selection],
     *,
@@ -204,15 +218,20 @@ def run(
     workers: int = 1,
 ) -> Run:
     """Quarantine, then purge: one order after the other, its batches shared among workers."""
-    deployment = deploy(url, workspace)
-    plan = approve(deployment, f"{CASE}-{url.rpartition('_')[2]}", orders, chosen)
-    times: list[tuple[float, int]] = []
+    deployment = deploy(database, workspace)
+    methods = {Act.ERASE: Method.MOVE_ROWS, Act.MINIMISE: Method.MOVE_FIELDS}
+    made = [
+        order_of(plan_id, name, act, methods[act], chosen[name], level=level)
+        for level, (name, act) in enumerate(orders)
+    ]
+    plan = approve(deployment, plan_id, made)
+    times: list[tuple[Power, float, int]] = []
 
     def work(order: Order, number: int, power: Power) -> None:
         for batch in islice(batches(deployment, CASE, order), number, None, workers):
             started = time.monotonic()
             records = WAYS[way](deployment, plan, order, batch, power)
-            times.append((time.monotonic() - started, records))
+            times.append((power, time.monotonic() - started, records))
 
     seconds = {}
     for power in (Power.QUARANTINE, Power.PURGE):
@@ -223,7 +242,8 @@ def run(
             for share in shares:
                 share.result()
         seconds[power] = time.monotonic() - started
-    return Run(seconds, max(took for took, _ in times), sum(records for _, records in times))
+    longest = {power: max(took for found, took, _ in times if found is power) for power in seconds}
+    return Run(seconds, longest, sum(records for *_, records in times))
 
 
 def apart(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -8,7 +8,7 @@ Quarantine tables are found by their comment, not by their name; grants where ``
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,7 +76,8 @@ class MySqlInspector:
         planned = set(batch.keys.column(CONTENT).to_pylist())
         with self._reading() as connection:
             columns = _columns(connection, order.collection)
-            return sum(_digest(columns, row) in planned for row in _rows(connection, order, batch, columns))
+            digest = _digest_of(columns)
+            return sum(digest(row) in planned for row in _rows(connection, order, batch, columns))
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored."""
@@ -177,14 +178,18 @@ def _rows(
         for name in key
     ]
     query = f"SELECT {', '.join(chosen)} FROM {_identifier(schema)}.{_identifier(table)} WHERE ".replace("%", "%%")
-    fits = " AND ".join(f"{_identifier(name)} = ".replace("%", "%%") + "%s" for name in key)
+    quoted = [_identifier(name).replace("%", "%%") for name in key]
+    fits = " AND ".join(f"{name} = %s" for name in quoted)
     wanted = [tuple(row[name] for name in key) for row in batch.keys.to_pylist()]
     for start in range(0, len(wanted), _A_LOOK):
         part = {
-            tuple(_literal(types[name], value) for name, value in zip(key, row, strict=True)): row
+            tuple(_literal(types[name], value) for name, value in zip(key, row, strict=True))
             for row in wanted[start : start + _A_LOOK]
         }
-        condition = " OR ".join([f"({fits})"] * len(part))
+        if len(key) == 1:  # the server takes half as long to look up a list
+            condition = f"{quoted[0]} IN ({', '.join(['%s'] * len(part))})"
+        else:
+            condition = " OR ".join([f"({fits})"] * len(part))
         values = tuple(value for literals in part for value in literals)
         written = {tuple(_written(value) for value in literals) for literals in part}
         for row in connection.exec_driver_sql(query + condition, values):
@@ -192,16 +197,22 @@ def _rows(
                 yield tuple(_bytes(value) for value in row[: len(columns)])
 
 
-def _digest(columns: Sequence[Column], row: Sequence[bytes | None]) -> str:
+def _digest_of(columns: Sequence[Column]) -> Callable[[Sequence[bytes | None]], str]:
+    """What computes the digest of a row with these columns; what all rows share of it is hashed once."""
     shape = "\n".join(f"{name} {kind}" for name, kind in columns)
-    hasher = hashlib.sha256(hashlib.sha256(shape.encode()).hexdigest().encode())
-    for (_, kind), value in zip(columns, row, strict=True):
-        hasher.update(b",")
-        if value is None:
-            hasher.update(b"-")
-        else:
-            hasher.update(value if _kind(kind) in _DIGESTED else value.hex().upper().encode())
-    return hasher.hexdigest()
+    begun = hashlib.sha256(hashlib.sha256(shape.encode()).hexdigest().encode())
+    is_digested = [_kind(kind) in _DIGESTED for _, kind in columns]
+
+    def digest(row: Sequence[bytes | None]) -> str:
+        hasher = begun.copy()
+        for value, is_hex in zip(row, is_digested, strict=True):
+            if value is None:
+                hasher.update(b",-")
+            else:
+                hasher.update(b"," + (value if is_hex else value.hex().upper().encode()))
+        return hasher.hexdigest()
+
+    return digest
 
 
 def _stored(declared: str, column: str) -> str:
