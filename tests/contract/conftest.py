@@ -32,7 +32,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[Database]:
-    url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL")
+    # Its database and roles are made anew, so only one of several workers may use the server that is given.
+    is_first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL") if is_first else None
     server = None if url else EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="winddown-")) / "data")
     found = create_database(url or (server.start() if server else ""))
     yield found

@@ -44,9 +44,11 @@ class WholeTableSubject(PostgresSubject):
     def chosen(self, names: list[str], wanted: Names[str] | None) -> set[str]:  # noqa: ARG002
         return set(names)
 
-    def keys(self, collection: Collection, located: pa.Table, act: Act, *, size: int) -> tuple[pa.Table, Method | None]:
+    def planned_keys(
+        self, collection: Collection, located: pa.Table, act: Act, *, size: int
+    ) -> tuple[pa.Table, Method | None]:
         if act is not Act.ERASE:
-            return super().keys(collection, located, act, size=size)
+            return super().planned_keys(collection, located, act, size=size)
         store = ability(self.store, SupportsWholeTables)
         assert store is not None
         found = store.whole_tables(collection, located, whole=located.num_rows == collection.record_count)

@@ -60,7 +60,7 @@ class Subject(ABC):
         """The names of the records that are planned; of all ``names``, every second one if nothing is ``wanted``."""
         return set(sorted(names)[::2] if wanted is None else wanted)
 
-    def keys(
+    def planned_keys(
         self,
         collection: Collection,
         located: pa.Table,
@@ -136,7 +136,7 @@ def work(
     names = names_of(subject, table)
     wanted = subject.chosen(names, chosen)
     planned = table.filter(pa.array([name in wanted for name in names]))
-    keys, method = subject.keys(collection, planned, act, size=size)
+    keys, method = subject.planned_keys(collection, planned, act, size=size)
     locators = [tuple(row[column] for column in subject.store.locators(collection)) for row in table.to_pylist()]
     by_locator = dict(zip(locators, names, strict=True))
     batches = tuple(split(keys))

@@ -70,7 +70,9 @@ def test_files_beside_it_triggers_and_deleted_pages_are_facts(lite: SqliteReadin
     assert "bytes" in of_file["file_wal"]
     assert "may hold deleted rows" in of_file["free_pages"]
     assert of_file["readers"].startswith("mode 0")
-    assert facts(lite.store, str(lite.ref("keyless"))) == {"triggers": "acts"}
+    assert facts(lite.store, str(lite.ref("keyless"))) == {
+        "triggers": "acts", "rows_named_by": "rowid, which VACUUM may give anew"
+    }  # fmt: skip
 
 
 def test_a_virtual_table_is_a_blocker(lite: SqliteReading) -> None:
@@ -80,9 +82,9 @@ def test_a_virtual_table_is_a_blocker(lite: SqliteReading) -> None:
     assert "words_content" in facts(lite.store, lite.store.name)["tables_behind_virtual_tables"]
 
 
-def test_a_key_that_may_be_null_names_no_rows(lite: SqliteReading) -> None:
+def test_where_a_key_may_be_null_rows_are_named_by_their_number(lite: SqliteReading) -> None:
     lite.run("CREATE TABLE loose (a TEXT PRIMARY KEY, b TEXT)")
-    assert collection(lite, "loose").key == ()
+    assert collection(lite, "loose").key == ("rowid",)
 
 
 def test_nothing_is_written_beside_or_into_the_file(lite: SqliteReading) -> None:
@@ -92,7 +94,7 @@ def test_nothing_is_written_beside_or_into_the_file(lite: SqliteReading) -> None
 
 
 def test_a_file_that_somebody_locks_is_transient(lite: SqliteReading, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("winddown.stores.sql.sqlite._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("winddown.stores.sql.sqlite_catalogue._WAIT_SECONDS", 0.1)
     lite.run("BEGIN EXCLUSIVE")
     with pytest.raises(Transient):
         lite.store.discover()

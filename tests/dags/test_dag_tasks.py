@@ -246,8 +246,9 @@ def test_a_task_calls_its_stage_and_passes_an_id_on(
     task_id, stage_name, given, wanted = call
     called: list[tuple[Any, ...]] = []
 
-    def said(_deployment: object, *arguments: Any) -> str:
+    def said(_deployment: object, *arguments: Any, **named: Any) -> str:
         called.append(arguments)
+        assert named == ({"say": print} if stage_name == "carry_out" else {})
         return "12 records"
 
     monkeypatch.setattr(tasks.journey, stage_name, said)

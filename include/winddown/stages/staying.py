@@ -42,16 +42,19 @@ def staying_values(
 ) -> set[str]:
     """Those of ``values`` that occur, whole or inside a text, in a record or field that the plan leaves.
 
-    Memory: one batch of the store at a time. Not read: opaque objects, and folders that are left alone, because these
-    are not searched afterwards.
+    Memory: one batch of the store at a time. Not read: opaque objects, folders that are left alone, and stores in which
+    the plan destroys nothing, because these are not searched afterwards.
     """
     apart = set(left_alone(deployment, plan))
+    searched = {order.collection.store for order in plan.orders if order.changes_store}
     staying: set[str] = set()
     for found in labelled:
         collection, entry = found.collection, case.entry(found.collection.ref)
         is_own = entry is not None and entry.category == "company_own"
         is_skipped = collection.medium is Medium.ROW_FILES and str(collection.ref) in apart
         if not values or is_own or is_skipped or collection.medium is Medium.OBJECTS:
+            continue
+        if collection.ref.store not in searched:
             continue
         for frame in _left(deployment, case, plan, found):
             for name in frame.columns:
