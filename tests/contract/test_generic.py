@@ -102,10 +102,11 @@ def test_many_keys_are_asked_for_in_parts(database: Database, desk: Desk) -> Non
     subject = GenericSubject(database, desk, DAYS)
     content = subject.content()
     planned = work(subject, chosen=content.keys(), size=250)
-    assert planned.unchanged() == len(content) == 250
-    planned.act(Power.QUARANTINE)
+    assert planned.unchanged() + planned.unchanged(1) == len(content) == 250
+    planned.act_all(Power.QUARANTINE)
     assert subject.content() == {}
-    planned.act(Power.RESTORE)
+    for index in (1, 0):
+        planned.act(Power.RESTORE, index)
     assert subject.content() == content
     subject.drop()
 
