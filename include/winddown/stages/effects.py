@@ -35,19 +35,17 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     finished = _finished(deployment, effect)
     if finished is not None:
         return finished
-    is_seen = before is None and power is Power.QUARANTINE and _is_seen_live(inspector, plan, order, batch)
-    where = Whereabouts.LIVE if is_seen else store.locate(order, batch)
+    where = store.locate(order, batch)
     if before == "done" and where in _ALREADY[power]:
         receipt = deployment.authority.receipt(effect)
         assert receipt is not None  # noqa: S101 - a done effect has one
         return receipt
     _refuse_surprises(order, batch, power, where, before)
-    if not is_seen:
-        require_same_system(inspector, plan, order.collection.store)
-        if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
-            _refuse_blind(inspector, order, batch, power)
+    require_same_system(inspector, plan, order.collection.store)
     if power is not Power.RESTORE:
         require_sentinels(deployment, plan, order.collection.store)
+    if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
+        _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     receipt = _act(store, authorization, order, batch, power)
     is_unproven = power is Power.RESTORE and _is_unproven(deployment, effect, order)
@@ -103,12 +101,6 @@ def require_same_system(inspector: Inspector, plan: Plan, store: str) -> None:
             rule="independent read-back",
             next_step=f"point the connection {store}__inspect to the planned system",
         )
-
-
-def _is_seen_live(inspector: Inspector, plan: Plan, order: Order, batch: Batch) -> bool:
-    """Whether the inspector sees every record as it was planned; then the store need not be asked where it is."""
-    require_same_system(inspector, plan, order.collection.store)
-    return inspector.unchanged(order, batch) == batch.records
 
 
 def _refuse_blind(inspector: Inspector, order: Order, batch: Batch, power: Power) -> None:
