@@ -234,24 +234,25 @@ def _database(
     name, kind = declaration.name, declaration.kind
     reading = _parameters(connections, declaration, "")
     looking = connections.find(f"{declaration.connection}__inspect")
-    if kind == "sqlite" and looking is not None:
-        build = partial(_path, name, kind)
-        unlock = _unlock(authority, connections, declaration, build)
-        return SqliteStore(name, path=build(reading), unlock=unlock), SqliteInspector(name, path=build(looking))
-    if kind == "mysql" and looking is not None:
-        opened = partial(_mysql_engine, name)
-        unlock = _unlock(authority, connections, declaration, opened)
-        return MySqlStore(name, reader=opened(reading), unlock=unlock), MySqlInspector(name, engine=opened(looking))
-    if kind == "duckdb" and looking is not None:
-        build = partial(_path, name, kind)
-        unlock = _unlock(authority, connections, declaration, build)
-        return DuckDbStore(name, path=build(reading), unlock=unlock), DuckDbInspector(name, path=build(looking))
-    if kind == "sql" and looking is not None:
-        connect = partial(_any_engine, name)
-        unlock = _unlock(authority, connections, declaration, connect)
-        inspector = GenericInspector(name, engine=connect(looking))
-        return GenericStore(name, reader=connect(reading), unlock=unlock), inspector
-    return ReadableStore(name, source=_source(name, kind, reading)), None
+    if looking is None:
+        return ReadableStore(name, source=_source(name, kind, reading)), None
+    builders: dict[str, Callable[[ConnectionParameters], Any]] = {
+        "mysql": partial(_mysql_engine, name),
+        "sqlite": partial(_path, name, kind),
+        "duckdb": partial(_path, name, kind),
+        "sql": partial(_any_engine, name),
+    }
+    build = builders[kind]
+    here, there, unlock = build(reading), build(looking), _unlock(authority, connections, declaration, build)
+    match kind:
+        case "mysql":
+            return MySqlStore(name, reader=here, unlock=unlock), MySqlInspector(name, engine=there)
+        case "sqlite":
+            return SqliteStore(name, path=here, unlock=unlock), SqliteInspector(name, path=there)
+        case "duckdb":
+            return DuckDbStore(name, path=here, unlock=unlock), DuckDbInspector(name, path=there)
+        case _:
+            return GenericStore(name, reader=here, unlock=unlock), GenericInspector(name, engine=there)
 
 
 def _unlock(

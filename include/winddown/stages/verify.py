@@ -1,6 +1,5 @@
 """Looks for what should be gone, by other paths: queries, listings, raw bytes. States how far each claim reaches."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -64,11 +63,11 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
         require_sentinels(deployment, plan, declaration.name)
         remaining = leftovers = count = 0
         for order in orders:
-            for batch in batches(deployment, case.id, order):
-                leftovers += inspector.leftovers(order, batch)
-                count += 1
-            looked = _looked_through(order, batches(deployment, case.id, order))
-            remaining += sum(inspector.remaining(order, batch) for batch in looked)
+            found = batches(deployment, case.id, order)
+            while several := list(islice(found, _LOOK_BATCHES)):
+                leftovers += sum(inspector.leftovers(order, batch) for batch in several)
+                remaining += sum(inspector.remaining(order, batch) for batch in _looked_through(order, several))
+                count += len(several)
         apart = [name.partition(":")[2] for name in stopped if name.startswith(f"{declaration.name}:")]
         search = inspector.search_bytes(probes, left_alone=apart)
         places[declaration.name] = [name for name in search.where if not names_a_person(words_of(name))]
@@ -110,13 +109,11 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     return tuple(checks)
 
 
-def _looked_through(order: Order, found: Iterator[Batch]) -> Iterator[Batch]:
-    """All batches of an order as few first ones, which an inspector looks at most thoroughly, e.g. without an index."""
+def _looked_through(order: Order, several: list[Batch]) -> list[Batch]:
+    """Batches of rows as one first batch, which an inspector looks at most thoroughly, e.g. without an index."""
     if order.method not in {Method.MOVE_ROWS, Method.MOVE_FIELDS}:
-        yield from found
-        return
-    while several := list(islice(found, _LOOK_BATCHES)):
-        yield Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in several))
+        return several
+    return [Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in several))]
 
 
 def _closed(search: ByteSearch) -> str:

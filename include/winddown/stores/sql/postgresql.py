@@ -17,11 +17,11 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import CONTENT, Batch, numbered
+from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Strain, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
@@ -31,7 +31,6 @@ from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cleared
-from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
 from winddown.stores.sql.whole_table import WholeTable
@@ -45,7 +44,7 @@ Unlock = Callable[[Authorization], Engine]
 Grant = tuple[str, str, str, str]
 
 
-class PostgresStore:
+class PostgresStore(staged.StagedStore):
     """A PostgreSQL database.
 
     Args:
@@ -109,19 +108,6 @@ class PostgresStore:
             rows = [tuple(row) for row in connection.execute(text(query), key_values(collection, batch))]
         yield _arrow(fields, rows)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number the batches."""
-        return numbered(located, collection.key, size=size)
-
-    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
-        """Rows are moved; fields are moved where every one of them can be emptied."""
-        blocker = kept_relation(collection)
-        if blocker is not None:
-            return blocker
-        if act is not Act.MINIMISE:
-            return Method.MOVE_ROWS
-        return Method.MOVE_FIELDS
-
     def whole_tables(self, collection: Collection, located: pa.Table, *, whole: bool) -> WholeTables:
         """See ``movable``."""
         with translated(self.name, f"looking at {collection.ref}"):
@@ -137,25 +123,11 @@ class PostgresStore:
 
     # -- effects -------------------------------------------------------------------------------------------------
 
-    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Move the batch's rows or fields into the order's quarantine table, or the table to a schema of its own."""
-        with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
-            return staged.quarantine(turn, order, batch)
-
-    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Put the rows, fields or the table back."""
-        with self._turn(authorization, Power.RESTORE, order, batch) as turn:
-            return staged.restore(turn, order, batch)
-
-    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Delete the batch from the quarantine table, or drop the table in quarantine."""
-        with self._turn(authorization, Power.PURGE, order, batch) as turn:
-            return staged.purge(turn, order, batch)
-
     @contextmanager
-    def _turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
+    def open_turn(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> Iterator[staged.Turn]:
         """Open a transaction with the power's credential, and wait for the batch's turn in it."""
-        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
         engine = self._unlock(authorization)
         with translated(self.name, f"{power} of {order.id}"), engine.begin() as connection:
             authorization.require_system(_identity(connection))

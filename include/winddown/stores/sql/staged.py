@@ -6,12 +6,20 @@ what cannot come back whole does not come back in part. Whoever hands out a turn
 system, and lets one worker at a time act on a batch; an exception undoes all of the turn.
 """
 
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from winddown.domain.batch import Batch
+import pyarrow as pa
+
+from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import Batch, numbered
+from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Act, Order
+from winddown.domain.inventory import Collection
+from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.stores.sql.limits import kept_relation
 
 
 class Look(Protocol):
@@ -131,3 +139,50 @@ def purge(turn: Turn, order: Order, batch: Batch) -> Receipt:
     elif state != "purged":
         raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine before purge")
     return Receipt("purge", order.id, batch.index, batch.records)
+
+
+class StagedStore(ABC):
+    """What a store of tables has of every engine's: how orders are cut and carried out. An engine opens the turns."""
+
+    name: str
+
+    @abstractmethod
+    def open_turn(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> AbstractContextManager[Turn]:
+        """Exchange the authorization for a credential, compare the system, and wait for the batch's turn.
+
+        What is done in it is committed at its end, and undone by any exception.
+        """
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """Sort by rank and key, and number the batches."""
+        return numbered(located, collection.key, size=size)
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
+        """Rows are moved; fields are moved where every one of them can be emptied."""
+        blocker = kept_relation(collection)
+        if blocker is not None:
+            return blocker
+        return Method.MOVE_FIELDS if act is Act.MINIMISE else Method.MOVE_ROWS
+
+    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Set the batch's rows or fields aside, or all of its table."""
+        with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
+            return quarantine(turn, order, batch)
+
+    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Put them back."""
+        with self._turn(authorization, Power.RESTORE, order, batch) as turn:
+            return restore(turn, order, batch)
+
+    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Destroy what is in quarantine of the batch."""
+        with self._turn(authorization, Power.PURGE, order, batch) as turn:
+            return purge(turn, order, batch)
+
+    def _turn(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> AbstractContextManager[Turn]:
+        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        return self.open_turn(authorization, power, order, batch)

@@ -12,14 +12,12 @@ from typing import Protocol
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch, numbered
-from winddown.domain.blocker import Blocker
+from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act, Method, Order
-from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.domain.plan import Method, Order
+from winddown.domain.receipt import Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import staged
-from winddown.stores.sql.limits import kept_relation
 from winddown.stores.sql.readable import ReadableStore, Source
 
 
@@ -58,7 +56,7 @@ class Effects(Protocol):
         ...
 
 
-class SqlStore(ReadableStore):
+class SqlStore(staged.StagedStore, ReadableStore):
     """A database of an engine in which rows, or values of fields, move to quarantine and are purged from there."""
 
     methods = frozenset({Method.MOVE_ROWS, Method.MOVE_FIELDS})
@@ -80,43 +78,17 @@ class SqlStore(ReadableStore):
         names = list(dict.fromkeys([*collection.key, *wanted]))
         return self._binding.rows(collection, names, text=True, bound=bound)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number the batches."""
-        return numbered(located, collection.key, size=size)
-
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live and unchanged rows of a batch, as text, ordered by key."""
         return self._binding.fetch(collection, batch, fields)
-
-    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
-        """Rows are moved; fields are moved where every one of them can be emptied."""
-        blocker = kept_relation(collection)
-        if blocker is not None:
-            return blocker
-        return Method.MOVE_FIELDS if act is Act.MINIMISE else Method.MOVE_ROWS
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare the journal with the rows that are there."""
         with self._binding.look(order, batch) as look:
             return staged.whereabouts(look, batch)
 
-    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Move the batch's rows or fields into the order's quarantine table."""
-        with self._turn(authorization, Power.QUARANTINE, order, batch) as turn:
-            return staged.quarantine(turn, order, batch)
-
-    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Put the rows or fields back."""
-        with self._turn(authorization, Power.RESTORE, order, batch) as turn:
-            return staged.restore(turn, order, batch)
-
-    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Delete the batch from the quarantine table."""
-        with self._turn(authorization, Power.PURGE, order, batch) as turn:
-            return staged.purge(turn, order, batch)
-
-    def _turn(
+    def open_turn(
         self, authorization: Authorization, power: Power, order: Order, batch: Batch
     ) -> AbstractContextManager[staged.Turn]:
-        authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        """As the engine's effects have it."""
         return self._effects.turn(authorization, power, order, batch)
