@@ -38,6 +38,9 @@ CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
+# Small segments that are soon used again: a sanitise goes through all of them, and a search reads them.
+min_wal_size = '8MB'
+max_wal_size = '64MB'
 """
 
 
@@ -160,7 +163,8 @@ class EmbeddedPostgres:
                 _make_traversable(self.bin_dir / "initdb")
                 os.chown(building, user.pw_uid, user.pw_gid)
                 os.chown(password_file.name, user.pw_uid, user.pw_gid)
-            options = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--username=postgres")
+            options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--username=postgres"]
+            options += ["--wal-segsize=1"]
             done = self._run("initdb", *options, f"--pwfile={password_file.name}", "-D", building, owner=building)
         if done.returncode != 0:
             raise Transient(f"initdb failed: {done.stderr.strip()[-400:]}")

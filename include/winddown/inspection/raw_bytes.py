@@ -23,10 +23,13 @@ import pyarrow as pa
 from winddown.ports import ByteSearch
 
 _WINDOW = 4 << 20
+_SMALL = 256 << 10  # a database server has thousands of such files, and a look takes longer to prepare than to do
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _XZ = b"\xfd7zXZ\x00"
 _CLOSED = {b"PK\x03\x04": "zip archive", b"PGDMP": "custom-format dump", b"7z\xbc\xaf": "7z archive"}
 _MAGIC = 8
+_Look = tuple[int, set[bytes], str]
+"""Bytes of a file, values found in it, and why it could not be unpacked, or ``""``."""
 _DIGITS_MIN, _DIGITS_MAX = 9, 18  # shorter numbers stand everywhere; longer ones do not fit into 64 bits
 _NUMBER_LIMIT = 1 << 47
 
@@ -97,15 +100,12 @@ def search_paths(paths: Iterable[Path], probes: Sequence[bytes], *, medium: str,
     unread: list[str] = []
     read = 0
     reached = True
-    for path in paths:
-        name = str(path.relative_to(folder))
-        try:
-            size, hits, closed = _search(path, patterns)
-        except PermissionError:
+    for path, look in _looks(paths, patterns):
+        if look is None:
             reached = False
             continue
-        except FileNotFoundError:
-            continue  # a file that vanished between listing and reading holds nothing any more
+        name = str(path.relative_to(folder))
+        size, hits, closed = look
         read += size
         if closed:
             unread.append(f"{name}: {closed}")
@@ -132,7 +132,38 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _search(path: Path, patterns: Patterns) -> tuple[int, set[bytes], str]:
+def _looks(paths: Iterable[Path], patterns: Patterns) -> Iterator[tuple[Path, _Look | None]]:
+    """Search each file; None for one that may not be read. Small files are searched together first."""
+    together: list[tuple[Path, bytes]] = []
+    waiting = 0
+    for path in paths:
+        try:
+            if path.stat().st_size > _SMALL:
+                yield path, _search(path, patterns)
+            else:
+                together.append((path, path.read_bytes()))
+                waiting += len(together[-1][1])
+        except PermissionError:
+            yield path, None
+        except FileNotFoundError:
+            continue  # a file that vanished between listing and reading holds nothing any more
+        if waiting > _WINDOW:
+            yield from _looks_together(together, patterns)
+            together, waiting = [], 0
+    yield from _looks_together(together, patterns)
+
+
+def _looks_together(files: Sequence[tuple[Path, bytes]], patterns: Patterns) -> Iterator[tuple[Path, _Look]]:
+    """Search one by one only what may hold something: where two files meet, a value may seem to be."""
+    is_clean = not patterns.found_in(b"".join(content for _, content in files))
+    for path, content in files:
+        if is_clean and not content.startswith((*_PACKED, *_CLOSED, _XZ)):
+            yield path, (len(content), set(), "")
+        elif path.exists():
+            yield path, _search(path, patterns)
+
+
+def _search(path: Path, patterns: Patterns) -> _Look:
     """Bytes of the file, values found in it and in what it unpacks to, and why it could not be unpacked, or ``""``."""
     with path.open("rb") as file:
         magic = file.read(_MAGIC)

@@ -6,9 +6,11 @@ nobody reads, a key written twice, a word that is not in the pack's vocabulary, 
 each would make a rule silently not match or not hold, so each is ``Refused``, naming file, rule and field.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +55,13 @@ def load_pack(name: str, root: Path = _RULES) -> RulePack:
     folder = Path(name) if "/" in name else root / name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", folder.name) or not (folder / "pack.yaml").is_file():
         raise Refused(f"there is no rule pack {name!r}", next_step="name a folder that has a pack.yaml")
+    found = sorted(path for path in folder.rglob("*.y*ml") if path.is_file())
+    return _load(folder, tuple((path.name, hashlib.sha256(path.read_bytes()).digest()) for path in found))
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path, contents: tuple[tuple[str, bytes], ...]) -> RulePack:  # noqa: ARG001 - tells folders' states
+    # Reading a pack takes a second or two, and every deployment in a process asks for the same ones.
     pack = validated(PackDocument, read_yaml(folder / "pack.yaml"), "pack.yaml")
     if pack.id != folder.name:
         raise Refused(f"pack.yaml: field id: {pack.id!r} stands in the folder {folder.name!r}")
