@@ -186,7 +186,7 @@ class CompanyCase:
     def certificates(self) -> list[dict[str, Any]]:
         """The certificates that were written for people, in the order of their issue."""
         folder = self.workspace / self.case_id / "evidence"
-        found = [json.loads(path.read_text())["document"] for path in folder.glob("certificate-*.json")]
+        found = [certificate_of(path) for path in folder.glob("certificate-*.json")]
         return sorted(found, key=lambda document: int(document["ledger_size"]))
 
     # -- the stores, by plain drivers ------------------------------------------------------------------------------

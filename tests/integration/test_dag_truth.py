@@ -139,7 +139,7 @@ def test_the_bundle_verifies_offline(outcome: Outcome) -> None:
     evidence = outcome.directory / "winddown" / "huadong-2026" / "evidence"
     command = [sys.executable, "-m", "winddown.evidence.verify", str(next(evidence.glob("*.zip")))]
     checked = subprocess.run(
-        [*command, "--key", str(evidence / "winddown.pub")], capture_output=True, text=True, check=False
+        [*command, "--policy", str(evidence / "winddown.pub")], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout
 
@@ -183,7 +183,7 @@ def _first_wave_is_certified(state: dict[str, Any]) -> bool:
 
 def _certificates(directory: Path) -> list[dict[str, Any]]:
     found = (directory / "winddown" / "huadong-2026" / "evidence").glob("certificate-*.json")
-    documents = [json.loads(path.read_text())["document"] for path in found]
+    documents = [certificate_of(path) for path in found]
     return sorted(documents, key=lambda document: document["ledger_size"])
 
 

@@ -136,13 +136,13 @@ RAW = '{"actor":"svc","at":"2026-11-23T10:00:00.000000Z","body":{"n":1},"case":"
 )
 def test_a_second_spelling_is_refused_by_both_readers(old: str, new: str) -> None:
     LedgerEntry.parse(RAW.encode())
-    verify.read_ledger([RAW.replace('"seq":3', '"seq":0').encode()])
+    list(verify.read_ledger([RAW.replace('"seq":3', '"seq":0').encode()]))
     forged = RAW.replace(old, new, 1)
     assert forged != RAW
     with pytest.raises(Refused):
         LedgerEntry.parse(forged.encode())
     with pytest.raises(verify.Rejected):
-        verify.read_ledger([forged.replace('"seq":3', '"seq":0').encode()])
+        list(verify.read_ledger([forged.replace('"seq":3', '"seq":0').encode()]))
 
 
 @pytest.mark.parametrize("text", ["1_0", "+7", "-1", "７", "07", " 7", "7 ", "", "7\n", "1e3", "9" * 30])

@@ -20,7 +20,6 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.pack import Rulebook, Subject
 from winddown.domain.plan import Act, Order
 from winddown.domain.rule import AuthorityLevel, Basis, Rule, RuleKind, Verification, VerificationStatus
-from winddown.evidence.signing import Signer
 from winddown.ports import ByteSearch, Inspector
 from winddown.runner import Halt, run
 from winddown.stages.case_file import read_case_file
@@ -161,14 +160,13 @@ def running(deployment: Deployment, folder: Path, document: dict[str, Any], tabl
     store = MemoryStore("shop", tables=tables, unlock=deployment.authority.redeem)
     inspector = cast("Inspector", TableInspector(tables))
     systems = Systems({"shop": store}, {"shop": inspector}, {})
-    signer = Signer.create(folder / "signing.key", name="winddown")
     document["stores"] = [{"name": "shop", "kind": "sql", "connection": "shop", "region": "cn-east-1"}]
     document["transfers"] = document["holds"] = []
     document["timeline"] += [
         {"step": "S3", "event": event, "on": date(2026, 11, 1), "evidence": "evidence/event.txt"}
         for event in ("guardians_told", "recipient_notice_published", "staff_settled")
     ]
-    current = replace(deployment, systems=lambda _: systems, signer=lambda: signer)
+    current = replace(deployment, systems=lambda _: systems)
     made = Running(current, folder, document, tables)
     made.key("custodian.pub")
     return made

@@ -116,7 +116,7 @@ def test_an_extract_is_written_and_judged_before_its_source_goes(company: Runnin
     assert row["extract"]["probes"] == PERSONS
     assert any("no l-diversity" in said for said in company.certificate(plan_id)["not_claimed"])
     written = report(company.deployment, "demo-1")
-    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip()).reasons == []
+    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text()).reasons == []
     page = written.certificates[0].read_text("utf-8")
     assert "written 11" in page
     assert "visited_on → month" in page

@@ -67,4 +67,4 @@ def test_voucher_and_delivery_fields_go_apart_and_the_source_waits_for_both(
     company.pass_grace()
     assert company.run().reason == "finished"
     written = report(company.deployment, "demo-1")
-    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip()).reasons == []
+    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text()).reasons == []

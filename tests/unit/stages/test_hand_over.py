@@ -105,7 +105,7 @@ def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) ->
     assert rows[kyc]["archive"]["keep_until"] == ""
     assert "HO-AML-34" in rows[kyc]["rules"]
     written = report(company.deployment, "demo-1")
-    said = verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip())
+    said = verify_bundle(written.bundle.read_bytes(), written.key.read_text())
     assert said.reasons == []
     assert "示例清算机构 (designated_body)" in written.certificates[0].read_text("utf-8")
 
