@@ -33,9 +33,7 @@ def encode(document: Any) -> bytes:
     """
     try:
         _require_plain(document)
-        # Sixty times faster, and the same where all is ASCII: the order of keys differs beyond U+FFFF alone.
-        raw = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-        return raw if raw.isascii() else canonical(document)
+        return _fast(document) or canonical(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise Refused(f"the document has no canonical form ({type(error).__name__})", rule="RFC 8785") from None
 
@@ -80,21 +78,28 @@ def write_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _fast(document: Any) -> bytes:
+    """The same bytes sixty times faster, where all is ASCII: the order of keys differs beyond U+FFFF alone."""
+    try:
+        raw = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # it takes no keys of a kind of str
+        return b""
+    return raw if raw.isascii() else b""
+
+
 def _require_plain(value: Any) -> None:
-    kind = type(value)
-    if kind is dict:
+    if isinstance(value, dict):
         for key, item in value.items():
-            if type(key) is not str:
+            if not isinstance(key, str):
                 raise TypeError("key")
-            if type(item) is not str:
-                _require_plain(item)
-    elif kind is list or kind is tuple:
+            _require_plain(item)
+    elif isinstance(value, list | tuple):
         for item in value:
             _require_plain(item)
-    elif kind is int:
+    elif isinstance(value, int):
         if not -_LARGEST <= value <= _LARGEST:
             raise ValueError("integer")
-    elif value is not None and kind is not bool and not isinstance(value, str):
+    elif value is not None and not isinstance(value, str):
         raise TypeError("type")
 
 

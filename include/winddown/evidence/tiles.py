@@ -1,7 +1,7 @@
 """A log as static files, to be copied or served as they are: checkpoint, tiles of hashes, bundles of entries.
 
     checkpoint                         the signed note
-    tile/<level>/<n>[.p/<width>]       up to 256 hashes of 32 bytes; above level 0, roots of full tiles of the level below
+    tile/<level>/<n>[.p/<width>]       up to 256 hashes of 32 bytes; above level 0, roots of full tiles below
     tile/entries/<n>[.p/<width>]       up to 256 entries, each after its length in two bytes
 
 ``n`` is written in groups of three digits, all but the last after an ``x``: 1234067 is ``x001/x234/067``. Partial

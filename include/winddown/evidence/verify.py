@@ -18,6 +18,7 @@ quorum of witnesses, or give a checkpoint that you kept from an earlier day with
 
 import argparse
 import base64
+import gc
 import hashlib
 import io
 import json
@@ -29,6 +30,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,7 @@ NOTE, COSIGNATURE, POST_QUANTUM = 1, 4, 6  # what a key signs, by the byte that 
 KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312}
 SIGNATURE_BYTES = {NOTE: 64, COSIGNATURE: 64, POST_QUANTUM: 2420}
 NOTE_BYTES_MAX = 2**18
+ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 Document = dict[str, Any]
 
 
@@ -99,16 +102,21 @@ def shape(document: Any, fields: str) -> Document:
     """Return an object that has these fields: counts from 0 (no booleans), texts that are not blank, lists, objects."""
     if type(document) is not dict:
         raise Rejected("not a JSON object")
-    for name in fields.split():
+    for name, kind in kinds_of(fields):
         value = document.get(name)
-        kind: type = KINDS.get(name, str)
-        if name not in document or not isinstance(value, kind):
+        if not isinstance(value, kind) or (value is None and name not in document):
             raise Rejected(f"{name} is missing or not {kind.__name__}")
-        if kind is int and (value is True or value is False or int(value) < 0):
+        if kind is int and (value is True or value is False or value < 0):
             raise Rejected(f"{name} is not a count")
         if value == "" and name not in MAY_BE_BLANK:
             raise Rejected(f"{name} is blank")
     return document
+
+
+@cache
+def kinds_of(fields: str) -> tuple[tuple[str, Any], ...]:
+    """Return names of fields with the type that each has."""
+    return tuple((name, KINDS.get(name, str)) for name in fields.split())
 
 
 def canonical(value: Any) -> bytes:
@@ -133,11 +141,19 @@ def no_fraction(_text: str) -> None:
 
 DECODER = json.JSONDecoder(parse_float=no_fraction, parse_constant=no_fraction)
 ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
-MAYBE_TOO_LARGE = re.compile(r"[0-9]{16}")
+MAYBE_TOO_LARGE = re.compile(r"[:,\[]-?[0-9]{16}")  # a number, or a text that looks like one
 
 
 def parse(raw: bytes, what: str) -> Document:
     """Read a canonical JSON object: duplicate keys, NaN, fractions and any second spelling are refused."""
+    try:
+        return parse_object(raw)
+    except Rejected as reason:
+        raise Rejected(f"{what}: {reason}") from None
+
+
+def parse_object(raw: bytes) -> Document:
+    """Read a canonical JSON object; the reason for refusing it does not say which one it was."""
     try:
         text = raw.decode()
         document = DECODER.decode(text)
@@ -145,10 +161,12 @@ def parse(raw: bytes, what: str) -> Document:
         is_plain = text.isascii() and not MAYBE_TOO_LARGE.search(text)
         again = ENCODER.encode(document) if is_plain else canonical(document).decode()
     except (ValueError, RecursionError):
-        raise Rejected(f"{what}: not strict JSON") from None
-    need(type(document) is dict, f"{what}: not a JSON object")
-    need(again == text, f"{what}: not in canonical form")
-    return dict(document)
+        raise Rejected("not strict JSON") from None
+    if type(document) is not dict:
+        raise Rejected("not a JSON object")
+    if again != text:
+        raise Rejected("not in canonical form")
+    return document
 
 
 def unbase64(text: str, what: str) -> bytes:
@@ -378,7 +396,7 @@ def check_manifest(members: Mapping[str, bytes], policy: Policy, origin: str) ->
     need(listed.keys() == found.keys(), f"{what}: members were added or left out")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One line of the ledger."""
 
@@ -393,24 +411,36 @@ def read_ledger(lines: Sequence[bytes]) -> Iterator[Entry]:
     """Yield the entries: of one case, contiguous from 0, never going back in time, with the fields of their type."""
     last = case = ""
     for number, line in enumerate(lines):
-        what = f"ledger entry {number}"
-        need(len(line) <= 65_535, f"{what}: more than 65535 bytes")  # noqa: PLR2004
-        document = parse(line, what)
         try:
-            need(len(shape(document, "seq at case type actor body")) == 6, "not the six keys of an entry")  # noqa: PLR2004
+            document = read_entry(line)
             at = document["at"]
-            need(TIME.fullmatch(at), "at is not a UTC time with microseconds")
             moment = datetime.fromisoformat(at)
-            need(document["type"] in FIELDS, "there is no such entry type")
-            body = shape(document["body"], FIELDS[document["type"]])
         except (Rejected, ValueError) as reason:
-            raise Rejected(f"{what}: {reason}") from None
-        found = document["seq"]
-        need(found == number, f"{what}: carries number {found}, so entries are missing or reordered")
-        need(last <= at, f"{what}: earlier than the entry before it")
-        need(case in {"", document["case"]}, f"{what}: of another case than the entries before it")
+            raise Rejected(f"ledger entry {number}: {reason}") from None
+        if document["seq"] != number:
+            found = document["seq"]
+            raise Rejected(f"ledger entry {number}: carries number {found}, so entries are missing or reordered")
+        if at < last:
+            raise Rejected(f"ledger entry {number}: earlier than the entry before it")
+        if case not in {"", document["case"]}:
+            raise Rejected(f"ledger entry {number}: of another case than the entries before it")
         last, case = at, document["case"]
-        yield Entry(number, moment, case, document["type"], body)
+        yield Entry(number, moment, case, document["type"], document["body"])
+
+
+def read_entry(line: bytes) -> Document:
+    """Return one entry by itself, with what its type needs."""
+    if len(line) > ENTRY_BYTES_MAX:
+        raise Rejected("more than 65535 bytes")
+    document = shape(parse_object(line), "seq at case type actor body")
+    if len(document) != ENTRY_KEYS:
+        raise Rejected("not the six keys of an entry")
+    if not TIME.fullmatch(document["at"]):
+        raise Rejected("at is not a UTC time with microseconds")
+    if document["type"] not in FIELDS:
+        raise Rejected("there is no such entry type")
+    shape(document["body"], FIELDS[document["type"]])
+    return document
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -454,6 +484,7 @@ class Story:
         self.made: dict[str, str] = {}
         self.approvers: defaultdict[str, set[str]] = defaultdict(set)
         self.roles: defaultdict[str, set[str]] = defaultdict(set)
+        self.approved: set[str] = set()  # plans with enough approvals
         self.acknowledged: dict[tuple[str, str], str] = {}  # order to the person who has what it handed over
         self.batches: dict[
             tuple[str, str], dict[str, str]
@@ -538,10 +569,7 @@ class Story:
             return  # A freeze, and its undoing, may come before there is a plan.
         plan_id = self.of_plan(entry, body)
         plan = self.plans[plan_id]
-        given, needed = len(self.approvers[plan_id]), plan["approvals_needed"]
-        need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
-        missing = set(plan.get("approver_roles", ())) - self.roles[plan_id]
-        need(not missing, f"plan {plan_id}: nobody with the role {', '.join(sorted(missing))} approved")
+        self.require_approved(plan_id, plan)
         if act == "sanitise":
             return  # It clears a whole store's leftovers, so it names the store in place of an order.
         _, order_id = place = self.of_order(entry, body)
@@ -571,6 +599,16 @@ class Story:
             waited, grace = (entry.at - since) // timedelta(seconds=1), plan["grace_seconds"]
             need(waited >= grace, f"{what} before the grace period of {grace} s has passed, after {waited} s")
             need(body["batch_digest"] == batch_digest, f"{what}: another batch digest than was quarantined")
+
+    def require_approved(self, plan_id: str, plan: Document) -> None:
+        """Enough distinct persons in the right roles approved; an approval is never taken back."""
+        if plan_id in self.approved:
+            return
+        given, needed = len(self.approvers[plan_id]), plan["approvals_needed"]
+        need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
+        missing = set(plan.get("approver_roles", ())) - self.roles[plan_id]
+        need(not missing, f"plan {plan_id}: nobody with the role {', '.join(sorted(missing))} approved")
+        self.approved.add(plan_id)
 
     def unknown(self, entry: Entry, body: Document) -> None:
         """An effect ends, for now, without a known outcome. ``done`` begins the same way."""
@@ -870,6 +908,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         entry = options.entry.read_bytes() if options.entry else None
     except (OSError, ValueError, Rejected) as error:
         parser.error(str(error))
+    gc.disable()  # A million entries leave nothing behind that only the collector could free, and it takes a third.
     report = verify(data, policy, notes, authorities) if entry is None else verify_proof(data, entry, policy)
     if options.json:
         print(json.dumps({"verified": not report.reasons, **asdict(report)}))

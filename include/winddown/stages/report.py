@@ -13,9 +13,9 @@ from winddown.domain.canonical import canonical
 from winddown.domain.pack import RulePack
 from winddown.domain.rule import Rule
 from winddown.evidence.bundle import write_bundle
-from winddown.stages.checkpoints import checkpoint
 from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
+from winddown.stages.checkpoints import checkpoint
 from winddown.stages.deployment import Deployment
 from winddown.stages.transfers import open_recipients
 

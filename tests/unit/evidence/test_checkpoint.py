@@ -23,8 +23,8 @@ PETER_NOTE = (
 # From C2SP signed-note.
 FOO = VerifyingKey.parse("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
 FOO_NOTE = (
-    "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3"
-    "mFXmRKuwHjG1Yu72IneyaQM=\n"
+    "This is an example message.\n\n— example.com/foo "
+    "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
 )
 
 
@@ -58,15 +58,15 @@ def test_the_reference_notes_verify_and_one_is_made_again() -> None:
     private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(PETER_SEED)[1:])
     signer = Signer.of(private, name="PeterNeumann", kind=Kind.NOTE)
     assert signer.key == PETER
-    assert PETER_NOTE == f"{PETER_TEXT}\n{signer.sign_note(PETER_TEXT, at=1)}"
+    assert f"{PETER_TEXT}\n{signer.sign_note(PETER_TEXT, at=1)}" == PETER_NOTE
 
 
 def test_a_checkpoint_of_gos_sum_database_verifies() -> None:
     # From cmd/litewitness/testdata/sumdb.txt of FiloSottile/torchwood (ISC); its key is not named like its origin.
     key = VerifyingKey.parse("sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8")
     raw = (
-        "go.sum database tree\n35225469\nvt5T6GaLCXvyHFl9VUvvItR43XZxfLgftEcTyO3eJCQ=\n\n— sum.golang.org Az3grpukl5AXaVf"
-        "YkLiDGORx/DN2nlcS5kZHR5uYOBV2KA2HgXpD+gu9HHONebHLAyaKbbTM75QTtPydhKCExixSfwQ=\n"
+        "go.sum database tree\n35225469\nvt5T6GaLCXvyHFl9VUvvItR43XZxfLgftEcTyO3eJCQ=\n\n— sum.golang.org "
+        "Az3grpukl5AXaVfYkLiDGORx/DN2nlcS5kZHR5uYOBV2KA2HgXpD+gu9HHONebHLAyaKbbTM75QTtPydhKCExixSfwQ=\n"
     )
     note = Note.parse(raw.encode())
     assert note.open([key]) == {key: 0}
@@ -178,16 +178,16 @@ def test_an_origin_is_one_line(origin: str) -> None:
         Checkpoint(origin, 1, bytes(32))
 
 
+W = "log {log}\nwitness w {witness}\n"
 POLICIES = [
     "", "quorum none", "quorum none\nquorum none\n", "quorum w\n", "log {log}\n", "log {log}\nlog {log}\nquorum none\n",
     "log {log} a b\nquorum none\n", "log {witness}\nquorum none\n", "log {log}\nwitness w {log}\nquorum w\n",
-    "log {log}\nwitness none {witness}\nquorum none\n", "log {log}\nwitness w {witness}\nwitness w {witness}\nquorum w\n",
-    "log {log}\nwitness a {witness}\nwitness b {witness}\nquorum a\n", "log {log}\ngroup g 1 w\nwitness w {witness}\nquorum g\n",
-    "log {log}\nwitness w {witness}\ngroup g 2 w\nquorum g\n", "log {log}\nwitness w {witness}\ngroup g 0 w\nquorum g\n",
-    "log {log}\nwitness w {witness}\ngroup g any\nquorum g\n", "log {log}\nwitness w {witness}\ngroup g 01 w\nquorum g\n",
-    "log {log}\nwitness w {witness}\ngroup g any w w\nquorum g\n", "log {log}\nwitness w {witness}\ngroup g any g\nquorum g\n",
-    "log {log}\nwitness w {witness}\ngroup a any w\ngroup b any w\nquorum a\n", "log {log}\nquorum none\nwitnes x\n",
-    "log {log}\nwitness w {witness}\ngroup g any none\nquorum g\n", "log {log}\r\nquorum none\n", "log {log}\x0bquorum none\n",
+    "log {log}\nwitness none {witness}\nquorum none\n", W + "witness w {witness}\nquorum w\n",
+    W + "witness a {witness}\nquorum a\n", "log {log}\ngroup g 1 w\nwitness w {witness}\nquorum g\n",
+    W + "group g 2 w\nquorum g\n", W + "group g 0 w\nquorum g\n", W + "group g any\nquorum g\n",
+    W + "group g 01 w\nquorum g\n", W + "group g any w w\nquorum g\n", W + "group g any g\nquorum g\n",
+    W + "group a any w\ngroup b any w\nquorum a\n", W + "group g any none\nquorum g\n", W + "group w any w\nquorum w\n",
+    "log {log}\nquorum none\nwitnes x\n", "log {log}\r\nquorum none\n", "log {log}\x0bquorum none\n",
 ]  # fmt: skip
 
 

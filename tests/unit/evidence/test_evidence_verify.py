@@ -1,4 +1,3 @@
-import base64
 import hashlib
 import random
 from collections.abc import Callable
@@ -301,7 +300,7 @@ def test_a_checkpoint_over_other_entries_is_refused(case: Any) -> None:
     ("name", "content", "word"),
     [
         ("ledger.jsonl", b"", "missing, empty or cut off"),
-        ("ledger.jsonl", b"\n", "not strict JSON"),
+        ("ledger.jsonl", b"\n", "not over exactly these entries"),
         ("checkpoint.txt", b"", "not a signed note"),
         ("plans/p1.json", b'{"id":"p1","id":"p1"}', "not in canonical form"),
         ("plans/p1.json", b"[]", "not a JSON object"),

@@ -24,9 +24,7 @@ CHECK = TransferCheck(
 
 
 @pytest.fixture
-def signing(
-    deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any], tmp_path: Path
-) -> Deployment:
+def signing(deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]) -> Deployment:
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
     return deployment
 
