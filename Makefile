@@ -96,7 +96,7 @@ bench-ledger: $(VENV)/development ## durable appends to the ledger, single and i
 	$(BIN)/python bench/bench_ledger.py
 
 mutations: $(VENV)/development ## change every byte of a bundle, and forge and sign it anew in every way: all must be detected
-	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s tests/unit/evidence/test_mutations.py
+	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s --timeout 7200 tests/unit/evidence/test_mutations.py
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write

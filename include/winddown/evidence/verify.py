@@ -319,8 +319,13 @@ class Policy:
         need(quorum == "none" or self.signed(seen, quorum), f"{what}: not cosigned by quorum {quorum} of the policy")
         return origin, size, root
 
-    def open_statement(self, raw: bytes, origin: str, predicate_type: str, what: str) -> Document:
-        """Return the in-toto statement of a DSSE envelope that a key of this log signed."""
+    def open_statement(self, raw: bytes, note: bytes, predicate_type: str, what: str) -> Document:
+        """Return the in-toto statement of a DSSE envelope that a log's keys signed, the same that signed its note.
+
+        Keys that the reader does not know say nothing here either, yet they are to be the same ones in every place, so
+        that no signature can be taken away unnoticed.
+        """
+        origin = note.decode().partition("\n")[0]
         envelope = parse(raw, what)
         need(envelope.keys() == {"payload", "payloadType", "signatures"}, f"{what}: not a DSSE envelope")
         kind = envelope["payloadType"]
@@ -336,6 +341,9 @@ class Policy:
                 keys[row["keyid"]].check(signature, message, what)
                 is_signed = True
         need(is_signed, f"{what}: not signed by a key of {origin} in the policy")
+        lines = re.findall(rf"— {re.escape(origin)} (\S+)", note.decode().rpartition("\n\n")[2])
+        same = [f"{origin}+{unbase64(line, what)[:4].hex()}" for line in lines]
+        need([row["keyid"] for row in envelope["signatures"]] == same, f"{what}: not signed by the checkpoint's keys")
         statement = shape(parse(payload, what), "_type subject predicateType predicate")
         need(len(statement) == 4, f"{what}: not exactly the keys of a statement")  # noqa: PLR2004
         need(statement["_type"] == "https://in-toto.io/Statement/v1", f"{what}: not a Statement v1")
@@ -387,11 +395,11 @@ def rebuild(members: Mapping[str, bytes]) -> bytes:
     return b"".join(locals_) + directory + end
 
 
-def check_manifest(members: Mapping[str, bytes], policy: Policy, origin: str) -> None:
+def check_manifest(members: Mapping[str, bytes], policy: Policy, note: bytes) -> None:
     """Refuse unless the signed manifest lists exactly the other members with their digests."""
     what = "manifest.json"
     kind = "https://winddown.example/bundle/v1"
-    listed = subjects(policy.open_statement(members.get(what, b""), origin, kind, what), what)
+    listed = subjects(policy.open_statement(members.get(what, b""), note, kind, what), what)
     found = {name: hashlib.sha256(data).hexdigest() for name, data in members.items() if name != what}
     for name in sorted(listed.keys() & found.keys()):
         need(listed[name] == found[name], f"{what}: {name} is not what was signed")
@@ -825,7 +833,7 @@ def judge(
     note = members.get("checkpoint.txt", b"")
     origin, size, root = policy.open_checkpoint(note, "checkpoint.txt")
     checks.append(f"checkpoint: {origin}, size {size}, root {root.hex()}, signed; quorum {policy.quorum}")
-    check_manifest(members, policy, origin)
+    check_manifest(members, policy, note)
     checks.append(f"manifest: signed by {origin}; every member has the digest that was signed")
     ledger = members.get("ledger.jsonl", b"")
     need(ledger.endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
@@ -839,7 +847,7 @@ def judge(
         checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
     stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
     checks += check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)
-    story = Story(*read_documents(members, policy, origin))
+    story = Story(*read_documents(members, policy, note))
     checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
     story.replay(read_ledger(lines))
     notes = [text for _, text in story.open_effects()]
@@ -854,7 +862,7 @@ def judge(
 
 
 def read_documents(
-    members: Mapping[str, bytes], policy: Policy, origin: str
+    members: Mapping[str, bytes], policy: Policy, note: bytes
 ) -> tuple[dict[str, Document], dict[str, Document]]:
     """Return plans and the statements of certificates by id."""
     plans, statements = {}, {}
@@ -867,7 +875,7 @@ def read_documents(
         if folder == "plans":
             plans[stem] = parse(content, name)
         if folder == "certificates" and kind == "json":
-            statement = policy.open_statement(content, origin, "https://winddown.example/certificate/v1", name)
+            statement = policy.open_statement(content, note, "https://winddown.example/certificate/v1", name)
             statements[stem] = statement
     return plans, statements
 

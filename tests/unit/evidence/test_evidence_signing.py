@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from winddown.domain.errors import Refused
 from winddown.evidence import verify
+from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.keyring import add_pair, log_signers, retire_pair
 from winddown.evidence.signing import Kind, Signer, VerifyingKey
 from winddown.evidence.statement import pae, sign_statement
@@ -90,15 +91,16 @@ def test_the_encoding_that_is_signed_is_that_of_the_dsse_protocol() -> None:
     )
 
 
-def opened(raw: bytes, signer: Signer) -> Any:
+def opened(raw: bytes, signer: Signer, note: bytes) -> Any:
     policy = verify.Policy(f"log {signer.key.line}\nquorum none\n")
-    return policy.open_statement(raw, signer.key.name, "t", "statement")["predicate"]
+    return policy.open_statement(raw, note, "t", "statement")["predicate"]
 
 
 def test_a_statement_opens_with_its_key_only(signers: tuple[Signer, ...]) -> None:
     signer = signers[0]
+    note = Checkpoint(signer.key.name, 1, bytes(32)).sign(signers, at=1)
     raw = sign_statement({"a": "0" * 64}, {"b": [1, "二"], "a": None}, predicate_type="t", signers=signers)
-    assert opened(raw, signer) == opened(raw, signers[1]) == {"b": [1, "二"], "a": None}
+    assert opened(raw, signer, note) == opened(raw, signers[1], note) == {"b": [1, "二"], "a": None}
     impostor = Signer.of(Ed25519PrivateKey.generate(), name=signer.key.name, kind=Kind.NOTE)
     envelope = json.loads(raw)
     first, second = envelope["signatures"]
@@ -121,11 +123,13 @@ def test_a_statement_opens_with_its_key_only(signers: tuple[Signer, ...]) -> Non
     ]
     for one in forged:
         with pytest.raises(verify.Rejected):
-            opened(verify.canonical(one), signer)
+            opened(verify.canonical(one), signer, note)
     with pytest.raises(verify.Rejected, match="canonical"):
-        opened(raw + b"\n", signer)
+        opened(raw + b"\n", signer, note)
+    with pytest.raises(verify.Rejected, match="checkpoint's keys"):
+        opened(sign_statement({}, {}, predicate_type="t", signers=[signer]), signer, note)
     with pytest.raises(verify.Rejected, match="not signed by a key"):
-        opened(sign_statement({}, {}, predicate_type="t", signers=[impostor]), signer)
+        opened(sign_statement({}, {}, predicate_type="t", signers=[impostor]), signer, note)
 
 
 def test_a_document_without_canonical_form_is_not_signed(signer: Signer) -> None:
