@@ -741,7 +741,7 @@ def stamped_at(response: bytes, text: bytes, authority: Certificate) -> datetime
     """Return when this authority saw ``text``, by its answer as RFC 3161 defines it. A bad one is refused."""
     try:
         return read_stamp(response, text, authority)
-    except (IndexError, ValueError, InvalidSignature, ExtensionNotFound) as error:
+    except (LookupError, ValueError, InvalidSignature, ExtensionNotFound) as error:
         raise Rejected(f"not a time stamp of this authority ({type(error).__name__})") from None
 
 
@@ -798,13 +798,13 @@ def digest_of(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
 def check_stamps(stamps: Mapping[str, bytes], text: bytes, authorities: Sequence[Certificate]) -> Iterator[str]:
     """Yield what each time stamp of the checkpoint's text proves; one must be of each authority that is given."""
     for authority in authorities:
-        who, found = authority.subject.rfc4514_string(), []
+        who, found, reasons = authority.subject.rfc4514_string(), [], ["there is none in the bundle"]
         for name, response in stamps.items():
             try:
                 found.append((stamped_at(response, text, authority), name))
             except Rejected as reason:
-                why = str(reason)
-        need(found, f"time stamp: none of {who}" + (f": {why}" if stamps else ""))
+                reasons = [str(reason)]
+        need(found, f"time stamp: none of {who}: {reasons[0]}")
         yield f"time: {who} saw this checkpoint on {min(found)[0].isoformat()} ({min(found)[1]})"
 
 
