@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
+from winddown.evidence.keyring import add_pair, log_signers, retire_pair
 from winddown.evidence.signing import Kind, Signer
 from winddown.evidence.statement import BUNDLE_TYPE, sign_statement
 
@@ -339,3 +341,27 @@ def test_history_rewritten_by_the_holder_of_the_key_is_refused_with_an_earlier_c
     set_body("yes1", person="u-99")(case)
     assert verify.verify(case.bundle(), case.policy).reasons == []
     assert "rewritten" in verify.verify(case.bundle(), case.policy, [earlier]).reasons[0]
+
+
+def test_keys_are_changed_and_lost_without_losing_the_history(tmp_path: Path, new_case: Callable[..., Any]) -> None:
+    origin = "winddown.example/ledger"
+    old = log_signers(tmp_path / "keys", origin)
+    add_pair(tmp_path / "keys")
+    both = log_signers(tmp_path / "keys", origin)
+    retire_pair(tmp_path / "keys", "1")
+    new = log_signers(tmp_path / "keys", origin)
+    policies = {name: new_case(*signers).policy for name, signers in (("old", old), ("new", new), ("both", both))}
+    signed = {name: new_case(*signers).bundle() for name, signers in (("old", old), ("new", new), ("both", both))}
+    verified = {
+        (bundle, reader): not verify.verify(data, policy).reasons
+        for bundle, data in signed.items()
+        for reader, policy in policies.items()
+    }
+    assert [pair for pair, is_good in verified.items() if not is_good] == [("old", "new"), ("new", "old")]
+    # After a loss the history rests on what the old key signed: its line stays in the policy for that.
+    case = new_case(*old)
+    kept = case.checkpoint(case.entries()[:9])
+    assert verify.verify(signed["new"], policies["both"], [kept]).reasons == []
+    rewritten = new_case(*new)
+    set_body("yes1", person="u-99")(rewritten)
+    assert "rewritten" in verify.verify(rewritten.bundle(), policies["both"], [kept]).reasons[0]
