@@ -44,6 +44,8 @@ class Ledger:
 
     def append_all(self, case_id: str, entries: Sequence[tuple[str, Mapping[str, Any]]], *, actor: str) -> range:
         """Append kinds and bodies in order, all of them or none, and return their sequence numbers."""
+        if not entries:
+            return range(0)
         with self._engine.begin() as connection:
             first = self._append(connection, case_id, entries, actor)
         return range(first, first + len(entries))
