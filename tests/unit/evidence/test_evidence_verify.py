@@ -365,3 +365,16 @@ def test_keys_are_changed_and_lost_without_losing_the_history(tmp_path: Path, ne
     rewritten = new_case(*new)
     set_body("yes1", person="u-99")(rewritten)
     assert "rewritten" in verify.verify(rewritten.bundle(), policies["both"], [kept]).reasons[0]
+
+
+def test_many_entries_are_judged_by_all_processors_alike(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MANY_LINES", 5)
+    monkeypatch.setattr(verify, "LINES_AT_ONCE", 4)
+    assert reasons(case) == ""
+    lines = case.entries()
+    for number in (0, 3, 4, 24):
+        bent = [*lines[:number], lines[number].replace(b'"type"', b' "type"'), *lines[number + 1 :]]
+        found = reasons(case, bundle_bytes(case.files(bent), signers=case.signers))
+        assert found == f"ledger entry {number}: not in canonical form"
+    bent = [*lines[:9], *lines[10:]]
+    assert "entry 9: carries number 10" in reasons(case, bundle_bytes(case.files(bent), signers=case.signers))
