@@ -25,7 +25,7 @@ def open_control(url: str) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     path = make_url(url).database or ""
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": 60})
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
