@@ -3,6 +3,7 @@
 ``company_case`` makes one company after the other on one pair of servers: the one before is dropped first.
 """
 
+import base64
 import contextlib
 import hashlib
 import http.client
@@ -52,6 +53,13 @@ OWN_TABLES = """
     SELECT schemaname || '.' || tablename FROM pg_tables
     WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname NOT IN ('information_schema', 'winddown_quarantine')
 """
+
+
+def predicate_of(envelope: bytes) -> dict[str, Any]:
+    """What a signed certificate states."""
+    statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+    predicate: dict[str, Any] = statement["predicate"]
+    return predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +194,7 @@ class CompanyCase:
     def certificates(self) -> list[dict[str, Any]]:
         """The certificates that were written for people, in the order of their issue."""
         folder = self.workspace / self.case_id / "evidence"
-        found = [json.loads(path.read_text())["document"] for path in folder.glob("certificate-*.json")]
+        found = [predicate_of(path.read_bytes()) for path in folder.glob("certificate-*.json")]
         return sorted(found, key=lambda document: int(document["ledger_size"]))
 
     # -- the stores, by plain drivers ------------------------------------------------------------------------------

@@ -17,6 +17,12 @@ hold list CASE                say which holds are in force, what they cover and 
 migrate                       bring the control database's schema up to date
 explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
 rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
+ledger export CASE FOLDER     write the case's ledger as static files (C2SP tlog-tiles), with a new checkpoint
+ledger prove CASE SEQ FOLDER  write one entry and its proof (SEQ.json, SEQ.tlog-proof)
+ledger request CASE --old N   print the request for a witness that has seen N entries and is not on a network
+keys list|add|retire          the keys that sign, as lines of a reader's policy; a pair beside the old one; without it
+witness new|serve|sign|seen   be a witness of logs: keys, server, one request from a file, what was seen
+witness watch FOLDER CHECKPOINT…       compare an exported log with checkpoints that were kept: forks and rollbacks
 """
 
 import argparse
@@ -27,7 +33,9 @@ from pathlib import Path
 from winddown.bootstrap import deploy
 from winddown.commands import explain as explaining
 from winddown.commands import rules as ruling
+from winddown.commands import witness as witnessing
 from winddown.commands.holds import add_hold_commands, run_hold_command
+from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_ledger_command
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.errors import Refused, WinddownError
 from winddown.runner import Halt, run
@@ -64,10 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
     add_hold_commands(commands.add_parser("hold"))
     explaining.add_to(commands)
     ruling.add_to(commands)
+    add_ledger_commands(commands)
+    witnessing.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "rules":
             return ruling.run(deploy, chosen)
+        if chosen.command == "witness":
+            return witnessing.run(chosen)
         if chosen.command == "migrate":
             upgrade(open_control(load().control_url))
             return 0
@@ -155,6 +167,8 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "resume": _resume,
     "hold": run_hold_command,
     "explain": explaining.run,
+    "ledger": run_ledger_command,
+    "keys": run_keys_command,
 }
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from winddown.control.repository import Repository
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
-from winddown.evidence.signing import Signer
 from winddown.inspection.duckdb_file import DuckDbInspector
 from winddown.inspection.generic import GenericInspector
 from winddown.inspection.mysql import MySqlInspector
@@ -69,6 +68,7 @@ _SUFFIX = {
     Power.SANITISE: "__purge",
 }
 _MAIL = "winddown_mail"
+_SIGNING_KEYS = "signing.keys"
 _READERS = ("duckdb", "fastavro", "numba", "numpy", "openpyxl", "orjson", "polars", "pyarrow", "pypdfium2")
 
 
@@ -137,7 +137,7 @@ def deploy(
         systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
-        signer=cache(lambda: _signer(settings.workspace / "signing.key")),
+        signing_keys=settings.workspace / _SIGNING_KEYS,
         code_version=code_version,
         notifier=_notifier(settings, connections),
     )
@@ -395,15 +395,6 @@ def _client(parameters: ConnectionParameters) -> Any:
         region_name=parameters.region or None,
         config=Config(retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=10, read_timeout=60),
     )
-
-
-def _signer(path: Path) -> Signer:
-    if not path.exists():
-        try:
-            return Signer.create(path, name="winddown")
-        except Refused:
-            pass  # another process was first; its key is the one
-    return Signer.load(path, name="winddown")
 
 
 def _readers() -> tuple[str, ...]:

@@ -9,6 +9,9 @@
 ``WINDDOWN_NOTIFY_FROM``  sender of that mail
 ``WINDDOWN_NOTIFY_TO``    its recipients, separated by commas
 ``WINDDOWN_RULE_PACKS``   rule packs, separated by commas: names of shipped ones, or paths; ``cn`` when empty
+``WINDDOWN_WITNESSES``    policy file (C2SP tlog-policy) whose witnesses, with their URLs, cosign reports; may be empty
+``WINDDOWN_TSA_URL``      time-stamping authority (RFC 3161) that stamps reports; may be empty
+``WINDDOWN_TSA_ROOTS``    PEM file of its root certificates
 ========================  ==========================================================================================
 """
 
@@ -30,6 +33,9 @@ class Settings:
     notify_from: str = ""
     notify_to: tuple[str, ...] = ()
     rule_packs: tuple[str, ...] = ("cn",)
+    witnesses: Path | None = None
+    timestamp_url: str = ""
+    timestamp_roots: Path = Path()
 
     @property
     def embedded(self) -> bool:
@@ -51,6 +57,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         notify_from=env.get("WINDDOWN_NOTIFY_FROM", ""),
         notify_to=tuple(filter(None, map(str.strip, env.get("WINDDOWN_NOTIFY_TO", "").split(",")))),
         rule_packs=pack_names(env.get("WINDDOWN_RULE_PACKS") or "cn"),
+        witnesses=Path(env["WINDDOWN_WITNESSES"]) if env.get("WINDDOWN_WITNESSES") else None,
+        timestamp_url=env.get("WINDDOWN_TSA_URL", ""),
+        timestamp_roots=Path(env.get("WINDDOWN_TSA_ROOTS", "")),
     )
 
 

@@ -170,7 +170,14 @@ def assert_evidence(company: "CompanyCase") -> None:
     """The bundle verifies with the stand-alone verifier, and the ledger has no gap."""
     evidence = company.workspace / company.case_id / "evidence"
     bundle = evidence / f"{company.case_id}-bundle.zip"
-    command = [sys.executable, "-m", "winddown.evidence.verify", str(bundle), "--key", str(evidence / "winddown.pub")]
+    command = [
+        sys.executable,
+        "-m",
+        "winddown.evidence.verify",
+        str(bundle),
+        "--policy",
+        str(evidence / "winddown.pub"),
+    ]
     verified = subprocess.run(command, capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stdout
     with contextlib.closing(_reading(company.workspace / "control.sqlite")) as control:

@@ -52,6 +52,6 @@ def test_addresses_are_made_anonymous_before_they_go(company_case: "Callable[...
     with pq.ParquetFile(path) as file:
         assert file.schema_arrow.names == ["city", "postcode"]
         assert file.metadata.num_rows == extract["written"]
-    key = (evidence / "winddown.pub").read_text().strip()
-    assert verify((evidence / f"{company.case_id}-bundle.zip").read_bytes(), key).reasons == []
+    policy = (evidence / "winddown.pub").read_text()
+    assert verify((evidence / f"{company.case_id}-bundle.zip").read_bytes(), policy).reasons == []
     assert company.compare().is_clean

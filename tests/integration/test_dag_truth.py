@@ -4,6 +4,7 @@ One story serves all of it, because starting Airflow costs more than the case: t
 second trigger of the finished case, and a search for personal data in everything that the run left behind.
 """
 
+import base64
 import gzip
 import json
 import os
@@ -139,7 +140,7 @@ def test_the_bundle_verifies_offline(outcome: Outcome) -> None:
     evidence = outcome.directory / "winddown" / "huadong-2026" / "evidence"
     command = [sys.executable, "-m", "winddown.evidence.verify", str(next(evidence.glob("*.zip")))]
     checked = subprocess.run(
-        [*command, "--key", str(evidence / "winddown.pub")], capture_output=True, text=True, check=False
+        [*command, "--policy", str(evidence / "winddown.pub")], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout
 
@@ -181,9 +182,16 @@ def _first_wave_is_certified(state: dict[str, Any]) -> bool:
     )
 
 
+def _predicate_of(envelope: bytes) -> dict[str, Any]:
+    """What a signed certificate states."""
+    statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+    predicate: dict[str, Any] = statement["predicate"]
+    return predicate
+
+
 def _certificates(directory: Path) -> list[dict[str, Any]]:
     found = (directory / "winddown" / "huadong-2026" / "evidence").glob("certificate-*.json")
-    documents = [json.loads(path.read_text())["document"] for path in found]
+    documents = [_predicate_of(path.read_bytes()) for path in found]
     return sorted(documents, key=lambda document: document["ledger_size"])
 
 

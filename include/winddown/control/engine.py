@@ -1,5 +1,6 @@
 """Opens the control database and brings its schema up to date."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DisconnectionError
 
 from winddown.domain.errors import Refused
 
@@ -17,13 +18,14 @@ def open_control(url: str) -> Engine:
     """Return an engine for the control database.
 
     On SQLite every transaction starts with ``BEGIN IMMEDIATE`` and is fsynced: a ledger append reads the head and
-    then writes, and a deferred transaction would let two appends read the same head.
+    then writes, and a deferred transaction would let two appends read the same head. Its connections are kept, because
+    the last one to close would write the whole WAL back each time; a forked process opens its own.
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
     path = make_url(url).database or ""
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 60})
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -31,6 +33,16 @@ def open_control(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=60000")
+
+    @event.listens_for(engine, "connect")
+    def remember(_connection: Any, record: Any) -> None:
+        record.info["process"] = os.getpid()
+
+    @event.listens_for(engine, "checkout")
+    def require_own(_connection: Any, record: Any, proxy: Any) -> None:
+        if record.info["process"] != os.getpid():
+            record.dbapi_connection = proxy.dbapi_connection = None
+            raise DisconnectionError("SQLite connections are not carried across a fork")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

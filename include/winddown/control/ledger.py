@@ -5,6 +5,7 @@ head first and inserts then. Entries carry ids, counts and digests, never person
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,28 +31,42 @@ class Ledger:
         self._engine = engine
         self._clock = clock
 
-    def append(self, case_id: str, kind: str, body: dict[str, Any], *, actor: str) -> int:
+    def append(self, case_id: str, kind: str, body: Mapping[str, Any], *, actor: str) -> int:
         """Append one entry in a transaction of its own and return its sequence number."""
         with self._engine.begin() as connection:
             return self.append_within(connection, case_id, kind, body, actor=actor)
 
     def append_within(
-        self, connection: Connection, case_id: str, kind: str, body: dict[str, Any], *, actor: str
+        self, connection: Connection, case_id: str, kind: str, body: Mapping[str, Any], *, actor: str
     ) -> int:
         """Append one entry inside the caller's transaction; it commits or vanishes with the caller's other rows."""
+        return self._append(connection, case_id, ((kind, body),), actor)
+
+    def append_all(self, case_id: str, entries: Sequence[tuple[str, Mapping[str, Any]]], *, actor: str) -> range:
+        """Append kinds and bodies in order, all of them or none, and return their sequence numbers."""
+        if not entries:
+            return range(0)
+        with self._engine.begin() as connection:
+            first = self._append(connection, case_id, entries, actor)
+        return range(first, first + len(entries))
+
+    def _append(
+        self, connection: Connection, case_id: str, entries: Sequence[tuple[str, Mapping[str, Any]]], actor: str
+    ) -> int:
         head = self._locked_head(connection, case_id)
         at = self._time(head)
-        entry = LedgerEntry(head.size, at, case=case_id, type=kind, actor=actor, body=body)
-        frontier = Frontier.from_hex(head.size, json.loads(head.frontier)).append(entry.leaf)
-        connection.execute(
-            insert(ledger_entry).values(
-                case_id=case_id, seq=head.size, body=entry.raw.decode(), leaf_hash=entry.leaf.hex()
-            )
-        )
+        rows, leaves = [], []
+        for seq, (kind, body) in enumerate(entries, head.size):
+            entry = LedgerEntry(seq, at, case=case_id, type=kind, actor=actor, body=body)
+            leaves.append(entry.leaf)
+            raw = entry.raw.decode()
+            rows.append({"case_id": case_id, "seq": seq, "body": raw, "leaf_hash": leaves[-1].hex()})
+        frontier = Frontier.from_hex(head.size, json.loads(head.frontier)).extend(leaves)
+        connection.execute(insert(ledger_entry), rows)
         connection.execute(
             update(ledger_head)
             .where(ledger_head.c.case_id == case_id)
-            .values(size=head.size + 1, last_at=stamp(at), frontier=json.dumps(frontier.to_hex()))
+            .values(size=frontier.size, last_at=stamp(at), frontier=json.dumps(frontier.to_hex()))
         )
         return int(head.size)
 

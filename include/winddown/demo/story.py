@@ -3,6 +3,7 @@
 Every person acts through the authenticated API with a password of their own; nothing is approved behind its back.
 """
 
+import base64
 import json
 import shutil
 import subprocess
@@ -248,7 +249,7 @@ class Story:
         """Print what became of everything, verify the bundle, compare with the truth; 0 when all is as it should be."""
         evidence = self.directory / "winddown" / self._case["case"] / "evidence"
         done: dict[str, int] = {}
-        documents = [json.loads(path.read_text())["document"] for path in sorted(evidence.glob("certificate-*.json"))]
+        documents = [_predicate(path) for path in sorted(evidence.glob("certificate-*.json"))]
         documents.sort(key=lambda document: document["ledger_size"])
         names = {"erase": "destroyed", "minimise": "minimised", "seal": "handed over"}
         for document in documents:
@@ -271,7 +272,7 @@ class Story:
         self._say(f"certificates {', '.join(str(path) for path in sorted(evidence.glob('certificate-*.html')))}")
         self._say(f"schedule     {evidence / 'schedule.xlsx'}")
         self._say(f"bundle       {bundle}")
-        command = [sys.executable, "-m", "winddown.evidence.verify", str(bundle), "--key", str(key)]
+        command = [sys.executable, "-m", "winddown.evidence.verify", str(bundle), "--policy", str(key)]
         self._say(f"verify with  {' '.join(command)}")
         verified = subprocess.run(command, capture_output=True, text=True, check=False)
         self._say(f"verified     {'yes' if verified.returncode == 0 else 'NO: ' + verified.stdout[-500:]}")
@@ -281,6 +282,13 @@ class Story:
             f"{outcome.wrongly_kept} wrongly kept, {outcome.wrongly_changed} wrongly changed"
         )
         return 0 if verified.returncode == 0 and outcome.is_clean else 1
+
+
+def _predicate(path: Path) -> dict[str, Any]:
+    """What a signed certificate states; the demonstration knows the published formats, not the product."""
+    statement = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
+    predicate: dict[str, Any] = statement["predicate"]
+    return predicate
 
 
 def _remaining(rows: list[dict[str, Any]]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """The auditor's package: one deterministic ZIP that verifies offline, years later, without us.
 
-Same members and same key give the same bytes: stored, sorted by name, dated 1980-01-01, no extra fields, no comment.
-``manifest.json`` is a signed envelope that lists every other member with SHA-256 and size; ``verify.py`` and
-``README.txt`` are added here. The format is the ZIP of PKWARE's APPNOTE 6.3 without ZIP64.
+Same members give the same bytes: stored, sorted by name, dated 1980-01-01, no extra fields, no comment.
+``manifest.json`` is a signed statement whose subjects are all other members; ``verify.py`` and ``README.txt`` are added
+here. The format is the ZIP of PKWARE's APPNOTE 6.3 without ZIP64.
 
 What this does *not* do: judge the content. A bundle of a broken ledger is written, and refused by the verifier.
 """
@@ -11,22 +11,23 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from winddown.domain.errors import Refused
-from winddown.evidence import durable, strict
+from winddown.evidence import durable
 from winddown.evidence.signing import Signer
+from winddown.evidence.statement import BUNDLE_TYPE, sign_statement
 
-MANIFEST_TYPE: Final = "winddown/bundle-manifest/v1"
 BUNDLE_BYTES_MAX: Final = 2**32 - 2**26  # below the size at which ZIP64 begins, with room for the headers
 MEMBERS_MAX: Final = 60_000
 
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}"
 _MEMBER: Final = re.compile(
-    rf"ledger\.jsonl|checkpoint\.txt|schedule\.xlsx|plans/{_ID}\.json|certificates/{_ID}\.(?:json|html)|rules/{_ID}\.json"
+    rf"ledger\.jsonl|checkpoint\.txt|schedule\.xlsx|(?:plans|rules)/{_ID}\.json|certificates/{_ID}\.(?:json|html)"
+    rf"|timestamps/{_ID}\.tsr"
 )
 _REQUIRED: Final = ("ledger.jsonl", "checkpoint.txt")
 
@@ -35,48 +36,56 @@ Evidence of a company's wind-down
 =================================
 
 ledger.jsonl       every entry of the ledger, one canonical JSON document (RFC 8785) per line, in order
-checkpoint.txt     signed size and Merkle root (RFC 6962) over exactly these lines (C2SP signed note)
+checkpoint.txt     signed size and Merkle root (RFC 6962) over exactly these lines (C2SP tlog-checkpoint)
+timestamps/        when an authority saw the checkpoint's text (RFC 3161), if one was asked
 plans/             what was approved; plan_made entries carry the SHA-256 of these files
-certificates/      signed certificates (.json) and the same for reading (.html)
+certificates/      signed certificates (.json: DSSE, in-toto Statement v1) and the same for reading (.html)
 rules/             the rule packs that were in force
 schedule.xlsx      the destruction schedule, if there is one
-manifest.json      signed list of every other file with SHA-256 and size
+manifest.json      signed list of every other file with its SHA-256 (DSSE, in-toto Statement v1)
 verify.py          the verifier: one Python file, needs Python 3.11 and the package "cryptography"
 
 To verify:
 
-    python verify.py BUNDLE.zip --key KEYFILE
+    python verify.py BUNDLE.zip --policy POLICY
 
 Exit status 0: every check passed. 1: refused, with the reasons. 2: wrong usage.
 
-KEYFILE holds one line, winddown+NAME+HASH+BASE64. Take it from where it was published before, from the custodian or
-the liquidation group's minutes; never from the sender of the bundle. Whoever could change the bundle could
-change this copy of verify.py as well: prefer a copy that reached you another way, or read it, it is short.
+POLICY is a text file of your own, in the format C2SP tlog-policy. With no witnesses it is two lines:
 
-If you kept a checkpoint.txt from an earlier day, add --earlier FILE: it proves that nothing logged before that day was
-rewritten since, even by the holder of the key. Without one, the holder of the key is trusted for the history.
+    log NAME+KEYID+BASE64
+    quorum none
+
+Take the key from where it was published before, from the custodian or the liquidation group's minutes; never from the
+sender of the bundle. Whoever could change the bundle could change this copy of verify.py as well: prefer a copy that
+reached you another way, or read it.
+
+Add witness lines and name them as quorum, and a history that they have not seen does not pass. Add --authority FILE
+with the certificate of a time-stamping authority, and it must have seen the checkpoint. If you kept a checkpoint.txt
+from an earlier day, add --earlier FILE: it proves that nothing logged before that day was rewritten since, even by the
+holder of the key. Without any of these, the holder of the key is trusted for the history.
 """
 
 
-def write_bundle(path: Path, *, files: Mapping[str, bytes], signer: Signer) -> str:
+def write_bundle(path: Path, *, files: Mapping[str, bytes], signers: Sequence[Signer]) -> str:
     """Write the bundle atomically (temporary file, fsync, rename) and return its SHA-256 as hex.
 
     Args:
         path: where the ZIP goes; an older one is replaced.
         files: member name to content: ``ledger.jsonl`` and ``checkpoint.txt``, both required, and any of
             ``plans/<id>.json``, ``certificates/<id>.json``, ``certificates/<id>.html``, ``rules/<id>.json``,
-            ``schedule.xlsx``.
-        signer: signs the manifest; the checkpoint and the certificates are to be signed by the same key.
+            ``schedule.xlsx``, ``timestamps/<name>.tsr``.
+        signers: sign the manifest; checkpoint and certificates are to be signed by the same keys.
 
     Raises:
         Refused: for a missing or unknown member, or more than a plain ZIP holds.
     """
-    data = bundle_bytes(files, signer=signer)
+    data = bundle_bytes(files, signers=signers)
     durable.replace(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def bundle_bytes(files: Mapping[str, bytes], *, signer: Signer) -> bytes:
+def bundle_bytes(files: Mapping[str, bytes], *, signers: Sequence[Signer]) -> bytes:
     """Return the bytes that ``write_bundle`` writes; same errors."""
     for name in _REQUIRED:
         if name not in files:
@@ -91,14 +100,8 @@ def bundle_bytes(files: Mapping[str, bytes], *, signer: Signer) -> bytes:
     }
     if len(members) > MEMBERS_MAX or sum(map(len, members.values())) > BUNDLE_BYTES_MAX:
         raise Refused("more than a plain ZIP holds", rule="bundle size", next_step="bundle the case in parts")
-    document = {
-        "type": MANIFEST_TYPE,
-        "members": [
-            {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-            for name, data in sorted(members.items())
-        ],
-    }
-    members["manifest.json"] = strict.encode(signer.sign(document))
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    members["manifest.json"] = sign_statement(digests, {}, predicate_type=BUNDLE_TYPE, signers=signers)
     return _zip(members)
 
 

@@ -59,15 +59,20 @@ class Frontier:
 
     def append(self, leaf: bytes) -> "Frontier":
         """Return the frontier with one more leaf hash. Costs O(log size) at worst and O(1) on average."""
-        _require_hashes((leaf,))
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Sequence[bytes]) -> "Frontier":
+        """Return the frontier with more leaf hashes, in order."""
+        _require_hashes(leaves)
         nodes = list(self.nodes)
-        right = leaf
-        size = self.size
-        # Every trailing one bit of the size is a complete subtree as large as what is being carried: they merge.
-        while size & 1:
-            right = node_hash(nodes.pop(), right)
-            size >>= 1
-        return Frontier(self.size + 1, (*nodes, right))
+        for before, leaf in enumerate(leaves, self.size):
+            right, size = leaf, before
+            # Every trailing one bit of the size is a complete subtree as large as what is being carried: they merge.
+            while size & 1:
+                right = node_hash(nodes.pop(), right)
+                size >>= 1
+            nodes.append(right)
+        return Frontier(self.size + len(leaves), tuple(nodes))
 
     def root(self) -> bytes:
         """Return the tree's root; of the empty tree SHA-256 of nothing."""
@@ -92,10 +97,7 @@ class Frontier:
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """Return the root over leaf hashes in order; of no leaves SHA-256 of nothing."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier = frontier.append(leaf)
-    return frontier.root()
+    return Frontier().extend(leaves).root()
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:

@@ -1,29 +1,37 @@
-"""Ed25519 signatures over documents, and the one-line public key that auditors keep.
+"""Keys that sign notes and documents, and their public halves as C2SP verifier keys, one line of text each.
 
-A document is signed over ``winddown signed document v1``, a newline and its RFC 8785 bytes. The prefix keeps a
-document's signature from ever fitting a checkpoint, whose text goes on otherwise. The public key's line is
-``winddown+`` before a C2SP verifier key, ``<name>+<key hash>+<base64 of 0x01 and the 32 key bytes>``, its hash being
-the first four bytes of SHA-256(name, newline, 0x01, key). Sources: RFC 8032, C2SP signed-note.
+Three kinds of key, told apart by the byte that C2SP signed-note assigns. Each signs another message about a note:
 
->>> key = VerifyingKey.parse("winddown+PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
->>> key.name, key.keyhash.hex()
-('PeterNeumann', 'c74f20a3')
+====  =========  ==============================================================================================
+0x01  Ed25519    the note's text
+0x04  Ed25519    ``cosignature/v1``, a time, the note's text: a witness saw no other history until then
+0x06  ML-DSA-44  a ``cosigned_message`` of the checkpoint's origin, size and root, the same statement
+====  =========  ==============================================================================================
+
+A verifier key is ``<name>+<key id>+<base64 of kind and key bytes>``; the key id is the first four bytes of SHA-256 over
+name, newline, kind and key. A cosignature carries its time, POSIX seconds, in its first eight bytes.
+Sources: C2SP signed-note, tlog-cosignature; RFC 8032; FIPS 204.
+
+>>> key = VerifyingKey.parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+>>> key.name, key.kind, key.id.hex()
+('PeterNeumann', <Kind.NOTE: 1>, 'c74f20a3')
 """
 
 import hashlib
-import re
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 
@@ -31,91 +39,123 @@ from winddown.domain.errors import Refused
 from winddown.evidence import strict
 from winddown.evidence.durable import write_new
 
-PREFIX: Final = b"winddown signed document v1\n"
-_ALGORITHM: Final = b"\x01"  # Ed25519 in C2SP signed-note
-_KEY_BYTES: Final = 32
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _RULE: Final = "C2SP signed-note"
+_NAME_BYTES_MAX: Final = 255  # tlog-cosignature gives a name's length one byte
+_TIME_MAX: Final = 2**63 - 1
+_LINES: Final = 3  # origin, size, root
+
+
+class Kind(IntEnum):
+    """What a key signs, by the byte of C2SP signed-note."""
+
+    NOTE = 1
+    COSIGNATURE = 4
+    POST_QUANTUM = 6
+
+
+_KEY_BYTES: Final[Mapping[Kind, int]] = {Kind.NOTE: 32, Kind.COSIGNATURE: 32, Kind.POST_QUANTUM: 1312}
+_SIGNATURE_BYTES: Final[Mapping[Kind, int]] = {Kind.NOTE: 64, Kind.COSIGNATURE: 64, Kind.POST_QUANTUM: 2420}
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """A named Ed25519 public key.
+    """A named public key.
 
     Args:
-        name: ASCII letters, digits, ``.``, ``_``, ``/`` and ``-``, at most 100 of them.
-        raw: the 32 key bytes.
+        name: of a log its checkpoints' origin, of a witness its own; no spaces, no plus sign, at most 255 bytes.
+        kind: what it signs.
+        raw: the key's bytes, 32 of Ed25519 and 1312 of ML-DSA-44.
     """
 
     name: str
+    kind: Kind
     raw: bytes
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or len(self.raw) != _KEY_BYTES:
-            raise Refused("not the name and 32 bytes of an Ed25519 key", rule=_RULE)
+        plain = self.name.isprintable() and not any(letter.isspace() or letter == "+" for letter in self.name)
+        if not plain or not 0 < len(self.name.encode()) <= _NAME_BYTES_MAX:
+            raise Refused("a key's name has no spaces, no plus sign and at most 255 bytes", rule=_RULE)
+        if len(self.raw) != _KEY_BYTES[self.kind]:
+            raise Refused(f"a key of kind {int(self.kind)} has {_KEY_BYTES[self.kind]} bytes", rule=_RULE)
 
     @property
-    def keyhash(self) -> bytes:
+    def id(self) -> bytes:
         """The four bytes by which signatures name this key."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ALGORITHM + self.raw).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.raw).digest()[:4]
 
     @property
     def line(self) -> str:
-        """The key as one line of text, without a line break. It is public: give it to auditors ahead of any bundle."""
-        return f"winddown+{self.name}+{self.keyhash.hex()}+{strict.write_base64(_ALGORITHM + self.raw)}"
+        """The verifier key as one line of text, without a line break. Auditors have it ahead of any bundle."""
+        return f"{self.name}+{self.id.hex()}+{strict.write_base64(bytes([self.kind]) + self.raw)}"
+
+    @property
+    def keyid(self) -> str:
+        """Name and id, by which signed documents name this key."""
+        return f"{self.name}+{self.id.hex()}"
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Return the key whose line is exactly ``line``; anything else is refused."""
+        """Return the key whose line is exactly ``line``; anything else, and kinds not named above, is refused."""
         # The last part is base64 and may contain plus signs itself.
-        parts = line.split("+", 3)
-        if len(parts) != 4:  # noqa: PLR2004 - the four parts of the line's grammar
-            raise Refused("not a key line: four parts belong between plus signs", rule=_RULE)
-        key = cls(parts[1], strict.read_base64(parts[3])[1:])
+        name, _, rest = line.partition("+")
+        data = strict.read_base64(rest.partition("+")[2])
+        if data[:1] not in {bytes([kind]) for kind in Kind}:
+            raise Refused("not a verifier key of a kind that is known here", rule=_RULE)
+        key = cls(name, Kind(data[0]), data[1:])
         if key.line != line:
-            raise Refused("not a key line: prefix, key hash or algorithm does not fit", rule=_RULE)
+            raise Refused("not a verifier key: the key id does not fit", rule=_RULE)
         return key
 
     def check(self, signature: bytes, message: bytes) -> None:
-        """Accept an Ed25519 signature (64 bytes) over ``message``, or raise ``Refused``."""
+        """Accept the bare signature over ``message``, or raise ``Refused``."""
+        public = MLDSA44PublicKey if self.kind is Kind.POST_QUANTUM else Ed25519PublicKey
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+            public.from_public_bytes(self.raw).verify(signature, message)
         except InvalidSignature:
-            raise Refused(f"the signature is not one of key {self.name}", rule="RFC 8032") from None
+            raise Refused(f"the signature is not one of key {self.name}", rule=_RULE) from None
+
+    def check_note(self, signature: bytes, text: str) -> int:
+        """Accept a note's signature as it stands after the key id, and return its time; 0 where it states none.
+
+        Raises:
+            Refused: for a signature of another length, another key, or a time beyond 2^63-1.
+        """
+        at = 0
+        if self.kind is not Kind.NOTE:
+            at, signature = int.from_bytes(signature[:8]), signature[8:]
+        if len(signature) != _SIGNATURE_BYTES[self.kind] or at > _TIME_MAX:
+            raise Refused(f"the signature of key {self.name} has the wrong length or time", rule=_RULE)
+        self.check(signature, _message(self.name, self.kind, text, at))
+        return at
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A named Ed25519 private key. Its representation shows the name only."""
+    """A named private key. Its representation shows the public half only."""
 
-    name: str
-    _private: Ed25519PrivateKey = field(repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise Refused("a key's name is ASCII letters, digits, and ._/-", rule=_RULE)
+    key: VerifyingKey
+    _sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
 
     @classmethod
-    def create(cls, path: Path, *, name: str) -> Self:
+    def create(cls, path: Path, *, name: str, kind: Kind) -> Self:
         """Make a key and keep it as an unencrypted PKCS #8 PEM file of mode 0600.
 
         Raises:
             Refused: if the file exists: a signing key is never overwritten.
         """
-        signer = cls(name, Ed25519PrivateKey.generate())
-        pem = signer._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        private = MLDSA44PrivateKey.generate() if kind is Kind.POST_QUANTUM else Ed25519PrivateKey.generate()
         try:
-            write_new(path, pem)
+            write_new(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         except FileExistsError:
             raise Refused(f"{path.name} exists", rule="a signing key is never overwritten") from None
-        return signer
+        return cls.of(private, name=name, kind=kind)
 
     @classmethod
-    def load(cls, path: Path, *, name: str) -> Self:
-        """Load the key that ``create`` wrote. The name is not in the file; it is part of every signature.
+    def load(cls, path: Path, *, name: str, kind: Kind) -> Self:
+        """Load the key that ``create`` wrote. Name and kind are not in the file; they are part of every signature.
 
         Raises:
-            Refused: if group or others may touch the file, or it is not an Ed25519 key.
+            Refused: if group or others may touch the file, or it is no key of that kind.
         """
         if path.stat().st_mode & 0o077:
             raise Refused(
@@ -125,53 +165,46 @@ class Signer:
             private = load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError):
             raise Refused(f"{path.name} is no unencrypted PEM private key", rule=_RULE) from None
-        if not isinstance(private, Ed25519PrivateKey):
-            raise Refused(f"{path.name} is no Ed25519 key", rule=_RULE)
-        return cls(name, private)
+        if not isinstance(private, MLDSA44PrivateKey if kind is Kind.POST_QUANTUM else Ed25519PrivateKey):
+            raise Refused(f"{path.name} is no private key of kind {int(kind)}", rule=_RULE)
+        return cls.of(private, name=name, kind=kind)
 
-    @property
-    def verifying_key(self) -> VerifyingKey:
-        """The public half."""
-        return VerifyingKey(self.name, self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    @classmethod
+    def of(cls, private: Ed25519PrivateKey | MLDSA44PrivateKey, *, name: str, kind: Kind) -> Self:
+        """The signer of a private key that is held in memory."""
+        return cls(VerifyingKey(name, kind, private.public_key().public_bytes_raw()), private.sign)
 
-    def sign_bytes(self, message: bytes) -> bytes:
-        """Return the 64 bytes of an Ed25519 signature. The caller separates domains; documents go through ``sign``."""
-        return self._private.sign(message)
+    def named(self, name: str) -> "Signer":
+        """The same key under another name: a log's keys are named like its origin."""
+        return Signer(VerifyingKey(name, self.key.kind, self.key.raw), self._sign)
 
-    def sign(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``{"document": …, "signature": {"algorithm", "key", "keyhash", "value"}}``.
+    def sign(self, message: bytes) -> bytes:
+        """Return the bare signature. The caller separates domains."""
+        return self._sign(message)
 
-        Raises:
-            Refused: if the document has no canonical form (floats, keys that are not text).
+    def sign_note(self, text: str, *, at: int) -> str:
+        """Return the signature line of a note's text, line break included.
+
+        Args:
+            text: the note's text; of kinds other than ``NOTE`` it must be a checkpoint's.
+            at: POSIX seconds, from 1; what kind ``NOTE`` signs has no time.
         """
-        key = self.verifying_key
-        return {
-            "document": dict(document),
-            "signature": {
-                "algorithm": "ed25519",
-                "key": key.name,
-                "keyhash": key.keyhash.hex(),
-                "value": strict.write_base64(self.sign_bytes(PREFIX + strict.encode(dict(document)))),
-            },
-        }
+        stamp = b"" if self.key.kind is Kind.NOTE else struct.pack(">Q", at)
+        signature = self._sign(_message(self.key.name, self.key.kind, text, at))
+        return f"— {self.key.name} {strict.write_base64(self.key.id + stamp + signature)}\n"
 
 
-def open_envelope(envelope: Mapping[str, Any], key: VerifyingKey) -> dict[str, Any]:
-    """Return the document of an envelope that ``key`` signed.
-
-    Raises:
-        Refused: for another key, another algorithm, missing or further keys, or a signature that does not fit.
-    """
-    document, signature = envelope.get("document"), envelope.get("signature")
-    if (
-        envelope.keys() != {"document", "signature"}
-        or not isinstance(document, dict)
-        or not isinstance(signature, dict)
-    ):
-        raise Refused("an envelope has exactly a document and a signature", rule="signed document")
-    value = signature.get("value")
-    expected = {"algorithm": "ed25519", "key": key.name, "keyhash": key.keyhash.hex(), "value": value}
-    if signature != expected or not isinstance(value, str):
-        raise Refused(f"the envelope is not signed by key {key.name}", rule="signed document")
-    key.check(strict.read_base64(value), PREFIX + strict.encode(document))
-    return document
+def _message(name: str, kind: Kind, text: str, at: int) -> bytes:
+    """What a key of this kind signs about a note."""
+    if kind is Kind.NOTE:
+        return text.encode()
+    if kind is Kind.COSIGNATURE:
+        return f"cosignature/v1\ntime {at}\n{text}".encode()
+    # Only a line feed ends a line: splitlines() would also split on U+2028 and its like.
+    lines = text.split("\n")
+    if len(lines) <= _LINES or not 0 < len(lines[0].encode()) <= _NAME_BYTES_MAX:
+        raise Refused("not a checkpoint, or its origin has more than 255 bytes", rule="C2SP tlog-cosignature")
+    origin, size, root = lines[0].encode(), strict.read_integer(lines[1]), strict.read_base64(lines[2])
+    cosigner = name.encode()
+    head = b"subtree/v1\n\0" + bytes([len(cosigner)]) + cosigner + struct.pack(">Q", at)
+    return head + bytes([len(origin)]) + origin + struct.pack(">QQ", 0, size) + root

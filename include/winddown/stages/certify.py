@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from winddown.domain.canonical import canonical, digest
+from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Order, Plan
+from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.seal import SealedArchive
@@ -244,12 +245,6 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
     return limits
 
 
-def signed(deployment: Deployment, case_id: str, certificate_id: str) -> dict[str, Any]:
-    """The certificate as a signed envelope; the same document is always signed the same."""
-    document = deployment.control.require(case_id, "certificate", certificate_id, type_=dict[str, Any])
-    return deployment.signer().sign(document)
-
-
 def totals(document: dict[str, Any]) -> dict[str, int]:
     """Records by outcome in one certificate, for summaries."""
     result = {"destroyed": 0, "minimised": 0, "handed over": 0, "anonymised": 0}
@@ -262,5 +257,11 @@ def totals(document: dict[str, Any]) -> dict[str, int]:
 
 
 def certificate_bytes(deployment: Deployment, case_id: str, certificate_id: str) -> bytes:
-    """The signed envelope as canonical JSON."""
-    return canonical(signed(deployment, case_id, certificate_id))
+    """The certificate as a signed statement about its plan (DSSE, in-toto), in canonical JSON."""
+    document = deployment.control.require(case_id, "certificate", certificate_id, type_=dict[str, Any])
+    return sign_statement(
+        {f"plans/{document['plan_id']}.json": document["plan_digest"]},
+        document,
+        predicate_type=CERTIFICATE_TYPE,
+        signers=deployment.signers(case_id),
+    )

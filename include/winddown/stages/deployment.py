@@ -15,6 +15,7 @@ from winddown.control.repository import Repository
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Rulebook
+from winddown.evidence.keyring import log_signers, origin_of
 from winddown.evidence.signing import Signer
 from winddown.notify.channels import LogChannel
 from winddown.ports import BackupDrill, Clock, Inspector, Notifier, Store
@@ -52,7 +53,7 @@ class Deployment:
     systems: Callable[[Case], Systems]
     connection_exists: Callable[[str], bool]
     keys: Callable[[str], CaseKeys]
-    signer: Callable[[], Signer]
+    signing_keys: Path
     code_version: str
     notifier: Notifier = field(default_factory=LogChannel)
 
@@ -60,6 +61,10 @@ class Deployment:
         """The opened case; raises Refused when there is none."""
         case: Case = self.control.require(case_id, "case", "case", type_=Case)
         return case
+
+    def signers(self, case_id: str) -> tuple[Signer, ...]:
+        """The keys that sign a case's checkpoints and documents, made on first use."""
+        return log_signers(self.signing_keys, origin_of(case_id))
 
     def folder(self, case_id: str, *parts: str) -> Path:
         """A folder of the case's workspace, created on first use, readable by its owner alone."""

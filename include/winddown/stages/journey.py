@@ -289,6 +289,8 @@ def report(deployment: Deployment, case_id: str) -> str:
         said.message = (
             f"{len(written.certificates)} certificates, bundle {written.bundle.name} {written.bundle_sha256[:12]}"
         )
+        if written.missing:
+            said.message += f"; without {'; '.join(written.missing)}"
         if written.waits_for:
             said.message += f"; no final report before recipients confirm deletion: {', '.join(written.waits_for)}"
         if written.open_ends:

@@ -13,11 +13,9 @@ from winddown.domain.canonical import canonical
 from winddown.domain.pack import RulePack
 from winddown.domain.rule import Rule
 from winddown.evidence.bundle import write_bundle
-from winddown.evidence.checkpoint import Checkpoint
-from winddown.evidence.entry import LedgerEntry
-from winddown.evidence.merkle import root
 from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
+from winddown.stages.checkpoints import publish
 from winddown.stages.deployment import Deployment
 from winddown.stages.transfers import open_recipients
 
@@ -47,6 +45,7 @@ class Report:
         waits_for: transfers whose recipients abroad have not confirmed deletion. While there are some the report is an
             interim one, by the bundle's name and in the ledger.
         open_ends: what is still stored with neither a keeper nor a last day; while there is any, nothing is final.
+        missing: witnesses and the time-stamping authority that were to sign and did not, with the reasons.
     """
 
     bundle: Path
@@ -56,6 +55,7 @@ class Report:
     schedule: Path
     waits_for: tuple[str, ...] = ()
     open_ends: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
@@ -73,13 +73,13 @@ def report(deployment: Deployment, case_id: str) -> Report:
     documents = _certificates(deployment, case_id)
     plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]
     entries = deployment.ledger.entries(case_id)
-    signer = deployment.signer()
+    signers = deployment.signers(case_id)
+    published = publish(deployment, case_id, entries)
     files: dict[str, bytes] = {
         "ledger.jsonl": b"".join(raw + b"\n" for raw in entries),
-        "checkpoint.txt": Checkpoint(
-            f"winddown/{case_id}", len(entries), root([LedgerEntry.parse(raw).leaf for raw in entries])
-        ).sign(signer),
+        "checkpoint.txt": published.note,
         "schedule.xlsx": _schedule(documents),
+        **published.stamps,
     }
     files |= {f"rules/{pack.id}.json": _pack(pack) for pack in deployment.rulebook.packs}
     files |= {f"plans/{plan.id}.json": canonical(plan.document()) for plan in plans}
@@ -94,13 +94,13 @@ def report(deployment: Deployment, case_id: str) -> Report:
     schedule = folder / "schedule.xlsx"
     schedule.write_bytes(files["schedule.xlsx"])
     key = folder / "winddown.pub"
-    key.write_text(signer.verifying_key.line + "\n")
+    key.write_text("".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n")
     final, interim = folder / f"{case_id}-bundle.zip", folder / f"{case_id}-interim-bundle.zip"
     bundle, other = (interim, final) if waits_for else (final, interim)
     other.unlink(missing_ok=True)
-    bundle_sha256 = write_bundle(bundle, files=files, signer=signer)
+    bundle_sha256 = write_bundle(bundle, files=files, signers=signers)
     ends = open_ends(documents[-1]) if documents else ()
-    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for, ends)
+    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for, ends, published.missing)
 
 
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:

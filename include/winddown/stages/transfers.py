@@ -59,7 +59,7 @@ def check_transfers(
         checked = _check(deployment, case, transfer, count)
         checks.append(checked)
         blockers += _objections(transfer, checked, uncounted=count.why_uncounted(transfer))
-        deployment.ledger.append(case.id, "transfer_checked", _body(checked), actor=ACTOR)
+    deployment.ledger.append_all(case.id, [("transfer_checked", _body(checked)) for checked in checks], actor=ACTOR)
     count.record()
     return tuple(checks), tuple(blockers)
 

@@ -3,10 +3,13 @@
 import contextlib
 import json
 import multiprocessing
+import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +98,57 @@ def test_appends_by_several_processes(url: str, engine: Engine) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert_sound(engine, writers=3, appends=20)
+
+
+def test_a_batch_is_appended_whole_or_not_at_all(engine: Engine, ledger: Ledger) -> None:
+    assert ledger.append("c-1", "decided", {"n": 0}, actor="a") == 0
+    assert ledger.append_all("c-1", [("decided", {"n": n}) for n in range(1, 40)], actor="a") == range(1, 40)
+    assert ledger.append_all("c-1", [], actor="a") == range(0)
+    with pytest.raises(Refused):
+        ledger.append_all("c-1", [("decided", {}), ("gossip", {})], actor="a")
+    assert ledger.append("c-1", "decided", {"n": 40}, actor="a") == 40
+    entries = [LedgerEntry.parse(line) for line in ledger.entries("c-1")]
+    assert [(entry.seq, entry.body["n"]) for entry in entries] == [(n, n) for n in range(41)]
+    with engine.begin() as connection:
+        head = connection.execute(select(ledger_head)).one()
+    assert Frontier.from_hex(head.size, json.loads(head.frontier)).root() == root([entry.leaf for entry in entries])
+
+
+def test_batches_of_several_writers_do_not_mix(engine: Engine) -> None:
+    def write_batches(writer: int) -> None:
+        ledger = Ledger(engine, clock=RealClock())
+        for batch in range(5):
+            body = {"writer": writer, "batch": batch}
+            ledger.append_all("c-1", [("decided", body | {"n": n}) for n in range(20)], actor="a")
+
+    threads = [threading.Thread(target=write_batches, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = [LedgerEntry.parse(line) for line in Ledger(engine, clock=RealClock()).entries("c-1")]
+    assert [entry.seq for entry in entries] == list(range(400))
+    for first in range(0, 400, 20):
+        found = [(entry.body["writer"], entry.body["batch"], entry.body["n"]) for entry in entries[first : first + 20]]
+        assert found == [(*found[0][:2], n) for n in range(20)]
+
+
+def test_a_forked_process_opens_a_connection_of_its_own(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "control.sqlite")
+    engine = open_control(f"sqlite:///{tmp_path / 'control.sqlite'}")
+    ledger = Ledger(engine, clock=RealClock())
+    ledger.append("c-1", "decided", {"of": "parent"}, actor="a")
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            ledger.append("c-1", "decided", {"of": "child"}, actor="a")
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    ledger.append("c-1", "decided", {"of": "parent"}, actor="a")
+    bodies = [LedgerEntry.parse(line).body["of"] for line in ledger.entries("c-1")]
+    engine.dispose()
+    assert bodies == ["parent", "child", "parent"]
 
 
 def test_cases_have_ledgers_of_their_own(ledger: Ledger) -> None:

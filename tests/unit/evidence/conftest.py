@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +12,22 @@ from winddown.domain.canonical import canonical, digest
 from winddown.evidence.bundle import bundle_bytes
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
+from winddown.evidence.keyring import log_signers
 from winddown.evidence.merkle import leaf_hash, root
 from winddown.evidence.signing import Signer
+from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 GRACE = 3600
+ORIGIN = "winddown.example/ledger"
+NOW = 1_796_000_000
 
 
 @dataclass
 class Case:
     """Steps by label, in order. ``plan:p1`` and ``certificate:k1`` in a body stand for that document's digest."""
 
-    signer: Signer
+    signers: tuple[Signer, ...]
     plans: dict[str, dict[str, Any]] = field(default_factory=dict)
     certificates: dict[str, dict[str, Any]] = field(default_factory=dict)
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,27 +56,38 @@ class Case:
             lines.append(LedgerEntry(seq, at, case="c1", type=step["type"], actor="svc", body=body).raw)
         return lines
 
-    def checkpoint(self, lines: list[bytes], *, origin: str = "winddown.example/ledger") -> bytes:
-        return Checkpoint(origin, len(lines), root([leaf_hash(line) for line in lines])).sign(self.signer)
+    @property
+    def policy(self) -> str:
+        """What a reader who trusts no witnesses has."""
+        return "".join(f"log {signer.key.line}\n" for signer in self.signers) + "quorum none\n"
+
+    def checkpoint(self, lines: list[bytes], *, origin: str = ORIGIN) -> bytes:
+        head = Checkpoint(origin, len(lines), root([leaf_hash(line) for line in lines]))
+        return head.sign([signer.named(origin) for signer in self.signers], at=NOW)
+
+    def certificate(self, document: dict[str, Any]) -> bytes:
+        plan_id = str(document["plan_id"])
+        subject = {f"plans/{plan_id}.json": digest(self.plans.get(plan_id))}
+        return sign_statement(subject, document, predicate_type=CERTIFICATE_TYPE, signers=self.signers)
 
     def files(self, lines: list[bytes] | None = None) -> dict[str, bytes]:
         lines = self.entries() if lines is None else lines
         files = {"ledger.jsonl": b"".join(line + b"\n" for line in lines), "checkpoint.txt": self.checkpoint(lines)}
         files |= {f"plans/{one}.json": canonical(plan) for one, plan in self.plans.items()}
         for one, document in self.certificates.items():
-            files[f"certificates/{one}.json"] = canonical(self.signer.sign(document))
+            files[f"certificates/{one}.json"] = self.certificate(document)
             files[f"certificates/{one}.html"] = b"<!doctype html><title>certificate</title>"
         return {**files, "schedule.xlsx": bytes(range(256)), "rules/pipl.json": b'{"rule":"PIPL 47"}'}
 
     def bundle(self) -> bytes:
-        return bundle_bytes(self.files(), signer=self.signer)
+        return bundle_bytes(self.files(), signers=self.signers)
 
     def copy(self) -> "Case":
-        return Case(self.signer, *copy.deepcopy((self.plans, self.certificates, self.steps)))
+        return Case(self.signers, *copy.deepcopy((self.plans, self.certificates, self.steps)))
 
 
-def realistic(signer: Signer) -> Case:
-    case = Case(signer)
+def realistic(*signers: Signer) -> Case:
+    case = Case(signers)
     orders: list[dict[str, Any]] = [
         {"id": "o1", "act": "hand_over", "record_count_max": 5, "requires": []},
         {"id": "o2", "act": "erase", "record_count_max": 10, "requires": ["o1"], "note": "合同期满"},
@@ -112,16 +126,22 @@ def realistic(signer: Signer) -> Case:
     return case
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return Signer.create(tmp_path / "signing.pem", name="example.cn/winddown")
+@pytest.fixture(scope="session")
+def signers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Signer, ...]:
+    """Both keys of a log."""
+    return log_signers(tmp_path_factory.mktemp("signing_keys"), ORIGIN)
 
 
 @pytest.fixture
-def case(signer: Signer) -> Case:
-    return realistic(signer)
+def signer(signers: tuple[Signer, ...]) -> Signer:
+    return signers[0]
 
 
 @pytest.fixture
-def new_case() -> Callable[[Signer], Case]:
+def case(signers: tuple[Signer, ...]) -> Case:
+    return realistic(*signers)
+
+
+@pytest.fixture
+def new_case() -> Callable[..., Case]:
     return realistic

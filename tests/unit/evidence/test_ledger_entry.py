@@ -42,7 +42,7 @@ def test_an_entry_comes_back_from_its_bytes(body: dict[str, Any], at: datetime) 
 
 @given(st.dictionaries(st.text(), plain, max_size=4))
 def test_writer_and_verifier_agree_on_canonical_bytes(document: dict[str, Any]) -> None:
-    assert verify.canonical(document) == canonical(document)
+    assert verify.canonical(document) == canonical(document) == strict.encode(document)
     assert verify.parse(canonical(document), "document") == document
 
 
@@ -136,13 +136,13 @@ RAW = '{"actor":"svc","at":"2026-11-23T10:00:00.000000Z","body":{"n":1},"case":"
 )
 def test_a_second_spelling_is_refused_by_both_readers(old: str, new: str) -> None:
     LedgerEntry.parse(RAW.encode())
-    verify.read_ledger([RAW.replace('"seq":3', '"seq":0').encode()])
+    list(verify.read_ledger([RAW.replace('"seq":3', '"seq":0').encode()]))
     forged = RAW.replace(old, new, 1)
     assert forged != RAW
     with pytest.raises(Refused):
         LedgerEntry.parse(forged.encode())
     with pytest.raises(verify.Rejected):
-        verify.read_ledger([forged.replace('"seq":3', '"seq":0').encode()])
+        list(verify.read_ledger([forged.replace('"seq":3', '"seq":0').encode()]))
 
 
 @pytest.mark.parametrize("text", ["1_0", "+7", "-1", "７", "07", " 7", "7 ", "", "7\n", "1e3", "9" * 30])
@@ -158,3 +158,17 @@ def test_base64_has_one_spelling(text: str) -> None:
         strict.read_base64(text)
     with pytest.raises(verify.Rejected):
         verify.unbase64(text, "text")
+
+
+def test_every_ascii_letter_is_spelt_alike() -> None:
+    for code in range(128):
+        document = {chr(code): chr(code)}
+        raw = strict.encode(document)
+        assert raw == canonical(document)
+        assert verify.parse(raw, "document") == document
+
+
+@pytest.mark.parametrize("value", [0.5, 2**53, -(2**53), {1: 2}, b"", {1}, float("nan"), "\ud800", datetime.now(UTC)])
+def test_what_json_does_not_have_in_one_form_is_refused(value: Any) -> None:
+    with pytest.raises(Refused, match="canonical"):
+        strict.encode({"value": value})

@@ -9,7 +9,7 @@ from winddown.evidence import verify
 
 
 def reasons(case: Any) -> str:
-    return "; ".join(verify.verify(case.bundle(), case.signer.verifying_key.line).reasons)
+    return "; ".join(verify.verify(case.bundle(), case.policy).reasons)
 
 
 def place_before(case: Any, label: str, *fresh: str) -> None:

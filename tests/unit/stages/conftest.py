@@ -22,7 +22,6 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method
-from winddown.evidence.signing import Signer
 from winddown.ports import Discovery, Store
 from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings
@@ -144,9 +143,6 @@ def deployment(
     stores = {store.name: cast("Store", store) for store in (shop, files)}
     keys: dict[str, CaseKeys] = {}
 
-    def no_signer() -> Signer:
-        raise AssertionError("nothing is signed here")
-
     def keys_of(case_id: str) -> CaseKeys:
         return keys.setdefault(case_id, CaseKeys(workspace / case_id / "keys"))
 
@@ -160,7 +156,7 @@ def deployment(
         systems=lambda _: Systems(stores, {}, {}),
         connection_exists=lambda name: name != "nowhere",
         keys=keys_of,
-        signer=no_signer,
+        signing_keys=workspace / "signing.keys",
         code_version="test",
     )
     engine.dispose()

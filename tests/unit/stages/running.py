@@ -1,5 +1,8 @@
 """A company whose tables lie in memory, taken through every stage by the plain runner; its people act when asked."""
 
+import base64
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -7,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
+import jsonschema
 import yaml
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -20,12 +24,13 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.pack import Rulebook, Subject
 from winddown.domain.plan import Act, Order
 from winddown.domain.rule import AuthorityLevel, Basis, Rule, RuleKind, Verification, VerificationStatus
-from winddown.evidence.signing import Signer
+from winddown.evidence import verify
 from winddown.ports import ByteSearch, Inspector
 from winddown.runner import Halt, run
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stages.open import open_case
+from winddown.stages.report import Report
 from winddown.stages.seal import SealedArchive
 from winddown.stores.memory import MemoryStore, MemoryTable, Row
 
@@ -161,14 +166,13 @@ def running(deployment: Deployment, folder: Path, document: dict[str, Any], tabl
     store = MemoryStore("shop", tables=tables, unlock=deployment.authority.redeem)
     inspector = cast("Inspector", TableInspector(tables))
     systems = Systems({"shop": store}, {"shop": inspector}, {})
-    signer = Signer.create(folder / "signing.key", name="winddown")
     document["stores"] = [{"name": "shop", "kind": "sql", "connection": "shop", "region": "cn-east-1"}]
     document["transfers"] = document["holds"] = []
     document["timeline"] += [
         {"step": "S3", "event": event, "on": date(2026, 11, 1), "evidence": "evidence/event.txt"}
         for event in ("guardians_told", "recipient_notice_published", "staff_settled")
     ]
-    current = replace(deployment, systems=lambda _: systems, signer=lambda: signer)
+    current = replace(deployment, systems=lambda _: systems)
     made = Running(current, folder, document, tables)
     made.key("custodian.pub")
     return made
@@ -176,3 +180,19 @@ def running(deployment: Deployment, folder: Path, document: dict[str, Any], tabl
 
 def table(*key: str, rows: list[Row]) -> MemoryTable:
     return MemoryTable(key, rows, writers={"app"})
+
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "certificate.schema.json").read_text("utf-8"))
+
+
+def require_sound(written: Report) -> None:
+    """The bundle verifies by the policy beside it, and every certificate in it is as its published schema says."""
+    data = written.bundle.read_bytes()
+    assert verify.verify(data, written.key.read_text()).reasons == []
+    members = verify.read_archive(data)
+    signed = [content for name, content in members.items() if re.fullmatch(r"certificates/.*\.json", name)]
+    assert len(signed) == len(written.certificates) > 0
+    for envelope in signed:
+        statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+        assert statement["predicateType"] == SCHEMA["$id"]
+        jsonschema.validate(statement["predicate"], SCHEMA)

@@ -14,7 +14,6 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Order
 from winddown.domain.rule import Period, RuleKind
-from winddown.evidence.verify import verify as verify_bundle
 from winddown.runner import Halt
 from winddown.stages import anonymise as anonymising
 from winddown.stages import journey
@@ -25,7 +24,7 @@ from winddown.stages.report import report, summary
 from winddown.stores.memory import Row
 from winddown.web.fates import fates
 
-from .running import NONE, Running, rule, running, table, with_rules
+from .running import NONE, Running, require_sound, rule, running, table, with_rules
 
 MOBILE = {"kind": "mobile", "because": "seen"}
 SPEC = {"city": "keep", "visited_on": "month", "amount": "band:100", "phone": "drop"}
@@ -116,7 +115,7 @@ def test_an_extract_is_written_and_judged_before_its_source_goes(company: Runnin
     assert row["extract"]["probes"] == PERSONS
     assert any("no l-diversity" in said for said in company.certificate(plan_id)["not_claimed"])
     written = report(company.deployment, "demo-1")
-    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip()).reasons == []
+    require_sound(written)
     page = written.certificates[0].read_text("utf-8")
     assert "written 11" in page
     assert "visited_on → month" in page

@@ -7,12 +7,11 @@ from typing import Any
 from winddown.archive.custody import open_as_custodian
 from winddown.domain.plan import Act
 from winddown.domain.rule import Period, RuleKind
-from winddown.evidence.verify import verify as verify_bundle
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
 from winddown.stores.memory import Row
 
-from .running import NONE, rule, running, table, with_rules
+from .running import NONE, require_sound, rule, running, table, with_rules
 
 MOBILE = {"kind": "mobile", "because": "seen"}
 
@@ -67,4 +66,4 @@ def test_voucher_and_delivery_fields_go_apart_and_the_source_waits_for_both(
     company.pass_grace()
     assert company.run().reason == "finished"
     written = report(company.deployment, "demo-1")
-    assert verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip()).reasons == []
+    require_sound(written)

@@ -11,14 +11,13 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.rule import Period, RuleKind
-from winddown.evidence.verify import verify as verify_bundle
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
 from winddown.stages.seal import receivers, seal
 from winddown.stores.memory import Row
 from winddown.web.fates import fates, totals
 
-from .running import NONE, Running, rule, running, table, with_rules
+from .running import NONE, Running, require_sound, rule, running, table, with_rules
 
 KYC: tuple[str, ...] = ("customer_identity_kyc", "transactions")
 MOBILES = [f"1380013{number:04d}" for number in range(8)]
@@ -105,8 +104,7 @@ def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) ->
     assert rows[kyc]["archive"]["keep_until"] == ""
     assert "HO-AML-34" in rows[kyc]["rules"]
     written = report(company.deployment, "demo-1")
-    said = verify_bundle(written.bundle.read_bytes(), written.key.read_text().strip())
-    assert said.reasons == []
+    require_sound(written)
     assert "示例清算机构 (designated_body)" in written.certificates[0].read_text("utf-8")
 
 

@@ -11,7 +11,6 @@ import pytest
 from winddown.domain.border import Means
 from winddown.domain.transfer import Count, TransferCheck, TransferPath
 from winddown.evidence.entry import LedgerEntry
-from winddown.evidence.signing import Signer
 from winddown.stages import journey
 from winddown.stages.case_file import read_case_file
 from winddown.stages.check import Checks
@@ -25,12 +24,9 @@ CHECK = TransferCheck(
 
 
 @pytest.fixture
-def signing(
-    deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any], tmp_path: Path
-) -> Deployment:
-    signer = Signer.create(tmp_path / "signing.key", name="winddown")
+def signing(deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]) -> Deployment:
     open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
-    return replace(deployment, signer=lambda: signer)
+    return deployment
 
 
 def report(deployment: Deployment, *checks: TransferCheck) -> tuple[str, list[str], list[str]]:

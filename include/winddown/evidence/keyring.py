@@ -1,0 +1,74 @@
+"""The keys of a deployment: PEM files in one folder, all of which sign.
+
+One pair, of Ed25519 and ML-DSA-44, is made at first. To change keys, make a second pair: checkpoints and certificates
+are then signed by old and new, and a reader who knows either is served. When all readers have the new ones, retire the
+old pair: its files get another ending and sign no more. Names of logs are put to keys when they sign.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from winddown.domain.errors import Refused
+from winddown.evidence.signing import Kind, Signer
+
+ENDINGS: Final = {Kind.NOTE: ".ed25519.pem", Kind.POST_QUANTUM: ".ml-dsa-44.pem"}
+_RETIRED: Final = ".retired"
+
+
+def origin_of(case_id: str) -> str:
+    """The name of a case's log, and so of the keys that sign for it."""
+    return f"winddown/{case_id}"
+
+
+def log_signers(folder: Path, origin: str) -> tuple[Signer, ...]:
+    """All keys in the folder under the log's name, pair by pair; the first pair is made when there is none.
+
+    Raises:
+        Refused: if a key file is open to others or no key.
+    """
+    if not _pairs(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _create(folder, "1")
+    return tuple(
+        Signer.load(folder / f"{pair}{ending}", name=origin, kind=kind)
+        for pair in _pairs(folder)
+        for kind, ending in ENDINGS.items()
+    )
+
+
+def add_pair(folder: Path) -> str:
+    """Make another pair, which signs beside the others from now; return its number."""
+    used = {int(path.name.partition(".")[0]) for path in folder.glob("*.pem*")}
+    pair = str(max(used, default=0) + 1)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _create(folder, pair)
+    return pair
+
+
+def retire_pair(folder: Path, pair: str) -> None:
+    """Let a pair sign no more; its files stay.
+
+    Raises:
+        Refused: if there is no such pair, or it is the only one.
+    """
+    pairs = _pairs(folder)
+    if pair not in pairs:
+        raise Refused(f"there is no pair of keys {pair}", next_step=f"pairs that sign: {', '.join(pairs) or 'none'}")
+    if len(pairs) == 1:
+        raise Refused("the only pair of keys is not retired", next_step="make another pair first: keys add")
+    for ending in reversed(ENDINGS.values()):
+        (folder / f"{pair}{ending}").rename(folder / f"{pair}{ending}{_RETIRED}")
+
+
+def _pairs(folder: Path) -> list[str]:
+    """Numbers of the pairs that sign; a pair is there when its second file is, which is written last."""
+    ending = ENDINGS[Kind.POST_QUANTUM]
+    return sorted((path.name.removesuffix(ending) for path in folder.glob(f"*{ending}")), key=int)
+
+
+def _create(folder: Path, pair: str) -> None:
+    for kind, ending in ENDINGS.items():
+        try:
+            Signer.create(folder / f"{pair}{ending}", name="new", kind=kind)
+        except Refused:
+            continue  # another process was first, or was killed after it; that key is the one
