@@ -15,8 +15,6 @@ import binascii
 import json
 from typing import Any, Final, NoReturn
 
-import orjson
-
 from winddown.domain.canonical import canonical
 from winddown.domain.errors import Refused
 
@@ -33,7 +31,7 @@ def encode(document: Any) -> bytes:
     """
     try:
         _require_plain(document)
-        return _fast(document) or canonical(document)
+        return canonical(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise Refused(f"the document has no canonical form ({type(error).__name__})", rule="RFC 8785") from None
 
@@ -76,15 +74,6 @@ def read_base64(text: str) -> bytes:
 def write_base64(data: bytes) -> str:
     """Return padded standard base64 without line breaks."""
     return base64.b64encode(data).decode("ascii")
-
-
-def _fast(document: Any) -> bytes:
-    """The same bytes sixty times faster, where all is ASCII: the order of keys differs beyond U+FFFF alone."""
-    try:
-        raw = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # it takes no keys of a kind of str
-        return b""
-    return raw if raw.isascii() else b""
 
 
 def _require_plain(value: Any) -> None:
