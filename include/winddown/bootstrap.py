@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import boto3
 from botocore.config import Config
 from botocore.session import get_session
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -55,6 +55,7 @@ from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.generic import GenericSource
 from winddown.stores.sql.generic_store import GenericStore
 from winddown.stores.sql.mysql import MySqlSource
+from winddown.stores.sql.mysql_driver import connected
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore, Source
@@ -350,7 +351,9 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
         raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
     options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    event.listen(engine, "do_connect", connected)
+    return engine
 
 
 def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
