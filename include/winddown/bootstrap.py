@@ -3,6 +3,9 @@
 A store's connection is ``<name>`` for reading; its effects use ``<name>__mark`` (freeze, quarantine, restore) and
 ``<name>__purge`` (purge, sanitise), its inspector ``<name>__inspect``, a backup drill ``<name>__scratch``. Each is a
 credential of its own, so a worker that may only mark cannot purge.
+
+A system's modules are imported where a case declares it: the recognisers, DuckDB and the services of a cloud would take
+a hundred MiB of a process that destroys rows of a database. Nothing else of the product imports late for that.
 """
 
 import hashlib
@@ -12,12 +15,9 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import boto3
-from botocore.config import Config
-from botocore.session import get_session
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -34,33 +34,16 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Signer
-from winddown.inspection.duckdb_file import DuckDbInspector
-from winddown.inspection.generic import GenericInspector
-from winddown.inspection.mysql import MySqlInspector
-from winddown.inspection.postgresql import PostgresInspector
-from winddown.inspection.s3 import S3Inspector
-from winddown.inspection.sqlite import SqliteInspector
 from winddown.notify.channels import LogChannel, MailChannel
-from winddown.ports import Clock, Inspector, Notes, Notifier, Store
+from winddown.ports import BackupDrill, Clock, Inspector, Notes, Notifier, Store
 from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
-from winddown.stages.names import is_speaking
-from winddown.stores.files.store import FilesStore
-from winddown.stores.objects.report.listing import ReportPlace
-from winddown.stores.objects.s3 import S3Store
-from winddown.stores.sql.drill import PostgresDrill
-from winddown.stores.sql.duckdb_file import DuckDbSource
-from winddown.stores.sql.duckdb_store import DuckDbStore
-from winddown.stores.sql.generic import GenericSource
-from winddown.stores.sql.generic_store import GenericStore
-from winddown.stores.sql.mysql import MySqlSource
-from winddown.stores.sql.mysql_driver import connected
-from winddown.stores.sql.mysql_store import MySqlStore
-from winddown.stores.sql.postgresql import PostgresStore
-from winddown.stores.sql.readable import ReadableStore, Source
-from winddown.stores.sql.sqlite import SqliteSource
-from winddown.stores.sql.sqlite_store import SqliteStore
+
+if TYPE_CHECKING:
+    import boto3
+
+    from winddown.stores.sql.readable import Source
 
 _SUFFIX = {
     Power.FREEZE: "__mark",
@@ -123,6 +106,8 @@ def deploy(
     code_version = " ".join([f"{__version__}+{_code_digest()[:16]}", *_readers()])
 
     def notes(case_id: str, store: str) -> Notes:
+        from winddown.stages.names import is_speaking
+
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(
             folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
@@ -181,9 +166,13 @@ def _systems(
 ) -> Systems:
     stores: dict[str, Store] = {}
     inspectors: dict[str, Inspector] = {}
-    drills: dict[str, PostgresDrill] = {}
+    drills: dict[str, BackupDrill] = {}
     for declaration in case.stores:
         if declaration.kind == "postgresql":
+            from winddown.inspection.postgresql import PostgresInspector
+            from winddown.stores.sql.drill import PostgresDrill
+            from winddown.stores.sql.postgresql import PostgresStore
+
             stores[declaration.name] = PostgresStore(
                 declaration.name,
                 reader=_engine(_parameters(connections, declaration, "")),
@@ -198,6 +187,8 @@ def _systems(
                 bin_folder=settings.postgres_bin,
             )
         elif declaration.kind == "files":
+            from winddown.stores.files.store import FilesStore
+
             root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
             stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
@@ -205,6 +196,10 @@ def _systems(
             if inspector is not None:
                 inspectors[declaration.name] = inspector
         else:
+            from winddown.inspection.s3 import S3Inspector
+            from winddown.stores.objects.report.listing import ReportPlace
+            from winddown.stores.objects.s3 import S3Store
+
             stores[declaration.name] = S3Store(
                 declaration.name,
                 bucket=declaration.bucket,
@@ -236,6 +231,8 @@ def _database(
     reading = _parameters(connections, declaration, "")
     looking = connections.find(f"{declaration.connection}__inspect")
     if looking is None:
+        from winddown.stores.sql.readable import ReadableStore
+
         return ReadableStore(name, source=_source(name, kind, reading)), None
     builders: dict[str, Callable[[ConnectionParameters], Any]] = {
         "mysql": partial(_mysql_engine, name),
@@ -247,12 +244,24 @@ def _database(
     here, there, unlock = build(reading), build(looking), _unlock(authority, connections, declaration, build)
     match kind:
         case "mysql":
+            from winddown.inspection.mysql import MySqlInspector
+            from winddown.stores.sql.mysql_store import MySqlStore
+
             return MySqlStore(name, reader=here, unlock=unlock), MySqlInspector(name, engine=there)
         case "sqlite":
+            from winddown.inspection.sqlite import SqliteInspector
+            from winddown.stores.sql.sqlite_store import SqliteStore
+
             return SqliteStore(name, path=here, unlock=unlock), SqliteInspector(name, path=there)
         case "duckdb":
+            from winddown.inspection.duckdb_file import DuckDbInspector
+            from winddown.stores.sql.duckdb_store import DuckDbStore
+
             return DuckDbStore(name, path=here, unlock=unlock), DuckDbInspector(name, path=there)
         case _:
+            from winddown.inspection.generic import GenericInspector
+            from winddown.stores.sql.generic_store import GenericStore
+
             return GenericStore(name, reader=here, unlock=unlock), GenericInspector(name, engine=there)
 
 
@@ -349,6 +358,8 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     url = _database_url(store, parameters)
     if url.get_backend_name() not in {"mysql", "mariadb"}:
         raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
+    from winddown.stores.sql.mysql_driver import connected
+
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
     options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
@@ -356,14 +367,22 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     return engine
 
 
-def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
+def _source(store: str, kind: str, parameters: ConnectionParameters) -> "Source":
     """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
     if kind == "sqlite":
+        from winddown.stores.sql.sqlite import SqliteSource
+
         return SqliteSource(store, path=_path(store, kind, parameters))
     if kind == "duckdb":
+        from winddown.stores.sql.duckdb_file import DuckDbSource
+
         return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
+        from winddown.stores.sql.mysql import MySqlSource
+
         return MySqlSource(store, engine=_mysql_engine(store, parameters))
+    from winddown.stores.sql.generic import GenericSource
+
     return GenericSource(store, engine=_any_engine(store, parameters))
 
 
@@ -382,7 +401,10 @@ def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
 
 
 @cache
-def _services() -> boto3.Session:
+def _services() -> "boto3.Session":
+    import boto3
+    from botocore.session import get_session
+
     session = get_session()
     # Nobody here asks when an object was written, and reading dates would take most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
@@ -390,6 +412,8 @@ def _services() -> boto3.Session:
 
 
 def _client(parameters: ConnectionParameters) -> Any:
+    from botocore.config import Config
+
     return _services().client(
         "s3",
         endpoint_url=parameters.endpoint_url or None,

@@ -5,8 +5,6 @@ look the table's rows up by them (``STRAIGHT_JOIN``): left to itself it may read
 """
 
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -15,11 +13,12 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE, computed, hazards, stamped
-from winddown.stores.sql.mysql_rows import Key, has_table, named_rows, planned_keys
-from winddown.stores.sql.mysql_values import content, is_text, parameter, quoted, table_name, whole
+from winddown.stores.sql.mysql_rows import Key, has_table, key_literals, named_rows, planned_keys
+from winddown.stores.sql.mysql_values import content, is_text, quoted, table_name, whole
 
 _KEYS = "winddown_keys"
 _STEP = "@winddown_step"
+_AT_ONCE = 1_000  # rows; more might not fit into one packet of the server
 
 
 class MySqlDialect:
@@ -68,15 +67,16 @@ class MySqlDialect:
             f"NOT NULL, winddown_step int NOT NULL, INDEX (winddown_step)) ENGINE = MEMORY "
             f"SELECT {key}, '' AS {CONTENT}, 0 AS winddown_step FROM {self.table()} WHERE false"
         )
-        rows = [
-            (*(parameter(self._types[name], value) for name, value in self._named(found)), digest, steps.get(found, 1))
-            for found, digest in planned_keys(self._collection, batch).items()
+        values = [
+            *key_literals(self._collection, batch),
+            [f"'{digest}'" for digest in batch.keys.column(CONTENT).to_pylist()],
+            [str(steps.get(found, 1)) for found in planned_keys(self._collection, batch)],
         ]
-        places = ", ".join(["%s"] * (len(self._collection.key) + 2))
-        statement = f"INSERT INTO {QUARANTINE}.{_KEYS} ({key.replace('%', '%%')}, {CONTENT}, winddown_step) "
-        driver: Any = self._connection.connection.driver_connection
-        with closing(driver.cursor()) as cursor:
-            cursor.executemany(f"{statement}VALUES ({places})", rows)
+        rows = [f"({', '.join(row)})" for row in zip(*values, strict=True)]
+        columns = f"{key}, {CONTENT}, winddown_step"
+        for start in range(0, len(rows), _AT_ONCE):
+            part = ", ".join(rows[start : start + _AT_ONCE])
+            self._run(f"INSERT INTO {QUARANTINE}.{_KEYS} ({columns}) VALUES {part}")
 
     def keys(self, batch: Batch) -> str:  # noqa: ARG002 - they are loaded before the transaction
         """The temporary table."""
@@ -142,12 +142,11 @@ class MySqlDialect:
         texts = [quoted(name) for name in self._collection.key if is_text(self._types[name])]
         return " AND ".join([condition, *(f"CAST(t.{name} AS BINARY) = CAST(k.{name} AS BINARY)" for name in texts)])
 
-    def _named(self, key: Key) -> list[tuple[str, str]]:
-        return list(zip(self._collection.key, key, strict=True))
-
     def _steps_of(self, batch: Batch) -> dict[Key, int]:
         """In which step each row may go, where a table refers to itself: after all rows that refer to it."""
         own = [link for link in self._collection.foreign_keys if link.target == self._collection.ref]
+        if not own:
+            return {}
         above: dict[Key, set[Key]] = {}
         for link in own:
             match = " AND ".join(

@@ -4,7 +4,6 @@ Keys are compared once more as they are written: for the server, ``a``, ``A`` an
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -15,7 +14,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import order_digest
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
-from winddown.stores.sql.mysql_values import content, parameter, quoted, table_name, whole
+from winddown.stores.sql.mysql_values import content, literals, quoted, table_name, whole
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -27,25 +26,36 @@ def named_rows(
 ) -> Iterator[tuple[Key, tuple[Any, ...]]]:
     """Yield the key and some expressions of each row ``t`` that a batch names; ``joined`` is what FROM says beside."""
     types = {field.name: field.type for field in collection.fields}
-    key = [f"t.{quoted(name)}" for name in collection.key]
-    written = [whole(types[name], column) for name, column in zip(collection.key, key, strict=True)]
-    query = f"SELECT {', '.join([*written, *expressions])} FROM {table_name(collection.ref)} t {joined} WHERE "
-    escaped = [column.replace("%", "%%") for column in key]
-    one = "(" + " AND ".join(f"{column} = %s" for column in escaped) + ")"
-    planned = planned_keys(collection, batch)
-    remaining = iter(planned)
-    while part := list(islice(remaining, _A_STATEMENT)):
-        values = [
-            parameter(types[name], value) for found in part for name, value in zip(collection.key, found, strict=True)
-        ]
-        if len(key) == 1:
-            condition = f"{escaped[0]} IN ({', '.join(['%s'] * len(part))})"
-        else:
-            condition = " OR ".join([one] * len(part))
-        for row in connection.exec_driver_sql(query.replace("%", "%%") + condition, tuple(values)):
-            found_key = tuple(str(value) for value in row[: len(key)])
+    written = [whole(types[name], f"t.{quoted(name)}") for name in collection.key]
+    chosen, planned = ", ".join([*written, *expressions]), planned_keys(collection, batch)
+    for condition in _conditions(collection, batch):
+        query = f"SELECT {chosen} FROM {table_name(collection.ref)} t {joined} WHERE {condition}"
+        for row in connection.exec_driver_sql(query.replace("%", "%%")):
+            found_key = tuple(str(value) for value in row[: len(written)])
             if found_key in planned:
-                yield found_key, tuple(row[len(key) :])
+                yield found_key, tuple(row[len(written) :])
+
+
+def _conditions(collection: Collection, batch: Batch) -> Iterator[str]:
+    """Yield conditions for rows ``t`` that the keys of a batch fit, some of them at a time."""
+    key = [f"t.{quoted(name)}" for name in collection.key]
+    values = key_literals(collection, batch)
+    for start in range(0, batch.keys.num_rows, _A_STATEMENT):
+        parts = [literals[start : start + _A_STATEMENT] for literals in values]
+        if len(key) == 1:
+            yield f"{key[0]} IN ({', '.join(parts[0])})"
+        else:
+            fits = (
+                " AND ".join(f"{column} = {value}" for column, value in zip(key, row, strict=True))
+                for row in zip(*parts, strict=True)
+            )
+            yield f"({') OR ('.join(fits)})"
+
+
+def key_literals(collection: Collection, batch: Batch) -> list[list[str]]:
+    """The values of each field of the key, as they stand in a statement."""
+    types = {field.name: field.type for field in collection.fields}
+    return [literals(types[name], batch.keys.column(name).to_pylist()) for name in collection.key]
 
 
 def planned_keys(collection: Collection, batch: Batch) -> dict[Key, str]:
@@ -102,10 +112,15 @@ class MySqlLook:
         return sum(not all(row) for _, row in rows)
 
     def unchanged(self) -> int:
-        """Rows of the batch that are live with exactly the planned content."""
-        planned = planned_keys(self._collection, self._batch)
-        rows = named_rows(self._connection, self._collection, self._batch, [content(self._collection)])
-        return sum(row[0] == planned[key] for key, row in rows)
+        """Rows of the batch that are live with exactly the planned content, in which their keys are."""
+        self._connection.execute(text("SET SESSION group_concat_max_len = 1 << 20"))
+        what = f"GROUP_CONCAT({content(self._collection)} SEPARATOR ' ')"
+        live: set[str] = set()
+        for condition in _conditions(self._collection, self._batch):
+            query = f"SELECT {what} FROM {table_name(self._collection.ref)} t WHERE {condition}"
+            found = self._connection.exec_driver_sql(query.replace("%", "%%")).scalar()
+            live.update((found or "").split())
+        return len(live.intersection(self._batch.keys.column(CONTENT).to_pylist()))
 
 
 def has_table(connection: Connection, schema: str, name: str) -> bool:

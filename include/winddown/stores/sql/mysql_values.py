@@ -11,7 +11,8 @@ reads like the label ''.
 
 import base64
 import hashlib
-from decimal import Decimal
+import re
+from collections.abc import Sequence
 
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.stores.sql.reading import LONGEST
@@ -31,6 +32,7 @@ _SPATIAL = frozenset(
 )
 _LONG = _BLOBS | _LONG_TEXTS | _SPATIAL | {"tinytext", "json"}
 _EXACT_AS_TEXT = (_NUMBERS - _FLOATS) | {"decimal", "date", "datetime", "timestamp", "time", "uuid", "inet4", "inet6"}
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _KNOWN = _EXACT_AS_TEXT | _FLOATS | _BYTES | _SHORT_TEXTS | _LONG | {"bit"}
 
 
@@ -112,14 +114,18 @@ def is_text(column_type: str) -> bool:
     return base(column_type) in _SHORT_TEXTS
 
 
-def parameter(column_type: str, written: str) -> str | int | bytes | Decimal:
-    """What the driver hands over for a key that was read as text by ``whole``; numbers, so that none is rounded."""
+def literals(column_type: str, written: Sequence[str]) -> list[str]:
+    """Write keys that were read as text by ``whole`` into statements: numbers as such, so that none is rounded.
+
+    >>> literals("varchar(20)", ["a'"]), literals("decimal(3,1)", ["-0.5"]), literals("varbinary(9)", ["/w=="])
+    (["_utf8mb4 x'6127'"], ['-0.5'], ["x'ff'"])
+    """
     kind = base(column_type)
     if kind in _BYTES:
-        return base64.b64decode(written)
-    if kind == "decimal":
-        return Decimal(written)
-    return int(written) if kind in (_NUMBERS - _FLOATS) | {"bit"} else written
+        return [f"x'{base64.b64decode(value).hex()}'" for value in written]
+    if kind in (_NUMBERS - _FLOATS) | {"bit", "decimal"} and all(map(_NUMBER.fullmatch, written)):
+        return list(written)
+    return [f"_utf8mb4 x'{value.encode().hex()}'" for value in written]
 
 
 def base(column_type: str) -> str:
