@@ -13,6 +13,7 @@ from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Order
+from winddown.domain.receipt import Whereabouts
 
 
 class EscrowedBatch:
@@ -53,9 +54,16 @@ class EscrowedBatch:
         except Refused:
             return 0
 
-    def is_there(self, name: str) -> bool:
-        """Whether there is a file of that name."""
-        return name in self._escrow.names(self._order.id, self._batch.index)
+    def whereabouts(self, found: Whereabouts, name: str) -> Whereabouts:
+        """What journal and live rows say, with a look at the files; ``name`` is the journal's.
+
+        Rows that are gone while a file of them is there were not purged to the end, or nobody knows what became of
+        the journal.
+        """
+        names = self._escrow.names(self._order.id, self._batch.index)
+        is_lost = found is Whereabouts.QUARANTINED and name not in names
+        is_left = found is Whereabouts.GONE and names
+        return Whereabouts.MIXED if is_lost or is_left else found
 
     def over(self, state: str | None, name: str) -> tuple[str, ...]:
         """Files that are of no use once a transaction is committed with this state and name in the journal.
