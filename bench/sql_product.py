@@ -26,6 +26,7 @@ from winddown.control.authority import effect_of
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, Custodian, Grace, Person, Profile, StoreDeclaration, Subjects
 from winddown.domain.company import Company
 from winddown.domain.hold import holds_digest
@@ -154,6 +155,16 @@ def order_of(plan_id: str, name: str, act: Act, method: Method, selection: Selec
     )
 
 
+def method_of(deployment: Deployment, name: str, act: Act) -> Method:
+    """How the store would do it to some of a collection's records."""
+    store = deployment.systems(deployment.case(CASE)).store(STORE)
+    (collection,) = [found for found in store.discover().collections if found.ref.name == name]
+    method = store.method(collection, act, whole=False)
+    if isinstance(method, Blocker):
+        raise SystemExit(method.explanation)
+    return method
+
+
 def approve(deployment: Deployment, plan_id: str, made: Sequence[Order]) -> Plan:
     """Store a plan of these orders, with the approvals that it needs."""
     identity = deployment.systems(deployment.case(CASE)).inspectors[STORE].identity()
@@ -219,9 +230,8 @@ def run(
 ) -> Run:
     """Quarantine, then purge: one order after the other, its batches shared among workers."""
     deployment = deploy(database, workspace)
-    methods = {Act.ERASE: Method.MOVE_ROWS, Act.MINIMISE: Method.MOVE_FIELDS}
     made = [
-        order_of(plan_id, name, act, methods[act], chosen[name], level=level)
+        order_of(plan_id, name, act, method_of(deployment, name, act), chosen[name], level=level)
         for level, (name, act) in enumerate(orders)
     ]
     plan = approve(deployment, plan_id, made)

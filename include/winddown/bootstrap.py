@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from winddown import __version__
+from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
 from winddown.connections import ConnectionParameters, Connections, FileConnections
@@ -113,6 +114,10 @@ def deploy(
             folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
         )
 
+    def escrow(case_id: str, store: str) -> Escrow:
+        folder = settings.workspace / case_id / "escrow" / store
+        return Escrow(folder, scope=f"{case_id}/{store}", key=lambda: keys(case_id).container_key())
+
     return Deployment(
         settings=settings,
         clock=clock,
@@ -120,7 +125,7 @@ def deploy(
         ledger=ledger,
         authority=authority,
         rulebook=load_rulebook(settings.rule_packs),
-        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
+        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes=notes, escrow=escrow)),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
         signer=cache(lambda: _signer(settings.workspace / "signing.key")),
@@ -162,7 +167,9 @@ def _systems(
     connections: Connections,
     authority: Authority,
     settings: Settings,
+    *,
     notes: Callable[[str, str], Notes],
+    escrow: Callable[[str, str], Escrow],
 ) -> Systems:
     stores: dict[str, Store] = {}
     inspectors: dict[str, Inspector] = {}
@@ -177,9 +184,12 @@ def _systems(
                 declaration.name,
                 reader=_engine(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _engine),
+                escrow=escrow(case.id, declaration.name),
             )
             inspectors[declaration.name] = PostgresInspector(
-                declaration.name, engine=_engine(_parameters(connections, declaration, "__inspect"))
+                declaration.name,
+                engine=_engine(_parameters(connections, declaration, "__inspect")),
+                escrow=escrow(case.id, declaration.name),
             )
             drills[declaration.name] = PostgresDrill(
                 declaration.name,
@@ -308,6 +318,8 @@ _SESSION = (
     "extra_float_digits=1",
     "lc_monetary=C",
     "standard_conforming_strings=on",
+    "array_nulls=on",
+    "xmloption=content",
     "synchronous_commit=on",
 )
 

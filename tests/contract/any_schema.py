@@ -283,7 +283,8 @@ class AnySchema(RuleBasedStateMachine):
             assert self.ground.store.locate(move.order, move.batch) is where
             assert inspector.unchanged(move.order, move.batch) == inspector.remaining(move.order, move.batch)
             assert inspector.unchanged(move.order, move.batch) == (move.batch.records if is_live else 0)
-            assert inspector.leftovers(move.order, move.batch) == times * move.batch.records
+            assert inspector.set_aside(move.order, move.batch) == times * move.batch.records
+            assert (inspector.leftovers(move.order, move.batch) > 0) == bool(times)
 
     def teardown(self) -> None:
         """Everything that was not purged comes back."""

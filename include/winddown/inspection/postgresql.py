@@ -4,21 +4,24 @@ Shares no code with the store. The first batch of an order is counted by a scan 
 joins by index: an index that hides rows from both would show there. The other batches are joined in whatever way the
 server finds quickest, because a scan for each would take hours on a large table; that no row is missing from them
 rests on the manifest, which was read from the table itself, and on the count that each move is held to.
-Quarantine tables are found by their comment, not by their name.
+Quarantine tables are found by their comment, not by their name. Rows in escrow are decrypted and hashed once more, from
+the file that the journal names.
 """
 
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, RELATION, Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
@@ -27,9 +30,10 @@ from winddown.ports import ByteSearch
 class PostgresInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
         self._name = name
         self._engine = engine
+        self._escrow = escrow
 
     def identity(self) -> str:
         """Cluster and database, asked for one by one."""
@@ -59,7 +63,7 @@ class PostgresInspector:
                 return WholeTableLook(connection, order, batch).unchanged()
         with self._connection() as connection:
             types = _types(connection, order)
-            shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest()
+            shape = _shape(types)
             content = f"encode(sha256(convert_to('{shape}' || row(winddown_row.*)::text, 'UTF8')), 'hex')"
             # Compared row by row after the keys were joined: in the join it would be computed for the whole table.
             return _count(connection, order, batch, types, condition=f"({content} = planned.{CONTENT}) IS TRUE")
@@ -69,7 +73,24 @@ class PostgresInspector:
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).set_aside()
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
         return self.leftovers(order, batch)
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        """Planned rows in the file that the journal names, as far as it holds nothing else."""
+        with self._connection() as connection:
+            shape = _shape(_types(connection, order)).encode()
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            rows = self._escrow.records(order.id, batch, name)
+            found = Counter(hashlib.sha256(shape + row).hexdigest() for row in rows)
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
@@ -117,10 +138,15 @@ class PostgresInspector:
             return tuple(str(name) for name in connection.execute(query, values).scalars())
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        """Count the batch's rows in every quarantine table that carries the order's name in its comment, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).leftovers()
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._connection() as connection:
             tables = connection.execute(
                 text(
@@ -168,6 +194,20 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
     )
     found = connection.execute(query, {"t": _table(order)})
     return {str(name): str(kind) for name, kind in found}
+
+
+def _shape(types: Mapping[str, str]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest()
+
+
+def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    if connection.execute(text("SELECT to_regclass('winddown_quarantine.journal')")).scalar() is None:
+        return ""
+    query = text(
+        "SELECT escrow FROM winddown_quarantine.journal WHERE order_id = :o AND batch = :b AND state = 'quarantined'"
+    )
+    return str(connection.execute(query, {"o": order.id, "b": batch.index}).scalar() or "")
 
 
 def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str], *, condition: str) -> int:

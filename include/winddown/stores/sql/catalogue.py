@@ -23,6 +23,7 @@ from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, 
 from winddown.stores.sql.reading import verbatim
 
 QUARANTINE_SCHEMA = "winddown_quarantine"
+JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
 FORMATS = {"r": "table", "p": "partitioned-table", "m": "materialised-view"}
 # Relation, column or schema does not exist (any more), an internal look-up failed, a lock did not come in time.
 CHANGED = frozenset({"42P01", "42703", "3F000", "XX000", "55P03"})
