@@ -202,7 +202,9 @@ def _systems(
             root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
             stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
-            stores[declaration.name], inspector = _database(declaration, connections, authority)
+            stores[declaration.name], inspector = _database(
+                declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name)
+            )
             if inspector is not None:
                 inspectors[declaration.name] = inspector
         else:
@@ -234,7 +236,7 @@ def _systems(
 
 
 def _database(
-    declaration: StoreDeclaration, connections: Connections, authority: Authority
+    declaration: StoreDeclaration, connections: Connections, authority: Authority, *, escrow: Callable[[], Escrow]
 ) -> tuple[Store, Inspector | None]:
     """A database beside PostgreSQL. It is only read where nobody could read back what was done to it."""
     name, kind = declaration.name, declaration.kind
@@ -257,7 +259,10 @@ def _database(
             from winddown.inspection.mysql import MySqlInspector
             from winddown.stores.sql.mysql_store import MySqlStore
 
-            return MySqlStore(name, reader=here, unlock=unlock), MySqlInspector(name, engine=there)
+            return (
+                MySqlStore(name, reader=here, unlock=unlock, escrow=escrow()),
+                MySqlInspector(name, engine=there, escrow=escrow()),
+            )
         case "sqlite":
             from winddown.inspection.sqlite import SqliteInspector
             from winddown.stores.sql.sqlite_store import SqliteStore

@@ -9,17 +9,19 @@ them.
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.mysql_files import search_server
 from winddown.ports import ByteSearch
 
@@ -50,9 +52,10 @@ Column = tuple[str, str]  # name, and declared type without labels
 class MySqlInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
         self._name = name
         self._engine = engine
+        self._escrow = escrow
 
     def identity(self) -> str:
         """The server and its database, asked for one by one."""
@@ -86,11 +89,27 @@ class MySqlInspector:
         return len(planned & seen)
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """Planned rows in the file that the journal names, as far as it holds nothing else; fields as ``leftovers``."""
+        if order.method is not Method.ESCROW_ROWS:
+            return self.leftovers(order, batch)
+        with self._reading() as connection:
+            columns, name = _columns(connection, order.collection), _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            found = Counter(_digests(self._escrow.records(order.id, batch, name), columns))
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        """Count the batch's files in escrow, or its rows in tables that carry the order's name in their comment.
+
+        Files are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         query = text(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'winddown_quarantine' "
             "AND table_comment = :order"
@@ -205,10 +224,39 @@ def _compared(name: str, declared: str, planned: Sequence[str]) -> Iterator[tupl
         yield f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)", [f"x'{value}'" for value in written]
 
 
+def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    there = text("SELECT 1 FROM information_schema.tables WHERE table_schema = :n AND table_name = :n")
+    if connection.execute(there, {"n": "winddown_journal"}).scalar() is None:
+        return ""
+    query = text(
+        "SELECT escrow FROM winddown_journal.winddown_journal "
+        "WHERE order_id = :o AND batch = :b AND state = 'quarantined'"
+    )
+    return str(connection.execute(query, {"o": str(order.id), "b": batch.index}).scalar() or "")
+
+
+def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> Iterator[str]:
+    """Digests of rows in escrow: values in hex, parted by commas, a dash for NULL, long values not digested yet."""
+    begun = _shape(columns).encode()
+    long = [_kind(kind) in _DIGESTED for _, kind in columns]
+    for row in rows:
+        if any(long):
+            pieces = [
+                hashlib.sha256(bytes.fromhex(value)).hexdigest() if is_long and value != "-" else value
+                for value, is_long in zip(row.decode("ascii").split(","), long, strict=True)
+            ]
+            row = ",".join(pieces).encode()  # noqa: PLW2901 - the same row, as its digest is about it
+        yield hashlib.sha256(begun + b"," + row).hexdigest()
+
+
+def _shape(columns: Sequence[Column]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()
+
+
 def _digest(columns: Sequence[Column]) -> str:
     """The expression of a row's hex digest; its value is never NULL."""
-    shape = "\n".join(f"{name} {kind}" for name, kind in columns)
-    pieces = [f"'{hashlib.sha256(shape.encode()).hexdigest()}'"]
+    pieces = [f"'{_shape(columns)}'"]
     pieces += [f"IFNULL({_bound(kind, _identifier(name))}, '-')" for name, kind in columns]
     return f"SHA2(CONCAT_WS(',', {', '.join(pieces)}), 256)"
 

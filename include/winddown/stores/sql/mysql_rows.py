@@ -1,7 +1,4 @@
-"""Rows of a MySQL or MariaDB table that a batch names, found by their keys, a few hundred in a statement.
-
-Keys are compared once more as they are written: for the server, ``a``, ``A`` and ``a `` may be the same.
-"""
+"""Rows of a MySQL or MariaDB table that a batch names, found by their keys, a few hundred in a statement."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +11,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import order_digest
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
-from winddown.stores.sql.mysql_values import content, literals, quoted, table_name, whole
+from winddown.stores.sql.mysql_values import content, is_text, literals, quoted, table_name, whole
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -27,29 +24,29 @@ def named_rows(
     """Yield the key and some expressions of each row ``t`` that a batch names; ``joined`` is what FROM says beside."""
     types = {field.name: field.type for field in collection.fields}
     written = [whole(types[name], f"t.{quoted(name)}") for name in collection.key]
-    chosen, planned = ", ".join([*written, *expressions]), planned_keys(collection, batch)
-    for condition in _conditions(collection, batch):
+    chosen = ", ".join([*written, *expressions])
+    for condition in conditions(collection, batch):
         query = f"SELECT {chosen} FROM {table_name(collection.ref)} t {joined} WHERE {condition}"
         for row in connection.exec_driver_sql(query.replace("%", "%%")):
-            found_key = tuple(str(value) for value in row[: len(written)])
-            if found_key in planned:
-                yield found_key, tuple(row[len(written) :])
+            yield tuple(str(value) for value in row[: len(written)]), tuple(row[len(written) :])
 
 
-def _conditions(collection: Collection, batch: Batch) -> Iterator[str]:
-    """Yield conditions for rows ``t`` that the keys of a batch fit, some of them at a time."""
-    key = [f"t.{quoted(name)}" for name in collection.key]
-    values = key_literals(collection, batch)
+def conditions(collection: Collection, batch: Batch) -> Iterator[str]:
+    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, some of them at a time."""
+    types = {field.name: field.type for field in collection.fields}
+    compared = []
+    for name, values in zip(collection.key, key_literals(collection, batch), strict=True):
+        compared.append((f"t.{quoted(name)}", values))
+        if is_text(types[name]):  # by a collation ``a``, ``A`` and ``a `` may be equal; as bytes they are not
+            written = [value.encode().hex() for value in batch.keys.column(name).to_pylist()]
+            compared.append((f"CAST(CONVERT(t.{quoted(name)} USING utf8mb4) AS BINARY)", [f"x'{v}'" for v in written]))
     for start in range(0, batch.keys.num_rows, _A_STATEMENT):
-        parts = [literals[start : start + _A_STATEMENT] for literals in values]
-        if len(key) == 1:
-            yield f"{key[0]} IN ({', '.join(parts[0])})"
+        parts = [(expression, values[start : start + _A_STATEMENT]) for expression, values in compared]
+        if len(collection.key) == 1:
+            yield " AND ".join(f"{expression} IN ({', '.join(values)})" for expression, values in parts)
         else:
-            fits = (
-                " AND ".join(f"{column} = {value}" for column, value in zip(key, row, strict=True))
-                for row in zip(*parts, strict=True)
-            )
-            yield f"({') OR ('.join(fits)})"
+            each = ([f"{expression} = {value}" for value in values] for expression, values in parts)
+            yield "(" + " OR ".join(f"({' AND '.join(row)})" for row in zip(*each, strict=True)) + ")"
 
 
 def key_literals(collection: Collection, batch: Batch) -> list[list[str]]:
@@ -90,9 +87,16 @@ class MySqlLook:
 
     def journalled(self) -> str | None:
         """What was last done to the batch; None when nothing was."""
+        return self._journalled("state")
+
+    def escrow(self) -> str:
+        """The file that the batch is in; "" when it is in none."""
+        return self._journalled("escrow") or ""
+
+    def _journalled(self, what: str) -> str | None:
         if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
             return None
-        query = text(f"SELECT state FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+        query = text(f"SELECT {what} FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}
         found = self._connection.execute(query, values).scalar()
         return None if found is None else str(found)
@@ -116,7 +120,7 @@ class MySqlLook:
         self._connection.execute(text("SET SESSION group_concat_max_len = 1 << 20"))
         what = f"GROUP_CONCAT({content(self._collection)} SEPARATOR ' ')"
         live: set[str] = set()
-        for condition in _conditions(self._collection, self._batch):
+        for condition in conditions(self._collection, self._batch):
             query = f"SELECT {what} FROM {table_name(self._collection.ref)} t WHERE {condition}"
             found = self._connection.exec_driver_sql(query.replace("%", "%%")).scalar()
             live.update((found or "").split())

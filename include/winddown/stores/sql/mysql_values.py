@@ -80,13 +80,19 @@ def content(collection: Collection, alias: str = "t") -> str:
 
     What is long is hashed by itself: a concatenation above ``max_allowed_packet`` would be NULL.
     """
-    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
-    pieces = [f"'{hashlib.sha256(shape.encode()).hexdigest()}'"]
-    pieces += [f"COALESCE({_exact(field.type, f'{alias}.{quoted(field.name)}')}, '-')" for field in collection.fields]
+    pieces = [f"'{shape(collection)}'"]
+    pieces += [f"COALESCE({exact(field.type, f'{alias}.{quoted(field.name)}')}, '-')" for field in collection.fields]
     return f"SHA2(CONCAT_WS(',', {', '.join(pieces)}), 256)"
 
 
-def _exact(column_type: str, name: str) -> str:
+def shape(collection: Collection) -> str:
+    """A digest of the names and types of all fields, in 64 hex digits."""
+    fields = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    return hashlib.sha256(fields.encode()).hexdigest()
+
+
+def exact(column_type: str, name: str) -> str:
+    """The expression of a value as the digest has it: in hex, and long ones as digests of their own."""
     kind = base(column_type)
     if kind in _LONG:
         return f"SHA2({name}, 256)"
@@ -97,6 +103,37 @@ def _exact(column_type: str, name: str) -> str:
     if kind in _FLOATS:
         return f"HEX(CAST({name} * 1e0 AS CHAR))"
     return f"HEX(CAST({name} + 0 AS CHAR))" if kind == "bit" else f"HEX(CAST({name} AS CHAR))"
+
+
+def is_long(column_type: str) -> bool:
+    """Whether the digest has a digest of the value."""
+    return base(column_type) in _LONG
+
+
+def itself(column_type: str, name: str) -> str:
+    """The expression of the bytes of a long value, of which ``exact`` has the digest."""
+    kind = base(column_type)
+    if kind in _BLOBS | _SPATIAL:
+        return name
+    return f"CAST(CAST({name} AS CHAR) AS BINARY)" if kind == "json" else f"CAST({name} AS BINARY)"
+
+
+def value(column_type: str, piece: str) -> str:
+    """Write into a statement what ``exact`` or, of long values, the hex of ``itself`` has read; a dash is NULL.
+
+    Texts are written as the bytes that they are stored as: the server takes bytes over as they are.
+
+    >>> value("varchar(9)", "C3A4"), value("decimal(3,1)", "2D302E35"), value("enum('…')", "313A61"), value("date", "-")
+    ("x'C3A4'", '-0.5', '1', 'NULL')
+    """
+    kind = base(column_type)
+    if piece == "-":
+        return "NULL"
+    if kind in _LABELS:
+        return bytes.fromhex(piece).decode().partition(":")[0]
+    if kind in _NUMBERS | {"bit", "decimal"}:
+        return bytes.fromhex(piece).decode()
+    return f"x'{piece}'" if kind in _BYTES | _CHARACTERS | _LONG_TEXTS | _SPATIAL | {"tinytext"} else _unicode(piece)
 
 
 def unbound(collection: Collection) -> list[str]:
@@ -122,10 +159,14 @@ def literals(column_type: str, written: Sequence[str]) -> list[str]:
     """
     kind = base(column_type)
     if kind in _BYTES:
-        return [f"x'{base64.b64decode(value).hex()}'" for value in written]
+        return [f"x'{base64.b64decode(found).hex()}'" for found in written]
     if kind in (_NUMBERS - _FLOATS) | {"bit", "decimal"} and all(map(_NUMBER.fullmatch, written)):
         return list(written)
-    return [f"_utf8mb4 x'{value.encode().hex()}'" for value in written]
+    return [_unicode(found.encode().hex()) for found in written]
+
+
+def _unicode(digits: str) -> str:
+    return f"_utf8mb4 x'{digits}'"
 
 
 def base(column_type: str) -> str:
