@@ -73,10 +73,11 @@ class Known:
 def test_a_store_is_only_read_where_nobody_could_read_back(kind: str, url: str, store_type: type[Store]) -> None:
     declaration = StoreDeclaration("crm", kind=kind, connection="crm_db", region="")
     authority: Any = None
+    escrow: Any = None
     reading = {"crm_db": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(reading), authority, escrow=no_escrow)
+    store, inspector = bootstrap._database(declaration, Known(reading), authority, escrow=escrow)
     assert (type(store), inspector) == (ReadableStore, None)
     whole = reading | {"crm_db__inspect": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(whole), authority, escrow=no_escrow)
+    store, inspector = bootstrap._database(declaration, Known(whole), authority, escrow=escrow)
     assert type(store) is store_type
     assert inspector is not None

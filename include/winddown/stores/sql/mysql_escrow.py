@@ -7,9 +7,11 @@ NULL, but long values themselves where the digest has digests of them.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from pymysql.cursors import SSCursor
 from sqlalchemy import Connection, text
 
 from winddown.archive.escrow import Escrow
@@ -21,9 +23,10 @@ from winddown.stores.sql.copy_then_delete import order_digest
 from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed, hazards
 from winddown.stores.sql.mysql_rows import Key, MySqlLook, conditions, named_rows, planned_keys
-from winddown.stores.sql.mysql_values import exact, is_long, itself, quoted, shape, table_name, value, whole
+from winddown.stores.sql.mysql_values import base, exact, is_long, itself, quoted, shape, table_name, value, whole
 
-_INSERT_ROWS, _INSERT_BYTES = 500, 1 << 20
+_INSERT_ROWS, _INSERT_BYTES = 500, 1 << 20  # of one statement, but for a row that is longer
+_PIECE_DIGITS = 1 << 19
 
 
 class MySqlRows:
@@ -85,18 +88,27 @@ class MySqlRows:
         names = ", ".join(quoted(field.name) for field in fields if field.name not in skipped)
         restored = 0
         for rows in _parts(self._escrowed.rows(self._look.escrow())):
-            written = ", ".join(
-                "("
-                + ", ".join(
-                    value(field.type, piece)
-                    for field, piece in zip(fields, row.decode("ascii").split(","), strict=True)
+            written = (
+                ", ".join(
+                    self._written(place, piece)
+                    for place, (field, piece) in enumerate(zip(fields, row.decode("ascii").split(","), strict=True))
                     if field.name not in skipped
                 )
-                + ")"
                 for row in rows
             )
-            restored += self._run(f"INSERT INTO {self._table} ({names}) VALUES {written}")
+            restored += self._run(f"INSERT INTO {self._table} ({names}) VALUES ({'), ('.join(written)})")
         return restored
+
+    def _written(self, place: int, piece: str) -> str:
+        """A value as it stands in a statement; a long one piece by piece in a variable, as the packet may not hold it."""
+        declared = self._collection.fields[place].type
+        if len(piece) <= _INSERT_BYTES:
+            return value(declared, piece)
+        name = f"@winddown_{place}"
+        self._run(f"SET {name} = x''")
+        for start in range(0, len(piece), _PIECE_DIGITS):
+            self._run(f"SET {name} = CONCAT({name}, x'{piece[start : start + _PIECE_DIGITS]}')")
+        return f"CONVERT({name} USING utf8mb4)" if base(declared) == "json" else name
 
     def destroy(self) -> int:
         """Count the rows in the journalled file. It is destroyed when the journal no longer names it; see ``over``."""
@@ -108,10 +120,12 @@ class MySqlRows:
 
     def _locked(self, steps: Iterable[Batch]) -> Iterator[bytes]:
         chosen = ", ".join(_chosen(self._collection))
+        driver: Any = self._connection.connection.driver_connection
         for fits in self._fits(steps):
-            query = f"SELECT {chosen} FROM {self._table} t WHERE {fits} FOR UPDATE"
-            for row in self._connection.exec_driver_sql(query.replace("%", "%%")):
-                yield b",".join(map(_piece, row))
+            with closing(driver.cursor(SSCursor)) as cursor:  # one row at a time, because values may be long
+                cursor.execute(f"SELECT {chosen} FROM {self._table} t WHERE {fits} FOR UPDATE")
+                for found in cursor:
+                    yield b",".join(map(_piece, found))
 
     def _fits(self, steps: Iterable[Batch]) -> Iterator[str]:
         for step in steps:
