@@ -182,13 +182,13 @@ def _systems(
 
             stores[declaration.name] = PostgresStore(
                 declaration.name,
-                reader=_engine(_parameters(connections, declaration, "")),
+                reader=_kept_open(_engine(_parameters(connections, declaration, ""))),
                 unlock=_unlock(authority, connections, declaration, _engine),
                 escrow=escrow(case.id, declaration.name),
             )
             inspectors[declaration.name] = PostgresInspector(
                 declaration.name,
-                engine=_engine(_parameters(connections, declaration, "__inspect")),
+                engine=_kept_open(_engine(_parameters(connections, declaration, "__inspect"))),
                 escrow=escrow(case.id, declaration.name),
             )
             drills[declaration.name] = PostgresDrill(
@@ -341,6 +341,22 @@ def _engine(parameters: ConnectionParameters) -> Engine:
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)},
     )
+
+
+def _kept_open(engine: Engine) -> Engine:
+    """Keep a connection of a credential that only reads, because a new one costs as much as a look at a batch.
+
+    Whoever gets it next finds the session as new. A process that forks leaves it to its parent.
+    """
+    kept = create_engine(
+        engine.url,
+        pool_size=1,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        creator=engine.raw_connection,
+    )
+    return kept
 
 
 def _database_url(store: str, parameters: ConnectionParameters) -> URL:

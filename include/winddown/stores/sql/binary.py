@@ -229,36 +229,7 @@ def _copy(data: Any, place: Any, length: Any, content: Any, target: Any) -> None
         content[target + byte] = data[place + byte]
 
 
-# -- one text a row, without Arrow ---------------------------------------------------------------------------------
-
-
-def texts(pieces: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
-    """Yield the values of a stream whose rows have one field that is never null.
-
-    Raises:
-        Refused: these are not such rows, or do not come to an end.
-    """
-    content, begin, is_ended = bytearray(), -1, False
-    for piece in pieces:
-        content += piece
-        if begin < 0:
-            if len(content) < _HEADER:
-                continue
-            begin = _HEADER + int.from_bytes(content[_HEADER - 4 : _HEADER], "big")
-        while len(content) - begin >= _ONE_FIELD.size:
-            fields, length = _ONE_FIELD.unpack_from(content, begin)
-            if fields != 1 or length < 0:
-                raise _unreadable()
-            start, end = begin + _ONE_FIELD.size, begin + _ONE_FIELD.size + length
-            if end > len(content):
-                break
-            yield bytes(content[start:end])
-            begin = end
-        is_ended = content[begin:] == _TRAILER
-        del content[:begin]
-        begin = 0
-    if not is_ended:
-        raise _unreadable()
+# -- writing -------------------------------------------------------------------------------------------------------
 
 
 def written(values: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,15 +1,15 @@
 """One batch of whole rows of a PostgreSQL table inside one transaction: how they go into escrow, and come back.
 
 One statement deletes the rows and hands them out, each as one text, the one that its digest is about. They are hashed
-here while the server goes on deleting, because the server takes several times as long for it.
+here while the server goes on, because the server takes several times as long for it.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import Connection, text
 
 from winddown.archive.escrow import Escrow
@@ -18,10 +18,12 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 from winddown.stores.sql import staged
-from winddown.stores.sql.binary import texts, written
+from winddown.stores.sql.binary import written
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.position import ROW, Position, array, aside_name, keys_equal, shape, typed_keys
+
+_ROWS_AT_ONCE = 200
 
 
 class RowsPosition(Position):
@@ -44,22 +46,33 @@ class RowsPosition(Position):
 
         Unless all are, nothing is in escrow, and the transaction must not be committed.
         """
-        first = shape(self._collection).encode()
-        found, self._name = self._escrowed.lay_down(
-            self._deleted(), digest=lambda row: hashlib.sha256(first + row).hexdigest()
+        condition = keys_equal(self._collection, "t", "k")
+        rows = self._handed_out(
+            f"DELETE FROM {self._table} t USING ({self._keys()}) k WHERE {condition} RETURNING {ROW}"
         )
+        found, self._name = self._escrowed.lay_down(rows, digest=self._digest())
         return found
 
-    def _deleted(self) -> Iterator[bytes]:
-        driver = self._driver()
-        keys = (self._batch.keys.column(name) for name in self._collection.key)
-        arrays = [f"CAST({sql.Literal(array(values)).as_string(driver)} AS text[])" for values in keys]
-        query = (
-            f"COPY (DELETE FROM {self._table} t USING ({typed_keys(self._collection, *arrays)}) k "
-            f"WHERE {keys_equal(self._collection, 't', 'k')} RETURNING {ROW}) TO STDOUT (FORMAT binary)"
-        )
-        with driver.cursor() as cursor, cursor.copy(query.encode()) as copy:
-            yield from texts(copy)
+    def unchanged(self) -> int:
+        """Rows of the batch that are live with exactly the planned content."""
+        condition = keys_equal(self._collection, "t", "k")
+        rows = self._handed_out(f"SELECT {ROW} FROM {self._table} t JOIN ({self._keys()}) k ON {condition}")
+        return self._escrowed.planned(map(self._digest(), rows))
+
+    def _keys(self) -> str:
+        return typed_keys(self._collection, *(f"CAST(${n} AS text[])" for n in range(1, len(self._collection.key) + 1)))
+
+    def _digest(self) -> Callable[[bytes], str]:
+        first = shape(self._collection).encode()
+        return lambda row: hashlib.sha256(first + row).hexdigest()
+
+    def _handed_out(self, query: str) -> Iterator[bytes]:
+        """Rows as one text each, some at a time, of a query with a parameter for each field of the key."""
+        keys = [array(self._batch.keys.column(name)) for name in self._collection.key]
+        with psycopg.RawCursor(self._driver()) as cursor:
+            cursor.adapters.register_loader("text", ByteaBinaryLoader)
+            for (row,) in cursor.stream(query.encode(), keys, binary=True, size=_ROWS_AT_ONCE):
+                yield row
 
     def put_back(self) -> int:
         """Insert the rows that the journalled file holds; return how many.

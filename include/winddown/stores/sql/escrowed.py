@@ -38,10 +38,13 @@ class EscrowedBatch:
                 yield row
 
         with self._escrow.written(self._order.id, self._batch, noted()) as attempt:
-            planned = self._batch.keys.column(CONTENT).to_pylist()
-            if sorted(found) == sorted(planned):
+            if self.planned(found) == attempt.records == self._batch.records:
                 return attempt.records, attempt.keep()
-        return (Counter(found) & Counter(planned)).total(), ""
+        return self.planned(found), ""
+
+    def planned(self, digests: Iterable[str]) -> int:
+        """How many of these are contents of the batch's records, each of which counts once."""
+        return (Counter(digests) & Counter(self._batch.keys.column(CONTENT).to_pylist())).total()
 
     def rows(self, name: str) -> Iterator[bytes]:
         """The rows of the file that the journal names; see ``Escrow.records``."""
