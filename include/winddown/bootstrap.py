@@ -348,7 +348,7 @@ def _kept_open(engine: Engine) -> Engine:
 
     Whoever gets it next finds the session as new. A process that forks leaves it to its parent.
     """
-    kept = create_engine(
+    return create_engine(
         engine.url,
         pool_size=1,
         max_overflow=-1,
@@ -356,7 +356,6 @@ def _kept_open(engine: Engine) -> Engine:
         hide_parameters=True,
         creator=engine.raw_connection,
     )
-    return kept
 
 
 def _database_url(store: str, parameters: ConnectionParameters) -> URL:

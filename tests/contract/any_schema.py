@@ -284,7 +284,8 @@ class AnySchema(RuleBasedStateMachine):
             assert inspector.unchanged(move.order, move.batch) == inspector.remaining(move.order, move.batch)
             assert inspector.unchanged(move.order, move.batch) == (move.batch.records if is_live else 0)
             assert inspector.set_aside(move.order, move.batch) == times * move.batch.records
-            assert (inspector.leftovers(move.order, move.batch) > 0) == bool(times)
+            if not is_live:  # a worker that died before its commit leaves a file that the next one destroys
+                assert (inspector.leftovers(move.order, move.batch) > 0) == bool(times)
 
     def teardown(self) -> None:
         """Everything that was not purged comes back."""

@@ -100,7 +100,7 @@ class MySqlRows:
         return restored
 
     def _written(self, place: int, piece: str) -> str:
-        """A value as it stands in a statement; a long one piece by piece in a variable, as the packet may not hold it."""
+        """A value as it stands in a statement; one that may not fit into a packet goes into a variable before."""
         declared = self._collection.fields[place].type
         if len(piece) <= _INSERT_BYTES:
             return value(declared, piece)
