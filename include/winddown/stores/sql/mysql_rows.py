@@ -31,8 +31,8 @@ def named_rows(
             yield tuple(str(value) for value in row[: len(written)]), tuple(row[len(written) :])
 
 
-def conditions(collection: Collection, batch: Batch) -> Iterator[str]:
-    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, some of them at a time."""
+def conditions(collection: Collection, batch: Batch, *, most: int = _A_STATEMENT) -> Iterator[str]:
+    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, at most so many at a time."""
     types = {field.name: field.type for field in collection.fields}
     compared = []
     for name, values in zip(collection.key, key_literals(collection, batch), strict=True):
@@ -40,8 +40,8 @@ def conditions(collection: Collection, batch: Batch) -> Iterator[str]:
         if is_text(types[name]):  # by a collation ``a``, ``A`` and ``a `` may be equal; as bytes they are not
             written = [value.encode().hex() for value in batch.keys.column(name).to_pylist()]
             compared.append((f"CAST(CONVERT(t.{quoted(name)} USING utf8mb4) AS BINARY)", [f"x'{v}'" for v in written]))
-    for start in range(0, batch.keys.num_rows, _A_STATEMENT):
-        parts = [(expression, values[start : start + _A_STATEMENT]) for expression, values in compared]
+    for start in range(0, batch.keys.num_rows, most):
+        parts = [(expression, values[start : start + most]) for expression, values in compared]
         if len(collection.key) == 1:
             yield " AND ".join(f"{expression} IN ({', '.join(values)})" for expression, values in parts)
         else:

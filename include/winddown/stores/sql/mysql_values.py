@@ -105,6 +105,21 @@ def exact(column_type: str, name: str) -> str:
     return f"HEX(CAST({name} + 0 AS CHAR))" if kind == "bit" else f"HEX(CAST({name} AS CHAR))"
 
 
+def widest(collection: Collection) -> int:
+    """How many characters the values of a row are at most, as ``exact`` has them; of long ones their digests."""
+    return sum(_width(field.type) + 1 for field in collection.fields)
+
+
+def _width(column_type: str) -> int:
+    kind = base(column_type)
+    if kind in _CHARACTERS | _SHORT_BYTES:
+        length = int(column_type.partition("(")[2].partition(")")[0] or 1)
+        return 2 * length * (4 if kind in _CHARACTERS else 1)
+    if kind in _LABELS:  # of at most 255 characters, whose number is not told
+        return 2 * 4 * 256 * (64 if kind == "set" else 1)
+    return 200  # a decimal has 65 digits
+
+
 def is_long(column_type: str) -> bool:
     """Whether the digest has a digest of the value."""
     return base(column_type) in _LONG
