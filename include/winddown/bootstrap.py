@@ -9,7 +9,7 @@ a hundred MiB of a process that destroys rows of a database. Nothing else of the
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -182,13 +182,13 @@ def _systems(
 
             stores[declaration.name] = PostgresStore(
                 declaration.name,
-                reader=_kept_open(_engine(_parameters(connections, declaration, ""))),
+                reader=_reading_engine(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _engine),
                 escrow=escrow(case.id, declaration.name),
             )
             inspectors[declaration.name] = PostgresInspector(
                 declaration.name,
-                engine=_kept_open(_engine(_parameters(connections, declaration, "__inspect"))),
+                engine=_reading_engine(_parameters(connections, declaration, "__inspect")),
                 escrow=escrow(case.id, declaration.name),
             )
             drills[declaration.name] = PostgresDrill(
@@ -327,6 +327,7 @@ _SESSION = (
     "xmloption=content",
     "synchronous_commit=on",
 )
+_CONNECTING: Mapping[str, Any] = {"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)}
 
 
 def _engine(parameters: ConnectionParameters) -> Engine:
@@ -334,28 +335,20 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     # session writes values, so nothing of it is left to the server's or the role's settings. Names are looked up in the
     # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
     # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
-    # No pool: a credential is held for one act. Parameters hold keys of records and stay out of messages.
+    # No pool: the credential of an act is held for one act. Parameters hold keys of records and stay out of messages.
     return create_engine(
         make_url(_url(parameters)),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)},
+        connect_args=_CONNECTING,
     )
 
 
-def _kept_open(engine: Engine) -> Engine:
-    """Keep a connection of a credential that only reads, because a new one costs as much as a look at a batch.
+def _reading_engine(parameters: ConnectionParameters) -> Engine:
+    """As ``_engine``, of a credential that only reads."""
+    from winddown.stores.sql.kept_open import kept_open
 
-    Whoever gets it next finds the session as new. A process that forks leaves it to its parent.
-    """
-    return create_engine(
-        engine.url,
-        pool_size=1,
-        max_overflow=-1,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        creator=engine.raw_connection,
-    )
+    return kept_open(make_url(_url(parameters)), _CONNECTING)
 
 
 def _database_url(store: str, parameters: ConnectionParameters) -> URL:

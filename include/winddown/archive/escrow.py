@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from winddown.archive.atomic import sync_folder
 from winddown.archive.container import ContainerKey, decrypt, encrypt
@@ -146,23 +147,34 @@ class Escrow:
         Raises:
             Refused: missing file, another batch's, another key, another attempt under this name, any changed byte.
         """
-        path = self._of(order_id) / name
+        with self._opened(order_id, batch, name) as file:
+            key = self._key().part(file.read(_PART_KEY_BYTES))
+            yield from _unframed(decrypt(file, key=key, context=self._context(order_id, batch)))
+
+    def is_whole(self, order_id: str, batch: Batch, name: str) -> bool:
+        """Whether a file is there, byte for byte as it was written; it is not decrypted."""
         try:
-            file = path.open("rb")
-        except FileNotFoundError:
+            self._opened(order_id, batch, name).close()
+        except Refused:
+            return False
+        return True
+
+    def _opened(self, order_id: str, batch: Batch, name: str) -> BinaryIO:
+        try:
+            file = (self._of(order_id) / name).open("rb")
+        except (FileNotFoundError, IsADirectoryError):  # no name is the folder's
             raise Refused(
                 f"the escrow of order {order_id} batch {batch.index} is missing",
                 next_step="restore the workspace's folder escrow; missing is not empty",
             ) from None
-        with file:
-            if name != f"{_slot(batch.index)}-{hashlib.file_digest(file, 'sha256').hexdigest()}{_SUFFIX}":
-                raise Refused(
-                    f"the escrow of order {order_id} batch {batch.index} is not the file that was written",
-                    next_step="restore the workspace's folder escrow from a copy",
-                )
-            file.seek(0)
-            key = self._key().part(file.read(_PART_KEY_BYTES))
-            yield from _unframed(decrypt(file, key=key, context=self._context(order_id, batch)))
+        if name != f"{_slot(batch.index)}-{hashlib.file_digest(file, 'sha256').hexdigest()}{_SUFFIX}":
+            file.close()
+            raise Refused(
+                f"the escrow of order {order_id} batch {batch.index} is not the file that was written",
+                next_step="restore the workspace's folder escrow from a copy",
+            )
+        file.seek(0)
+        return file
 
     def destroy(self, order_id: str, names: Iterable[str]) -> None:
         """Overwrite the part keys, sync, remove the files, sync the folder. May be repeated.

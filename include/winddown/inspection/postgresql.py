@@ -89,7 +89,7 @@ class PostgresInspector:
             found = _digests(self._escrow.records(order.id, batch, name), types)
         except Refused:
             return 0
-        return _as_planned(found, batch) if found.total() == batch.records else 0
+        return _as_planned(found, batch) if len(found) == batch.records else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
@@ -195,14 +195,18 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in found}
 
 
-def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> Counter[str]:
-    """The digests of rows, bound to names and types of the fields, and how often there is each."""
+def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> list[str]:
+    """The digests of rows, bound to names and types of the fields."""
     shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest().encode()
-    return Counter(hashlib.sha256(shape + row).hexdigest() for row in rows)
+    return [hashlib.sha256(shape + row).hexdigest() for row in rows]
 
 
-def _as_planned(found: Counter[str], batch: Batch) -> int:
-    return (found & Counter(batch.keys.column(CONTENT).to_pylist())).total()
+def _as_planned(found: list[str], batch: Batch) -> int:
+    """How many of these are contents of the batch's records, each of which counts once."""
+    planned = batch.keys.column(CONTENT).to_pylist()
+    if sorted(found) == sorted(planned):
+        return len(planned)
+    return (Counter(found) & Counter(planned)).total()
 
 
 def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:

@@ -98,8 +98,11 @@ class RowsPosition(Position):
         return int(restored.rowcount)
 
     def destroy(self) -> int:
-        """Count the rows in the journalled file. It is destroyed when the journal no longer names it; see ``over``."""
-        return self._escrowed.count(self._entry()[1])
+        """Return how many records go with the journalled file: all, or none when it is not as it was written.
+
+        It is destroyed when the journal no longer names it; see ``over``.
+        """
+        return self._batch.records if self._escrowed.is_whole(self._entry()[1]) else 0
 
     def journal(self, state: str) -> None:
         """Write down what is being done and, of rows in escrow, where they are."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
-from winddown.domain.errors import Refused
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 
@@ -44,18 +43,18 @@ class EscrowedBatch:
 
     def planned(self, digests: Iterable[str]) -> int:
         """How many of these are contents of the batch's records, each of which counts once."""
-        return (Counter(digests) & Counter(self._batch.keys.column(CONTENT).to_pylist())).total()
+        found, wanted = list(digests), self._batch.keys.column(CONTENT).to_pylist()
+        if len(found) == len(wanted) == len(set(wanted)) and set(found) == set(wanted):
+            return len(found)
+        return (Counter(found) & Counter(wanted)).total()
 
     def rows(self, name: str) -> Iterator[bytes]:
         """The rows of the file that the journal names; see ``Escrow.records``."""
         return self._escrow.records(self._order.id, self._batch, name)
 
-    def count(self, name: str) -> int:
-        """Number of rows in that file; 0 when it is missing, or is not what was written."""
-        try:
-            return sum(1 for _ in self.rows(name))
-        except Refused:
-            return 0
+    def is_whole(self, name: str) -> bool:
+        """Whether that file is there as it was written."""
+        return self._escrow.is_whole(self._order.id, self._batch, name)
 
     def whereabouts(self, found: Whereabouts, name: str) -> Whereabouts:
         """What journal and live rows say, with a look at the files; ``name`` is the journal's.

@@ -128,8 +128,11 @@ class MySqlRows:
         return f"CONVERT({name} USING utf8mb4)" if base(declared) == "json" else name
 
     def destroy(self) -> int:
-        """Count the rows in the journalled file. It is destroyed when the journal no longer names it; see ``over``."""
-        return self._escrowed.count(self._look.escrow())
+        """Return how many records go with the journalled file: all, or none when it is not as it was written.
+
+        It is destroyed when the journal no longer names it; see ``over``.
+        """
+        return self._batch.records if self._escrowed.is_whole(self._look.escrow()) else 0
 
     def over(self) -> tuple[str, ...]:
         """Files of the batch that are to be destroyed once this transaction is committed."""

@@ -64,36 +64,39 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
             dropped += is_aside(name)
         connection.execute(text("UNLOCK TABLES"))
     report.done.append(("quarantine_tables_dropped", str(dropped)))
-    is_left = bool(_tables(connection, QUARANTINE))
+    is_left, known = bool(_tables(connection, QUARANTINE)), 0
     if has_table(connection, JOURNAL, JOURNAL_TABLE):
         connection.execute(text(f"LOCK TABLES {JOURNAL}.{JOURNAL_TABLE} WRITE"))
-        is_left |= _is_in_escrow(connection, report, escrow)
+        is_in_escrow, known = _destroy_orphans(connection, report, escrow)
+        is_left |= is_in_escrow
         if not is_left:  # the journal is only needed while something is in quarantine or escrow
             connection.execute(text(f"DROP TABLE {JOURNAL}.{JOURNAL_TABLE}"))
         connection.execute(text("UNLOCK TABLES"))
+    if unknown := escrow.count() - known:
+        # They are left, because they may be all that there is of rows whose journal was lost.
+        report.left.append(f"{unknown} encrypted files of batches that the journal does not know")
     if not is_left:
         for database in (JOURNAL, QUARANTINE):
             connection.execute(text(f"DROP DATABASE IF EXISTS {database}"))
     connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
 
 
-def _is_in_escrow(connection: Connection, report: Report, escrow: Escrow) -> bool:
-    """Destroy files that the journal no longer names; return whether it names any.
+def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> tuple[bool, int]:
+    """Destroy files of batches in the journal that it does not name.
 
-    Those that it never knew are left, because they may be all that there is of rows whose journal was lost.
+    Return whether it says that anything is in escrow, and how many of the files that it names are there.
     """
     query = text(f"SELECT order_id, batch, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_id <> ''")
-    destroyed = quarantined = named = 0
+    destroyed, named, known = 0, False, 0
     for order_id, index, name in connection.execute(query).all():
-        over = [found for found in escrow.names(order_id, index) if found != name]
+        names = escrow.names(order_id, index)
+        over = [found for found in names if found != name]
         escrow.destroy(order_id, over)
         destroyed += len(over)
-        quarantined += name in escrow.names(order_id, index)
-        named += bool(name)
+        named |= bool(name)
+        known += name in names
     report.done.append(("escrow_files_destroyed", str(destroyed)))
-    if unknown := escrow.count() - quarantined:
-        report.left.append(f"{unknown} encrypted files of batches that the journal does not know")
-    return bool(named)
+    return named, known
 
 
 def _tables(connection: Connection, schema: str) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
-from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, hazards, quoted, quoted_name
+from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 ROW = "ROW(t.*)::text"
@@ -67,7 +67,7 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
-def prepare(connection: Connection, collection: Collection, order: Order) -> None:
+def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
@@ -78,6 +78,7 @@ def prepare(connection: Connection, collection: Collection, order: Order) -> Non
     _create_journal(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
+    collection = describe(connection, order.collection)
     connection.execute(
         text(
             f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))} "

@@ -123,9 +123,9 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
-            collection = self._current(connection, order.collection)
             if order.method is Method.ESCROW_ROWS:
-                return RowsPosition(connection, collection, order, batch, escrow=self._escrow).whereabouts()
+                return self._rows(connection, order, batch).whereabouts()
+            collection = catalogue.describe(connection, order.collection)
             return staged.whereabouts(FieldsPosition(connection, collection, order, batch), batch)
 
     # -- effects -------------------------------------------------------------------------------------------------
@@ -149,13 +149,12 @@ class PostgresStore(staged.StagedStore):
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
-            collection = self._current(connection, order.collection)
             if power is not Power.PURGE:
-                prepare(connection, collection, order)
+                prepare(connection, order)
             if order.method is not Method.ESCROW_ROWS:
-                yield FieldsPosition(connection, collection, order, batch)
+                yield FieldsPosition(connection, catalogue.describe(connection, order.collection), order, batch)
                 return
-            rows = RowsPosition(connection, collection, order, batch, escrow=self._escrow)
+            rows = self._rows(connection, order, batch)
             yield rows
             over = rows.over()
         self._escrow.destroy(order.id, over)
@@ -230,8 +229,9 @@ class PostgresStore(staged.StagedStore):
                 "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
             )
 
-    def _current(self, connection: Connection, ref: CollectionRef) -> Collection:
-        return catalogue.describe(connection, ref)
+    def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
+        collection = catalogue.outline(connection, order.collection)
+        return RowsPosition(connection, collection, order, batch, escrow=self._escrow)
 
 
 def _identity(connection: Connection) -> str:
