@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ PLAIN_MYSQL = table_subject.Shape(
 
 @pytest.fixture(params=["postgresql", "mariadb"])
 def subject(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Subjected]:
+    shutil.rmtree(desk.workspace / "escrow", ignore_errors=True)  # what other tests left when they dropped the journal
     found: Subjected
     if request.param == "mariadb":
         found = MySqlSubject(request.getfixturevalue("mariadb_url"), desk, PLAIN_MYSQL)
