@@ -104,7 +104,7 @@ class MySqlRows:
         fields, skipped = self._collection.fields, computed(self._connection, self._collection.ref)
         names = ", ".join(quoted(field.name) for field in fields if field.name not in skipped)
         restored = 0
-        for rows in _parts(self._escrowed.rows(self._look.escrow())):
+        for rows in _parts(self._escrowed.rows(self._look.entry()[1])):
             written = (
                 ", ".join(
                     self._written(place, piece)
@@ -132,11 +132,11 @@ class MySqlRows:
 
         It is destroyed when the journal no longer names it; see ``over``.
         """
-        return self._batch.records if self._escrowed.is_whole(self._look.escrow()) else 0
+        return self._batch.records if self._escrowed.is_whole(self._look.entry()[1]) else 0
 
     def over(self) -> tuple[str, ...]:
         """Files of the batch that are to be destroyed once this transaction is committed."""
-        return self._escrowed.over(self._look.journalled(), self._look.escrow())
+        return self._escrowed.over(*self._look.entry())
 
     def _locked(self, fits: Iterable[str]) -> Iterator[bytes]:
         if any(is_long(field.type) for field in self._collection.fields):

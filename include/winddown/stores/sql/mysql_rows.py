@@ -87,19 +87,16 @@ class MySqlLook:
 
     def journalled(self) -> str | None:
         """What was last done to the batch; None when nothing was."""
-        return self._journalled("state")
+        return self.entry()[0]
 
-    def escrow(self) -> str:
-        """The file that the batch is in; "" when it is in none."""
-        return self._journalled("escrow") or ""
-
-    def _journalled(self, what: str) -> str | None:
+    def entry(self) -> tuple[str | None, str]:
+        """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
         if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
-            return None
-        query = text(f"SELECT {what} FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+            return None, ""
+        query = text(f"SELECT state, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}
-        found = self._connection.execute(query, values).scalar()
-        return None if found is None else str(found)
+        found = self._connection.execute(query, values).one_or_none()
+        return (None, "") if found is None else (str(found.state), str(found.escrow))
 
     def live(self) -> int:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""

@@ -28,7 +28,7 @@ from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import unbound_fields
 from winddown.stores.sql.mysql import MySqlSource
-from winddown.stores.sql.mysql_catalogue import described, identity
+from winddown.stores.sql.mysql_catalogue import identity, outline
 from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_own
 from winddown.stores.sql.mysql_escrow import MySqlRows
 from winddown.stores.sql.mysql_leftovers import PREPARING, cleared
@@ -57,7 +57,7 @@ class MySqlEffects:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(identity(connection))
             _session(connection)
-            collection = described(connection, order.collection)
+            collection = outline(connection, order.collection)
             dialect = MySqlDialect(connection, collection, order)
             locked(connection, "batch " + hashlib.sha256(f"{order.id} {batch.index}".encode()).hexdigest()[:40])
             locked(connection, PREPARING)
@@ -116,7 +116,7 @@ class MySqlStore(SqlStore):
             found = staged.whereabouts(look, batch)
             if order.method is not Method.ESCROW_ROWS:
                 return found
-            return EscrowedBatch(self._escrow, order, batch).whereabouts(found, look.escrow())
+            return EscrowedBatch(self._escrow, order, batch).whereabouts(found, look.entry()[1])
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """List every grant to write on these tables, columns of them or their databases, but our own.
