@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ PLAIN = Shape(
 
 @pytest.fixture
 def subject(database: Database, desk: Desk) -> Iterator[PostgresSubject]:
+    shutil.rmtree(desk.workspace / "escrow", ignore_errors=True)  # what other tests left when they dropped the journal
     found = PostgresSubject(database, desk, PLAIN)
     yield found
     found.drop()
@@ -242,25 +244,25 @@ ODD = Shape(
     """(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, word text, fixed char(5), own odd_types.level,
         levels odd_types.level[], spot odd_types.spot, spots odd_types.spot[], mood odd_types.mood,
         span tstzrange, spans int4multirange, many text[][], at timestamptz, apart interval, price money, raw bytea,
-        share double precision, tree xml, doc json, docs jsonb, net inet, bits bit varying(9), place point,
+        share double precision, doc json, docs jsonb, net inet, bits bit varying(9), place point,
         big numeric, upper text GENERATED ALWAYS AS (upper(word)) STORED)""",
     ("id",),
     (
         "id", "word", "fixed", "own", "levels", "spot", "spots", "mood", "span", "spans", "many", "at", "apart",
-        "price", "raw", "share", "tree", "doc", "docs", "net", "bits", "place", "big",
+        "price", "raw", "share", "doc", "docs", "net", "bits", "place", "big",
     ),
     (
         (
             1, 'a"b\\c,(d)\n\t', "x", 3, "{1,NULL}", '(1,"a,""b""")', '{"(1,x)",NULL}', "so so", "(,2024-01-01]",
             "{[1,3),[7,9)}", '[0:1][2:2]={{"NULL"},{NULL}}', "1900-01-01 00:00:00+08:05:43", "-1 mons +2 days -03:04",
-            "-12.50", b"\x00\xff", float("nan"), "<a>1</a><b/>", '{"a" : 1, "a":2}', '{"b": 1.10}', "10.0.0.0/8",
+            "-12.50", b"\x00\xff", float("nan"), '{"a" : 1, "a":2}', '{"b": 1.10}', "10.0.0.0/8",
             "10101", "(1.5,-0)", "1e-30",
         ),
-        (2, "", "", None, "{}", None, None, None, "empty", "{}", "{}", "infinity", "0", None, b"", -0.0, None, None,
+        (2, "", "", None, "{}", None, None, None, "empty", "{}", "{}", "infinity", "0", None, b"", -0.0, None,
          "null", None, "", None, "NaN"),
-        (3, None, None, *([None] * 20)),
+        (3, None, None, *([None] * 19)),
         (4, "x" * 300_000, "     ", 1, None, None, None, "happy", None, None, None, "-infinity", None, None,
-         os.urandom(9000), 1e-310, None, None, None, None, None, None, "9" * 200),
+         os.urandom(9000), 1e-310, None, None, None, None, None, "9" * 200),
     ),
     ("word",),
 )  # fmt: skip
