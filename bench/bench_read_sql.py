@@ -18,6 +18,8 @@ import pyarrow as pa
 from customer_values import GIVEN, SURNAMES, mobile, remark, resident_id  # also limits the libraries to one thread
 from sqlalchemy import create_engine
 
+from winddown.archive.escrow import Escrow
+from winddown.archive.keys import CaseKeys
 from winddown.demo.schema import CUSTOMERS
 from winddown.demo.servers import EmbeddedPostgres
 from winddown.detectors import Profiler
@@ -160,7 +162,9 @@ def main() -> None:
             url = url or (server.start() if server else "")
             fill(url, rows)
             engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-            store = PostgresStore("bench", reader=engine, unlock=lambda _: engine)
+            keys = CaseKeys(Path(folder) / "keys")
+            escrow = Escrow(Path(folder) / "escrow", scope="bench", key=keys.container_key)
+            store = PostgresStore("bench", reader=engine, unlock=lambda _: engine, escrow=escrow)
             for collection in store.discover().collections:
                 if collection.ref.name.startswith(f"{SCHEMA}."):
                     measure(url, store, collection)

@@ -25,10 +25,10 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 from forensic_places import Engine, Place, Row, engines
-from sql_product import CASE, STORE, Database, approve, deploy, order_of
+from sql_product import CASE, STORE, Database, approve, deploy, method_of, order_of
 
 from winddown.domain.authorization import Power
-from winddown.domain.plan import Act, Method
+from winddown.domain.plan import Act
 from winddown.inspection.raw_bytes import search_paths
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches, select
@@ -152,7 +152,8 @@ def destroy(
     keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
     chosen = select(deployment, CASE, place.collection, keys)
     plan_id = f"{CASE}-forensics"
-    erase = order_of(plan_id, place.collection, Act.ERASE, Method.MOVE_ROWS, chosen, level=0)
+    method = method_of(deployment, place.collection, Act.ERASE)
+    erase = order_of(plan_id, place.collection, Act.ERASE, method, chosen, level=0)
     plan = approve(deployment, plan_id, [erase])
     (order,) = plan.orders
     for power in (Power.QUARANTINE, Power.PURGE):

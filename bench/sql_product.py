@@ -6,8 +6,9 @@ door. Nothing stands in for a part of the product. Measured in a process of its 
 
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
@@ -21,11 +22,13 @@ from sql_postgres import CUSTOMERS, MINIMISED
 from sqlalchemy import create_engine, make_url, text
 
 from winddown import bootstrap
+from winddown.archive.escrow import Attempt, Escrow
 from winddown.connections import ConnectionParameters
 from winddown.control.authority import effect_of
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, Custodian, Grace, Person, Profile, StoreDeclaration, Subjects
 from winddown.domain.company import Company
 from winddown.domain.hold import holds_digest
@@ -154,6 +157,16 @@ def order_of(plan_id: str, name: str, act: Act, method: Method, selection: Selec
     )
 
 
+def method_of(deployment: Deployment, name: str, act: Act) -> Method:
+    """How the store would do it to some of a collection's records."""
+    store = deployment.systems(deployment.case(CASE)).store(STORE)
+    (collection,) = [found for found in store.discover().collections if found.ref.name == name]
+    method = store.method(collection, act, whole=False)
+    if isinstance(method, Blocker):
+        raise SystemExit(method.explanation)
+    return method
+
+
 def approve(deployment: Deployment, plan_id: str, made: Sequence[Order]) -> Plan:
     """Store a plan of these orders, with the approvals that it needs."""
     identity = deployment.systems(deployment.case(CASE)).inspectors[STORE].identity()
@@ -204,7 +217,28 @@ def whole(deployment: Deployment, plan: Plan, order: Order, batch: Batch, power:
     return perform(deployment, plan, order, batch, power).records
 
 
-WAYS: Mapping[str, Doing] = {"effects": effect_alone, "perform": whole}
+class Discarding(Escrow):
+    """Takes the rows of a batch, has them compared with the plan, and keeps nothing: what the deletion costs alone."""
+
+    @contextmanager
+    def written(self, order_id: str, batch: Batch, records: Iterable[bytes]) -> Iterator[Attempt]:  # noqa: ARG002
+        """Count the records."""
+        yield Counted(sum(1 for _ in records))
+
+
+class Counted(Attempt):
+    """An attempt without a file."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+
+    def keep(self) -> str:
+        """Name nothing."""
+        return "nothing"
+
+
+WAYS: Mapping[str, Doing] = {"delete": effect_alone, "effects": effect_alone, "perform": whole}
+"""``delete``: PostgreSQL's batches are deleted and not kept, so there is nothing to purge."""
 
 
 def run(
@@ -219,9 +253,12 @@ def run(
 ) -> Run:
     """Quarantine, then purge: one order after the other, its batches shared among workers."""
     deployment = deploy(database, workspace)
-    methods = {Act.ERASE: Method.MOVE_ROWS, Act.MINIMISE: Method.MOVE_FIELDS}
+    powers = (Power.QUARANTINE,) if way == "delete" else (Power.QUARANTINE, Power.PURGE)
+    if way == "delete":
+        keeping = Discarding(workspace, scope="", key=deployment.keys(CASE).container_key)
+        deployment.systems(deployment.case(CASE)).store(STORE)._escrow = keeping  # type: ignore[attr-defined] # noqa: SLF001
     made = [
-        order_of(plan_id, name, act, methods[act], chosen[name], level=level)
+        order_of(plan_id, name, act, method_of(deployment, name, act), chosen[name], level=level)
         for level, (name, act) in enumerate(orders)
     ]
     plan = approve(deployment, plan_id, made)
@@ -234,7 +271,7 @@ def run(
             times.append((power, time.monotonic() - started, records))
 
     seconds = {}
-    for power in (Power.QUARANTINE, Power.PURGE):
+    for power in powers:
         started = time.monotonic()
         for order in plan.orders:
             with ThreadPoolExecutor(workers) as pool:

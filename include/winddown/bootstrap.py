@@ -3,26 +3,27 @@
 A store's connection is ``<name>`` for reading; its effects use ``<name>__mark`` (freeze, quarantine, restore) and
 ``<name>__purge`` (purge, sanitise), its inspector ``<name>__inspect``, a backup drill ``<name>__scratch``. Each is a
 credential of its own, so a worker that may only mark cannot purge.
+
+A system's modules are imported where a case declares it: the recognisers, DuckDB and the services of a cloud would take
+a hundred MiB of a process that destroys rows of a database. Nothing else of the product imports late for that.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import boto3
-from botocore.config import Config
-from botocore.session import get_session
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from winddown import __version__
+from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
 from winddown.connections import ConnectionParameters, Connections, FileConnections
@@ -33,32 +34,16 @@ from winddown.control.repository import Repository
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
-from winddown.inspection.duckdb_file import DuckDbInspector
-from winddown.inspection.generic import GenericInspector
-from winddown.inspection.mysql import MySqlInspector
-from winddown.inspection.postgresql import PostgresInspector
-from winddown.inspection.s3 import S3Inspector
-from winddown.inspection.sqlite import SqliteInspector
 from winddown.notify.channels import LogChannel, MailChannel
-from winddown.ports import Clock, Inspector, Notes, Notifier, Store
+from winddown.ports import BackupDrill, Clock, Inspector, Notes, Notifier, Store
 from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
-from winddown.stages.names import is_speaking
-from winddown.stores.files.store import FilesStore
-from winddown.stores.objects.report.listing import ReportPlace
-from winddown.stores.objects.s3 import S3Store
-from winddown.stores.sql.drill import PostgresDrill
-from winddown.stores.sql.duckdb_file import DuckDbSource
-from winddown.stores.sql.duckdb_store import DuckDbStore
-from winddown.stores.sql.generic import GenericSource
-from winddown.stores.sql.generic_store import GenericStore
-from winddown.stores.sql.mysql import MySqlSource
-from winddown.stores.sql.mysql_store import MySqlStore
-from winddown.stores.sql.postgresql import PostgresStore
-from winddown.stores.sql.readable import ReadableStore, Source
-from winddown.stores.sql.sqlite import SqliteSource
-from winddown.stores.sql.sqlite_store import SqliteStore
+
+if TYPE_CHECKING:
+    import boto3
+
+    from winddown.stores.sql.readable import Source
 
 _SUFFIX = {
     Power.FREEZE: "__mark",
@@ -122,10 +107,16 @@ def deploy(
     code_version = " ".join([f"{__version__}+{_code_digest()[:16]}", *_readers()])
 
     def notes(case_id: str, store: str) -> Notes:
+        from winddown.stages.names import is_speaking
+
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(
             folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
         )
+
+    def escrow(case_id: str, store: str) -> Escrow:
+        folder = settings.workspace / case_id / "escrow" / store
+        return Escrow(folder, scope=f"{case_id}/{store}", key=lambda: keys(case_id).container_key())
 
     return Deployment(
         settings=settings,
@@ -134,7 +125,7 @@ def deploy(
         ledger=ledger,
         authority=authority,
         rulebook=load_rulebook(settings.rule_packs),
-        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes)),
+        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes=notes, escrow=escrow)),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
         signing_keys=settings.workspace / _SIGNING_KEYS,
@@ -176,20 +167,29 @@ def _systems(
     connections: Connections,
     authority: Authority,
     settings: Settings,
+    *,
     notes: Callable[[str, str], Notes],
+    escrow: Callable[[str, str], Escrow],
 ) -> Systems:
     stores: dict[str, Store] = {}
     inspectors: dict[str, Inspector] = {}
-    drills: dict[str, PostgresDrill] = {}
+    drills: dict[str, BackupDrill] = {}
     for declaration in case.stores:
         if declaration.kind == "postgresql":
+            from winddown.inspection.postgresql import PostgresInspector
+            from winddown.stores.sql.drill import PostgresDrill
+            from winddown.stores.sql.postgresql import PostgresStore
+
             stores[declaration.name] = PostgresStore(
                 declaration.name,
-                reader=_engine(_parameters(connections, declaration, "")),
+                reader=_reading_engine(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _engine),
+                escrow=escrow(case.id, declaration.name),
             )
             inspectors[declaration.name] = PostgresInspector(
-                declaration.name, engine=_engine(_parameters(connections, declaration, "__inspect"))
+                declaration.name,
+                engine=_reading_engine(_parameters(connections, declaration, "__inspect")),
+                escrow=escrow(case.id, declaration.name),
             )
             drills[declaration.name] = PostgresDrill(
                 declaration.name,
@@ -197,13 +197,21 @@ def _systems(
                 bin_folder=settings.postgres_bin,
             )
         elif declaration.kind == "files":
+            from winddown.stores.files.store import FilesStore
+
             root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
             stores[declaration.name] = FilesStore(declaration.name, root=root)
         elif declaration.kind != "s3":
-            stores[declaration.name], inspector = _database(declaration, connections, authority)
+            stores[declaration.name], inspector = _database(
+                declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name)
+            )
             if inspector is not None:
                 inspectors[declaration.name] = inspector
         else:
+            from winddown.inspection.s3 import S3Inspector
+            from winddown.stores.objects.report.listing import ReportPlace
+            from winddown.stores.objects.s3 import S3Store
+
             stores[declaration.name] = S3Store(
                 declaration.name,
                 bucket=declaration.bucket,
@@ -228,13 +236,15 @@ def _systems(
 
 
 def _database(
-    declaration: StoreDeclaration, connections: Connections, authority: Authority
+    declaration: StoreDeclaration, connections: Connections, authority: Authority, *, escrow: Callable[[], Escrow]
 ) -> tuple[Store, Inspector | None]:
     """A database beside PostgreSQL. It is only read where nobody could read back what was done to it."""
     name, kind = declaration.name, declaration.kind
     reading = _parameters(connections, declaration, "")
     looking = connections.find(f"{declaration.connection}__inspect")
     if looking is None:
+        from winddown.stores.sql.readable import ReadableStore
+
         return ReadableStore(name, source=_source(name, kind, reading)), None
     builders: dict[str, Callable[[ConnectionParameters], Any]] = {
         "mysql": partial(_mysql_engine, name),
@@ -246,12 +256,27 @@ def _database(
     here, there, unlock = build(reading), build(looking), _unlock(authority, connections, declaration, build)
     match kind:
         case "mysql":
-            return MySqlStore(name, reader=here, unlock=unlock), MySqlInspector(name, engine=there)
+            from winddown.inspection.mysql import MySqlInspector
+            from winddown.stores.sql.mysql_store import MySqlStore
+
+            return (
+                MySqlStore(name, reader=here, unlock=unlock, escrow=escrow()),
+                MySqlInspector(name, engine=there, escrow=escrow()),
+            )
         case "sqlite":
+            from winddown.inspection.sqlite import SqliteInspector
+            from winddown.stores.sql.sqlite_store import SqliteStore
+
             return SqliteStore(name, path=here, unlock=unlock), SqliteInspector(name, path=there)
         case "duckdb":
+            from winddown.inspection.duckdb_file import DuckDbInspector
+            from winddown.stores.sql.duckdb_store import DuckDbStore
+
             return DuckDbStore(name, path=here, unlock=unlock), DuckDbInspector(name, path=there)
         case _:
+            from winddown.inspection.generic import GenericInspector
+            from winddown.stores.sql.generic_store import GenericStore
+
             return GenericStore(name, reader=here, unlock=unlock), GenericInspector(name, engine=there)
 
 
@@ -298,8 +323,11 @@ _SESSION = (
     "extra_float_digits=1",
     "lc_monetary=C",
     "standard_conforming_strings=on",
+    "array_nulls=on",
+    "xmloption=content",
     "synchronous_commit=on",
 )
+_CONNECTING: Mapping[str, Any] = {"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)}
 
 
 def _engine(parameters: ConnectionParameters) -> Engine:
@@ -307,13 +335,20 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     # session writes values, so nothing of it is left to the server's or the role's settings. Names are looked up in the
     # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
     # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
-    # No pool: a credential is held for one act. Parameters hold keys of records and stay out of messages.
+    # No pool: the credential of an act is held for one act. Parameters hold keys of records and stay out of messages.
     return create_engine(
         make_url(_url(parameters)),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)},
+        connect_args=_CONNECTING,
     )
+
+
+def _reading_engine(parameters: ConnectionParameters) -> Engine:
+    """As ``_engine``, of a credential that only reads."""
+    from winddown.stores.sql.kept_open import kept_open
+
+    return kept_open(make_url(_url(parameters)), _CONNECTING)
 
 
 def _database_url(store: str, parameters: ConnectionParameters) -> URL:
@@ -348,19 +383,31 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     url = _database_url(store, parameters)
     if url.get_backend_name() not in {"mysql", "mariadb"}:
         raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
+    from winddown.stores.sql.mysql_driver import connected
+
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
     options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    event.listen(engine, "do_connect", connected)
+    return engine
 
 
-def _source(store: str, kind: str, parameters: ConnectionParameters) -> Source:
+def _source(store: str, kind: str, parameters: ConnectionParameters) -> "Source":
     """Open a database that is only read: ``mysql``, ``sqlite``, ``duckdb``, or ``sql`` for any other dialect."""
     if kind == "sqlite":
+        from winddown.stores.sql.sqlite import SqliteSource
+
         return SqliteSource(store, path=_path(store, kind, parameters))
     if kind == "duckdb":
+        from winddown.stores.sql.duckdb_file import DuckDbSource
+
         return DuckDbSource(store, path=_path(store, kind, parameters))
     if kind == "mysql":
+        from winddown.stores.sql.mysql import MySqlSource
+
         return MySqlSource(store, engine=_mysql_engine(store, parameters))
+    from winddown.stores.sql.generic import GenericSource
+
     return GenericSource(store, engine=_any_engine(store, parameters))
 
 
@@ -379,7 +426,10 @@ def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
 
 
 @cache
-def _services() -> boto3.Session:
+def _services() -> "boto3.Session":
+    import boto3
+    from botocore.session import get_session
+
     session = get_session()
     # Nobody here asks when an object was written, and reading dates would take most of the time of a listing.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
@@ -387,6 +437,8 @@ def _services() -> boto3.Session:
 
 
 def _client(parameters: ConnectionParameters) -> Any:
+    from botocore.config import Config
+
     return _services().client(
         "s3",
         endpoint_url=parameters.endpoint_url or None,

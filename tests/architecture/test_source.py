@@ -119,3 +119,10 @@ def test_parquet_is_read_without_arrows_threads(path: Path) -> None:
     assert not [call for call in calls if call.func.attr == "read_table"]  # type: ignore[attr-defined]
     reading = [call for call in calls if call.func.attr in {"read_row_group", "iter_batches"}]  # type: ignore[attr-defined]
     assert all(any(word.arg == "use_threads" for word in call.keywords) for call in reading)
+
+
+def test_a_process_imports_only_what_its_stores_need() -> None:
+    heavy = {"numba", "duckdb", "boto3", "polars", "openpyxl", "pypdfium2", "great_expectations", "pymysql", "psycopg"}
+    code = f"import sys, winddown.bootstrap; print(*sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []

@@ -27,7 +27,7 @@ from .postgresql_subject import Database, create_database
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     engine = open_control(f"sqlite:///{tmp_path_factory.mktemp('control') / 'control.sqlite'}")
     upgrade(engine)
-    return Desk(engine)
+    return Desk(engine, tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="session")

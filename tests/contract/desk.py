@@ -4,11 +4,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, insert
 
 from winddown import bootstrap
+from winddown.archive.escrow import Escrow
+from winddown.archive.keys import CaseKeys
 from winddown.connections import ConnectionParameters
 from winddown.control import tables
 from winddown.control.authority import LIFETIME, Authority
@@ -48,9 +51,11 @@ class Desk:
     a store for what no plan would allow.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, workspace: Path) -> None:
         self.clock = SteppingClock()
         self.engine = engine
+        self.workspace = workspace
+        self._keys = CaseKeys(workspace / "keys")
         self.identities: dict[str, str] = {}  # what a plan would say of each store
         self.ledger = Ledger(engine, clock=self.clock)
         self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
@@ -85,6 +90,10 @@ class Desk:
             nonce=nonce,
             expires_at=expires_at,
         )
+
+    def escrow(self, store: str) -> Escrow:
+        """As the composition root wires it."""
+        return Escrow(self.workspace / "escrow" / store, scope=f"{CASE}/{store}", key=self._keys.container_key)
 
     def unlock(
         self, store: str, connections: Mapping[str, ConnectionParameters], build: Callable[[ConnectionParameters], Any]

@@ -115,8 +115,10 @@ class MySqlSubject(TableSubject, FreezableSubject):
         self.connections = {STORE + suffix: self._account(role) for suffix, role in SUFFIXES.items()}
         opened = partial(bootstrap._mysql_engine, STORE)
         unlock = desk.unlock(STORE, self.connections, opened)
-        self.store = MySqlStore(STORE, reader=opened(self.connections[STORE]), unlock=unlock)
-        self.inspector = MySqlInspector(STORE, engine=opened(self.connections[f"{STORE}__inspect"]))
+        self.store = MySqlStore(STORE, reader=opened(self.connections[STORE]), unlock=unlock, escrow=desk.escrow(STORE))
+        self.inspector = MySqlInspector(
+            STORE, engine=opened(self.connections[f"{STORE}__inspect"]), escrow=desk.escrow(STORE)
+        )
         self._admit_applications()
         self.plan_systems()
 

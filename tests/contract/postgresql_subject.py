@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +11,8 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from winddown import bootstrap
+from winddown.archive.container import ContainerKey
+from winddown.archive.escrow import Escrow
 from winddown.connections import ConnectionParameters
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef
@@ -118,8 +121,11 @@ class PostgresSubject(FreezableSubject):
             STORE,
             reader=database.engine(STORE),
             unlock=desk.unlock(STORE, database.connections, bootstrap._engine),
+            escrow=desk.escrow(STORE),
         )
-        self.inspector = PostgresInspector(STORE, engine=database.engine(f"{STORE}__inspect"))
+        self.inspector = PostgresInspector(
+            STORE, engine=database.engine(f"{STORE}__inspect"), escrow=desk.escrow(STORE)
+        )
         self._create()
         self.plan_systems()
 
@@ -194,6 +200,15 @@ class PostgresSubject(FreezableSubject):
             for role, power in (("contract_app", "INSERT"), ("contract_app", "UPDATE"), ("contract_clerk", "UPDATE"))
         )
         return any(found[0][0] for found in held)
+
+
+def no_escrow() -> Escrow:
+    """Of a store that is only read."""
+
+    def no_key() -> ContainerKey:
+        raise AssertionError("a store that is only read has nothing in escrow")
+
+    return Escrow(Path("nowhere"), scope="nobody", key=no_key)
 
 
 def _name_of(key: tuple[Any, ...]) -> str:

@@ -71,8 +71,9 @@ class PostgresGround:
     def __init__(self, database: Database, desk: Desk) -> None:
         self.desk, self._admin = desk, database.admin
         unlock = desk.unlock(STORE, database.connections, bootstrap._engine)
-        self.store = PostgresStore(STORE, reader=database.engine(STORE), unlock=unlock)
-        self.inspector = PostgresInspector(STORE, engine=database.engine(f"{STORE}__inspect"))
+        escrow = desk.escrow(STORE)
+        self.store = PostgresStore(STORE, reader=database.engine(STORE), unlock=unlock, escrow=escrow)
+        self.inspector = PostgresInspector(STORE, engine=database.engine(f"{STORE}__inspect"), escrow=escrow)
 
     def ref(self, table: str) -> CollectionRef:
         return CollectionRef(STORE, f"{self.schema}.{table}")

@@ -62,7 +62,7 @@ def test_a_field_is_emptied_only_where_its_row_is_as_planned(subject: PostgresSu
 
 
 def test_a_batch_in_quarantine_is_found_by_an_index(subject: PostgresSubject, database: Database) -> None:
-    planned = work(subject)
+    planned = work(subject, act=Act.MINIMISE)
     planned.act(Power.QUARANTINE)
     query = (
         "SELECT a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "

@@ -36,7 +36,7 @@ def test_a_partitioned_table_is_one_collection(schema: Schema) -> None:
     discovery = schema.discover()
     assert not [one for one in discovery.collections if one.ref.name.startswith(f"{schema.name}.north")]
     assert "secret-bound" not in str(discovery)
-    assert schema.store.method(found, Act.ERASE, whole=False) is Method.MOVE_ROWS
+    assert schema.store.method(found, Act.ERASE, whole=False) is Method.ESCROW_ROWS
     assert discovery.blockers == ()
     schema.run("CREATE TABLE refers (region text, id int PRIMARY KEY, FOREIGN KEY (region, id) REFERENCES orders)")
     (link,) = schema.collection("refers").foreign_keys

@@ -463,7 +463,7 @@ def replaced_by_rows(subject: WholeTableSubject, located: Any) -> Work:
     plain.__dict__.update(subject.__dict__)
     names = ["|".join((row["region"], row["no"])) for row in located.to_pylist()]
     planned = work(plain, chosen=names, size=10)
-    assert planned.order.method is Method.MOVE_ROWS
+    assert planned.order.method is Method.ESCROW_ROWS
     return planned
 
 

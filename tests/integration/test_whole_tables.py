@@ -80,7 +80,7 @@ def test_a_table_and_a_partition_go_whole_from_plan_to_certificate(company: "Com
         ("visits", "move_table"): "all 40 records go, and no table that stays refers to it",
         ("pages", "move_table"): "all 50 records go, and no table that stays refers to it",
         ("calls", "detach_partition"): "all records of 2 of 3 partitions that hold any go",
-        ("calls", "move_rows"): "8 records that go lie in partitions of which something stays",
+        ("calls", "escrow_rows"): "8 records that go lie in partitions of which something stays",
     }
     assert found["pages", Method.MOVE_TABLE].level < found["visits", Method.MOVE_TABLE].level
     assert [one.selection.count for _, one in sorted(found.items())] == [60, 8, 50, 40]
@@ -122,5 +122,5 @@ def test_a_hold_that_takes_out_one_record_leaves_rows_to_be_moved(company: "Comp
     place(company, "H-NEW", subjects=(str(row[0]),))
     halt = company.run_until("approvals", wave=LAST_WAVE)
     found = orders(company, halt.plan_id)
-    assert found["visits", Method.MOVE_ROWS].reason == "39 of 40 records go"
+    assert found["visits", Method.ESCROW_ROWS].reason.startswith("39 of 40 records go, in batches")
     assert found["pages", Method.MOVE_TABLE].selection.count == 50

@@ -53,6 +53,11 @@ class ContainerKey:
         self._secret = bytes(secret)
         self.id = hmac.digest(self._secret, b"winddown container key id", "sha256")[:8]
 
+    def part(self, part_key: bytes) -> "ContainerKey":
+        """Return the key of one container that is to be destroyed by itself: it opens with both of these keys."""
+        info = b"winddown container part"
+        return ContainerKey(HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=part_key, info=info).derive(self._secret))
+
     def _derive(self, header: bytes, context: str) -> AESGCM:
         info = b"winddown container\x00" + header + context.encode("utf-8", "surrogatepass")
         salt = _HEADER.unpack(header)[3]

@@ -34,6 +34,7 @@ class Method(StrEnum):
     ANONYMOUS_EXTRACT = "anonymous_extract"  # generalised values, combinations of too few persons left out
     CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the public key of its receiver
     MOVE_ROWS = "move_rows"  # rows move to a quarantine table in the same database, in one transaction a batch
+    ESCROW_ROWS = "escrow_rows"  # rows are deleted in batches, and kept in an encrypted file a batch until purge
     MOVE_TABLE = "move_table"  # the table moves to a quarantine schema as it is, and is dropped from there
     DETACH_PARTITION = "detach_partition"  # a partition is detached, moves as a table does, and is dropped
     MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''

@@ -9,10 +9,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from winddown.domain.errors import Residual
+
+if TYPE_CHECKING:
+    import duckdb
 
 _EXTRACT = "read_parquet(?)"
 
@@ -38,6 +40,8 @@ class ExtractCheck:
 
 def check_extract(path: Path, probes: Sequence[str]) -> ExtractCheck:
     """Read an extract and count; raises Residual when it cannot be read."""
+    import duckdb  # noqa: PLC0415 - 30 MiB, which stages without an extract need not have
+
     try:
         content = path.read_bytes()
         with duckdb.connect(":memory:") as reader:
@@ -73,7 +77,7 @@ def check_extract(path: Path, probes: Sequence[str]) -> ExtractCheck:
     )
 
 
-def _count(reader: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+def _count(reader: "duckdb.DuckDBPyConnection", query: str, path: Path) -> int:
     row = reader.execute(query, [str(path)]).fetchone()
     return int(row[0]) if row else 0
 

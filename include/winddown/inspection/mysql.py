@@ -1,24 +1,27 @@
 """Looks into MySQL or MariaDB by another path: another credential, other statements, the bytes of the server's files.
 
-Shares no code with the store. Rows are looked up by their keys as literals, where the store joins a table of keys; keys
-are compared and digests computed anew in Python, but for long values, which the server digests where they lie.
-Quarantine tables are found by their comment, not by their name; grants where ``information_schema`` shows them.
+Shares no code with the store. Rows are looked up by their keys as literals, where the store joins a table of keys. The
+server compares keys exactly and digests rows by expressions that are written here; what was planned is compared with
+them here. Quarantine tables are found by their comment, not by their name; grants where ``information_schema`` shows
+them.
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.mysql_files import search_server
 from winddown.ports import ByteSearch
 
@@ -29,7 +32,9 @@ _DIGESTED = {"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection",
     "geomcollection",
 }  # fmt: skip
-_WHOLE_NUMBERS = {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit", "decimal"}
+_NUMBERS = {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit", "decimal"}
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_HEX = 64
 _SUPER = "SELECT grantee FROM information_schema.user_privileges WHERE privilege_type IN ('SUPER', 'CREATE USER')"
 _HOLDERS = f"""
     SELECT DISTINCT grantee FROM (
@@ -47,16 +52,19 @@ Column = tuple[str, str]  # name, and declared type without labels
 class MySqlInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
         self._name = name
         self._engine = engine
+        self._escrow = escrow
 
     def identity(self) -> str:
         """The server and its database, asked for one by one."""
         with self._reading() as connection:
-            found = {str(row[0]): row[1] for row in connection.execute(text("SHOW GLOBAL VARIABLES"))}
-            names = ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
-            said = ", ".join(f"{name} {found[name]}" for name in names if name in found)
+            said = ", ".join(
+                f"{name} {value}"
+                for asked in ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
+                for name, value in connection.execute(text(f"SHOW GLOBAL VARIABLES LIKE '{asked}'"))
+            )
             database = connection.execute(text("SELECT coalesce(schema(), '(all)')")).scalar_one()
         return f"MySQL or MariaDB, {said}, database {database}"
 
@@ -64,27 +72,44 @@ class MySqlInspector:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
         with self._reading() as connection:
             columns = _columns(connection, order.collection)
-            rows = _rows(connection, order, batch, columns)
-            if order.act is not Act.MINIMISE:
-                return sum(1 for _ in rows)
-            emptied = [index for index, (name, _) in enumerate(columns) if name in order.fields]
-            nothing = {None, b"", hashlib.sha256(b"").hexdigest().encode()}
-            return sum(any(row[index] not in nothing for index in emptied) for row in rows)
+            full = [_is_full(name, kind) for name, kind in columns if name in order.fields]
+            where = f" AND ({' OR '.join(full) or 'false'})" if order.act is Act.MINIMISE else ""
+            return sum(int(count) for count in _found(connection, order, batch, columns, what="COUNT(*)", where=where))
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch whose values, with the names and types of the fields, have the planned digest."""
         planned = set(batch.keys.column(CONTENT).to_pylist())
+        seen: set[str] = set()
         with self._reading() as connection:
             columns = _columns(connection, order.collection)
-            digest = _digest_of(columns)
-            return sum(digest(row) in planned for row in _rows(connection, order, batch, columns))
+            connection.execute(text("SET SESSION group_concat_max_len = 1 << 20"))
+            what = f"GROUP_CONCAT({_digest(columns)} SEPARATOR '')"
+            for found in _found(connection, order, batch, columns, what=what):
+                seen |= {found[start : start + _HEX] for start in range(0, len(found), _HEX)}
+        return len(planned & seen)
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """Planned rows in the file that the journal names, as far as it holds nothing else; fields as ``leftovers``."""
+        if order.method is not Method.ESCROW_ROWS:
+            return self.leftovers(order, batch)
+        with self._reading() as connection:
+            columns, name = _columns(connection, order.collection), _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            found = Counter(_digests(self._escrow.records(order.id, batch, name), columns))
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        """Count the batch's files in escrow, or its rows in tables that carry the order's name in their comment.
+
+        Files are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         query = text(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'winddown_quarantine' "
             "AND table_comment = :order"
@@ -159,67 +184,97 @@ def _columns(connection: Connection, ref: CollectionRef) -> list[Column]:
     return [(row[0], re.sub(r"'(?:[^']|'')*'", "'…'", row[1])) for row in rows]
 
 
-def _rows(
-    connection: Connection, order: Order, batch: Batch, columns: Sequence[Column]
-) -> Iterator[tuple[bytes | None, ...]]:
-    """Yield the stored values of each row that the batch names, by exactly the key that was planned."""
+def _found(
+    connection: Connection, order: Order, batch: Batch, columns: Sequence[Column], *, what: str, where: str = ""
+) -> Iterator[Any]:
+    """Yield what is asked about the rows that the batch names by exactly the key that was planned, some at a time."""
     types = dict(columns)
     key = [name for name in batch.keys.column_names if name != CONTENT]
     if not types.keys() >= set(key):
         return  # gone, or another table by now
     schema, _, table = order.collection.name.partition(".")
-    chosen = [_stored(kind, _identifier(name)) for name, kind in columns]
-    chosen += [
-        _identifier(name)
-        if _kind(types[name]) in _TEXT | _BINARY
-        else f"CAST({_identifier(name)} AS CHAR)"
-        if _kind(types[name]) != "bit"
-        else f"CAST({_identifier(name)} + 0 AS CHAR)"
-        for name in key
-    ]
-    query = f"SELECT {', '.join(chosen)} FROM {_identifier(schema)}.{_identifier(table)} WHERE ".replace("%", "%%")
-    quoted = [_identifier(name).replace("%", "%%") for name in key]
-    fits = " AND ".join(f"{name} = %s" for name in quoted)
-    wanted = [tuple(row[name] for name in key) for row in batch.keys.to_pylist()]
-    for start in range(0, len(wanted), _A_LOOK):
-        part = {
-            tuple(_literal(types[name], value) for name, value in zip(key, row, strict=True))
-            for row in wanted[start : start + _A_LOOK]
-        }
+    query = f"SELECT {what} FROM {_identifier(schema)}.{_identifier(table)} WHERE "
+    compared = [found for name in key for found in _compared(name, types[name], batch.keys.column(name).to_pylist())]
+    for start in range(0, batch.keys.num_rows, _A_LOOK):
+        parts = [(expression, literals[start : start + _A_LOOK]) for expression, literals in compared]
         if len(key) == 1:  # the server takes half as long to look up a list
-            condition = f"{quoted[0]} IN ({', '.join(['%s'] * len(part))})"
+            condition = " AND ".join(f"{expression} IN ({', '.join(literals)})" for expression, literals in parts)
         else:
-            condition = " OR ".join([f"({fits})"] * len(part))
-        values = tuple(value for literals in part for value in literals)
-        written = {tuple(_written(value) for value in literals) for literals in part}
-        for row in connection.exec_driver_sql(query + condition, values):
-            if tuple(_written(value) for value in row[len(columns) :]) in written:
-                yield tuple(_bytes(value) for value in row[: len(columns)])
+            each = ([f"{expression} = {literal}" for literal in literals] for expression, literals in parts)
+            condition = " OR ".join(f"({' AND '.join(row)})" for row in zip(*each, strict=True))
+        found = connection.exec_driver_sql(f"{query}({condition}){where}".replace("%", "%%")).scalar()
+        if found is not None:
+            yield found
 
 
-def _digest_of(columns: Sequence[Column]) -> Callable[[Sequence[bytes | None]], str]:
-    """What computes the digest of a row with these columns; what all rows share of it is hashed once."""
-    shape = "\n".join(f"{name} {kind}" for name, kind in columns)
-    begun = hashlib.sha256(hashlib.sha256(shape.encode()).hexdigest().encode())
-    is_digested = [_kind(kind) in _DIGESTED for _, kind in columns]
+def _compared(name: str, declared: str, planned: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the expressions to compare a key's column by, each with the literals that planned values are.
 
-    def digest(row: Sequence[bytes | None]) -> str:
-        hasher = begun.copy()
-        for value, is_hex in zip(row, is_digested, strict=True):
-            if value is None:
-                hasher.update(b",-")
-            else:
-                hasher.update(b"," + (value if is_hex else value.hex().upper().encode()))
-        return hasher.hexdigest()
+    First the column itself, so that an index is used; of a text its bytes as well, because ``a``, ``A`` and ``a `` may
+    be equal by its collation.
+    """
+    column, kind = _identifier(name), _kind(declared)
+    if kind in _BINARY:
+        yield column, [f"x'{base64.b64decode(value).hex()}'" for value in planned]
+    elif kind in _NUMBERS and all(map(_NUMBER.fullmatch, planned)):
+        yield column, list(planned)
+    else:
+        written = [value.encode().hex() for value in planned]
+        yield column, [f"_utf8mb4 x'{value}'" for value in written]
+        yield f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)", [f"x'{value}'" for value in written]
 
-    return digest
+
+def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    there = text("SELECT 1 FROM information_schema.tables WHERE table_schema = :n AND table_name = :n")
+    if connection.execute(there, {"n": "winddown_journal"}).scalar() is None:
+        return ""
+    query = text(
+        "SELECT escrow FROM winddown_journal.winddown_journal "
+        "WHERE order_id = :o AND batch = :b AND state = 'quarantined'"
+    )
+    return str(connection.execute(query, {"o": str(order.id), "b": batch.index}).scalar() or "")
+
+
+def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> Iterator[str]:
+    """Digests of rows in escrow: values in hex, parted by commas, a dash for NULL, long values not digested yet."""
+    begun = _shape(columns).encode()
+    long = [_kind(kind) in _DIGESTED for _, kind in columns]
+    for row in rows:
+        if any(long):
+            pieces = [
+                hashlib.sha256(bytes.fromhex(value)).hexdigest() if is_long and value != "-" else value
+                for value, is_long in zip(row.decode("ascii").split(","), long, strict=True)
+            ]
+            row = ",".join(pieces).encode()  # noqa: PLW2901 - the same row, as its digest is about it
+        yield hashlib.sha256(begun + b"," + row).hexdigest()
+
+
+def _shape(columns: Sequence[Column]) -> str:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()
+
+
+def _digest(columns: Sequence[Column]) -> str:
+    """The expression of a row's hex digest; its value is never NULL."""
+    pieces = [f"'{_shape(columns)}'"]
+    pieces += [f"IFNULL({_bound(kind, _identifier(name))}, '-')" for name, kind in columns]
+    return f"SHA2(CONCAT_WS(',', {', '.join(pieces)}), 256)"
+
+
+def _bound(declared: str, column: str) -> str:
+    """The expression of a value as the digest has it: long ones are digested by themselves."""
+    return f"SHA2({column}, 256)" if _kind(declared) in _DIGESTED else f"HEX({_stored(declared, column)})"
+
+
+def _is_full(name: str, declared: str) -> str:
+    """The condition that a value is neither NULL nor empty."""
+    column = _identifier(name)
+    return f"COALESCE(LENGTH({column if _kind(declared) in _DIGESTED else _stored(declared, column)}), 0) > 0"
 
 
 def _stored(declared: str, column: str) -> str:
     """The expression of the bytes that a value is stored as, or is written as where it is none of a text."""
     kind = _kind(declared)
-    if kind in _DIGESTED:
-        return f"SHA2({column}, 256)"
     if kind in _TEXT | _BINARY:
         return f"CAST({column} AS BINARY)"
     if kind in {"enum", "set"}:
@@ -227,22 +282,6 @@ def _stored(declared: str, column: str) -> str:
     if kind in {"float", "double"}:
         return f"CAST({column} * 1e0 AS CHAR)"
     return f"CAST({column} + 0 AS CHAR)" if kind == "bit" else f"CAST({column} AS CHAR)"
-
-
-def _literal(declared: str, planned: str) -> str | int | bytes:
-    """A planned key as the driver writes it into a statement."""
-    kind = _kind(declared)
-    if kind in _BINARY:
-        return base64.b64decode(planned)
-    return int(planned) if kind in _WHOLE_NUMBERS and re.fullmatch(r"-?[0-9]+", planned) else planned
-
-
-def _written(value: Any) -> str | bytes:
-    return value if isinstance(value, bytes) else str(value)
-
-
-def _bytes(value: Any) -> bytes | None:
-    return value if value is None or isinstance(value, bytes) else str(value).encode()
 
 
 def _kind(declared: str) -> str:

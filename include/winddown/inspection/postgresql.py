@@ -1,35 +1,41 @@
 """Looks into PostgreSQL by another path: another credential, another plan, and the bytes of the data directory.
 
 Shares no code with the store. The first batch of an order is counted by a scan that compares texts, where the store
-joins by index: an index that hides rows from both would show there. The other batches are joined in whatever way the
-server finds quickest, because a scan for each would take hours on a large table; that no row is missing from them
-rests on the manifest, which was read from the table itself, and on the count that each move is held to.
-Quarantine tables are found by their comment, not by their name.
+joins by index: an index that hides rows from both would show there. The other batches are looked up by the key's index,
+because a scan for each would take hours on a large table; that no row is missing from them rests on the manifest, which
+was read from the table itself, and on the count that each move is held to.
+Quarantine tables are found by their comment, not by their name. Rows in escrow are decrypted and hashed once more, from
+the file that the journal names.
 """
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, RELATION, Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
+
+_ROWS_AT_ONCE = 500
 
 
 class PostgresInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
         self._name = name
         self._engine = engine
+        self._escrow = escrow
 
     def identity(self) -> str:
         """Cluster and database, asked for one by one."""
@@ -59,17 +65,31 @@ class PostgresInspector:
                 return WholeTableLook(connection, order, batch).unchanged()
         with self._connection() as connection:
             types = _types(connection, order)
-            shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest()
-            content = f"encode(sha256(convert_to('{shape}' || row(winddown_row.*)::text, 'UTF8')), 'hex')"
-            # Compared row by row after the keys were joined: in the join it would be computed for the whole table.
-            return _count(connection, order, batch, types, condition=f"({content} = planned.{CONTENT}) IS TRUE")
+            rows = _rows(connection, order, batch, types)
+            # Hashed here, some at a time: the server would take longer.
+            return _as_planned(_digests((row.encode() for row in rows), types), batch)
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored."""
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).set_aside()
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
         return self.leftovers(order, batch)
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        """Planned rows in the file that the journal names, as far as it holds nothing else."""
+        with self._connection() as connection:
+            types = _types(connection, order)
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            found = _digests(self._escrow.records(order.id, batch, name), types)
+        except Refused:
+            return 0
+        return _as_planned(found, batch) if len(found) == batch.records else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
@@ -117,10 +137,15 @@ class PostgresInspector:
             return tuple(str(name) for name in connection.execute(query, values).scalars())
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every quarantine table that carries the order's name in its comment."""
+        """Count the batch's rows in every quarantine table that carries the order's name in its comment, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).leftovers()
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._connection() as connection:
             tables = connection.execute(
                 text(
@@ -170,27 +195,68 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in found}
 
 
+def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> list[str]:
+    """The digests of rows, bound to names and types of the fields."""
+    shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest().encode()
+    return [hashlib.sha256(shape + row).hexdigest() for row in rows]
+
+
+def _as_planned(found: list[str], batch: Batch) -> int:
+    """How many of these are contents of the batch's records, each of which counts once."""
+    planned = batch.keys.column(CONTENT).to_pylist()
+    if sorted(found) == sorted(planned):
+        return len(planned)
+    return (Counter(found) & Counter(planned)).total()
+
+
+def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    if connection.execute(text("SELECT to_regclass('winddown_quarantine.journal')")).scalar() is None:
+        return ""
+    query = text(
+        "SELECT escrow FROM winddown_quarantine.journal WHERE order_id = :o AND batch = :b AND state = 'quarantined'"
+    )
+    return str(connection.execute(query, {"o": order.id, "b": batch.index}).scalar() or "")
+
+
 def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str], *, condition: str) -> int:
-    """Count rows that a batch names and that meet a condition: the first batch without any index, others by any way."""
+    """Count rows that a batch names and that meet a condition."""
+    query, values = _found(connection, order, batch, types)
+    counted = text(f"SELECT count(*) {query} WHERE {condition}")
+    return int(connection.execute(counted, values).scalar_one())
+
+
+def _rows(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]) -> Iterable[str]:
+    """The rows that a batch names, each as one text."""
+    query, values = _found(connection, order, batch, types)
+    connection.execute(text("SET LOCAL client_encoding = 'UTF8'"))
+    streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
+    return streaming.execute(text(f"SELECT row(winddown_row.*)::text {query}"), values).scalars()
+
+
+def _found(
+    connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]
+) -> tuple[str, Mapping[str, str]]:
+    """What selects from the rows that a batch names: the first batch without any index, others by the key's."""
     names = [name for name in batch.keys.column_names if name != CONTENT]
     kinds = {name: types.get(name, ".") for name in names}
-    arrays = ", ".join(f"CAST(:v{index} AS text[])" for index in range(len(names) + 1))
-    keys = f"unnest({arrays}) AS u ({', '.join(map(_identifier, [*names, CONTENT]))})"
+    arrays = ", ".join(f"CAST(:v{index} AS text[])" for index in range(len(names)))
+    keys = f"unnest({arrays}) AS u ({', '.join(map(_identifier, names))})"
     if batch.index == 0 or any("." in kind for kind in kinds.values()):
         # By text, because a type that is not the server's own has operators that are not either. The keys are grouped
         # so that the planner knows them to be few and distinct: it hashed the table instead, by way of a file.
-        connection.execute(text("SET LOCAL enable_indexscan = off"))
-        connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        planned = f"SELECT {_as_one_text(names)} AS winddown_key, min({CONTENT}) AS {CONTENT} FROM {keys} GROUP BY 1"
+        avoided = ["enable_indexscan", "enable_bitmapscan"]
+        planned = f"SELECT {_as_one_text(names)} AS winddown_key FROM {keys} GROUP BY 1"
         match = f"{_as_one_text(names, 'winddown_row.')} = planned.winddown_key"
     else:
+        avoided = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
         typed = ", ".join(f"CAST({_identifier(name)} AS {kind}) AS {_identifier(name)}" for name, kind in kinds.items())
-        planned = f"SELECT {typed}, {CONTENT} FROM {keys}"
+        planned = f"SELECT {typed} FROM {keys}"
         match = " AND ".join(f"winddown_row.{_identifier(name)} = planned.{_identifier(name)}" for name in names)
-    query = f"SELECT count(*) FROM {_table(order)} AS winddown_row JOIN ({planned}) AS planned ON {match} "
-    columns = [batch.keys.column(name).to_pylist() for name in (*names, CONTENT)]
-    values = {f"v{index}": _text_array(column) for index, column in enumerate(columns)}
-    return int(connection.execute(text(f"{query} WHERE {condition}"), values).scalar_one())
+    for setting in avoided:
+        connection.execute(text(f"SET LOCAL {setting} = off"))
+    values = {f"v{index}": _text_array(batch.keys.column(name).to_pylist()) for index, name in enumerate(names)}
+    return f"FROM {_table(order)} AS winddown_row JOIN ({planned}) AS planned ON {match}", values
 
 
 def _as_one_text(names: Sequence[str], prefix: str = "") -> str:

@@ -286,7 +286,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
     method = chosen_before or store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
-    if draft.act is Act.ERASE and method is Method.MOVE_ROWS and collection.ref in chosen.levels.circular:
+    if method in {Method.MOVE_ROWS, Method.ESCROW_ROWS} and collection.ref in chosen.levels.circular:
         return _circular(collection)
     stuck = list(_cannot_be_emptied(collection, draft.fields)) if draft.act is Act.MINIMISE else []
     if stuck:

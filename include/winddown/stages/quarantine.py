@@ -15,7 +15,7 @@ from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
 from winddown.stages.seal import require_whole
 
-_OF_TABLES = {Method.MOVE_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
+_OF_TABLES = {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,13 +83,15 @@ def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, m
     if erasure is None:
         return ""
     due, total = erasure.chosen.height, erasure.found.records.height
+    said = f"{due:,} of {total:,} records go"
+    if method is Method.ESCROW_ROWS:
+        said += ", in batches, and an encrypted file keeps each until the purge"
     if move is None:
-        return _OF_OBJECTS.get(method, f"{due:,} of {total:,} records go")
+        return _OF_OBJECTS.get(method, said)
     if method is Method.MOVE_TABLE:
         return f"all {total:,} records go, and no table that stays refers to it"
     if method is Method.DETACH_PARTITION:
         return f"all records of {move.keys.num_rows:,} of {move.of:,} partitions that hold any go"
-    said = f"{due:,} of {total:,} records go"
     if move.keys.num_rows:
         said = f"{move.rest.num_rows:,} records that go lie in partitions of which something stays"
     is_telling = erasure.is_whole or move.method is Method.DETACH_PARTITION

@@ -1,9 +1,11 @@
 """A connection that does not fit the kind of its store is refused before anything is opened or created."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pymysql
 import pytest
 
@@ -15,6 +17,7 @@ from winddown.ports import Store
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.generic_store import GenericStore
+from winddown.stores.sql.mysql_driver import DriverConnection
 from winddown.stores.sql.readable import ReadableStore
 from winddown.stores.sql.sqlite_store import SqliteStore
 
@@ -73,10 +76,26 @@ class Known:
 def test_a_store_is_only_read_where_nobody_could_read_back(kind: str, url: str, store_type: type[Store]) -> None:
     declaration = StoreDeclaration("crm", kind=kind, connection="crm_db", region="")
     authority: Any = None
+    escrow: Any = None
     reading = {"crm_db": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(reading), authority)
+    store, inspector = bootstrap._database(declaration, Known(reading), authority, escrow=escrow)
     assert (type(store), inspector) == (ReadableStore, None)
     whole = reading | {"crm_db__inspect": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(whole), authority)
+    store, inspector = bootstrap._database(declaration, Known(whole), authority, escrow=escrow)
     assert type(store) is store_type
     assert inspector is not None
+
+
+def test_certificate_authorities_are_read_once_where_nothing_is_verified() -> None:
+    first, second = (DriverConnection(defer_connect=True) for _ in range(2))
+    assert first.ctx is second.ctx
+    plain = pymysql.Connection(defer_connect=True).ctx
+    assert (first.ctx.verify_mode, first.ctx.check_hostname) == (plain.verify_mode, plain.check_hostname)
+
+
+def test_a_connection_that_shall_verify_its_server_has_its_own_context() -> None:
+    strict = DriverConnection(
+        defer_connect=True, ssl_verify_cert=True, ssl_verify_identity=True, ssl_ca=certifi.where()
+    )
+    assert (strict.ctx.verify_mode, strict.ctx.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert DriverConnection(defer_connect=True).ctx.verify_mode is ssl.CERT_NONE

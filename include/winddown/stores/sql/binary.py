@@ -5,7 +5,8 @@ in two bytes, then each field's length in four and its bytes; a length of -1 is 
 """
 
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _TRAILER = b"\xff\xff"
 _HEADER = len(_SIGNATURE) + 8  # flags, then the length of what else stands there
 ONE_ROW = _SIGNATURE + bytes(8) + b"\x00\x01\x00\x00\x00\x01x" + _TRAILER  # the text "x"
+_ONE_FIELD = struct.Struct(">hi")
+_PIECE_BYTES = 1 << 18
 _EPOCH_DAYS, _EPOCH_MICROSECONDS = 10_957, 946_684_800_000_000  # from 1970 to 2000, where PostgreSQL's time begins
 _ONE, _TWO, _FOUR, _EIGHT = (np.uint64(count) for count in (1, 2, 4, 8))
 _BYTES1, _BYTES2 = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
@@ -224,3 +227,18 @@ def _copy(data: Any, place: Any, length: Any, content: Any, target: Any) -> None
         return
     for byte in range(length):
         content[target + byte] = data[place + byte]
+
+
+# -- writing -------------------------------------------------------------------------------------------------------
+
+
+def written(values: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield, in pieces of some size, a stream whose rows have one field each."""
+    pieces, size = [_SIGNATURE, bytes(8)], 0
+    for value in values:
+        pieces += (_ONE_FIELD.pack(1, len(value)), value)
+        size += len(value)
+        if size >= _PIECE_BYTES:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    yield b"".join([*pieces, _TRAILER])

@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql import postgresql_logs
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.faults import told
 
@@ -28,19 +29,26 @@ _NEVER = ("files of replicas", "backups", "copies of the write-ahead log elsewhe
 _DENIED = "42501"
 
 
-def cleared(connection: Connection, collections: Sequence[CollectionRef]) -> tuple[Detail, ...]:
-    """Clear the cluster's files of purged records; return the receipt's details. The session commits each statement."""
+def cleared(connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow) -> tuple[Detail, ...]:
+    """Clear the cluster's files and the escrow of purged records; return the receipt's details.
+
+    The session commits each statement.
+    """
     report = Report(_is_denied, never=_NEVER)
     # A reader that holds a lock must not make everybody else queue behind us for long.
     connection.execute(text("SET lock_timeout = '30s'"))
     forgotten = _forget_dropped_tables(connection, report)
+    destroyed, unknown = _destroy_orphans(connection.engine, escrow)
     dropped = drop_emptied(connection.engine)
     present = [ref for ref in collections if _is_there(connection, ref)]
     stuck = [name for ref in present for name in _forget_statistics(connection, ref)]
     rewritten = [_is_rewritten(connection, quoted(ref.name), report, more=", ANALYZE") for ref in present]
     statistics = [name for name in _STATISTICS if _is_rewritten(connection, f"pg_catalog.{name}", report)]
     report.left += [f"sample values of {told(name)}, which a view or a generated column reads" for name in stuck]
+    if unknown:
+        report.left.append(f"{unknown} encrypted files of batches that the journal does not know")
     report.done += [
+        ("escrow_files_destroyed", str(destroyed)),
         ("tables_rewritten", str(sum(rewritten))),
         ("quarantine_tables_dropped", str(dropped)),
         ("catalogue_rewritten", ", ".join(forgotten) or "none"),
@@ -135,15 +143,45 @@ def _readers(connection: Connection) -> str:
 # -- our own tables, the catalogue, statistics -----------------------------------------------------------------------
 
 
+@contextmanager
+def _acting_alone(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that nobody else acts beside."""
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTING_LOCK})"))
+        yield connection
+
+
+def _destroy_orphans(engine: Engine, escrow: Escrow) -> tuple[int, int]:
+    """Destroy files that the journal no longer names; return how many, and the number of those that it never knew.
+
+    These are left, because they may be all that there is of rows whose journal was lost.
+    """
+    destroyed = quarantined = 0
+    with _acting_alone(engine) as connection:
+        for order_id, index, name in _journalled(connection):
+            over = [found for found in escrow.names(order_id, index) if found != name]
+            escrow.destroy(order_id, over)
+            destroyed += len(over)
+            quarantined += name in escrow.names(order_id, index)
+        return destroyed, escrow.count() - quarantined
+
+
+def _journalled(connection: Connection) -> list[tuple[str, int, str]]:
+    """Order, batch and, while it is in escrow, name of the file, of every batch in the journal."""
+    if connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
+        return []
+    found = connection.execute(text(f"SELECT order_id, batch, escrow FROM {JOURNAL}"))
+    return [(order_id, index, name) for order_id, index, name in found]
+
+
 def drop_emptied(engine: Engine) -> int:
     """Drop quarantine tables without rows, and our schemas when nothing is left in them; return how many tables.
 
     In one transaction that nobody else acts beside: a table that is empty now cannot be filled before it is dropped.
-    The journal goes with the schema, since it is only needed while something is in quarantine.
+    The journal goes with the schema, since it is only needed while something is in quarantine or escrow.
     """
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({ACTING_LOCK})"))
+    with _acting_alone(engine) as connection:
         names = connection.execute(
             text(
                 "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'q\\_%' "
@@ -161,7 +199,8 @@ def drop_emptied(engine: Engine) -> int:
             "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
             "AND relnamespace = to_regnamespace(:s)"
         )
-        if connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
+        is_needed = any(name for *_, name in _journalled(connection))
+        if not is_needed and connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
         for place in _empty_places(connection):
             connection.execute(text(f"DROP SCHEMA {quoted_name(place)}"))

@@ -19,7 +19,15 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Order
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
-from winddown.stores.sql.mysql_catalogue import DENIED, JOURNAL, QUARANTINE, described, hazard_blockers, identity
+from winddown.stores.sql.mysql_catalogue import (
+    DENIED,
+    JOURNAL,
+    QUARANTINE,
+    described,
+    hazard_blockers,
+    identity,
+    outline,
+)
 from winddown.stores.sql.mysql_facts import facts
 from winddown.stores.sql.mysql_rows import MySqlLook, planned_rows
 from winddown.stores.sql.mysql_values import beginning, content, quoted, table_name, whole
@@ -123,7 +131,7 @@ class MySqlSource:
     def look(self, order: Order, batch: Batch) -> Iterator[MySqlLook]:
         """Look at a batch in one snapshot."""
         with self._looking(f"locating {order.id}") as connection:
-            yield MySqlLook(connection, described(connection, order.collection), order, batch)
+            yield MySqlLook(connection, outline(connection, order.collection), order, batch)
 
     @contextmanager
     def _looking(self, doing: str) -> Iterator[Connection]:

@@ -83,10 +83,7 @@ def described(
     """Describe one table as it is now; raises Refused when it is gone."""
     schema, _, name = ref.name.partition(".")
     where = {"schema": schema, "name": name}
-    columns = connection.execute(_COLUMNS, where).all()
-    if not columns:
-        raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
-    indexed = [(str(row[0]), str(row[1]), bool(row[2] or row[3])) for row in connection.execute(_KEYS, where)]
+    columns, indexed = _shape(connection, ref)
     referred = [(str(row[0]), f"constraint {told(row[1])}") for row in connection.execute(_REFERRED, where)]
     fields = tuple(
         Field(
@@ -114,6 +111,27 @@ def described(
         version_count=0,
         fingerprint=digest([*schema_words, count]),
         comment=comment,
+    )
+
+
+def outline(connection: Connection, ref: CollectionRef) -> Collection:
+    """Names and types of a table's fields, its key and what it refers to; raises Refused when it is gone.
+
+    What a batch needs of it. Who refers to the table the server finds by opening every other one.
+    """
+    columns, indexed = _shape(connection, ref)
+    schema, _, name = ref.name.partition(".")
+    return Collection(
+        ref=ref,
+        medium=Medium.TABLE,
+        format="table",
+        key=_key(indexed),
+        fields=tuple(Field(row[0], plain_type(row[1]), bool(row[3])) for row in columns),
+        foreign_keys=_foreign_keys(connection, ref, {"schema": schema, "name": name}),
+        record_count=-1,
+        byte_count=0,
+        version_count=0,
+        fingerprint="",
     )
 
 
@@ -172,6 +190,16 @@ def identity(connection: Connection) -> str:
     said = ", ".join(f"{name} {found[name]}" for name in sorted(found))
     database = connection.execute(text("SELECT database()")).scalar()
     return f"MySQL or MariaDB, {said}, database {database or '(all)'}"
+
+
+def _shape(connection: Connection, ref: CollectionRef) -> tuple[Sequence[Any], list[tuple[str, str, bool]]]:
+    """Rows of a table's columns, and those of its unique indexes: index, column, whether it is no part of a key."""
+    columns = _columns(connection, ref)
+    if not columns:
+        raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
+    schema, _, name = ref.name.partition(".")
+    found = connection.execute(_KEYS, {"schema": schema, "name": name})
+    return columns, [(str(row[0]), str(row[1]), bool(row[2] or row[3])) for row in found]
 
 
 def _columns(connection: Connection, ref: CollectionRef) -> Sequence[Any]:

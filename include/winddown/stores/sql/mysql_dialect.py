@@ -1,12 +1,10 @@
-"""How rows are named, bound and moved in MySQL or MariaDB.
+"""How rows are named and bound in MySQL or MariaDB, whose fields move; ``mysql_escrow`` has rows that go whole.
 
 The batch's keys go into a temporary table that is held in memory and lies in our own database. The server is made to
 look the table's rows up by them (``STRAIGHT_JOIN``): left to itself it may read the table for every batch.
 """
 
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -15,11 +13,11 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE, computed, hazards, stamped
-from winddown.stores.sql.mysql_rows import Key, has_table, named_rows, planned_keys
-from winddown.stores.sql.mysql_values import content, is_text, parameter, quoted, table_name, whole
+from winddown.stores.sql.mysql_rows import has_table, key_literals
+from winddown.stores.sql.mysql_values import content, is_text, quoted, table_name
 
 _KEYS = "winddown_keys"
-_STEP = "@winddown_step"
+_AT_ONCE = 1_000  # rows; more might not fit into one packet of the server
 
 
 class MySqlDialect:
@@ -30,7 +28,6 @@ class MySqlDialect:
         self._collection = collection
         self._order = order
         self._types = {field.name: field.type for field in collection.fields}
-        self._steps = 1
 
     def quoted(self, name: str) -> str:
         """Quote one identifier."""
@@ -59,24 +56,21 @@ class MySqlDialect:
     def load(self, batch: Batch) -> None:
         """Fill the temporary table of keys; before the transaction, in which not every server lets it be created."""
         key = ", ".join(quoted(name) for name in self._collection.key)
-        steps = self._steps_of(batch)
-        self._steps = max(steps.values(), default=1)
         self.execute("SET SESSION max_heap_table_size = 1 << 30")
         self.execute(
             f"CREATE TEMPORARY TABLE {QUARANTINE}.{_KEYS} (winddown_row int NOT NULL AUTO_INCREMENT PRIMARY KEY, "
             f"{CONTENT} char(64) CHARACTER SET ascii COLLATE ascii_bin "
-            f"NOT NULL, winddown_step int NOT NULL, INDEX (winddown_step)) ENGINE = MEMORY "
-            f"SELECT {key}, '' AS {CONTENT}, 0 AS winddown_step FROM {self.table()} WHERE false"
+            f"NOT NULL) ENGINE = MEMORY SELECT {key}, '' AS {CONTENT} FROM {self.table()} WHERE false"
         )
-        rows = [
-            (*(parameter(self._types[name], value) for name, value in self._named(found)), digest, steps.get(found, 1))
-            for found, digest in planned_keys(self._collection, batch).items()
+        values = [
+            *key_literals(self._collection, batch),
+            [f"'{digest}'" for digest in batch.keys.column(CONTENT).to_pylist()],
         ]
-        places = ", ".join(["%s"] * (len(self._collection.key) + 2))
-        statement = f"INSERT INTO {QUARANTINE}.{_KEYS} ({key.replace('%', '%%')}, {CONTENT}, winddown_step) "
-        driver: Any = self._connection.connection.driver_connection
-        with closing(driver.cursor()) as cursor:
-            cursor.executemany(f"{statement}VALUES ({places})", rows)
+        rows = [f"({', '.join(row)})" for row in zip(*values, strict=True)]
+        columns = f"{key}, {CONTENT}"
+        for start in range(0, len(rows), _AT_ONCE):
+            part = ", ".join(rows[start : start + _AT_ONCE])
+            self.execute(f"INSERT INTO {QUARANTINE}.{_KEYS} ({columns}) VALUES {part}")
 
     def keys(self, batch: Batch) -> str:  # noqa: ARG002 - they are loaded before the transaction
         """The temporary table."""
@@ -87,10 +81,7 @@ class MySqlDialect:
         return f"CONVERT({content(self._collection)} USING ascii) COLLATE ascii_bin"
 
     def create_aside(self, name: str, columns: Sequence[str]) -> None:
-        """Create a table whose rows keep the order in which they came, so that parents go back before children.
-
-        The order's name is its comment, by which others find it.
-        """
+        """Create a table; the order's name is its comment, by which others find it."""
         names = ", ".join(quoted(column) for column in columns)
         comment = str(self._order.id).replace("\\", "").replace("'", "")
         self.execute(
@@ -100,14 +91,12 @@ class MySqlDialect:
         )
 
     def selected(self, columns: str, other: str, condition: str) -> str:
-        """Select rows, those that others of the batch refer to first."""
-        order = " ORDER BY k.winddown_step DESC" if self._steps > 1 and other == self.keys_table() else ""
-        return f"SELECT {columns} FROM {self._joined(other)} WHERE {self._exact(condition)}{order}"
+        """Select rows."""
+        return f"SELECT {columns} FROM {self._joined(other)} WHERE {self._exact(condition)}"
 
     def deleted(self, other: str, condition: str) -> str:
-        """Delete rows; where some refer to others, step by step, because the server checks each row by itself."""
-        step = f" AND k.winddown_step = {_STEP}" if self._steps > 1 else ""
-        return f"DELETE t FROM {self._joined(other)} WHERE {self._exact(condition)}{step}"
+        """Delete rows."""
+        return f"DELETE t FROM {self._joined(other)} WHERE {self._exact(condition)}"
 
     def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """Update rows; what the server would set to the present time keeps its value."""
@@ -118,21 +107,12 @@ class MySqlDialect:
         return f"UPDATE {self._joined(other)} SET {', '.join(changes)} WHERE {self._exact(condition)}"
 
     def execute(self, statement: str) -> int:
-        """Execute a statement, once a step where it has steps."""
-        if _STEP not in statement:
-            return self._run(statement)
-        return sum(self._run(statement.replace(_STEP, str(step + 1))) for step in range(self._steps))
+        """Execute a statement."""
+        return int(self._connection.exec_driver_sql(statement.replace("%", "%%")).rowcount)
 
     def value(self, query: str) -> object:
         """The first value of the first row."""
         return self._connection.exec_driver_sql(query.replace("%", "%%")).scalar()
-
-    def keys_table(self) -> str:
-        """What FROM calls the temporary table."""
-        return f"{QUARANTINE}.{_KEYS}"
-
-    def _run(self, statement: str) -> int:
-        return int(self._connection.exec_driver_sql(statement.replace("%", "%%")).rowcount)
 
     def _joined(self, other: str) -> str:
         return f"{other} k STRAIGHT_JOIN {self.table()} t"
@@ -142,55 +122,20 @@ class MySqlDialect:
         texts = [quoted(name) for name in self._collection.key if is_text(self._types[name])]
         return " AND ".join([condition, *(f"CAST(t.{name} AS BINARY) = CAST(k.{name} AS BINARY)" for name in texts)])
 
-    def _named(self, key: Key) -> list[tuple[str, str]]:
-        return list(zip(self._collection.key, key, strict=True))
 
-    def _steps_of(self, batch: Batch) -> dict[Key, int]:
-        """In which step each row may go, where a table refers to itself: after all rows that refer to it."""
-        own = [link for link in self._collection.foreign_keys if link.target == self._collection.ref]
-        above: dict[Key, set[Key]] = {}
-        for link in own:
-            match = " AND ".join(
-                f"p.{quoted(target)} = t.{quoted(name)}"
-                for name, target in zip(link.fields, link.target_fields, strict=True)
-            )
-            parent = [whole(self._types[name], f"p.{quoted(name)}") for name in self._collection.key]
-            joined = f"JOIN {self.table()} p ON {match}"
-            for key, found in named_rows(self._connection, self._collection, batch, parent, joined=joined):
-                above.setdefault(key, set()).add(tuple(map(str, found)))
-        return _ordered(above, planned_keys(self._collection, batch))
-
-
-def _ordered(above: dict[Key, set[Key]], keys: dict[Key, str]) -> dict[Key, int]:
-    """Number keys so that each has a higher number than all that refer to it; of a circle, as far as that goes.
-
-    >>> _ordered({("2",): {("1",)}, ("3",): {("2",), ("3",), ("9",)}}, {("1",): "", ("2",): "", ("3",): ""})
-    {('3',): 1, ('2',): 2, ('1',): 3}
-    """
-    links = {key: {parent for parent in above.get(key, set()) if parent in keys and parent != key} for key in keys}
-    waiting = dict.fromkeys(keys, 0)
-    for parents in links.values():
-        for parent in parents:
-            waiting[parent] += 1
-    steps: dict[Key, int] = {}
-    free = [key for key, count in waiting.items() if count == 0]
-    step = 1
-    while free:
-        steps |= dict.fromkeys(free, step)
-        following = []
-        for key in free:
-            for parent in links[key]:
-                waiting[parent] -= 1
-                if waiting[parent] == 0:
-                    following.append(parent)
-        free, step = following, step + 1
-    return steps
-
-
-def prepare_databases(connection: Connection) -> None:
-    """Create our two databases where they are not there yet."""
+def prepare_own(connection: Connection) -> None:
+    """Create our two databases and the journal where they are not there yet."""
+    if has_table(connection, JOURNAL, JOURNAL_TABLE):
+        return
     for name in (QUARANTINE, JOURNAL):
         connection.execute(text(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4"))
+    connection.execute(
+        text(
+            f"CREATE TABLE {JOURNAL}.{JOURNAL_TABLE} (order_digest varchar(40) NOT NULL, batch int NOT NULL, "
+            "state varchar(20) NOT NULL, order_id varchar(255) NOT NULL DEFAULT '', "
+            "escrow varchar(100) NOT NULL DEFAULT '', PRIMARY KEY (order_digest, batch)) ENGINE = InnoDB"
+        )
+    )
 
 
 def _database(table: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql import mysql_logs
@@ -25,11 +26,11 @@ PREPARING = "winddown preparing"
 _HISTORY_SECONDS = 60
 
 
-def cleared(connection: Connection, collections: Sequence[CollectionRef]) -> tuple[Detail, ...]:
-    """Clear the server's files of purged records; return the receipt's details."""
+def cleared(connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow) -> tuple[Detail, ...]:
+    """Clear the server's files and the escrow of purged records; return the receipt's details."""
     report = new_report()
     connection.execute(text("SET SESSION lock_wait_timeout = 30"))
-    report.done.append(("quarantine_tables_dropped", str(_drop_emptied(connection))))
+    _drop_emptied(connection, report, escrow)
     _await_history(connection, report)
     for ref in collections:
         _rebuild(connection, ref, report)
@@ -46,11 +47,11 @@ def cleared(connection: Connection, collections: Sequence[CollectionRef]) -> tup
 # -- our own tables --------------------------------------------------------------------------------------------------
 
 
-def _drop_emptied(connection: Connection) -> int:
-    """Drop quarantine tables without rows, and our databases when nothing is left in them; return how many tables.
+def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> None:
+    """Drop quarantine tables without rows, destroy files that the journal does not name any more, drop what is empty.
 
     Nobody can fill a table that is empty now: whoever acts has looked at it in a transaction that still runs, for which
-    the lock on the table waits, or waits for the lock on preparing.
+    the lock on the table waits, or waits for the lock on preparing. The same holds for the journal.
     """
     if connection.execute(text("SELECT GET_LOCK(:name, 30)"), {"name": PREPARING}).scalar() != 1:
         raise Transient("another session of ours prepares to move records", next_step="run again when it is done")
@@ -62,14 +63,40 @@ def _drop_emptied(connection: Connection) -> int:
             connection.execute(text(f"DROP TABLE {table}"))
             dropped += is_aside(name)
         connection.execute(text("UNLOCK TABLES"))
-    if not _tables(connection, QUARANTINE):
-        # The journal is only needed while something is in quarantine.
-        if has_table(connection, JOURNAL, JOURNAL_TABLE):
+    report.done.append(("quarantine_tables_dropped", str(dropped)))
+    is_left, known = bool(_tables(connection, QUARANTINE)), 0
+    if has_table(connection, JOURNAL, JOURNAL_TABLE):
+        connection.execute(text(f"LOCK TABLES {JOURNAL}.{JOURNAL_TABLE} WRITE"))
+        is_in_escrow, known = _destroy_orphans(connection, report, escrow)
+        is_left |= is_in_escrow
+        if not is_left:  # the journal is only needed while something is in quarantine or escrow
             connection.execute(text(f"DROP TABLE {JOURNAL}.{JOURNAL_TABLE}"))
+        connection.execute(text("UNLOCK TABLES"))
+    if unknown := escrow.count() - known:
+        # They are left, because they may be all that there is of rows whose journal was lost.
+        report.left.append(f"{unknown} encrypted files of batches that the journal does not know")
+    if not is_left:
         for database in (JOURNAL, QUARANTINE):
             connection.execute(text(f"DROP DATABASE IF EXISTS {database}"))
     connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
-    return dropped
+
+
+def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> tuple[bool, int]:
+    """Destroy files of batches in the journal that it does not name.
+
+    Return whether it says that anything is in escrow, and how many of the files that it names are there.
+    """
+    query = text(f"SELECT order_id, batch, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_id <> ''")
+    destroyed, named, known = 0, False, 0
+    for order_id, index, name in connection.execute(query).all():
+        names = escrow.names(order_id, index)
+        over = [found for found in names if found != name]
+        escrow.destroy(order_id, over)
+        destroyed += len(over)
+        named |= bool(name)
+        known += name in names
+    report.done.append(("escrow_files_destroyed", str(destroyed)))
+    return named, known
 
 
 def _tables(connection: Connection, schema: str) -> list[str]:

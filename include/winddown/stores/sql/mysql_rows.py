@@ -1,10 +1,6 @@
-"""Rows of a MySQL or MariaDB table that a batch names, found by their keys, a few hundred in a statement.
-
-Keys are compared once more as they are written: for the server, ``a``, ``A`` and ``a `` may be the same.
-"""
+"""Rows of a MySQL or MariaDB table that a batch names, found by their keys, a few hundred in a statement."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -15,7 +11,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import order_digest
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
-from winddown.stores.sql.mysql_values import content, parameter, quoted, table_name, whole
+from winddown.stores.sql.mysql_values import content, is_text, literals, quoted, table_name, whole
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -27,25 +23,36 @@ def named_rows(
 ) -> Iterator[tuple[Key, tuple[Any, ...]]]:
     """Yield the key and some expressions of each row ``t`` that a batch names; ``joined`` is what FROM says beside."""
     types = {field.name: field.type for field in collection.fields}
-    key = [f"t.{quoted(name)}" for name in collection.key]
-    written = [whole(types[name], column) for name, column in zip(collection.key, key, strict=True)]
-    query = f"SELECT {', '.join([*written, *expressions])} FROM {table_name(collection.ref)} t {joined} WHERE "
-    escaped = [column.replace("%", "%%") for column in key]
-    one = "(" + " AND ".join(f"{column} = %s" for column in escaped) + ")"
-    planned = planned_keys(collection, batch)
-    remaining = iter(planned)
-    while part := list(islice(remaining, _A_STATEMENT)):
-        values = [
-            parameter(types[name], value) for found in part for name, value in zip(collection.key, found, strict=True)
-        ]
-        if len(key) == 1:
-            condition = f"{escaped[0]} IN ({', '.join(['%s'] * len(part))})"
+    written = [whole(types[name], f"t.{quoted(name)}") for name in collection.key]
+    chosen = ", ".join([*written, *expressions])
+    for condition in conditions(collection, batch):
+        query = f"SELECT {chosen} FROM {table_name(collection.ref)} t {joined} WHERE {condition}"
+        for row in connection.exec_driver_sql(query.replace("%", "%%")):
+            yield tuple(str(value) for value in row[: len(written)]), tuple(row[len(written) :])
+
+
+def conditions(collection: Collection, batch: Batch, *, most: int = _A_STATEMENT) -> Iterator[str]:
+    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, at most so many at a time."""
+    types = {field.name: field.type for field in collection.fields}
+    compared = []
+    for name, values in zip(collection.key, key_literals(collection, batch), strict=True):
+        compared.append((f"t.{quoted(name)}", values))
+        if is_text(types[name]):  # by a collation ``a``, ``A`` and ``a `` may be equal; as bytes they are not
+            written = [value.encode().hex() for value in batch.keys.column(name).to_pylist()]
+            compared.append((f"CAST(CONVERT(t.{quoted(name)} USING utf8mb4) AS BINARY)", [f"x'{v}'" for v in written]))
+    for start in range(0, batch.keys.num_rows, most):
+        parts = [(expression, values[start : start + most]) for expression, values in compared]
+        if len(collection.key) == 1:
+            yield " AND ".join(f"{expression} IN ({', '.join(values)})" for expression, values in parts)
         else:
-            condition = " OR ".join([one] * len(part))
-        for row in connection.exec_driver_sql(query.replace("%", "%%") + condition, tuple(values)):
-            found_key = tuple(str(value) for value in row[: len(key)])
-            if found_key in planned:
-                yield found_key, tuple(row[len(key) :])
+            each = ([f"{expression} = {value}" for value in values] for expression, values in parts)
+            yield "(" + " OR ".join(f"({' AND '.join(row)})" for row in zip(*each, strict=True)) + ")"
+
+
+def key_literals(collection: Collection, batch: Batch) -> list[list[str]]:
+    """The values of each field of the key, as they stand in a statement."""
+    types = {field.name: field.type for field in collection.fields}
+    return [literals(types[name], batch.keys.column(name).to_pylist()) for name in collection.key]
 
 
 def planned_keys(collection: Collection, batch: Batch) -> dict[Key, str]:
@@ -80,12 +87,16 @@ class MySqlLook:
 
     def journalled(self) -> str | None:
         """What was last done to the batch; None when nothing was."""
+        return self.entry()[0]
+
+    def entry(self) -> tuple[str | None, str]:
+        """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
         if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
-            return None
-        query = text(f"SELECT state FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+            return None, ""
+        query = text(f"SELECT state, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}
-        found = self._connection.execute(query, values).scalar()
-        return None if found is None else str(found)
+        found = self._connection.execute(query, values).one_or_none()
+        return (None, "") if found is None else (str(found.state), str(found.escrow))
 
     def live(self) -> int:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
@@ -102,10 +113,15 @@ class MySqlLook:
         return sum(not all(row) for _, row in rows)
 
     def unchanged(self) -> int:
-        """Rows of the batch that are live with exactly the planned content."""
-        planned = planned_keys(self._collection, self._batch)
-        rows = named_rows(self._connection, self._collection, self._batch, [content(self._collection)])
-        return sum(row[0] == planned[key] for key, row in rows)
+        """Rows of the batch that are live with exactly the planned content, in which their keys are."""
+        self._connection.execute(text("SET SESSION group_concat_max_len = 1 << 20"))
+        what = f"GROUP_CONCAT({content(self._collection)} SEPARATOR ' ')"
+        live: set[str] = set()
+        for condition in conditions(self._collection, self._batch):
+            query = f"SELECT {what} FROM {table_name(self._collection.ref)} t WHERE {condition}"
+            found = self._connection.exec_driver_sql(query.replace("%", "%%")).scalar()
+            live.update((found or "").split())
+        return len(live.intersection(self._batch.keys.column(CONTENT).to_pylist()))
 
 
 def has_table(connection: Connection, schema: str, name: str) -> bool:

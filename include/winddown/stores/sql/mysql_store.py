@@ -1,8 +1,9 @@
 """MySQL or MariaDB as a store in which records are destroyed in stages.
 
-Rows move to a table in a database of ours on the same server, ``winddown_quarantine``, in one transaction a batch, and
-are purged from there. DDL ends a transaction here, so our tables are created before it begins. Only InnoDB's tables are
-moved. What is not promised: bytes in replicas, in binary logs and in what else ``sanitise`` names as not reached.
+Rows go into escrow, one transaction a batch, and are purged with their file. Values of fields move to a table in a
+database of ours on the same server, ``winddown_quarantine``, and are purged from there. DDL ends a transaction here, so
+our tables are created before it begins. Only InnoDB's tables are acted on. What is not promised: bytes in replicas, in
+binary logs and in what else ``sanitise`` names as not reached.
 """
 
 import hashlib
@@ -11,22 +12,25 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Strain
 from winddown.stores.sql import mysql_grants, staged, strain
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, aside_name, prepare
+from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import unbound_fields
 from winddown.stores.sql.mysql import MySqlSource
-from winddown.stores.sql.mysql_catalogue import described, identity
-from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_databases
+from winddown.stores.sql.mysql_catalogue import identity, outline
+from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_own
+from winddown.stores.sql.mysql_escrow import MySqlRows
 from winddown.stores.sql.mysql_leftovers import PREPARING, cleared
 from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import SqlStore
@@ -37,37 +41,47 @@ Unlock = Callable[[Authorization], Engine]
 
 
 class MySqlEffects:
-    """How rows are moved here; see ``Effects``."""
+    """How rows and fields are moved here; see ``Effects``."""
 
-    def __init__(self, store: str, *, unlock: Unlock) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow) -> None:
         self._store = store
         self._unlock = unlock
+        self._escrow = escrow
 
     @contextmanager
     def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
         """Open a session with the power's credential, wait for the batch's turn, and begin a transaction."""
         engine = self._unlock(authorization)
+        is_whole = order.method is Method.ESCROW_ROWS
         with translated(self._store, f"{power} of {order.id}"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(identity(connection))
             _session(connection)
-            collection = described(connection, order.collection)
+            collection = outline(connection, order.collection)
             dialect = MySqlDialect(connection, collection, order)
             locked(connection, "batch " + hashlib.sha256(f"{order.id} {batch.index}".encode()).hexdigest()[:40])
             locked(connection, PREPARING)
             if power is not Power.PURGE:
-                prepare_databases(connection)
-                prepare(dialect, collection, order)
-                dialect.load(batch)
+                prepare_own(connection)
+                if not is_whole:
+                    prepare(dialect, collection, order)
+                    dialect.load(batch)
             connection.execute(text("START TRANSACTION"))
             # A table that was looked at in a transaction cannot be dropped before its end, so that from here on nobody
             # takes away what is empty.
-            for name in (JOURNAL_TABLE, aside_name(order)):
+            for name in (JOURNAL_TABLE,) if is_whole else (JOURNAL_TABLE, aside_name(order)):
                 if dialect.has_own(name):
                     dialect.value(f"SELECT count(*) FROM (SELECT 1 FROM {dialect.own(name)} LIMIT 1) one")
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
-            yield CopyThenDelete(dialect, collection, order, batch)
+            if not is_whole:
+                yield CopyThenDelete(dialect, collection, order, batch)
+                connection.execute(text("COMMIT"))
+                return
+            rows = MySqlRows(connection, collection, order, batch, escrow=self._escrow)
+            yield rows
+            over = rows.over()
             connection.execute(text("COMMIT"))
+            self._escrow.destroy(order.id, over)
 
 
 class MySqlStore(SqlStore):
@@ -77,18 +91,32 @@ class MySqlStore(SqlStore):
         name: the store's name in the case.
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
+        escrow: of this store in the case.
     """
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
+    methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_FIELDS})
+
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow) -> None:
         source = MySqlSource(name, engine=reader, is_acted_on=True)
-        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock))
+        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock, escrow=escrow))
+        self._looking = source
         self._reader = reader
+        self._escrow = escrow
         self._unlock = unlock
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
-        """Rows are moved where every value can be told exactly."""
+        """Rows go into escrow, and fields are moved, where every value can be told exactly."""
         loose = unbound(collection)
-        return unbound_fields(collection.ref, loose) if loose else super().method(collection, act, whole=whole)
+        found = unbound_fields(collection.ref, loose) if loose else super().method(collection, act, whole=whole)
+        return Method.ESCROW_ROWS if found is Method.MOVE_ROWS else found
+
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Compare journal and rows and, where they go whole, the escrow."""
+        with self._looking.look(order, batch) as look:
+            found = staged.whereabouts(look, batch)
+            if order.method is not Method.ESCROW_ROWS:
+                return found
+            return EscrowedBatch(self._escrow, order, batch).whereabouts(found, look.entry()[1])
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """List every grant to write on these tables, columns of them or their databases, but our own.
@@ -124,7 +152,9 @@ class MySqlStore(SqlStore):
         """
         authorization.require(Power.SANITISE, store=self.name)
         with self._session(authorization, "sanitising") as connection:
-            return Receipt("sanitise", self.name, 0, len(collections), cleared(connection, collections))
+            return Receipt(
+                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
+            )
 
     @contextmanager
     def _session(self, authorization: Authorization, doing: str) -> Iterator[Connection]:

@@ -11,7 +11,8 @@ reads like the label ''.
 
 import base64
 import hashlib
-from decimal import Decimal
+import re
+from collections.abc import Sequence
 
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.stores.sql.reading import LONGEST
@@ -31,6 +32,7 @@ _SPATIAL = frozenset(
 )
 _LONG = _BLOBS | _LONG_TEXTS | _SPATIAL | {"tinytext", "json"}
 _EXACT_AS_TEXT = (_NUMBERS - _FLOATS) | {"decimal", "date", "datetime", "timestamp", "time", "uuid", "inet4", "inet6"}
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _KNOWN = _EXACT_AS_TEXT | _FLOATS | _BYTES | _SHORT_TEXTS | _LONG | {"bit"}
 
 
@@ -78,13 +80,19 @@ def content(collection: Collection, alias: str = "t") -> str:
 
     What is long is hashed by itself: a concatenation above ``max_allowed_packet`` would be NULL.
     """
-    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
-    pieces = [f"'{hashlib.sha256(shape.encode()).hexdigest()}'"]
-    pieces += [f"COALESCE({_exact(field.type, f'{alias}.{quoted(field.name)}')}, '-')" for field in collection.fields]
+    pieces = [f"'{shape(collection)}'"]
+    pieces += [f"COALESCE({exact(field.type, f'{alias}.{quoted(field.name)}')}, '-')" for field in collection.fields]
     return f"SHA2(CONCAT_WS(',', {', '.join(pieces)}), 256)"
 
 
-def _exact(column_type: str, name: str) -> str:
+def shape(collection: Collection) -> str:
+    """A digest of the names and types of all fields, in 64 hex digits."""
+    fields = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    return hashlib.sha256(fields.encode()).hexdigest()
+
+
+def exact(column_type: str, name: str) -> str:
+    """The expression of a value as the digest has it: in hex, and long ones as digests of their own."""
     kind = base(column_type)
     if kind in _LONG:
         return f"SHA2({name}, 256)"
@@ -95,6 +103,52 @@ def _exact(column_type: str, name: str) -> str:
     if kind in _FLOATS:
         return f"HEX(CAST({name} * 1e0 AS CHAR))"
     return f"HEX(CAST({name} + 0 AS CHAR))" if kind == "bit" else f"HEX(CAST({name} AS CHAR))"
+
+
+def widest(collection: Collection) -> int:
+    """How many characters the values of a row are at most, as ``exact`` has them; of long ones their digests."""
+    return sum(_width(field.type) + 1 for field in collection.fields)
+
+
+def _width(column_type: str) -> int:
+    kind = base(column_type)
+    if kind in _CHARACTERS | _SHORT_BYTES:
+        length = int(column_type.partition("(")[2].partition(")")[0] or 1)
+        return 2 * length * (4 if kind in _CHARACTERS else 1)
+    if kind in _LABELS:  # of at most 255 characters, whose number is not told
+        return 2 * 4 * 256 * (64 if kind == "set" else 1)
+    return 200  # a decimal has 65 digits
+
+
+def is_long(column_type: str) -> bool:
+    """Whether the digest has a digest of the value."""
+    return base(column_type) in _LONG
+
+
+def itself(column_type: str, name: str) -> str:
+    """The expression of the bytes of a long value, of which ``exact`` has the digest."""
+    kind = base(column_type)
+    if kind in _BLOBS | _SPATIAL:
+        return name
+    return f"CAST(CAST({name} AS CHAR) AS BINARY)" if kind == "json" else f"CAST({name} AS BINARY)"
+
+
+def value(column_type: str, piece: str) -> str:
+    """Write into a statement what ``exact`` or, of long values, the hex of ``itself`` has read; a dash is NULL.
+
+    Texts are written as the bytes that they are stored as: the server takes bytes over as they are.
+
+    >>> value("varchar(9)", "C3A4"), value("decimal(3,1)", "2D302E35"), value("enum('…')", "313A61"), value("date", "-")
+    ("x'C3A4'", '-0.5', '1', 'NULL')
+    """
+    kind = base(column_type)
+    if piece == "-":
+        return "NULL"
+    if kind in _LABELS:
+        return bytes.fromhex(piece).decode().partition(":")[0]
+    if kind in _NUMBERS | {"bit", "decimal"}:
+        return bytes.fromhex(piece).decode()
+    return f"x'{piece}'" if kind in _BYTES | _CHARACTERS | _LONG_TEXTS | _SPATIAL | {"tinytext"} else _unicode(piece)
 
 
 def unbound(collection: Collection) -> list[str]:
@@ -112,14 +166,22 @@ def is_text(column_type: str) -> bool:
     return base(column_type) in _SHORT_TEXTS
 
 
-def parameter(column_type: str, written: str) -> str | int | bytes | Decimal:
-    """What the driver hands over for a key that was read as text by ``whole``; numbers, so that none is rounded."""
+def literals(column_type: str, written: Sequence[str]) -> list[str]:
+    """Write keys that were read as text by ``whole`` into statements: numbers as such, so that none is rounded.
+
+    >>> literals("varchar(20)", ["a'"]), literals("decimal(3,1)", ["-0.5"]), literals("varbinary(9)", ["/w=="])
+    (["_utf8mb4 x'6127'"], ['-0.5'], ["x'ff'"])
+    """
     kind = base(column_type)
     if kind in _BYTES:
-        return base64.b64decode(written)
-    if kind == "decimal":
-        return Decimal(written)
-    return int(written) if kind in (_NUMBERS - _FLOATS) | {"bit"} else written
+        return [f"x'{base64.b64decode(found).hex()}'" for found in written]
+    if kind in (_NUMBERS - _FLOATS) | {"bit", "decimal"} and all(map(_NUMBER.fullmatch, written)):
+        return list(written)
+    return [_unicode(found.encode().hex()) for found in written]
+
+
+def _unicode(digits: str) -> str:
+    return f"_utf8mb4 x'{digits}'"
 
 
 def base(column_type: str) -> str:

@@ -1,7 +1,7 @@
-"""One batch of one order inside one transaction of a PostgreSQL database: where it is, and how it is moved.
+"""One batch of one order inside one transaction of a PostgreSQL database: where it is, and how its fields are moved.
 
 Rows are named by key and bound by a digest of their content. Whoever acts takes turns on a batch by an advisory lock,
-so the next one sees in the journal what the first one did.
+so the next one sees in the journal what the first one did. How whole rows go is in ``escrow_position``.
 """
 
 import hashlib
@@ -14,20 +14,26 @@ from sqlalchemy import Connection, text
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, hazards, quoted, quoted_name
+from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
-_JOURNAL = f"{QUARANTINE_SCHEMA}.journal"
+ROW = "ROW(t.*)::text"
+"""A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
+_PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
 def content(collection: Collection) -> str:
     """The digest of a row of ``t``, bound to the names and types of all fields: a renamed field is another one.
 
-    ``ROW(t.*)``, because ``t`` alone may be a column. The settings on which the text depends come with the engine.
+    The settings on which the text depends come with the engine.
     """
+    return f"encode(sha256(convert_to('{shape(collection)}' || {ROW}, 'UTF8')), 'hex')"
+
+
+def shape(collection: Collection) -> str:
+    """A digest of the names and types of all fields, in 64 hex digits."""
     fields = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
-    shape = hashlib.sha256(fields.encode()).hexdigest()
-    return f"encode(sha256(convert_to('{shape}' || ROW(t.*)::text, 'UTF8')), 'hex')"
+    return hashlib.sha256(fields.encode()).hexdigest()
 
 
 def same(collection: Collection) -> str:
@@ -53,28 +59,29 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT USAGE ON SCHEMA {QUARANTINE_SCHEMA} TO PUBLIC"))
     connection.execute(
         text(
-            f"CREATE TABLE IF NOT EXISTS {_JOURNAL} (order_id text, batch int, state text NOT NULL, "
-            "records int NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (order_id, batch))"
+            f"CREATE TABLE IF NOT EXISTS {JOURNAL} (order_id text, batch int, state text NOT NULL, "
+            "records int NOT NULL, escrow text NOT NULL DEFAULT '', changed_at timestamptz NOT NULL DEFAULT now(), "
+            "PRIMARY KEY (order_id, batch))"
         )
     )
-    connection.execute(text(f"GRANT SELECT ON {_JOURNAL} TO PUBLIC"))
+    connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
-def prepare(connection: Connection, collection: Collection, order: Order) -> None:
-    """Create the order's quarantine table, readable by nobody but its owner."""
-    name = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
+def prepare(connection: Connection, order: Order) -> None:
+    """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
+    name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('winddown_quarantine'))"))
     _create_journal(connection)
-    fields = collection.field_names() if order.act is Act.ERASE else (*collection.key, *order.fields)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
+    collection = describe(connection, order.collection)
     connection.execute(
         text(
-            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names(fields)} "
+            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))} "
             f"FROM {quoted(collection.ref.name)} WHERE false"
         )
     )
@@ -84,7 +91,7 @@ def prepare(connection: Connection, collection: Collection, order: Order) -> Non
 
 
 class Position:
-    """One batch of one order inside one transaction.
+    """One batch of one order inside one transaction, as far as rows and fields are alike.
 
     Raises nothing of its own: it counts, and its callers compare the counts with what was planned.
     """
@@ -95,7 +102,10 @@ class Position:
         self._order = order
         self._batch = batch
         self._table = quoted(collection.ref.name)
-        self._aside = f"{QUARANTINE_SCHEMA}.{quoted(_aside_name(order))}"
+        if _has_index(collection):
+            # Rows are fetched one by one by the key's index, so that a batch costs the same however big the table is.
+            # The server takes a look at a page for slower than it is, and reads all of a table of some million rows.
+            connection.execute(text("SELECT set_config(s, 'off', true) FROM unnest(CAST(:s AS text[])) s"), _PLANS)
 
     def hazards(self) -> tuple[str, ...]:
         """Triggers, cascades and the like that act on the table now."""
@@ -109,34 +119,55 @@ class Position:
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
-        if not self._exists(_JOURNAL):
-            return None
-        query = text(f"SELECT state FROM {_JOURNAL} WHERE order_id = :o AND batch = :b")
-        found = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).scalar()
-        return str(found) if found is not None else None
+        return self._entry()[0]
+
+    def _entry(self) -> tuple[str | None, str]:
+        """The state that the journal has, and the name of the escrow."""
+        if self._connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
+            return None, ""
+        query = text(f"SELECT state, escrow FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
+        found = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).one_or_none()
+        return (None, "") if found is None else (str(found.state), str(found.escrow))
 
     def journal(self, state: str) -> None:
         """Write down what is being done, in the transaction that does it."""
+        self._journal(state, escrow="")
+
+    def _journal(self, state: str, *, escrow: str) -> None:
         self._connection.execute(
             text(
-                f"INSERT INTO {_JOURNAL} (order_id, batch, state, records) VALUES (:o, :b, :s, :n) "
-                "ON CONFLICT (order_id, batch) DO UPDATE SET state = excluded.state, changed_at = now()"
+                f"INSERT INTO {JOURNAL} (order_id, batch, state, records, escrow) VALUES (:o, :b, :s, :n, :e) "
+                "ON CONFLICT (order_id, batch) DO UPDATE SET state = excluded.state, escrow = excluded.escrow, "
+                "changed_at = now()"
             ),
-            {"o": self._order.id, "b": self._batch.index, "s": state, "n": self._batch.records},
+            {"o": self._order.id, "b": self._batch.index, "s": state, "n": self._batch.records, "e": escrow},
         )
 
+    def live(self) -> int:
+        """Rows that the batch names and that are there."""
+        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}")
+
+    def _computed(self) -> frozenset[str]:
+        """Generated columns: the database computes them anew, and takes no value for them."""
+        query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
+        return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
+
+    def _counted(self, query: str) -> int:
+        return int(self._connection.execute(text(query), self._values()).scalar_one())
+
+    def _values(self) -> dict[str, object]:
+        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
+
+
+class FieldsPosition(Position):
+    """Values of fields move to a quarantine table of the same database, with their keys, and the row stays."""
+
+    def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        super().__init__(connection, collection, order, batch)
+        self._aside = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}"
+
     def set_aside(self) -> int:
-        """Move unchanged rows, or the values of the order's fields, into quarantine; return how many records."""
-        if self._order.act is Act.ERASE:
-            condition = _keys_equal(self._collection, "t", "k")
-            names = _names(self._collection.field_names())
-            query = (
-                f"WITH gone AS (DELETE FROM {self._table} t USING {_key_rows(self._collection)} "
-                f"WHERE {condition} AND {same(self._collection)} "
-                f"RETURNING {_names(self._collection.field_names(), 't')}) "
-                f"INSERT INTO {self._aside} (winddown_batch, {names}) SELECT :batch, {names} FROM gone"
-            )
-            return self._run(query)
+        """Move the values of the order's fields from unchanged rows into quarantine; return of how many rows."""
         join = key_join(self._collection, "t")
         kept = (*self._collection.key, *self._order.fields)
         emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
@@ -154,72 +185,45 @@ class Position:
         return self._counted(query)
 
     def put_back(self) -> int:
-        """Move them back where nothing was written meanwhile; return how many records."""
-        if self._order.act is Act.ERASE:
-            computed = self._computed()
-            names = _names([name for name in self._collection.field_names() if name not in computed])
-            restored = self._run(
-                f"INSERT INTO {self._table} ({names}) OVERRIDING SYSTEM VALUE "
-                f"SELECT {names} FROM {self._aside} WHERE winddown_batch = :batch",
-                keys=False,
-            )
-        else:
-            values = ", ".join(f"{quoted_name(name)} = q.{quoted_name(name)}" for name in self._stored_fields())
-            match = _keys_equal(self._collection, "t", "q")
-            # A field that was written anew meanwhile is not overwritten.
-            match += "".join(
-                f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
-                for name in self._stored_fields()
-            )
-            restored = self._run(
-                f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}",
-                keys=False,
-            )
+        """Write them back where nothing was written meanwhile; return to how many rows."""
+        values = ", ".join(f"{quoted_name(name)} = q.{quoted_name(name)}" for name in self._stored_fields())
+        match = keys_equal(self._collection, "t", "q")
+        # A field that was written anew meanwhile is not overwritten.
+        match += "".join(
+            f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
+            for name in self._stored_fields()
+        )
+        restored = self._run(
+            f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}"
+        )
         self.destroy()
         return restored
 
     def destroy(self) -> int:
         """Delete the batch from quarantine; return how many records."""
-        return self._run(f"DELETE FROM {self._aside} WHERE winddown_batch = :batch", keys=False)
+        return self._run(f"DELETE FROM {self._aside} WHERE winddown_batch = :batch")
 
-    def _computed(self) -> frozenset[str]:
-        """Generated columns: the database computes them anew, and takes no value for them."""
-        query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
-        return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
+    def live(self) -> int:
+        """Rows that the batch names and whose fields are not all empty."""
+        full = (
+            f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}" for name in self._stored_fields()
+        )
+        join = key_join(self._collection, "t")
+        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {' OR '.join(full)}")
 
     def _stored_fields(self) -> tuple[str, ...]:
         computed = self._computed()
         return tuple(name for name in self._order.fields if name not in computed)
 
-    def live(self) -> int:
-        """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
-        query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}"
-        if self._order.act is Act.MINIMISE:
-            full = (
-                f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}"
-                for name in self._stored_fields()
-            )
-            query += f" WHERE {' OR '.join(full)}"
-        return self._counted(query)
-
-    def _exists(self, table: str) -> bool:
-        return self._connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is not None
-
-    def _counted(self, query: str) -> int:
-        return int(self._connection.execute(text(query), self._values()).scalar_one())
-
-    def _run(self, query: str, *, keys: bool = True) -> int:
-        values = self._values() if keys else {"batch": self._batch.index}
-        return int(self._connection.execute(text(query), values).rowcount)
-
-    def _values(self) -> dict[str, object]:
-        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
+    def _run(self, query: str) -> int:
+        return int(self._connection.execute(text(query), {"batch": self._batch.index}).rowcount)
 
 
 # -- SQL pieces ----------------------------------------------------------------------------------------------------
 
 
-def _aside_name(order: Order) -> str:
+def aside_name(order: Order) -> str:
+    """The name of an order's quarantine table."""
     return "q_" + hashlib.sha256(order.id.encode()).hexdigest()[:24]
 
 
@@ -227,7 +231,7 @@ def _names(fields: Sequence[str], alias: str = "") -> str:
     return ", ".join((f"{alias}." if alias else "") + quoted_name(name) for name in fields)
 
 
-def _keys_equal(collection: Collection, alias: str, other: str) -> str:
+def keys_equal(collection: Collection, alias: str, other: str) -> str:
     """What is true of two rows with the same key.
 
     A type that is not the server's own is compared as text, because its operators are not the server's own either and
@@ -240,30 +244,34 @@ def _keys_equal(collection: Collection, alias: str, other: str) -> str:
     )
 
 
-def _key_rows(collection: Collection) -> str:
-    """``unnest`` of one text array a key field, cast to the field's own type, and of contents, as ``k``."""
+def _has_index(collection: Collection) -> bool:
+    """Whether rows are told by the key's own index: not where they are told by text; see ``keys_equal``."""
     types = {field.name: field.type for field in collection.fields}
-    arrays = ", ".join(f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + 1))
-    raw = ", ".join(f"c{index}" for index in range(len(collection.key) + 1))
-    typed = ", ".join(
-        f"CAST(c{index} AS {types[name]}) AS {quoted_name(name)}" for index, name in enumerate(collection.key)
-    )
-    typed += f", c{len(collection.key)} AS {CONTENT}"
-    return f"(SELECT {typed} FROM unnest({arrays}) AS u({raw})) k"
+    return not any("." in types[name] for name in collection.key)
+
+
+def typed_keys(collection: Collection, *arrays: str) -> str:
+    """What selects the batch's keys, each field as its own type, from a text array each; another one is contents."""
+    types = {field.name: field.type for field in collection.fields}
+    names = [f"c{index}" for index in range(len(arrays))]
+    typed = [f"CAST(c{index} AS {types[name]}) AS {quoted_name(name)}" for index, name in enumerate(collection.key)]
+    typed += [f"c{index} AS {CONTENT}" for index in range(len(collection.key), len(arrays))]
+    return f"SELECT {', '.join(typed)} FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})"
 
 
 def key_join(collection: Collection, alias: str) -> str:
     """What joins an alias of the table to the batch's rows; the values come from ``key_values``."""
-    return f"{_key_rows(collection)} ON {_keys_equal(collection, alias, 'k')}"
+    arrays = [f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + 1)]
+    return f"({typed_keys(collection, *arrays)}) k ON {keys_equal(collection, alias, 'k')}"
 
 
 def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
     """Parameters of a statement with ``key_join``: an array a key field, and one of contents."""
     names = (*collection.key, CONTENT)
-    return {f"k{index}": _array(batch.keys.column(name)) for index, name in enumerate(names)}
+    return {f"k{index}": array(batch.keys.column(name)) for index, name in enumerate(names)}
 
 
-def _array(values: pa.ChunkedArray) -> str:
+def array(values: pa.ChunkedArray) -> str:
     """Texts as the server writes an array of them; a driver would look at every value by itself."""
     escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
     return '{"' + '","'.join(escaped.to_pylist()) + '"}' if len(values) else "{}"

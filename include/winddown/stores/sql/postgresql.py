@@ -1,12 +1,13 @@
-"""PostgreSQL as a store: rows move to a quarantine table in one transaction a batch, and are purged from there.
+"""PostgreSQL as a store: rows go into escrow in one transaction a batch, and are purged with their file.
 
-A table or partition of which everything goes moves as it is (``whole_table``).
+A table or partition of which everything goes moves as it is (``whole_table``); of rows that stay, the values of fields
+move to a quarantine table (``position``).
 
-The move is ``DELETE … RETURNING`` into ``INSERT``, so that a row is at every moment either live or quarantined. A
-journal table in the same database is written in the same transaction; ``locate`` compares it with what is there.
-Rows are matched by key and by a digest of their content: one that changed after it was planned is not moved.
-Personal data does not leave the database. What this module does not promise: bytes in free space, WAL archives and
-replicas (see ``sanitise`` and the certificate's claims).
+Rows are deleted and handed out by one statement, and their encrypted file is durable before that is committed, so that
+a row is at every moment live or in escrow. A journal table in the same database is written in the same transaction;
+``locate`` compares it with what is there. Rows are matched by key and by a digest of their content: one that changed
+after it was planned is not deleted. What this module does not promise: bytes in free space, WAL archives and replicas
+(see ``sanitise`` and the certificate's claims).
 """
 
 import json
@@ -16,12 +17,13 @@ from contextlib import contextmanager
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import Method, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Strain, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
@@ -29,9 +31,10 @@ from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
+from winddown.stores.sql.escrow_position import RowsPosition
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cleared
-from winddown.stores.sql.position import Position, content, key_join, key_values, prepare, same, take_turns
+from winddown.stores.sql.position import FieldsPosition, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
 from winddown.stores.sql.whole_table import WholeTable
 
@@ -51,14 +54,16 @@ class PostgresStore(staged.StagedStore):
         name: the store's name in the case.
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
+        escrow: of this store in the case.
     """
 
-    methods = frozenset({Method.MOVE_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
+    methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow) -> None:
         self.name = name
         self._reader = reader
         self._unlock = unlock
+        self._escrow = escrow
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -118,27 +123,41 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
-            collection = self._current(connection, order.collection)
-            return staged.whereabouts(Position(connection, collection, order, batch), batch)
+            if order.method is Method.ESCROW_ROWS:
+                return self._rows(connection, order, batch).whereabouts()
+            collection = catalogue.describe(connection, order.collection)
+            return staged.whereabouts(FieldsPosition(connection, collection, order, batch), batch)
 
     # -- effects -------------------------------------------------------------------------------------------------
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """As other databases have it, but rows go into escrow."""
+        found = super().method(collection, act, whole=whole)
+        return Method.ESCROW_ROWS if found is Method.MOVE_ROWS else found
 
     @contextmanager
     def open_turn(
         self, authorization: Authorization, power: Power, order: Order, batch: Batch
     ) -> Iterator[staged.Turn]:
         """Open a transaction with the power's credential, and wait for the batch's turn in it."""
-        engine = self._unlock(authorization)
+        # A snapshot that is older than the turn would not show what was done in the one before.
+        engine = self._unlock(authorization).execution_options(isolation_level="READ COMMITTED")
+        over: tuple[str, ...] = ()
         with translated(self.name, f"{power} of {order.id}"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
             take_turns(connection, order, batch)
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
-            collection = self._current(connection, order.collection)
             if power is not Power.PURGE:
-                prepare(connection, collection, order)
-            yield Position(connection, collection, order, batch)
+                prepare(connection, order)
+            if order.method is not Method.ESCROW_ROWS:
+                yield FieldsPosition(connection, catalogue.describe(connection, order.collection), order, batch)
+                return
+            rows = self._rows(connection, order, batch)
+            yield rows
+            over = rows.over()
+        self._escrow.destroy(order.id, over)
 
     # -- abilities -----------------------------------------------------------------------------------------------
 
@@ -206,10 +225,13 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(_identity(connection))
-            return Receipt("sanitise", self.name, 0, len(collections), cleared(connection, collections))
+            return Receipt(
+                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
+            )
 
-    def _current(self, connection: Connection, ref: CollectionRef) -> Collection:
-        return catalogue.describe(connection, ref)
+    def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
+        collection = catalogue.outline(connection, order.collection)
+        return RowsPosition(connection, collection, order, batch, escrow=self._escrow)
 
 
 def _identity(connection: Connection) -> str:

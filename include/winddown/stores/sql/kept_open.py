@@ -1,0 +1,57 @@
+"""An engine of a credential that only reads PostgreSQL, and whose connections stay open.
+
+A new connection costs as much as a look at a batch. What one is used for leaves nothing in it: whoever gets it next
+finds the session as new. It is closed with the engine, and a process that forks leaves it to its parent.
+"""
+
+import os
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import Pool
+
+_OPEN = 2
+
+
+def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
+    """Build the engine; up to two connections of it stay open, and more are opened when they are needed."""
+    engine = create_engine(
+        url,
+        pool_size=_OPEN,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        # A discarded session has no prepared statements.
+        connect_args={**connect_args, "prepare_threshold": None},
+    )
+    event.listen(engine, "connect", _owned)
+    event.listen(engine, "checkout", _refuse_foreign)
+    event.listen(engine, "reset", _as_new)
+    weakref.finalize(engine, _close, engine.pool, os.getpid())
+    return engine
+
+
+def _owned(_: Any, record: Any) -> None:
+    record.info["process"] = os.getpid()
+
+
+def _refuse_foreign(_: Any, record: Any, fairy: Any) -> None:
+    if record.info["process"] != os.getpid():
+        record.dbapi_connection = fairy.dbapi_connection = None
+        raise DisconnectionError
+
+
+def _as_new(connection: Any, *_: Any) -> None:
+    connection.rollback()
+    connection.autocommit = True
+    connection.execute("DISCARD ALL")
+    connection.autocommit = False
+
+
+def _close(pool: Pool, process: int) -> None:
+    if os.getpid() == process:
+        pool.dispose()
