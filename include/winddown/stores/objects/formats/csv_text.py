@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.encoding import encoding_of, require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.lines import whole_lines
@@ -54,6 +56,17 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
             yield pa.RecordBatch.from_arrays([pa.nulls(0, pa.string())] * len(names), names=names)
         if body.lstrip(_BLANK):
             yield from _table(body, names, delimiter)
+
+
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """Write the file without the rows of the change."""
+    if change.fields:
+        raise Refused("fields of rows cannot be emptied in this format yet")
+    before = sum(batch.num_rows for batch in read(source))
+    source.seek(0)
+    after = without(source.read(), frozenset(change.rows.tolist()))
+    sink.write(after)
+    return Outcome(before, erased=len(change.within(0, before)))
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:

@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import jsonl
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.packed import GZIP, Packed
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
@@ -22,6 +24,17 @@ ID = _PACKED.ID
 def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield all lines; a missing member is null."""
     return _PACKED.read(source, fields=fields)
+
+
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """Write the file without the rows of the change."""
+    if change.fields:
+        raise Refused("fields of rows cannot be emptied in this format yet")
+    before = sum(batch.num_rows for batch in read(source))
+    source.seek(0)
+    after = without(source.read(), frozenset(change.rows.tolist()))
+    sink.write(after)
+    return Outcome(before, erased=len(change.within(0, before)))
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:

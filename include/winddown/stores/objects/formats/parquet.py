@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.columnar import opened, rows_a_batch, translated
 from winddown.stores.objects.formats.ends import Ends
 
@@ -74,6 +75,17 @@ def _batch_size(file: pq.ParquetFile, group: int, wanted: list[str] | None) -> i
     first = next(batches, None) if tried else None
     probed = 0 if first is None or not first.num_rows else first.nbytes // first.num_rows
     return rows_a_batch(max(footer.total_byte_size // footer.num_rows, probed))
+
+
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """Write the file without the rows of the change."""
+    if change.fields:
+        raise Refused("fields of rows cannot be emptied in this format yet")
+    before = sum(batch.num_rows for batch in read(source))
+    source.seek(0)
+    after = without(source.read(), frozenset(change.rows.tolist()))
+    sink.write(after)
+    return Outcome(before, erased=len(change.within(0, before)))
 
 
 def without(content: bytes, rows: frozenset[int]) -> bytes:
