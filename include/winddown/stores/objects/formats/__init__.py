@@ -85,7 +85,7 @@ _TEXT: tuple[_TextFormat, ...] = (jsonl, json_document, csv_text)
 _PACKED = tuple(Packed(inner, codec) for inner in _TEXT for codec in CODECS)
 ROW_FORMATS: tuple[RowFormat, ...] = (*_BINARY, *_PACKED, *_TEXT, xlsx, _Zip())
 BY_ID = {found.ID: found for found in ROW_FORMATS}
-_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, avro, *_TEXT, *_PACKED)
+_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, avro, orc, *_TEXT, *_PACKED, xlsx)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
