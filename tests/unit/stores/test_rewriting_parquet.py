@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winddown.domain.errors import Refused
-from winddown.stores.objects.formats import limits, parquet_dictionary, parquet_footer, thrift
+from winddown.stores.objects.formats import limits, parquet_dictionary, parquet_encoder, parquet_footer, thrift
 from winddown.stores.objects.formats.change import Change
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
@@ -359,7 +359,7 @@ def test_a_file_of_very_many_columns_is_rewritten() -> None:
     assert pq.read_table(io.BytesIO(after)).equals(table.slice(1))
 
 
-def test_a_row_group_that_is_too_big_at_once_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_group_that_is_too_big_at_once_is_read_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = 3_000
     table = pa.table(
         {"id": range(rows), "who": [marker(row) for row in range(rows)], "tags": [[marker(row)] for row in range(rows)]}
@@ -370,7 +370,7 @@ def test_a_row_group_that_is_too_big_at_once_is_streamed(monkeypatch: pytest.Mon
     doomed = set(range(0, rows, 7))
     after = check(sink.getvalue(), doomed, rows)
     assert pq.read_metadata(io.BytesIO(after)).num_row_groups == 1
-    monkeypatch.setattr(limits, "PART", 4_096)
+    monkeypatch.setattr(parquet_encoder, "_MOST", 4_096)
     with pytest.raises(Unreadable) as refused:
         without("parquet", sink.getvalue(), doomed)
     assert refused.value.problem is Problem.LIMIT
