@@ -33,7 +33,7 @@ class Codec:
 
 GZIP = Codec("gz", "gzip", (b"\x1f\x8b",))
 _BZIP2 = tuple(b"BZh%d1AY&SY" % size for size in range(1, 10))
-_LEVEL = 2  # of isal's four: as small as zlib's sixth, in a tenth of the time
+_LEVEL = 2  # of isal's four: six percent larger than zlib's sixth, in a tenth of the time
 _WITH_HEADER = 31
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.error)
 CODECS = (GZIP, Codec("zst", "zstd", (b"\x28\xb5\x2f\xfd",)), Codec("bz2", "bz2", _BZIP2, 1 << 20))

@@ -133,7 +133,8 @@ class Encoder:
         tried = [leaf for leaf in part if leaf in self._unfolding]
         if not tried:
             return 0
-        first = next(iter(self._folding.iter_batches(_PROBED, row_groups=[number], column_indices=tried)), None)
+        batches = self._folding.iter_batches(_PROBED, row_groups=[number], column_indices=tried, use_threads=False)
+        first = next(iter(batches), None)
         return first.nbytes // first.num_rows if first is not None and first.num_rows else 0
 
     def _changed(self, tables: Iterator[pa.Table], doomed: Mask, field: int) -> Iterator[pa.Table]:
