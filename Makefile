@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -69,7 +69,7 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger ## all benchmarks; each ends with one line a figure
+bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger bench-objects ## all benchmarks; each ends with one line a figure
 
 bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
@@ -97,6 +97,9 @@ bench-ledger: $(VENV)/development ## durable appends to the ledger, single and i
 
 mutations: $(VENV)/development ## change every byte of a bundle, and forge and sign it anew in every way: all must be detected
 	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s --timeout 7200 tests/unit/evidence/test_mutations.py
+
+bench-objects: $(VENV)/development ## rows erased inside Parquet and gzipped JSON lines, beside pyarrow, Polars and DuckDB
+	$(BIN)/python bench/bench_objects.py
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write

@@ -9,6 +9,7 @@ Reading holds a batch at a time; a rewrite, one object.
 """
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from winddown.stores.objects import formats
 from winddown.stores.objects.bucket_facts import deletes_noncurrent
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.formats.change import Change
 from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.noted import NoNotes
@@ -396,7 +398,9 @@ class S3Store:
         name, version_id = key["object"], key["version"]
         answer = client.get_object(Bucket=self._bucket, Key=name, VersionId=version_id)
         found = formats.recognise_content(content := bytes(answer["Body"].read()))
-        survivors = formats.REWRITABLE[found].without(content, frozenset(key["rows"]))
+        sink = io.BytesIO()
+        formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
+        survivors = sink.getvalue()
         tags = client.get_object_tagging(Bucket=self._bucket, Key=name, VersionId=version_id).get("TagSet", [])
         kept = {
             header: answer[header]

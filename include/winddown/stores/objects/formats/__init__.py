@@ -13,14 +13,14 @@ from winddown.stores.objects.formats import (
     csv_text,
     json_document,
     jsonl,
-    jsonl_gz,
     orc,
     parquet,
     xlsx,
     zip_archive,
 )
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.ends import HEAD, TAIL, Ends
-from winddown.stores.objects.formats.packed import CODECS, GZIP, Packed, unpacked_head
+from winddown.stores.objects.formats.packed import CODECS, Packed, TextFormat, unpacked_head
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 
@@ -49,6 +49,10 @@ class _EndsFormat(RowFormat, Protocol):
         ...
 
 
+class _TextFormat(_EndsFormat, TextFormat, Protocol):
+    """A text format, which may be packed."""
+
+
 @runtime_checkable
 class DescribedFormat(Protocol):
     """A format that tells schema and number of rows without reading them."""
@@ -59,10 +63,10 @@ class DescribedFormat(Protocol):
 
 
 class RewritableFormat(RowFormat, Protocol):
-    """A format from which single rows can be removed."""
+    """A format of which single rows can be erased, and fields of rows emptied."""
 
-    def without(self, content: bytes, rows: frozenset[int]) -> bytes:
-        """Return the file without the rows of these numbers; everything else as it was."""
+    def rewrite(self, source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+        """Write the file with the change made and everything else as it was; see ``rewrite`` of this package."""
         ...
 
 
@@ -77,14 +81,11 @@ class _Zip:
 
 
 _BINARY: tuple[_EndsFormat, ...] = (parquet, orc, avro)
-_TEXT: tuple[_EndsFormat, ...] = (jsonl, json_document, csv_text)
-_PACKED: tuple[RowFormat, ...] = (
-    jsonl_gz,
-    *(Packed(inner, codec) for inner in _TEXT for codec in CODECS if (inner, codec) != (jsonl, GZIP)),
-)
+_TEXT: tuple[_TextFormat, ...] = (jsonl, json_document, csv_text)
+_PACKED = tuple(Packed(inner, codec) for inner in _TEXT for codec in CODECS)
 ROW_FORMATS: tuple[RowFormat, ...] = (*_BINARY, *_PACKED, *_TEXT, xlsx, _Zip())
 BY_ID = {found.ID: found for found in ROW_FORMATS}
-_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
+_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, avro, orc, *_TEXT, *_PACKED, xlsx)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.
@@ -176,6 +177,22 @@ def read(form: str, source: BinaryIO, *, fields: Sequence[str] | None = None) ->
     """Read a whole file of a known format from its beginning, as ``RowFormat.read`` does."""
     source.seek(0)
     yield from BY_ID[form].read(source, fields=fields)
+
+
+def rewrite(form: str, source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """Write a seekable file of a rewritable format to ``sink`` with the change made and everything else as it was.
+
+    Memory is bounded whatever the size of the file. ``sink`` is only written to, forwards. When this raises, what was
+    written is to be thrown away; ``source`` is never touched.
+
+    Raises:
+        Refused: the file has other rows or fields than were planned, or cannot be written again faithfully.
+        Unreadable: the file cannot be read to its end.
+    """
+    source.seek(0)
+    outcome = REWRITABLE[form].rewrite(source, sink, change)
+    outcome.require(change)
+    return outcome
 
 
 def recognise_content(content: bytes) -> str:
