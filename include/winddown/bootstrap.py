@@ -237,7 +237,7 @@ def _folder_store(
     root = build(_parameters(connections, declaration, ""))
     looking = connections.find(f"{declaration.connection}__inspect")
     if looking is None:
-        return FilesStore(name, root=root, unlock=None), None
+        return FilesStore(name, root=root), None
     device = parse_qs(urlsplit(looking.url).query).get("device", [""])[0]
     inspector = FilesInspector(name, root=build(looking), device=Path(device) if device else None)
     return FilesStore(name, root=root, unlock=_unlock(authority, connections, declaration, build)), inspector

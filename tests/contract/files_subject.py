@@ -4,6 +4,7 @@ import gzip
 import os
 import stat
 from abc import abstractmethod
+from contextlib import suppress
 from pathlib import Path
 
 from winddown.connections import ConnectionParameters
@@ -42,7 +43,8 @@ class FolderSubject(FreezableSubject):
         draft = path.with_name(".draft")
         draft.write_bytes(body)
         draft.chmod(0o664)
-        os.setxattr(draft, "user.部门".encode(), "客户服务".encode())
+        with suppress(OSError):  # not every file system in memory keeps attributes
+            os.setxattr(draft, "user.部门".encode(), "客户服务".encode())
         if os.geteuid() == 0:
             os.chown(draft, *OWNER)
         draft.replace(path)

@@ -59,7 +59,7 @@ class FilesStore:
 
     methods = frozenset({Method.MOVE_FILE, Method.REWRITE_FILE})
 
-    def __init__(self, name: str, *, root: Path, unlock: Unlock | None) -> None:
+    def __init__(self, name: str, *, root: Path, unlock: Unlock | None = None) -> None:
         self.name = name
         self._root = root
         self._unlock = unlock
