@@ -2,9 +2,10 @@
 
 A data set of scans of 64 KiB to 4 MiB is erased as the stages do it: named and bound by content, then batch by batch
 located, looked at by the inspector, quarantined, looked at again, and once all of them wait, purged in the same way.
-Each file is hashed six times so, by two programs that share no code. The floor hashes once and removes. Control database
-and ledger are left out: their cost does not grow with bytes. Memory is that of this process, and cores count as busy by
-its part of the time that other programs left to it: its own, and the time in which cores were idle or waited for disks.
+Each file is hashed six times so, by two programs that share no code. The floor hashes once and removes. Control
+database and ledger are left out: their cost does not grow with bytes. Memory is that of this process, and cores count
+as busy by its part of the time that other programs left to it: its own, and the time in which cores were idle or waited
+for disks.
 """
 
 import argparse

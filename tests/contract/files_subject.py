@@ -6,6 +6,7 @@ import stat
 from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from winddown.connections import ConnectionParameters
 from winddown.domain.batch import Batch
@@ -126,7 +127,7 @@ class RowFiles(FolderSubject):
     """Records are told by their bytes, so that a survivor that was written anew is not taken for one that was kept."""
 
     name_fields = name_columns = ("id",)
-    files: dict[str, File]
+    files: ClassVar[dict[str, File]]
     suffix: str
     is_packed = False
 

@@ -1,6 +1,6 @@
 """Runs a small destruction in a process that is killed at a chosen statement, with nothing of it cleaned up.
 
-Started as a program, it reads a pickled ``Run``, then a number a line: it forks a child that is killed before that
+Started as a program, it reads pickled pairs of a ``Run`` and a number: it forks a child that is killed before that
 change (0: never), and answers with the child's exit status. So the libraries are loaded once.
 """
 
@@ -93,14 +93,13 @@ class Killer:
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=run.path.parent
         )
         assert self._process.stdin is not None
-        pickle.dump(run, self._process.stdin)
-        self._process.stdin.flush()
+        self.of = run
 
     def run(self, *, killed_before: int = 0) -> bool:
         """Run once; whether it was killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(b"%d\n" % killed_before)
+        pickle.dump((self.of, killed_before), self._process.stdin)
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         assert status in {0, -signal.SIGKILL}, status
@@ -115,12 +114,12 @@ class Killer:
 
 
 def serve() -> None:
-    """Answer numbers until there are no more."""
-    run: Run = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the test that started us
-    for line in sys.stdin.buffer:
+    """Answer until there is nothing more to run."""
+    while sys.stdin.buffer.peek(1):
+        run, number = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the test that started us
         child = os.fork()
         if child == 0:
-            _run(run, int(line))
+            _run(run, number)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -110,7 +111,7 @@ def expected(act: Act) -> list[tuple[object, ...]]:
 class KilledFiles(CsvFiles):
     """Two files; one has two names and a link that leads to it."""
 
-    files = {
+    files: ClassVar = {
         "a": File(b"id,mobile\n", {str(n): f"{n},marker-{n:04}-mobile\n".encode() for n in range(4)}),
         "b": File(b"id,mobile\n", {str(n): f"{n},marker-{n:04}-mobile\n".encode() for n in range(4, 8)}),
     }
@@ -128,18 +129,20 @@ def made_folder(folder: Path, desk: Desk) -> KilledFiles:
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("restores", [True, False])
 def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole: bool, restores: bool) -> None:
-    step, number, kills = stride(3), 0, 0
+    step, number, kills = stride(4), 0, 0
+    killer: Killer | None = None
     chosen = {"0", "1", "2", "3", "4", "5", "6", "7"} if whole else {"1", "3", "5", "7"}
     while True:
         subject = made_folder(folder, desk)
         share = folder / "share"
         before = seen_in(share)
         planned = work(subject, chosen=chosen, size=4, whole=whole)
-        killer = Killer(Run("files", share, planned.order, planned.batches, restores))
+        run = Run("files", share, planned.order, planned.batches, restores)
+        killer = killer or Killer(run)
+        killer.of = run
         number += step
         killed = killer.run(killed_before=number)
         assert killed is False or not killer.run()
-        killer.close()
         indices = range(len(planned.batches))
         assert sum(planned.leftovers(index) for index in indices) == 0, number
         found = seen_in(share)
@@ -155,6 +158,7 @@ def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole:
         if not killed:
             break
         kills += 1
+    killer.close()
     assert kills >= 20 // step, "there are not fewer calls that change something"
 
 
