@@ -44,11 +44,12 @@ CORES = len(os.sched_getaffinity(0))
 def write(root: Path, size: int) -> int:
     """Write files of so many bytes in all; return how many."""
     drawn, count = random.Random(7), 0
+    noise = drawn.randbytes(2 * max(SIZES))
     while size > 0:
         folder = root / "scans" / f"month={count // 500:04}"
         folder.mkdir(parents=True, exist_ok=True)
-        length = SIZES[count % len(SIZES)]
-        (folder / f"{count:07}.pdf").write_bytes(b"%PDF-1.7 " + drawn.randbytes(length))
+        length, start = SIZES[count % len(SIZES)], drawn.randrange(max(SIZES))
+        (folder / f"{count:07}.pdf").write_bytes(b"%PDF-1.7 " + noise[start : start + length])
         size, count = size - length, count + 1
     os.sync()
     return count
