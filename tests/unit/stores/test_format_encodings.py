@@ -15,6 +15,8 @@ from winddown.stores.objects.formats import encoding as module
 from winddown.stores.objects.formats.encoding import encoding_of, require_utf8, utf8_pieces
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
+from .rewriting import without
+
 SIMPLIFIED = (
     "欧阳娜娜,北京市朝阳区建国路八十八号,客户来电询问发货时间", "诸葛瑾,浙江省杭州市西湖区文三路,尾款未付请尽快联系",
     "皇甫嵩,黑龙江省齐齐哈尔市龙沙区,上次投诉已解决", "尉迟敬德,新疆维吾尔自治区喀什地区疏勒县,希望改为下午配送",
@@ -201,7 +203,7 @@ def test_rows_are_removed_in_every_encoding(encoding: str) -> None:
     lines = ["編號,姓名,地址\n", '0,"歐陽\n娜娜",臺北市信義區\n', "1,張惠妹,香港九龍旺角\n", "2,許功蓋,|\n"]
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     content = (mark + "".join(lines)).encode(encoding)
-    after = csv_text.without(content, frozenset({1}))
+    after = without("csv", content, frozenset({1}))
     assert after == (mark + "".join(lines[:2] + lines[3:])).encode(encoding)
     assert [row["編號"] for batch in csv_text.read(io.BytesIO(after)) for row in batch.to_pylist()] == ["0", "2"]
 
@@ -221,7 +223,7 @@ def test_arrow_and_the_standard_library_see_the_same_records(text: str, size: in
     header, *raw = csv_text._records(content)
     parsed = csv_text._parsed([record.decode() for record in raw], ",")
     assert found == [[value or None for value in row] for row in parsed]
-    assert csv_text.without(content, frozenset()) == content
+    assert without("csv", content, frozenset()) == content
     assert len(header) + sum(map(len, raw)) == len(content)
 
 

@@ -135,7 +135,7 @@ def read_only(ref: CollectionRef, format_id: str) -> Blocker:
         str(ref),
         f"single rows cannot be removed from files of the format {format_id}; whole objects can be deleted",
         "data engineer",
-        "write the files again as Parquet, CSV or gzipped JSON lines, then discover and plan again",
+        "unpack the files beside it or write them again in a format of which rows can be removed, then discover again",
     )
 
 

@@ -13,7 +13,6 @@ from winddown.stores.objects.formats import (
     csv_text,
     json_document,
     jsonl,
-    jsonl_gz,
     orc,
     parquet,
     xlsx,
@@ -21,7 +20,7 @@ from winddown.stores.objects.formats import (
 )
 from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.ends import HEAD, TAIL, Ends
-from winddown.stores.objects.formats.packed import CODECS, GZIP, Packed, unpacked_head
+from winddown.stores.objects.formats.packed import CODECS, Packed, TextFormat, unpacked_head
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 
@@ -48,6 +47,10 @@ class _EndsFormat(RowFormat, Protocol):
     def recognise(self, ends: Ends) -> bool:
         """Whether these are this format's."""
         ...
+
+
+class _TextFormat(_EndsFormat, TextFormat, Protocol):
+    """A text format, which may be packed."""
 
 
 @runtime_checkable
@@ -78,14 +81,11 @@ class _Zip:
 
 
 _BINARY: tuple[_EndsFormat, ...] = (parquet, orc, avro)
-_TEXT: tuple[_EndsFormat, ...] = (jsonl, json_document, csv_text)
-_PACKED: tuple[RowFormat, ...] = (
-    jsonl_gz,
-    *(Packed(inner, codec) for inner in _TEXT for codec in CODECS if (inner, codec) != (jsonl, GZIP)),
-)
+_TEXT: tuple[_TextFormat, ...] = (jsonl, json_document, csv_text)
+_PACKED = tuple(Packed(inner, codec) for inner in _TEXT for codec in CODECS)
 ROW_FORMATS: tuple[RowFormat, ...] = (*_BINARY, *_PACKED, *_TEXT, xlsx, _Zip())
 BY_ID = {found.ID: found for found in ROW_FORMATS}
-_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, jsonl_gz, csv_text)
+_REWRITABLE: tuple[RewritableFormat, ...] = (parquet, avro, orc, *_TEXT, *_PACKED, xlsx)
 REWRITABLE = {found.ID: found for found in _REWRITABLE}
 
 # Opaque formats hold personal data that is not read as rows: each object is one record.

@@ -1,14 +1,14 @@
 """Apache Avro object container files (https://avro.apache.org/docs/current/specification/): magic ``Obj`` and 1, the
-schema as JSON, then blocks of records, each followed by the file's sync mark. Nothing is written.
+schema as JSON, then blocks of records, each followed by the file's sync mark.
 
-The container is read here, so that blocks are unpacked within limits; fastavro decodes the records inside. Codecs:
-null, deflate, bzip2, snappy, zstandard.
+The container is read and written here, so that blocks are unpacked within limits; fastavro decodes the records inside.
 """  # noqa: D205 - the address is part of the sentence
 
-import bz2
 import io
-import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import fastavro
@@ -17,13 +17,16 @@ import pyarrow as pa
 from fastavro.schema import SchemaParseException
 
 from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.avro_codecs import CODECS, Codec, broken
+from winddown.stores.objects.formats.avro_edit import Editor, written_long
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.ends import Ends
+from winddown.stores.objects.formats.json_edit import paths_of
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 ID = "avro"
 _MAGIC = b"Obj\x01"
 _SYNC = 16
-_CHECKSUM = 4
 _LONG_BITS = 63
 
 
@@ -34,30 +37,113 @@ def recognise(ends: Ends) -> bool:
 
 def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
     """Yield all records; memory is bounded by a block. A field with parts of its own becomes its JSON text."""
+    file = _opened(source)
+    names = [field["name"] for field in file.schema["fields"]]
+    yield _batch([], names)
+    for block in _blocks(source, file):
+        yield from _records(io.BytesIO(block.records()), block.count, file.schema, names)
+
+
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """See ``formats.rewrite``: head, sync mark and codec stay, and blocks of which nothing changes keep their bytes.
+
+    A block that loses all of its records disappears.
+    """
+    file = _opened(source)
+    head = source.tell()
+    source.seek(0)
+    sink.write(source.read(head))
+    editor = Editor(file.stated)
+    paths = paths_of(change.fields)
+    rows = done = 0
+    for block in _blocks(source, file):
+        named = change.within(rows, block.count)
+        rows, done = rows + block.count, done + len(named)
+        body, count = block.body, block.count
+        if len(named):
+            records = block.records()
+            bounds = _bounds(records, count, file.schema)
+            parts = [records[start:end] for start, end in pairwise(bounds)]
+            for number in named.tolist():
+                first, last = bounds[number : number + 2]
+                parts[number] = b"" if change.is_erasure else editor.emptied(records, first, last, paths)
+            body = file.codec.pack(b"".join(parts))
+            count -= len(named) if change.is_erasure else 0
+        if count:
+            sink.write(b"".join([written_long(count), written_long(len(body)), body, file.mark]))
+    return Outcome(rows, erased=done) if change.is_erasure else Outcome(rows, minimised=done)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the head says; ``stated`` is the schema as it is written there, ``schema`` as fastavro takes it."""
+
+    stated: Any
+    schema: Any
+    codec: Codec
+    mark: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """So many records, packed."""
+
+    count: int
+    body: bytes
+    records: Callable[[], bytes]
+
+
+def _opened(source: BinaryIO) -> _File:
+    """Read the head; the source then stands at the first block."""
     source.seek(len(_MAGIC))
     head = _head(source)
     try:
-        schema = fastavro.parse_schema(orjson.loads(head.get("avro.schema", b"")))
-        names = [field["name"] for field in schema["fields"]]  # type: ignore[index,call-overload]
+        stated = orjson.loads(head.get("avro.schema", b""))
+        schema: Any = fastavro.parse_schema(stated)
+        [field["name"] for field in schema["fields"]]
     except (ValueError, TypeError, KeyError, SchemaParseException, RecursionError):
-        raise _broken() from None
-    unpack = _CODECS.get(head.get("avro.codec", b"null"))
-    if unpack is None:
+        raise broken() from None
+    codec = CODECS.get(head.get("avro.codec", b"null"))
+    if codec is None:
         raise Unreadable(Problem.BROKEN, "an Avro file is packed by an unknown codec")
-    mark = source.read(_SYNC)
+    return _File(stated, schema, codec, source.read(_SYNC))
+
+
+def _blocks(source: BinaryIO, file: _File) -> Iterator[_Block]:
+    """Yield the blocks up to the end of the file."""
     packed = unpacked = 0
-    yield _batch([], names)
+
+    def records(body: bytes) -> bytes:
+        nonlocal unpacked
+        found = file.codec.unpack(body)
+        unpacked += len(found)
+        limits.check_unpacked(packed, unpacked)
+        return found
+
     while (count := _long(source, at_end=0)) > 0:
         size = _long(source)
-        block = _exactly(source, size)
-        if _exactly(source, _SYNC) != mark:
-            raise _broken()
-        records = unpack(block)
-        packed, unpacked = packed + size, unpacked + len(records)
-        limits.check_unpacked(packed, unpacked)
-        yield from _records(io.BytesIO(records), count, schema, names)
+        body = _exactly(source, size)
+        if _exactly(source, _SYNC) != file.mark:
+            raise broken()
+        packed += size
+        yield _Block(count, body, partial(records, body))
     if count < 0:
-        raise _broken()
+        raise broken()
+
+
+def _bounds(records: bytes, count: int, schema: Any) -> list[int]:
+    """Where the records of a block begin, and where the last one ends."""
+    block = io.BytesIO(records)
+    bounds = [0]
+    try:
+        for _ in range(count):
+            fastavro.schemaless_reader(block, schema, None)
+            bounds.append(block.tell())
+    except (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, StopIteration, RecursionError):
+        raise broken() from None
+    if bounds[-1] != len(records):
+        raise broken()
+    return bounds
 
 
 def _records(block: io.BytesIO, count: int, schema: Any, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -70,9 +156,9 @@ def _records(block: io.BytesIO, count: int, schema: Any, names: list[str]) -> It
                 yield _batch(rows, names)
                 rows, start = [], block.tell()
     except (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, StopIteration, RecursionError):
-        raise _broken() from None
+        raise broken() from None
     if block.read(1):
-        raise _broken()
+        raise broken()
     if rows:
         yield _batch(rows, names)
 
@@ -113,7 +199,7 @@ def _head(source: BinaryIO) -> dict[str, bytes]:
             count = -count
             _long(source)
         if count > limits.MEMBERS:
-            raise _broken()
+            raise broken()
         for _ in range(count):
             name = _exactly(source, _long(source)).decode("utf-8", "replace")
             found[name] = _exactly(source, _long(source))
@@ -127,85 +213,22 @@ def _long(source: BinaryIO, *, at_end: int | None = None) -> int:
         byte = source.read(1)
         if not byte:
             if at_end is None or shift:
-                raise _broken()
+                raise broken()
             return at_end
         value |= (byte[0] & 0x7F) << shift
         if byte[0] < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
             return (value >> 1) ^ -(value & 1)
         shift += 7
         if shift > _LONG_BITS:
-            raise _broken()
+            raise broken()
 
 
 def _exactly(source: BinaryIO, size: int) -> bytes:
     if size < 0:
-        raise _broken()
+        raise broken()
     if size > limits.PART:
         raise Unreadable(Problem.LIMIT, f"a block of an Avro file is longer than {limits.PART >> 20} MiB")
     found = source.read(size)
     if len(found) != size:
-        raise _broken()
+        raise broken()
     return found
-
-
-def _deflated(block: bytes) -> bytes:
-    return _bounded(zlib.decompressobj(-15).decompress, block)
-
-
-def _bzipped(block: bytes) -> bytes:
-    return _bounded(bz2.BZ2Decompressor().decompress, block)
-
-
-def _bounded(decompress: Callable[[bytes, int], bytes], block: bytes) -> bytes:
-    try:
-        found = decompress(block, limits.PART + 1)
-    except (zlib.error, OSError, ValueError, EOFError):
-        raise _broken() from None
-    _check_block(len(found))
-    return found
-
-
-def _snappy(block: bytes) -> bytes:
-    body = block[:-_CHECKSUM]
-    size = shift = 0
-    for byte in body[:5]:  # the unpacked size stands in front, in groups of seven bits
-        size |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
-            break
-    _check_block(size)
-    try:
-        found: bytes = pa.decompress(body, decompressed_size=size, codec="snappy", asbytes=True)
-    except (OSError, pa.ArrowException, ValueError):
-        raise _broken() from None
-    if zlib.crc32(found).to_bytes(_CHECKSUM, "big") != block[-_CHECKSUM:]:
-        raise _broken()
-    return found
-
-
-def _zstd(block: bytes) -> bytes:
-    stream = pa.CompressedInputStream(pa.BufferReader(block), "zstd")
-    try:
-        found: bytes = stream.read(limits.PART + 1)
-    except (OSError, pa.ArrowException):
-        raise _broken() from None
-    _check_block(len(found))
-    return found
-
-
-def _check_block(size: int) -> None:
-    if size > limits.PART:
-        raise Unreadable(Problem.LIMIT, f"a block of an Avro file unpacks to more than {limits.PART >> 20} MiB")
-
-
-def _broken() -> Unreadable:
-    return Unreadable(Problem.BROKEN, "a file that begins as Avro cannot be read as Avro")
-
-
-_CODECS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"null": lambda block: block,
-    b"deflate": _deflated,
-    b"bzip2": _bzipped,
-    b"snappy": _snappy,
-    b"zstandard": _zstd,
-}

@@ -4,29 +4,30 @@ Reading goes through Arrow wherever the quotes stand where RFC 4180 puts them; e
 itself with the standard library, and where that sees other records than those that were cut, the file is refused. So
 reading and removing always number the records alike.
 
-Records that stay are kept byte for byte: the file is cut at line ends outside quotes. The second bytes of GB18030 and
-Big5 are never a quote or a line end, so cutting bytes is safe in them; UTF-16 is cut as UTF-8 and turned back.
+Records that stay are kept byte for byte: the file is cut at line ends outside quotes, as UTF-8, and turned back.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import limits
-from winddown.stores.objects.formats.change import Change, Outcome
-from winddown.stores.objects.formats.encoding import encoding_of, require_utf8, utf8_pieces
+from winddown.stores.objects.formats.change import Change, Numbers, Outcome
+from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
 from winddown.stores.objects.formats.lines import whole_lines
 from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.formats.text_rewrite import Tally, rewrite_text, spliced
 
 ID = "csv"
 _DELIMITERS = ",;\t|"
-_UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_LINE_FEED, _RETURN = 10, 13
 _BLANK = b"\r\n"
 
 
@@ -59,37 +60,65 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
 
 
 def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
-    """Write the file without the rows of the change."""
-    if change.fields:
-        raise Refused("fields of rows cannot be emptied in this format yet")
-    before = sum(batch.num_rows for batch in read(source))
-    source.seek(0)
-    after = without(source.read(), frozenset(change.rows.tolist()))
-    sink.write(after)
-    return Outcome(before, erased=len(change.within(0, before)))
+    """See ``formats.rewrite``; the header stays, and what is emptied keeps its quotes."""
+    return rewrite_text(changed, source, sink, change)
 
 
-def without(content: bytes, rows: frozenset[int]) -> bytes:
-    """Drop these records; the header stays."""
-    encoding = _UTF_16.get(content[:2])
-    if encoding is not None:
-        try:
-            text = content[2:].decode(encoding)
-        except UnicodeDecodeError:
-            raise Unreadable(Problem.ENCODING, "a text file has bytes that are none of its encoding") from None
-        return content[:2] + _without(text.encode(), rows, "utf-8").decode().encode(encoding)
-    return _without(content, rows, encoding_of(content))
+def changed(pieces: Iterator[bytes], change: Change, tally: Tally) -> Iterator[bytes]:
+    """Yield the text with the change made."""
+    first = next(pieces, b"")
+    end = b"\n" if b"\n" in first or b"\r" not in first else b"\r"
+    names: list[str] = []
+    delimiter = ""
+    for text in whole_lines(_joined(first, pieces), quote=b'"', end=end):
+        require_utf8(text)
+        body = text
+        if not names:
+            header = _first_record(text)
+            body = text[len(header) :]
+            delimiter = _delimiter(header.decode())
+            names = _parsed([header.decode()], delimiter)[0]
+            limits.check_names(names)
+            yield header
+        starts = _starts(body, delimiter)
+        bounds = [*starts.tolist(), len(body)]
+        places = tally.take(change, len(starts)).tolist()
+        if change.is_erasure:
+            yield spliced(body, ((bounds[place], bounds[place + 1], b"") for place in places))
+            continue
+        columns = [index for index, name in enumerate(names) if name in change.fields]
+        ranges = ((bounds[place], bounds[place + 1]) for place in places)
+        yield spliced(body, ((*each, _emptied(body[slice(*each)], delimiter, len(names), columns)) for each in ranges))
 
 
-def _without(content: bytes, rows: frozenset[int], encoding: str) -> bytes:
-    header, *records = _records(content)
-    try:
-        lines = [raw.decode(encoding) for raw in (header, *records)]
-    except UnicodeDecodeError:
-        raise Unreadable(Problem.ENCODING, "a text file has bytes that are none of its encoding") from None
-    lines[0] = lines[0].removeprefix("\ufeff")
-    _parsed(lines, _delimiter(lines[0]))
-    return header + b"".join(raw for number, raw in enumerate(records) if number not in rows)
+def _starts(text: bytes, delimiter: str) -> Numbers:
+    """Where the records begin, numbered as ``read`` numbers them; blank lines belong to the record before them."""
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    ends = (buffer == _LINE_FEED) | (buffer == _RETURN)
+    quotes = buffer == ord('"')
+    if quotes.any():
+        ends &= np.cumsum(quotes, dtype=np.int64) & 1 == 0
+    begins = ~ends
+    begins[1:] &= ends[:-1]
+    starts: Numbers = np.flatnonzero(begins)
+    if quotes.any() and not _is_regular(text, np.flatnonzero(quotes), delimiter):
+        bounds = [*starts.tolist(), len(text)]
+        _parsed([text[first:last].decode() for first, last in pairwise(bounds)], delimiter)
+    return starts
+
+
+def _emptied(record: bytes, delimiter: str, width: int, columns: list[int]) -> bytes:
+    body = record.rstrip(_BLANK)
+    marks = [
+        found.start()
+        for found in re.finditer(rb'"[^"]*"|' + re.escape(delimiter.encode()), body)
+        if found[0][:1] != b'"'
+    ]
+    bounds = [-1, *marks, len(body)]
+    if len(bounds) != width + 1:
+        raise _ragged()
+    fields = ((bounds[index] + 1, bounds[index + 1]) for index in columns)
+    return spliced(record, ((*each, b'""' if body[each[0] : each[0] + 1] == b'"' else b"") for each in fields))
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

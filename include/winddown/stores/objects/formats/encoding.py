@@ -75,24 +75,50 @@ def utf8_pieces(source: BinaryIO) -> Iterator[bytes]:
     Raises:
         Unreadable: the encoding cannot be told, or bytes do not decode in it.
     """
-    piece = source.read(limits.PIECE)
-    encoding, mark = _marked(piece)
-    piece = piece[mark:]
-    while piece and encoding is None:
-        if not piece.isascii():
-            piece += source.read(_SAMPLE)  # the first such byte may be the last one of the piece
-            encoding = encoding_of(piece)
-            break
-        yield piece
+    return Text(source).pieces()
+
+
+class Text:
+    """A text file as UTF-8, and the way back.
+
+    Args:
+        exact: refuse bytes that would be others after the way there and back.
+
+    Attributes:
+        mark: the byte-order mark, known with the first piece.
+    """
+
+    def __init__(self, source: BinaryIO, *, exact: bool = False) -> None:
+        self._source, self._exact = source, exact
+        self._encoding = "utf-8"
+        self.mark = b""
+
+    def pieces(self) -> Iterator[bytes]:
+        """See ``utf8_pieces``."""
+        source = self._source
         piece = source.read(limits.PIECE)
-    if encoding is None:
-        return
-    if encoding != "utf-8":
-        yield from _translated(piece, source, encoding)
-        return
-    while piece:
-        yield piece
-        piece = source.read(limits.PIECE)
+        encoding, mark = _marked(piece)
+        self.mark, piece = piece[:mark], piece[mark:]
+        while piece and encoding is None:
+            if not piece.isascii():
+                piece += source.read(_SAMPLE)  # the first such byte may be the last one of the piece
+                encoding = encoding_of(piece)
+                break
+            yield piece
+            piece = source.read(limits.PIECE)
+        if encoding is None:
+            return
+        self._encoding = encoding
+        if encoding != "utf-8":
+            yield from _translated(piece, source, encoding, exact=self._exact)
+            return
+        while piece:
+            yield piece
+            piece = source.read(limits.PIECE)
+
+    def back(self, text: bytes) -> bytes:
+        """Whole characters of UTF-8 in the file's own encoding."""
+        return text if self._encoding == "utf-8" else text.decode().encode(self._encoding)
 
 
 def encoding_of(sample: bytes) -> str:
@@ -166,19 +192,30 @@ def require_utf8(text: bytes) -> None:
         raise _mixed() from None
 
 
-def _translated(piece: bytes, source: BinaryIO, encoding: str) -> Iterator[bytes]:
+def _translated(piece: bytes, source: BinaryIO, encoding: str, *, exact: bool = False) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         while piece:
             # Half a pair of UTF-16 surrogates decodes by itself and is no character.
             parts = (piece[start : start + _STEP] for start in range(0, len(piece), _STEP))
-            yield b"".join([decoder.decode(part).encode() for part in parts])
+            yield b"".join([_decoded_part(decoder, part, encoding if exact else "").encode() for part in parts])
             if _holds_utf8(piece):
                 raise _mixed()
             piece = source.read(limits.PIECE)
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError:
         raise _mixed() from None
+
+
+def _decoded_part(decoder: codecs.IncrementalDecoder, part: bytes, encoding: str) -> str:
+    """Decode a part; with an encoding, make sure that it leads back to the same bytes."""
+    before = decoder.getstate()[0] if encoding else b""
+    text = decoder.decode(part)
+    if encoding:
+        taken = before + part
+        if text.encode(encoding) != taken[: len(taken) - len(decoder.getstate()[0])]:
+            raise Unreadable(Problem.ENCODING, "a text file has characters that would be written in other bytes")
+    return text
 
 
 def _holds_utf8(piece: bytes) -> bool:

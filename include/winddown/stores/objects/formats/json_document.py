@@ -5,17 +5,22 @@ An array is cut between its elements and read in pieces; a single object has to 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
+from winddown.stores.objects.formats.json_edit import emptied, paths_of
 from winddown.stores.objects.formats.json_rows import as_batch, refuse_repeated
 from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.formats.text_rewrite import Tally, rewrite_text
 
 ID = "json"
 _STEP = np.zeros(256, dtype=np.int8)
@@ -43,6 +48,48 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
         yield as_batch([_parsed(_whole(first, pieces))], names)
 
 
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """See ``formats.rewrite``; elements that stay keep their bytes, and the space around them."""
+    return rewrite_text(changed, source, sink, change)
+
+
+def changed(pieces: Iterator[bytes], change: Change, tally: Tally) -> Iterator[bytes]:
+    """Yield the text with the change made."""
+    first = b""
+    while not first.strip() and (piece := next(pieces, b"")):
+        first += piece
+    paths = paths_of(change.fields)
+    bracket = len(first) - len(first.lstrip()) + 1
+    if first[bracket - 1 : bracket] != b"[":
+        text = _whole(first, pieces)
+        require_utf8(text)
+        named = len(tally.take(change, 1))
+        if named and change.is_erasure:
+            raise Refused(
+                "a JSON document is one object, of which nothing would be left",
+                rule="a rewrite leaves a file of the same format",
+                next_step="delete the whole object",
+            )
+        yield emptied(text.decode(), paths).encode() if named else text
+        return
+    yield first[:bracket]
+    is_first = True
+    for run in _runs(first[bracket:], pieces):
+        if run.is_end:
+            yield run.text
+            continue
+        require_utf8(run.text)
+        bounds = [-1, *run.commas, len(run.text)]
+        elements = [run.text[before + 1 : after] for before, after in pairwise(bounds)]
+        places = tally.take(change, len(elements))
+        for place in places.tolist():
+            elements[place] = b"" if change.is_erasure else emptied(elements[place].decode(), paths).encode()
+        kept = [element for element in elements if element]
+        if kept:
+            yield (b"" if is_first else b",") + b",".join(kept)
+            is_first = False
+
+
 def _whole(text: bytes, pieces: Iterator[bytes]) -> bytes:
     for piece in pieces:
         text += piece
@@ -54,18 +101,38 @@ def _whole(text: bytes, pieces: Iterator[bytes]) -> bytes:
 
 def _elements(text: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield runs of whole elements of an array, without the commas around them."""
+    return (run.text for run in _runs(text, pieces) if not run.is_end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Whole elements and the places of the commas between them, or the end of the array with all behind it."""
+
+    text: bytes
+    commas: list[int]
+    is_end: bool = False
+
+
+def _runs(text: bytes, pieces: Iterator[bytes]) -> Iterator[_Run]:
+    """Yield runs of whole elements of an array, without the commas around them, and then its end."""
     while True:
         found = _scan(text, depth=1)
         limits.check_depth(found.deepest)
         if found.end >= 0:
+            space = b""
             if text[: found.end].strip():
-                yield text[: found.end]
-            if text[found.end + 1 :].strip() or any(piece.strip() for piece in pieces):
+                yield _Run(text[: found.end], found.commas)
+            else:
+                space = text[: found.end]
+            rest = text[found.end + 1 :] + b"".join(pieces)
+            if rest.strip():
                 raise Unreadable(Problem.BROKEN, "something stands behind the end of a JSON array")
+            yield _Run(space + b"]" + rest, [], is_end=True)
             return
-        if found.comma >= 0:
-            yield text[: found.comma]
-            text = text[found.comma + 1 :]
+        if found.commas:
+            comma = found.commas[-1]
+            yield _Run(text[:comma], found.commas[:-1])
+            text = text[comma + 1 :]
         limits.check_record(len(text))
         piece = next(pieces, b"")
         if not piece:
@@ -75,9 +142,9 @@ def _elements(text: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """Places in a text: its last comma between elements, and the bracket that closes what was open; -1 for none."""
+    """Places in a text: the commas between elements, and the bracket that closes what was open, -1 for none."""
 
-    comma: int
+    commas: list[int]
     end: int
     deepest: int
 
@@ -96,7 +163,7 @@ def _scan(text: bytes, *, depth: int) -> _Scan:
     upto = slice(None) if end < 0 else slice(end)
     commas = np.flatnonzero((marks[upto] == ord(",")) & outside[upto] & (depths[upto] == 1))
     return _Scan(
-        comma=int(places[commas[-1]]) if len(commas) and depth else -1,
+        commas=places[commas].tolist() if depth else [],
         end=int(places[end]) if end >= 0 else -1,
         deepest=int(depths.max(initial=0)),
     )

@@ -16,11 +16,14 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats.change import Change, Numbers, Outcome
 from winddown.stores.objects.formats.encoding import require_utf8, utf8_pieces
 from winddown.stores.objects.formats.ends import Ends
+from winddown.stores.objects.formats.json_edit import emptied, paths_of
 from winddown.stores.objects.formats.json_rows import as_batch, kinds_of, refuse_repeated, require_objects
 from winddown.stores.objects.formats.lines import whole_lines
 from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.formats.text_rewrite import Tally, rewrite_text, spliced
 
 ID = "jsonl"
 _EXACT = 1 << 53
@@ -51,6 +54,37 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
             kinds |= {found.name: found.type for found in batches[0].schema if not pa.types.is_null(found.type)}
             kinds = {name: kinds.get(name, pa.null()) for name in names}
         yield from batches
+
+
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """See ``formats.rewrite``; lines that stay keep their bytes, and blank lines stay."""
+    return rewrite_text(changed, source, sink, change)
+
+
+def changed(pieces: Iterator[bytes], change: Change, tally: Tally) -> Iterator[bytes]:
+    """Yield the text with the change made."""
+    paths = paths_of(change.fields)
+    for text in whole_lines(pieces):
+        require_utf8(text)
+        starts, ends = _lines(text)
+        places = tally.take(change, len(starts))
+        ranges = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
+        if change.is_erasure:
+            yield spliced(text, ((*each, b"") for each in ranges))
+        else:
+            yield spliced(text, ((*each, emptied(text[slice(*each)].decode(), paths).encode()) for each in ranges))
+
+
+def _lines(text: bytes) -> tuple[Numbers, Numbers]:
+    """Where the lines that are not blank begin, and where the ones behind them do."""
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(buffer == ord("\n")) + 1
+    if not len(ends) or ends[-1] != len(text):
+        ends = np.append(ends, len(text))
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]])
+    unclear = np.flatnonzero(buffer[starts] != ord("{"))
+    blank = [place for place in unclear.tolist() if not text[starts[place] : ends[place]].strip()]
+    return np.delete(starts, blank), np.delete(ends, blank)
 
 
 def _is_object(line: str) -> bool:

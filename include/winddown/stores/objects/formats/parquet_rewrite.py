@@ -316,7 +316,7 @@ class _Encoder:
             yield pa.Table.from_batches([batch])
 
     def _unfolded(self, number: int, part: list[int]) -> int:
-        """Bytes of a row of columns whose dictionaries may unfold to more than the footer says: a few rows are tried."""
+        """Bytes of a row of columns whose dictionaries may unfold beyond what the footer says: some rows are tried."""
         tried = [leaf for leaf in part if leaf in self._unfolding]
         if not tried:
             return 0

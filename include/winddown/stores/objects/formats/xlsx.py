@@ -1,4 +1,4 @@
-"""Excel workbooks (ECMA-376, ``.xlsx`` and ``.xlsm``): XML in a zip archive. Nothing is written.
+"""Excel workbooks (ECMA-376, ``.xlsx`` and ``.xlsm``): XML in a zip archive.
 
 Every sheet, hidden ones included, is a part of the collection: its first row that is not empty names the fields, and
 the rows of all sheets are numbered on. A column without a name is named by its letter. Read are the cells' stored
@@ -15,7 +15,8 @@ import pyarrow as pa
 from openpyxl.utils import get_column_letter
 
 from winddown.domain.errors import WinddownError
-from winddown.stores.objects.formats import archive, limits
+from winddown.stores.objects.formats import archive, limits, xlsx_rewrite
+from winddown.stores.objects.formats.change import Change, Outcome
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 ID = "xlsx"
@@ -43,6 +44,12 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
                 yield from _sheet(sheet.iter_rows(values_only=True))
 
 
+def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
+    """See ``formats.rewrite``; what a workbook may have beside cells of plain values is refused."""
+    with _errors():
+        return xlsx_rewrite.rewrite(source, sink, change, _names)
+
+
 def _sheet(rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
     names: list[str] = []
     pending: list[tuple[Any, ...]] = []
@@ -50,8 +57,7 @@ def _sheet(rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
         if all(value is None for value in row):
             continue
         if not names:
-            names = [_name(value, index) for index, value in enumerate(row)]
-            limits.check_names(names)
+            names = _names(row)
             continue
         width = max(index for index, value in enumerate(row) if value is not None) + 1
         if width > len(names):
@@ -64,6 +70,12 @@ def _sheet(rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
             yield from _batches(pending, names)
             pending = []
     yield from _batches(pending, names)
+
+
+def _names(header: tuple[Any, ...]) -> list[str]:
+    names = [_name(value, index) for index, value in enumerate(header)]
+    limits.check_names(names)
+    return names
 
 
 def _name(value: Any, index: int) -> str:
