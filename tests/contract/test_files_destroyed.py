@@ -23,9 +23,21 @@ from winddown.stores.files import store as store_module
 from winddown.stores.files.medium import Kind, Medium
 from winddown.stores.files.store import FilesStore
 
-from .ability_suites import FreezeSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
-from .files_subject import FOLDER, CsvFiles, FolderSubject, JsonFiles, WholeFiles
+from .files_subject import (
+    FOLDER,
+    AvroTables,
+    CsvFiles,
+    CsvTables,
+    FolderSubject,
+    JsonFiles,
+    JsonTables,
+    OrcTables,
+    ParquetTables,
+    WholeFiles,
+    Workbooks,
+)
 from .subject import Work, names_of, read_all, work
 from .suite import AuthorizationSuite, EffectSuite, FieldSuite, ReadingSuite, ReturnSuite, StoreSuite
 
@@ -57,6 +69,25 @@ class TestWholeFiles(StoreSuite, ReturnSuite, SanitiseSuite, FreezeSuite):
 @pytest.mark.parametrize("subject", [CsvFiles, JsonFiles], indirect=True)
 class TestRowsInFiles(ReadingSuite, FieldSuite, EffectSuite, SanitiseSuite):
     pass
+
+
+@pytest.mark.parametrize(
+    "subject", [ParquetTables, CsvTables, JsonTables, AvroTables, OrcTables, Workbooks], indirect=True
+)
+class TestEveryFormat(MinimiseSuite):
+    """Each by two readers: fields emptied and back, rows gone and the others as they were."""
+
+    def test_rows_go_and_come_back_in_every_format(self, subject: FolderSubject) -> None:
+        planned, content = work(subject), subject.content()
+        planned.act_all(QUARANTINE)
+        kept = {name: row for name, row in content.items() if name not in planned.chosen}
+        assert subject.content() == kept
+        assert sum(planned.remaining(index) for index in range(len(planned.batches))) == 0
+        planned.act_all(RESTORE)
+        assert subject.content() == content
+        planned.act_all(QUARANTINE)
+        subject.put(subject.keys()[0], subject.original(subject.keys()[0], without="1"))
+        assert planned.remaining() > 0, "a survivor that is missing is a contradiction"
 
 
 @pytest.mark.parametrize("subject", [CsvFiles], indirect=True)
