@@ -32,14 +32,23 @@ def moved_to_share(case: Any) -> Path:
 
 
 def back_to_bucket(case: Any, share: Path) -> None:
-    """Replace the bucket by the folder, so that the demonstration's own comparison can look at it."""
+    """Let the bucket go where the folder went, so that the demonstration's own comparison can look at it.
+
+    What is as it was keeps its older versions, of which a folder has none.
+    """
+    after = {
+        str(path.relative_to(share)): path.read_bytes()
+        for path in share.rglob("*")
+        if path.is_file() and ".winddown-quarantine" not in path.parts
+    }
+    changed = {key for key in case.keys("") if after.get(key) != case.get(key)}
     with case.bucket() as client:
         for page in client.get_paginator("list_object_versions").paginate(Bucket=BUCKET):
             for entry in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
-                client.delete_object(Bucket=BUCKET, Key=entry["Key"], VersionId=entry["VersionId"])
-    for path in share.rglob("*"):
-        if path.is_file() and ".winddown-quarantine" not in path.parts:
-            case.put(str(path.relative_to(share)), path.read_bytes())
+                if entry["Key"] in changed:
+                    client.delete_object(Bucket=BUCKET, Key=entry["Key"], VersionId=entry["VersionId"])
+    for key in changed & after.keys():
+        case.put(key, after[key])
 
 
 def test_a_share_is_destroyed_in_as_a_bucket_is(company_case: MakeCase) -> None:

@@ -66,12 +66,16 @@ def _values(found: Any, path: list[str]) -> list[Any]:
 
 def _structured(content: bytes) -> Iterator[Record] | None:
     """Records of a format that says where each begins; None of text with delimiters."""
+    source, found = io.BytesIO(content), None
     if content.startswith(b"PAR1"):
-        return pl.read_parquet(io.BytesIO(content), use_pyarrow=False).iter_rows(named=True)
-    if content.startswith(b"Obj\x01"):
-        return pl.read_avro(io.BytesIO(content)).iter_rows(named=True)
-    if content.startswith(b"ORC"):
-        return iter(orc.ORCFile(io.BytesIO(content)).read().to_pylist())
+        found = pl.read_parquet(source, use_pyarrow=False).iter_rows(named=True)
+    elif content.startswith(b"Obj\x01"):
+        found = pl.read_avro(source).iter_rows(named=True)
+    elif content.startswith(b"ORC"):
+        found = orc.ORCFile(source).read().to_pylist()
+    if found is not None:
+        records: Iterator[Record] = iter(found)
+        return records
     if content.startswith(b"PK\x03\x04"):
         return _cells(content)
     text = _decoded(content) if content.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1] in {b"{", b"["} else ""
