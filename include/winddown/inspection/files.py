@@ -89,13 +89,13 @@ class FilesInspector:
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count records of files of which anything lies in a slot, or that a program still has open."""
         opened = _held_open({_numbers(key)[0] for key in batch.keys.to_pylist()})
+        with self._root() as top, _below(top, _slot(order, batch, 0)[:-1]) as folder:
+            # A slot's name begins with the number of its key; further names of a file follow behind a dot.
+            filled = set() if folder is None else {name.partition(".")[0] for name in _listed(folder)}
 
         def is_left(root: int, number: int, key: Key) -> bool:
-            slot = _slot(order, batch, number)
-            names = {os.fsdecode(slot[-1]), *(f"{os.fsdecode(slot[-1])}.{i}" for i in range(1, 1 + len(key["also"])))}
-            with _below(root, slot[:-1]) as folder:
-                there = set() if folder is None else names & set(_listed(folder))
-            return bool(there) or (_numbers(key)[0] in opened and _found(root, key["object"]) is None)
+            is_held = _numbers(key)[0] in opened and _found(root, key["object"]) is None
+            return f"{number:06}" in filled or is_held
 
         return self._count(batch, is_left)
 

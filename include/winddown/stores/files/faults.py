@@ -34,6 +34,12 @@ def translated(store: str, doing: str) -> Iterator[None]:
                 rule="quarantine lies on the same file system",
                 next_step="declare what is mounted inside the folder as a store of its own, then plan again",
             ) from None
+        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+            raise Refused(
+                f"a folder of store {store} is a link or a file by now, while {doing}",
+                rule="no link is followed",
+                next_step="find out who put it there; put the folder back, then run again",
+            ) from None
         if error.errno in _FULL:
             raise Transient(f"store {store} has no room left while {doing} ({name})") from None
         raise Transient(f"store {store} is not available while {doing} ({name})") from None

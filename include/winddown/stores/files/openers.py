@@ -17,7 +17,7 @@ File = tuple[int, int]
 def holders(files: Collection[File], *, writing: bool = False) -> tuple[str, ...]:
     """Names of other programs that have one of the files open (device and number), or open for writing; sorted."""
     found: set[str] = set()
-    for process in _PROCESSES.iterdir():
+    for process in _PROCESSES.iterdir() if files else ():
         if process.name.isdigit() and int(process.name) != os.getpid() and _holds(process, files, writing=writing):
             found.add(_name(process))
     return tuple(sorted(found))
