@@ -96,13 +96,17 @@ class TestRowsInFilesAreGuarded(AuthorizationSuite, FreezeSuite):
 
 
 @pytest.mark.parametrize("subject", [WholeFiles], indirect=True)
-class TestWholeFilesOnADisk(EffectSuite):
+class TestOnADisk:
     """The same where moves are written to a disk."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
         (tmp_path / "share").mkdir()
         return tmp_path / "share"
+
+    def test_files_come_back_and_go_for_good(self, subject: FolderSubject) -> None:
+        EffectSuite().test_restore_brings_back_exactly_what_was(subject)
+        EffectSuite().test_purge_destroys_the_batch_and_nothing_else(subject)
 
 
 def where(planned: Work, index: int = 0) -> Whereabouts:
