@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from winddown.stores.objects.formats import limits
@@ -183,12 +182,12 @@ def _score(text: str | None, encoding: str) -> int:
 
 
 def require_utf8(text: bytes) -> None:
-    """Raise Unreadable for bytes that are no UTF-8. Polars checks many times faster than decoding does."""
+    """Raise Unreadable for bytes that are no UTF-8. Arrow checks many times faster than decoding does."""
     size = np.array([0, len(text)], dtype=np.int64)
-    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, pa.py_buffer(size), pa.py_buffer(text)])
+    whole = pa.Array.from_buffers(pa.large_string(), 1, [None, pa.py_buffer(size), pa.py_buffer(text)])
     try:
-        pl.Series(whole).cast(pl.String)
-    except pl.exceptions.PolarsError:
+        whole.validate(full=True)
+    except pa.ArrowException:
         raise _mixed() from None
 
 

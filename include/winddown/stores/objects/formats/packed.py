@@ -134,26 +134,39 @@ def _compressor(codec: Codec, head: bytes) -> _Compressor:
     return _Zstd()
 
 
+class _Pieces(io.RawIOBase):
+    """Collects what is written; Arrow closes it, which loses nothing."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        found = b"".join(self._pieces)
+        self._pieces.clear()
+        return found
+
+
 class _Zstd:
     """Arrow's packer, asked for what it has packed so far."""
 
     def __init__(self) -> None:
-        self._packed = io.BytesIO()
+        self._packed = _Pieces()
         self._stream = pa.CompressedOutputStream(pa.PythonFile(self._packed, mode="w"), "zstd")
 
     def compress(self, data: bytes) -> bytes:
         self._stream.write(data)
-        return self._taken()
+        return self._packed.take()
 
     def flush(self) -> bytes:
         self._stream.close()
-        return b""
-
-    def _taken(self) -> bytes:
-        found = self._packed.getvalue()
-        self._packed.seek(0)
-        self._packed.truncate()
-        return found
+        return self._packed.take()
 
 
 class _Packing(io.RawIOBase):

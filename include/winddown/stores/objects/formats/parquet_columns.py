@@ -111,15 +111,13 @@ def _paths(path: str, kind: pa.DataType) -> Iterator[str]:
         yield path
 
 
-def written(tables: Iterator[pa.Table], schema: pa.Schema, encodings: Sequence[Encoding], pages: Pages) -> pa.Buffer:
-    """A file of one row group that holds these tables one after another; rows of one encoding a leaf of the schema."""
+def written(table: pa.Table, encodings: Sequence[Encoding], pages: Pages) -> pa.Buffer:
+    """A file of one row group that holds this table; one encoding a leaf of its schema."""
+    schema, rows = table.schema, table.num_rows
     names = [path for field in schema for path in paths(field)]
     each = dict(zip(names, encodings, strict=True))
     folded = [path for path, found in each.items() if found.is_dictionary]
     others = {path: found.name or "PLAIN" for path, found in each.items() if not found.is_dictionary}
-    first = next(tables)
-    second = next(tables, None)
-    rows = first.num_rows
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -138,13 +136,8 @@ def written(tables: Iterator[pa.Table], schema: pa.Schema, encodings: Sequence[E
         dictionary_pagesize_limit=_WHOLE_DICTIONARY,
         store_schema=False,
     ) as writer:
-        if second is None:
-            # Column after column: the fewest bytes are held at once.
-            writer.write_table(first, row_group_size=max(rows, 1))
-        else:
-            for table in (first, second, *tables):
-                for batch in table.to_batches():
-                    writer.write_batch(batch, row_group_size=_WHOLE_DICTIONARY)
+        # Column after column: the fewest bytes are held at once.
+        writer.write_table(table, row_group_size=max(rows, 1))
     return sink.getvalue()
 
 

@@ -98,6 +98,7 @@ def _check(footer: Struct, end: int) -> None:
                     next_step="have its producer write it as one file",
                 )
             first, last = span(chunk)
+            last = max(last, meta(chunk)[DATA_PAGE][1])
             if first != last and (first < len(MAGIC) or last > end or last < first):
                 raise Unreadable(Problem.BROKEN, "a column of a Parquet file lies outside of the file")
     if sum(group[GROUP_ROWS][1] for group in groups(footer)) != footer[ROWS][1]:

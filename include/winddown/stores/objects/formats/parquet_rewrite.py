@@ -6,29 +6,24 @@ places and numbers: schema, key-value metadata, sorting and the name of the writ
 disappear.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from winddown.domain.errors import Refused
-from winddown.stores.objects.formats import limits, thrift
-from winddown.stores.objects.formats import parquet_columns as columns
 from winddown.stores.objects.formats import parquet_dictionary as dictionaries
 from winddown.stores.objects.formats import parquet_footer as footers
+from winddown.stores.objects.formats import thrift
 from winddown.stores.objects.formats.change import Change, Copied, Mask, Outcome
-from winddown.stores.objects.formats.columnar import opened, rows_a_batch, translated
-from winddown.stores.objects.formats.emptied import emptied
+from winddown.stores.objects.formats.columnar import translated
+from winddown.stores.objects.formats.parquet_encoder import Encoder, other_types
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.thrift import Struct
 
-_BUFFER = 1 << 20
 _PIECE = 1 << 23
-_PROBED = 64
 _COLUMN_INDEXES = frozenset({footers.COLUMN_INDEX, footers.COLUMN_INDEX_LENGTH})
 _KEPT_PLACES = _COLUMN_INDEXES | {
     footers.FILE_OFFSET,
@@ -36,7 +31,6 @@ _KEPT_PLACES = _COLUMN_INDEXES | {
     footers.OFFSET_INDEX,
     footers.OFFSET_INDEX_LENGTH,
 }
-_AT_ONCE = 4  # batches of a row group that are decoded at once; what is bigger is streamed
 
 
 class _Origin(Protocol):
@@ -76,6 +70,14 @@ class _New:
 
 def rewrite(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
     """See ``formats.rewrite``."""
+    try:
+        return _rewritten(source, sink, change)
+    except (IndexError, KeyError, TypeError):
+        # A header that parses may still lack what the format demands.
+        raise Unreadable(Problem.BROKEN, "a Parquet file is not what it should be") from None
+
+
+def _rewritten(source: BinaryIO, sink: BinaryIO, change: Change) -> Outcome:
     size = source.seek(0, 2)
     footer = footers.read_footer(source, size)
     with translated(source, "Parquet"):
@@ -98,7 +100,7 @@ class _Splice:
         self._emptied = _fields(footer, change)
         self._rows = self._number = 0
         self._groups: list[tuple[Struct, list[_Chunk]]] = []
-        self._encoder: _Encoder | None = None
+        self._encoder: Encoder | None = None
         self.out = _Out(sink)
         self.out.write(footers.MAGIC)
 
@@ -154,22 +156,26 @@ class _Splice:
         return found
 
     def _encoded(self, number: int, group: Struct, wanted: list[int], doomed: Mask) -> list[_Chunk]:
-        self._encoder = self._encoder or _Encoder(self._source, self._footer, self._change, self._emptied)
+        self._encoder = self._encoder or Encoder(self._source, self._footer, self._change, self._emptied)
         found: list[_Chunk] = []
         for part in self._encoder.parts(group, wanted):
             data = self._encoder.encode(number, group, part, doomed)
             old = [footers.chunks(group)[leaf] for leaf in part]
-            found += self._spliced(old, [self._leaves[leaf] for leaf in part], data)
+            rows = len(doomed) - int(doomed.sum()) if self._change.is_erasure else len(doomed)
+            found += self._spliced(old, [self._leaves[leaf] for leaf in part], data, rows)
         return found
 
-    def _spliced(self, old: list[Struct], leaves: list[footers.Leaf], data: pa.Buffer) -> list[_Chunk]:
-        """Put the pages of a file that was just encoded into this one; its footer becomes part of ours."""
+    def _spliced(self, old: list[Struct], leaves: list[footers.Leaf], data: pa.Buffer, rows: int) -> list[_Chunk]:
+        """Put the pages of a file of one row group that was just encoded into this one, and its footer into ours."""
         whole = memoryview(data)
         length = int.from_bytes(whole[-footers.TAIL : -4], "little")
         footer, _ = thrift.read(bytes(whole[-footers.TAIL - length : -footers.TAIL]))
         if [leaf.shape for leaf in footers.leaves(footer)] != [_written_shape(leaf) for leaf in leaves]:
-            raise _other_types()
-        new = footers.chunks(footers.groups(footer)[0])
+            raise other_types()
+        (written,) = footers.groups(footer)
+        if written[footers.GROUP_ROWS][1] != rows:
+            raise other_types()
+        new = footers.chunks(written)
         end = max(footers.span(chunk)[1] for chunk in new)
         place = self.out.write(whole[len(footers.MAGIC) : end])
         origin = _New(bytes(whole[end:]), end)
@@ -215,140 +221,6 @@ class _Splice:
         entry[footers.META][1][footers.BLOOM] = (thrift.I64, self.out.write(chunk.origin.part(place, size)))
 
 
-class _Encoder:
-    """Encodes columns of one row group at a time anew."""
-
-    def __init__(
-        self, source: BinaryIO, footer: Struct, change: Change, fields: dict[int, list[tuple[str, ...]]]
-    ) -> None:
-        self._source, self._change, self._emptied = source, change, fields
-        self._leaves = footers.leaves(footer)
-        self._names = footers.names(footer)
-        self._pages: dict[int, columns.Pages] = {}
-        limits.check_names([self._names[place] for place in footers.field_places(footer)])
-        folded = self._folded(footer)
-        tops = footers.field_places(footer)
-        self._unfolding = {
-            number
-            for number, leaf in enumerate(self._leaves)
-            if leaf.shape[0] == footers.BYTE_ARRAY
-            and tops[leaf.field] not in folded
-            and any(
-                footers.value(footers.meta(footers.chunks(group)[number]), footers.DICTIONARY_PAGE)
-                for group in footers.groups(footer)
-            )
-        }
-        self._file = pq.ParquetFile(
-            opened(source),
-            metadata=footers.bare(footer),
-            read_dictionary=[f"n{place}" for place in folded],
-            pre_buffer=False,
-            buffer_size=_BUFFER,
-            arrow_extensions_enabled=False,
-        )
-
-    def _folded(self, footer: Struct) -> list[int]:
-        """Fields of plain bytes that keep a dictionary in all row groups: they are not unfolded."""
-        places = footers.field_places(footer)
-        found = []
-        for number, leaf in enumerate(self._leaves):
-            is_plain = leaf.shape[0] == footers.BYTE_ARRAY and leaf.shape[3] == 0 and leaf.shape[2] <= 1
-            if not is_plain or footers.TYPE not in footer[footers.SCHEMA][1][1][places[leaf.field]]:
-                continue
-            chunks = [footers.chunks(group)[number] for group in footers.groups(footer)]
-            if leaf.field not in self._emptied and all(
-                columns.encoding_of(chunk, leaf).is_dictionary for chunk in chunks
-            ):
-                found.append(places[leaf.field])
-        return found
-
-    def parts(self, group: Struct, wanted: list[int]) -> Iterator[list[int]]:
-        """Cut columns into runs of whole fields with pages of one kind that take about a batch of memory together."""
-        chunks = footers.chunks(group)
-        run: list[int] = []
-        size = 0
-        for leaf in wanted:
-            found = footers.meta(chunks[leaf])[footers.UNCOMPRESSED][1]
-            is_new_field = bool(run) and self._leaves[run[-1]].field != self._leaves[leaf].field
-            if is_new_field and (
-                size + found > limits.BATCH
-                or self._pages_of(chunks[run[0]], run[0]) != self._pages_of(chunks[leaf], leaf)
-            ):
-                yield run
-                run, size = [], 0
-            run.append(leaf)
-            size += found
-        yield run
-
-    def _pages_of(self, chunk: Struct, leaf: int) -> columns.Pages:
-        if leaf not in self._pages:
-            self._pages[leaf] = columns.pages_of(self._source, chunk)
-        return self._pages[leaf]
-
-    def encode(self, number: int, group: Struct, part: list[int], doomed: Mask) -> pa.Buffer:
-        """A file with these columns of the group, without the doomed rows, or with their fields emptied."""
-        chunks = [footers.chunks(group)[leaf] for leaf in part]
-        if sum(footers.meta(chunk)[footers.COMPRESSED][1] for chunk in chunks) > limits.PART:
-            raise Unreadable(
-                Problem.LIMIT, f"a column of a row group of a Parquet file is longer than {limits.PART >> 20} MiB"
-            )
-        encodings = [columns.encoding_of(chunk, self._leaves[leaf]) for chunk, leaf in zip(chunks, part, strict=True)]
-        tables = self._changed(self._read(number, group, part), doomed, self._leaves[part[0]].field)
-        try:
-            first = next(tables)
-            pages = self._pages_of(chunks[0], part[0])
-            return columns.written(_before(first, tables), first.schema, encodings, pages)
-        except pa.ArrowException:
-            raise _other_types() from None
-
-    def _read(self, number: int, group: Struct, part: list[int]) -> Iterator[pa.Table]:
-        """The columns as a whole, or in batches where they would take too much memory."""
-        reader = self._file.reader
-        rows = group[footers.GROUP_ROWS][1]
-        row_size = max(self._unfolded(number, part), sum(_size(group, leaf) for leaf in part) // max(rows, 1))
-        if row_size * rows <= limits.BATCH * _AT_ONCE:
-            yield reader.read_row_group(number, column_indices=part, use_threads=False)
-            return
-        for batch in reader.iter_batches(
-            rows_a_batch(row_size), row_groups=[number], column_indices=part, use_threads=False
-        ):
-            limits.check_batch(batch.nbytes)
-            yield pa.Table.from_batches([batch])
-
-    def _unfolded(self, number: int, part: list[int]) -> int:
-        """Bytes of a row of columns whose dictionaries may unfold beyond what the footer says: some rows are tried."""
-        tried = [leaf for leaf in part if leaf in self._unfolding]
-        if not tried:
-            return 0
-        first = next(iter(self._file.reader.iter_batches(_PROBED, row_groups=[number], column_indices=tried)), None)
-        return first.nbytes // first.num_rows if first is not None and first.num_rows else 0
-
-    def _changed(self, tables: Iterator[pa.Table], doomed: Mask, field: int) -> Iterator[pa.Table]:
-        seen = 0
-        for table in tables:
-            mask = doomed[seen : seen + table.num_rows]
-            seen += table.num_rows
-            yield columns.without(table, mask) if self._change.is_erasure else self._minimised(table, mask, field)
-        if seen != len(doomed):
-            raise Unreadable(Problem.BROKEN, "a row group of a Parquet file has other rows than its footer says")
-
-    def _minimised(self, table: pa.Table, mask: Mask, field: int) -> pa.Table:
-        about = table.schema.field(0)
-        pieces, seen = [], 0
-        for chunk in table.column(0).chunks:
-            piece = chunk
-            for path in self._emptied[field]:
-                there = mask[seen : seen + len(chunk)]
-                piece = emptied(piece, there, path, self._named, nullable=about.nullable)
-            pieces.append(piece)
-            seen += len(chunk)
-        return pa.table([pa.chunked_array(pieces, type=about.type)], schema=table.schema)
-
-    def _named(self, name: str) -> str:
-        """The file's name of an element; Arrow knows it by its place."""
-        return self._names[int(name[1:])] if name[1:].isdecimal() else name
-
-
 def _fields(footer: Struct, change: Change) -> dict[int, list[tuple[str, ...]]]:
     """Which paths are emptied inside which top-level fields; a field that the file does not have is empty already."""
     every = footers.names(footer)
@@ -361,11 +233,6 @@ def _fields(footer: Struct, change: Change) -> dict[int, list[tuple[str, ...]]]:
             elif wanted.startswith(f"{top}.") and wanted not in tops:
                 found.setdefault(number, []).append(tuple(wanted[len(top) + 1 :].split(".")))
     return found
-
-
-def _size(group: Struct, leaf: int) -> int:
-    size: int = footers.meta(footers.chunks(group)[leaf])[footers.UNCOMPRESSED][1]
-    return size
 
 
 def _written_shape(leaf: footers.Leaf) -> tuple[int, int, int, int]:
@@ -438,24 +305,11 @@ def _unsorted(group: Struct, leaves: list[footers.Leaf], emptied_fields: Iterabl
     return {**rest, footers.SORTING: (thrift.LIST, (thrift.STRUCT, kept))} if kept else rest
 
 
-def _before(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
-
-
 def _exactly(source: BinaryIO, size: int) -> bytes:
     found = source.read(size)
     if len(found) != size:
         raise Unreadable(Problem.BROKEN, "a Parquet file is shorter than its footer says")
     return found
-
-
-def _other_types() -> Refused:
-    return Refused(
-        "a Parquet file has types of nested fields that cannot be written as they are",
-        rule="a rewrite keeps what stays",
-        next_step="have the file written anew by its producer, without the rows",
-    )
 
 
 class _Out:
