@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 DEMO := var/demo
 CUSTOMERS ?= 20000
 SEED ?= 7
+BENCH_MEGABYTES ?= 2048
 # Servers that run already, in place of the embedded ones: a superuser's URL, and http://ACCESS:SECRET@host:port.
 POSTGRES_URL ?=
 S3_URL ?=
@@ -15,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -69,7 +70,7 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger bench-objects ## all benchmarks; each ends with one line a figure
+bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger bench-objects bench-files ## all benchmarks; each ends with one line a figure
 
 bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
@@ -100,6 +101,9 @@ mutations: $(VENV)/development ## change every byte of a bundle, and forge and s
 
 bench-objects: $(VENV)/development ## rows erased inside Parquet and gzipped JSON lines, beside pyarrow, Polars and DuckDB
 	$(BIN)/python bench/bench_objects.py
+
+bench-files: $(VENV)/development ## files of a folder erased in stages, beside sha256sum and rm; BENCH_MEGABYTES=20480 for 20 GB
+	$(BIN)/python bench/bench_files.py --megabytes $(BENCH_MEGABYTES)
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write

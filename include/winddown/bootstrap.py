@@ -16,7 +16,7 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -197,10 +197,9 @@ def _systems(
                 bin_folder=settings.postgres_bin,
             )
         elif declaration.kind == "files":
-            from winddown.stores.files.store import FilesStore
-
-            root = Path(_parameters(connections, declaration, "").url.removeprefix("file://"))
-            stores[declaration.name] = FilesStore(declaration.name, root=root)
+            stores[declaration.name], inspector = _folder_store(declaration, connections, authority)
+            if inspector is not None:
+                inspectors[declaration.name] = inspector
         elif declaration.kind != "s3":
             stores[declaration.name], inspector = _database(
                 declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name)
@@ -233,6 +232,30 @@ def _systems(
                 ],
             )
     return Systems(stores, inspectors, drills)
+
+
+def _folder_store(
+    declaration: StoreDeclaration, connections: Connections, authority: Authority
+) -> tuple[Store, Inspector | None]:
+    """A folder or share. It is only read where nobody could read back what was done to it."""
+    from winddown.inspection.files import FilesInspector
+    from winddown.stores.files.store import FilesStore
+
+    name, build = declaration.name, partial(_folder, declaration.name)
+    root = build(_parameters(connections, declaration, ""))
+    looking = connections.find(f"{declaration.connection}__inspect")
+    if looking is None:
+        return FilesStore(name, root=root), None
+    device = parse_qs(urlsplit(looking.url).query).get("device", [""])[0]
+    inspector = FilesInspector(name, root=build(looking), device=Path(device) if device else None)
+    return FilesStore(name, root=root, unlock=_unlock(authority, connections, declaration, build)), inspector
+
+
+def _folder(store: str, parameters: ConnectionParameters) -> Path:
+    url = urlsplit(parameters.url)
+    if url.scheme != "file" or url.netloc or not url.path.startswith("/"):
+        raise Refused(f"the connection of store {store} has no URL like file:///folder")
+    return Path(unquote(url.path))
 
 
 def _database(

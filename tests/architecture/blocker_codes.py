@@ -15,6 +15,7 @@ INDIRECT: dict[str, dict[str, list[str]]] = {
     "domain/duties.py": {"rule.id": []},
     "domain/undecided.py": {"*_UNDECIDED_CLASSES[label.record_class]": ["_UNDECIDED_CLASSES"], "found.code": []},
     "stages/discover.py": {"code": []},
+    "stores/files/blockers.py": {"code": ["_WORDS"]},
     "stores/objects/refusals.py": {"code": ["codes"]},
     "stores/sql/hazards.py": {"row.hazard": ["hazards"]},
     "stores/sql/limits.py": {"hazard": ["_BY_ITSELF"]},

@@ -1,6 +1,6 @@
 """Runs a small destruction in a process that is killed at a chosen statement, with nothing of it cleaned up.
 
-Started as a program, it reads a pickled ``Run``, then a number a line: it forks a child that is killed before that
+Started as a program, it reads pickled pairs of a ``Run`` and a number: it forks a child that is killed before that
 change (0: never), and answers with the child's exit status. So the libraries are loaded once.
 """
 
@@ -21,10 +21,16 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
+from winddown.stores.files import rename
+from winddown.stores.files.store import FilesStore
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.sqlite_store import SqliteStore
 
-STORES: dict[str, Callable[..., SqliteStore | DuckDbStore]] = {"sqlite": SqliteStore, "duckdb": DuckDbStore}
+STORES: dict[str, Callable[[str, Path], Any]] = {
+    "sqlite": lambda name, path: SqliteStore(name, path=path, unlock=lambda _: path),
+    "duckdb": lambda name, path: DuckDbStore(name, path=path, unlock=lambda _: path),
+    "files": lambda name, path: FilesStore(name, root=path, unlock=lambda _: path),
+}
 
 
 def stride(usual: int) -> int:
@@ -40,10 +46,11 @@ class Run:
     path: Path
     order: Order
     batches: Sequence[Batch]
+    restores: bool = False
 
     def to_the_end(self) -> None:
-        """Quarantine, purge and sanitise, from wherever an earlier run was stopped."""
-        store = STORES[self.kind](self.order.collection.store, path=self.path, unlock=lambda _: self.path)
+        """Quarantine, then purge and sanitise, or restore; from wherever an earlier run was stopped."""
+        store = STORES[self.kind](self.order.collection.store, self.path)
         identity = store.discover().identity
 
         def right(power: Power, batch: Batch | None = None) -> Authorization:
@@ -59,13 +66,21 @@ class Run:
                 expires_at=None,  # type: ignore[arg-type]
             )
 
+        # A batch of files is no transaction: what is half done goes on, until what comes next was intended.
+        intended = self.path.with_name("intended")
+        unfinished = {Whereabouts.LIVE, Whereabouts.MIXED} if self.kind == "files" else {Whereabouts.LIVE}
         for batch in self.batches:
-            if store.locate(self.order, batch) is Whereabouts.LIVE:
+            if not intended.exists() and store.locate(self.order, batch) in unfinished:
                 store.quarantine(right(Power.QUARANTINE, batch), self.order, batch)
-        for batch in self.batches:
+        if self.kind == "files":
+            intended.touch()
+        for batch in self.batches if self.restores else ():
+            store.restore(right(Power.RESTORE, batch), self.order, batch)
+        for batch in () if self.restores else self.batches:
             if store.locate(self.order, batch) is not Whereabouts.GONE:
                 store.purge(right(Power.PURGE, batch), self.order, batch)
-        store.sanitise(right(Power.SANITISE), [self.order.collection])
+        if not self.restores:
+            store.sanitise(right(Power.SANITISE), [self.order.collection])
 
 
 class Killer:
@@ -78,14 +93,13 @@ class Killer:
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=run.path.parent
         )
         assert self._process.stdin is not None
-        pickle.dump(run, self._process.stdin)
-        self._process.stdin.flush()
+        self.of = run
 
     def run(self, *, killed_before: int = 0) -> bool:
         """Run once; whether it was killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(b"%d\n" % killed_before)
+        pickle.dump((self.of, killed_before), self._process.stdin)
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         assert status in {0, -signal.SIGKILL}, status
@@ -100,12 +114,12 @@ class Killer:
 
 
 def serve() -> None:
-    """Answer numbers until there are no more."""
-    run: Run = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the test that started us
-    for line in sys.stdin.buffer:
+    """Answer until there is nothing more to run."""
+    while sys.stdin.buffer.peek(1):
+        run, number = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the test that started us
         child = os.fork()
         if child == 0:
-            _run(run, int(line))
+            _run(run, number)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
@@ -123,6 +137,8 @@ def _run(run: Run, statement: int) -> None:
     _watch_sqlite(count)
     _watch_duckdb(count)
     _watch_files(count)
+    if run.kind == "files":
+        _watch_folders(count)
     run.to_the_end()
 
 
@@ -163,15 +179,34 @@ def _changes(statement: str) -> bool:
     return not statement.lstrip().upper().startswith("SELECT")
 
 
+def _watched(inner: Callable[..., Any], count: Callable[[], None]) -> Callable[..., Any]:
+    def step(*given: Any, **named: Any) -> Any:
+        count()
+        return inner(*given, **named)
+
+    return step
+
+
 def _watch_files(count: Callable[[], None]) -> None:
     """A file that takes another one's place is a step as well."""
+    Path.replace = _watched(Path.replace, count)  # type: ignore[method-assign]
+    Path.unlink = _watched(Path.unlink, count)  # type: ignore[method-assign]
 
-    def watched(inner: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*given: Any, **named: Any) -> Any:
-            count()
-            return inner(*given, **named)
 
-        return step
-
-    Path.replace = watched(Path.replace)  # type: ignore[method-assign]
-    Path.unlink = watched(Path.unlink)  # type: ignore[method-assign]
+def _watch_folders(count: Callable[[], None]) -> None:
+    """Every call by which names, files or their attributes change."""
+    rename._renameat2 = _watched(rename._renameat2, count)
+    for name in (
+        "rename",
+        "unlink",
+        "mkdir",
+        "rmdir",
+        "link",
+        "fsync",
+        "write",
+        "fchmod",
+        "fchown",
+        "setxattr",
+        "utime",
+    ):
+        setattr(os, name, _watched(getattr(os, name), count))

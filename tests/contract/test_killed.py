@@ -1,9 +1,11 @@
 """A destruction that is killed at any statement and run again reaches the same end."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -11,7 +13,9 @@ from winddown.domain.plan import Act
 
 from .desk import Desk
 from .duckdb_subject import DuckDbSubject
+from .files_subject import FOLDER, CsvFiles
 from .killing import Killer, Run, stride
+from .s3_subject import File
 from .sqlite_subject import SqliteSubject
 from .subject import work
 from .table_subject import Shape, TableSubject
@@ -102,3 +106,66 @@ def expected(act: Act) -> list[tuple[object, ...]]:
     if act is Act.ERASE:
         return [row for row in ROWS if row[0] % 2 == 0]
     return [row if row[0] % 2 == 0 else (row[0], None, None) for row in ROWS]
+
+
+class KilledFiles(CsvFiles):
+    """Two files; one has two names and a link that leads to it."""
+
+    files: ClassVar = {
+        "a": File(b"id,mobile\n", {str(n): f"{n},marker-{n:04}-mobile\n".encode() for n in range(4)}),
+        "b": File(b"id,mobile\n", {str(n): f"{n},marker-{n:04}-mobile\n".encode() for n in range(4, 8)}),
+    }
+
+
+def made_folder(folder: Path, desk: Desk) -> KilledFiles:
+    (folder / "share").mkdir()
+    subject = KilledFiles(folder / "share", desk)
+    os.link(folder / "share" / subject.keys()[0], folder / "share" / FOLDER / "a.zweite")
+    (folder / "share" / "link").symlink_to(folder / "share" / subject.keys()[1])
+    return subject
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("restores", [True, False])
+def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole: bool, restores: bool) -> None:
+    step, number, kills = stride(4), 0, 0
+    killer: Killer | None = None
+    chosen = {"0", "1", "2", "3", "4", "5", "6", "7"} if whole else {"1", "3", "5", "7"}
+    while True:
+        subject = made_folder(folder, desk)
+        share = folder / "share"
+        before = seen_in(share)
+        planned = work(subject, chosen=chosen, size=4, whole=whole)
+        run = Run("files", share, planned.order, planned.batches, restores)
+        killer = killer or Killer(run)
+        killer.of = run
+        number += step
+        killed = killer.run(killed_before=number)
+        assert killed is False or not killer.run()
+        indices = range(len(planned.batches))
+        assert sum(planned.leftovers(index) for index in indices) == 0, number
+        found = seen_in(share)
+        if restores:
+            assert found == before, number
+        else:
+            assert sum(planned.remaining(index) for index in indices) == 0, number
+            probes = [f"marker-{int(name):04}-mobile".encode() for name in chosen]
+            assert subject.inspector.search_bytes(probes).found == 0, number
+            assert (found == {}) if whole else (len(found) == len(before)), number
+        shutil.rmtree(share)
+        folder.joinpath("intended").unlink()
+        if not killed:
+            break
+        kills += 1
+    killer.close()
+    assert kills >= 20 // step, "there are not fewer calls that change something"
+
+
+def seen_in(share: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Number, mode and content of everything that has a name."""
+    return {
+        str(path.relative_to(share)): (path.lstat().st_ino, path.lstat().st_mode, path.read_bytes())
+        for path in share.rglob("*")
+        if not path.is_dir() and ".winddown-quarantine" not in path.parts
+    }

@@ -5,20 +5,17 @@ library where the store uses pyarrow.
 """
 
 import contextlib
-import gzip
 import hashlib
 import io
 import itertools
 import json
 import os
-import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,13 +24,13 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Method, Order
+from winddown.inspection.file_rows import rows_of
 from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
 
 _READERS = 8
 _SMALL = 1 << 20
 _WINDOW = 64
-_CSV_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]|"")*+")*+(?:\r\n|\r|\n|\Z)')
 
 
 class S3Inspector:
@@ -177,8 +174,8 @@ class S3Inspector:
 
     def _contradictions(self, key: dict[str, Any], latest: str) -> int:
         doomed = set(key["rows"])
-        before = list(_rows(self._content(key["object"], key["version"])))
-        after = Counter(_rows(self._content(key["object"], latest)))
+        before = list(rows_of(self._content(key["object"], key["version"])))
+        after = Counter(rows_of(self._content(key["object"], latest)))
         survivors = Counter(row for number, row in enumerate(before) if number not in doomed)
         return sum((after - survivors).values()) + sum((survivors - after).values())
 
@@ -219,20 +216,6 @@ class S3Inspector:
             return bytes(answer["Body"].read())
         except (ClientError, BotoCoreError):
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
-
-
-def _rows(content: bytes) -> Iterator[str]:
-    if content.startswith(b"PAR1"):
-        for row in pl.read_parquet(io.BytesIO(content), use_pyarrow=False).iter_rows():
-            yield json.dumps(row, default=str, ensure_ascii=False)
-        return
-    if content.startswith(b"\x1f\x8b"):
-        lines = gzip.decompress(content).split(b"\n")
-        yield from (line.decode("utf-8", "surrogateescape") for line in lines if line.strip())
-        return
-    records = (found.group() for found in _CSV_RECORD.finditer(content))
-    # The header is no record; a value in quotes may hold line ends.
-    yield from [raw.strip(b"\r\n").decode("utf-8", "surrogateescape") for raw in records if raw.strip()][1:]
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:

@@ -121,6 +121,8 @@ def _still_due(deployment: Deployment, case: Case, draft: _Draft, emptied: tuple
     """
     if draft.act is not Act.MINIMISE:
         return draft
+    if draft.found.collection.medium is Medium.ROW_FILES:
+        return _unemptied(deployment, case, draft)
     key, records = list(draft.found.collection.key), draft.found.records
     for order in emptied:
         if order.collection == draft.found.collection.ref and set(draft.fields) <= set(order.fields):
@@ -131,13 +133,63 @@ def _still_due(deployment: Deployment, case: Case, draft: _Draft, emptied: tuple
     return replace(draft, found=replace(draft.found, records=records))
 
 
+def _unemptied(deployment: Deployment, case: Case, draft: _Draft) -> _Draft | None:
+    """The draft without the records in whose files the fields are empty already: a rewrite leaves no key to go by."""
+    collection = draft.found.collection
+    store = deployment.systems(case).store(collection.ref.store)
+    locators = list(store.locators(collection))
+    has_value = pl.any_horizontal(pl.col(list(draft.fields)).cast(pl.String).fill_null("") != "")
+    found = [
+        pl.DataFrame(batch).filter(has_value).select(locators) for batch in store.read(collection, fields=draft.fields)
+    ]
+    records = draft.found.records
+    records = records.join(pl.concat(found), on=locators, how="semi") if found else records.clear()
+    if records.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
+        return None
+    return replace(draft, found=replace(draft.found, records=records))
+
+
+def _apart(chain: tuple[_Draft, ...]) -> tuple[tuple[_Draft, ...], Blocker | None]:
+    """Leave out what loses fields in files of which other records go: one plan writes a file anew once.
+
+    What is left out is due again when the plan is certified, in the files as they are then.
+    """
+    last = chain[-1] if chain else None
+    if last is None or last.found.collection.medium is not Medium.ROW_FILES or last.act is not Act.ERASE:
+        return chain, None
+    records = last.found.records
+    going = records.filter(pl.col("label").is_in(list(last.labels))).get_column("winddown_object").unique()
+    kept: list[_Draft] = []
+    later = 0
+    for draft in chain:
+        if draft.act is not Act.MINIMISE:
+            kept.append(draft)
+            continue
+        mine = draft.found.records.filter(pl.col("label").is_in(list(draft.labels)))
+        rest = draft.found.records.filter(~pl.col("winddown_object").is_in(going.implode()))
+        left = rest.filter(pl.col("label").is_in(list(draft.labels))).height
+        later += mine.height - left
+        if left:
+            kept.append(replace(draft, found=replace(draft.found, records=rest)))
+    if not later:
+        return chain, None
+    return tuple(kept), Blocker(
+        "minimised-later",
+        str(last.found.collection.ref),
+        f"{later:,} records lose fields in files of which other records go, and a plan writes each file anew once",
+        "liquidation group",
+        "trigger the case again when the plan is certified; they are in the next one",
+    )
+
+
 def _orders(
     deployment: Deployment, case: Case, plan_id: str, drafts: Sequence[tuple[_Draft, ...]], chosen: _Choice
 ) -> tuple[tuple[Order, ...], list[Blocker]]:
     """Turn each collection's chain of drafts into orders; a chain with a link that cannot be done is dropped whole."""
     orders: list[Order] = []
     blockers: list[Blocker] = []
-    for chain in drafts:
+    for chain, later in map(_apart, drafts):
+        blockers += [] if later is None else [later]
         made: list[Order] = []
         for part in (part for link in chain for part in _parts(link, chosen.moves)):
             order_id = OrderId(f"{plan_id}-{len(orders) + len(made) + 1:03d}")

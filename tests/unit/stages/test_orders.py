@@ -16,16 +16,19 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
+from winddown.domain.inventory import Collection, CollectionRef, ForeignKey, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.selection import Selection
 from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import read_manifest
 from winddown.stages.open import open_case
 from winddown.stages.orders import make_orders
 from winddown.stages.quarantine import units
 from winddown.stages.references import kept_references, ranked
+
+from .conftest import OBJECT_LOCATORS
 
 REASON = Reason("DEL-PIPL-47-2", "PIPL 47", "the service stopped", prevails=True)
 
@@ -339,6 +342,38 @@ def test_what_is_sealed_is_erased_only_after_the_custodians_receipt(
     assert (erase.act, erase.requires) == (Act.ERASE, (seal.id,))
     assert erase.selection.batch_digests == seal.selection.batch_digests
     assert erase.record_count_max == erase.selection.count == 2
+
+
+# -- files of rows ---------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_writes_a_file_anew_once_and_no_empty_field_again(
+    deployment: Deployment, case: Case, files: Any
+) -> None:
+    rows = {
+        "winddown_object": ["a", "a", "b", "c"], "winddown_version": ["v"] * 4, "winddown_row": ["0", "1", "0", "0"],
+        "paid_on": ["1"] * 4, "phone": ["13800138000", "13800138000", "13800138000", ""],
+    }  # fmt: skip
+    collection = files.put("exports", rows, medium=Medium.ROW_FILES)
+    labels = ["customer", "kept", "kept", "kept"]
+    records = pl.DataFrame(files.shelf["exports"][1].select(list(OBJECT_LOCATORS))).with_columns(
+        pl.Series("label", labels)
+    )
+    until = case.custodian.agreement_on
+    kept = Decision(
+        collection.ref, "kept", 3, Disposition.STORE_ONLY, (REASON,), needed_fields=("paid_on",), until=until,
+        in_place=True, terms=(Term(until, ("paid_on",)),),
+    )  # fmt: skip
+    gone = Decision(collection.ref, "customer", 1, Disposition.ERASE, (REASON,))
+    found = Labelled(collection, records, (kept, gone))
+    (minimise, erase), (later,) = make_orders(
+        deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=personal(collection)
+    )  # fmt: skip
+    named = read_manifest(deployment, case.id, minimise.selection.manifest).column("winddown_object").to_pylist()
+    assert (minimise.act, minimise.fields, named) == (Act.MINIMISE, ("phone",), ["b"])
+    assert (erase.act, erase.selection.count) == (Act.ERASE, 1)
+    assert later.code == "minimised-later"
+    assert later.explanation.startswith("1 records")
 
 
 # -- units -----------------------------------------------------------------------------------------------------------

@@ -1,20 +1,24 @@
-"""Files below one folder as a store: found and read, not yet destroyed.
+"""Files below one folder, local or mounted, as a store.
 
-Symbolic links are never followed; where one leads out of the folder, or to nothing, its folder is blocked. Files with
-several names (hard links) are counted, because removing one name would leave the content. Collections are made as in
-buckets. Records can be sealed for a custodian, because that only reads them; ``method`` answers every other act with
-a blocker, so no order exists that an effect could serve.
+Quarantine of whole files is a move into a folder that only winddown's user may enter; of rows and fields, a file that
+is written anew and changes places with the old one. Purge unlinks what waits there. Records are named as in buckets:
+object, state and row number; the manifest binds each file's content as well. Symbolic links are never followed; a file
+with several names is one record, and its names go together. A writer that comes in between wins.
+
+Collections are made as in buckets. Reading holds a batch at a time.
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winddown.domain.authorization import Authorization
+from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
@@ -22,46 +26,76 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
-from winddown.stores.files.tree import Entry, LocalFile, entry_at, walk
+from winddown.stores.files import freezing
+from winddown.stores.files.aside import held, seen
+from winddown.stores.files.blockers import blocker, only_read, read_only
+from winddown.stores.files.faults import translated
+from winddown.stores.files.keys import keys_of
+from winddown.stores.files.leftovers import cleared
+from winddown.stores.files.links import Names, going_along
+from winddown.stores.files.medium import medium_of
+from winddown.stores.files.moves import Moves, groups
+from winddown.stores.files.rewriting import draft
+from winddown.stores.files.tree import Entry, LocalFile, Root, entry_at, is_fixed, opened, walk
 from winddown.stores.objects import formats
 from winddown.stores.objects.contents import read_contents
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
-from winddown.stores.objects.located import LOCATORS, OBJECT, ROW, VERSION, WHOLE, located, select
+from winddown.stores.objects.located import LOCATORS, OBJECT, VERSION, WHOLE, located, select
 from winddown.stores.objects.reading import folder_of
+from winddown.stores.objects.refusals import read_only as cannot_rewrite
+
+Unlock = Callable[[Authorization], Path]
 
 
 class FilesStore:
-    """One folder, local or mounted."""
+    """One folder, local or mounted.
 
-    methods: frozenset[Method] = frozenset()
+    Args:
+        root: the folder, for reading.
+        unlock: exchanges an authorization for the folder's path, and spends it; None where the store is only read.
+    """
 
-    def __init__(self, name: str, *, root: Path) -> None:
+    methods = frozenset({Method.MOVE_FILE, Method.REWRITE_FILE})
+
+    def __init__(self, name: str, *, root: Path, unlock: Unlock | None = None) -> None:
         self.name = name
         self._root = root
+        self._unlock = unlock
+
+    # -- reading -------------------------------------------------------------------------------------------------
 
     def discover(self) -> Discovery:
-        """List all folders; what is not understood, or is neither file nor folder, becomes a blocker."""
-        gathering = Gathering(self.name)
+        """List all folders; what is not understood, or cannot be moved as a file, becomes a blocker."""
+        gathering, names = Gathering(self.name), Names()
         others: Counter[tuple[str, str]] = Counter()
-        links = shared = 0
-        for entry in walk(self._root):
-            if entry.kind == "link":
-                links += 1
-            elif entry.kind != "file":
-                others[(entry.kind, place_of(entry.key).folder)] += 1
-            else:
-                shared += entry.links > 1
-                gathering.add(entry.key, entry.size, _look(entry), history=[[entry.key, entry.state]])
+        links = 0
+        with self._opened("listing") as root:
+            for entry in walk(root):
+                if entry.kind == "link":
+                    links += 1
+                elif entry.kind != "file":
+                    others[entry.kind, place_of(entry.key).folder] += 1
+                elif names.is_first(entry):
+                    looked, fixed = _look(entry)
+                    others["fixed", place_of(entry.key).folder] += fixed
+                    gathering.add(entry.key, entry.size, looked, history=[[entry.key, entry.state]])
+            identity, medium = root.identity, medium_of(root)
+        others.update({("linked", folder): count for folder, count in names.outside().items()})
         return Discovery(
             tuple(gathering.collections()),
-            (*gathering.blockers(), *(self._other(*found, count) for found, count in sorted(others.items()))),
+            (
+                *gathering.blockers(),
+                *(blocker(self.name, *found, count) for found, count in sorted(others.items()) if count),
+            ),
             (
                 Fact(self.name, "symbolic-links", f"{links} inside the folder, not followed"),
-                Fact(self.name, "hard-links", f"{shared} files with more than one name"),
+                Fact(self.name, "hard-links", f"{names.files} files with more than one name"),
+                Fact(self.name, "medium", medium.words),
                 *gathering.facts(),
             ),
+            identity,
         )
 
     def read(
@@ -69,7 +103,7 @@ class FilesStore:
         collection: Collection,
         *,
         fields: Sequence[str] | None = None,
-        bound: bool = False,  # noqa: ARG002 - no order is ever made of these records
+        bound: bool = False,  # noqa: ARG002 - the state binds the content, and the manifest its digest
     ) -> Iterator[pa.RecordBatch]:
         """Yield all rows of all files, or one row an opaque file; values as text."""
         wanted = list(collection.field_names() if fields is None else fields)
@@ -94,8 +128,8 @@ class FilesStore:
 
     def content(self, collection: Collection) -> Iterator[bytes]:
         """Yield the content of the last file by name, in pieces of a mebibyte."""
-        *_, (entry, _) = self._members(collection)
-        with LocalFile(entry) as source:
+        *_, last = ((entry.key, entry.state) for entry, _ in self._members(collection))
+        with self._opened("reading") as root, LocalFile(entry_at(root, *last)) as source:
             while piece := source.read(1 << 20):
                 yield piece
 
@@ -103,110 +137,159 @@ class FilesStore:
         """File, state and row number name a record exactly, whatever its fields hold."""
         return LOCATORS
 
-    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
-        """Always a blocker: nothing is destroyed here yet."""
-        return Blocker(
-            "cannot-erase-files",
-            str(collection.ref),
-            "files of folders and shares are found and read, but not yet destroyed by the product",
-            "data engineer",
-            "move the files into a bucket with versions, or destroy them outside the product and record it",
-        )
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """Whole files move; rows go, and fields lose their values, by a file that is written anew."""
+        if self._unlock is None:
+            return only_read(collection.ref)
+        with self._opened("looking at the mount") as root:
+            if os.fstatvfs(root.folder).f_flag & os.ST_RDONLY:
+                return read_only(collection.ref)
+        if act is Act.ERASE and (whole or collection.medium is Medium.OBJECTS):
+            return Method.MOVE_FILE
+        if collection.format not in formats.REWRITABLE:
+            return cannot_rewrite(collection.ref, collection.format)
+        return Method.REWRITE_FILE
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:  # noqa: ARG002
-        """One key a file: its state when it was read, and the row numbers."""
-        rows: dict[tuple[str, str], list[int]] = {}
-        for record in located.select(list(LOCATORS)).to_pylist():
-            rows.setdefault((record[OBJECT], record[VERSION]), []).append(record[ROW])
-        keys: list[dict[str, Any]] = []
-        batch = filled = 0
-        for (key, state), numbers in sorted(rows.items()):
-            if filled >= size:
-                batch, filled = batch + 1, 0
-            keys.append({"object": key, "version": state, "rows": sorted(numbers), "batch": batch})
-            filled += len(numbers)
-        text = pa.string()
-        schema = pa.schema([("object", text), ("version", text), ("rows", pa.list_(pa.int64())), ("batch", pa.int32())])
-        return pa.Table.from_pylist(keys, schema=schema)
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """One key a file: state, SHA-256 of its content, the names that go with it, and row numbers.
+
+        Reads every file once; raises Unreadable when one is no longer what was read.
+        """
+        with self._opened("reading contents") as root:
+            wanted = dict(zip(located.column(OBJECT).to_pylist(), located.column(VERSION).to_pylist(), strict=True))
+            also = going_along(root, folder_of(collection.ref), wanted)
+            return keys_of(root, located, also, size=size, has_rows=collection.medium is not Medium.OBJECTS)
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the rows that the batch names; a file that changed since raises Refused."""
-        for key in batch.keys.to_pylist():
-            rows, start = pa.array(key["rows"], type=pa.int64()), 0
-            with LocalFile(entry_at(self._root, key["object"], key["version"])) as source:
-                for found in formats.read(collection.format, cast("BinaryIO", source), fields=fields):
-                    numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
-                    yield as_text(select(key["object"], found, list(fields))).filter(pc.is_in(numbers, rows))
-                    start += found.num_rows
+        with self._opened("reading") as root:
+            for key in batch.keys.to_pylist():
+                rows, start = pa.array(key["rows"], type=pa.int64()), 0
+                with LocalFile(entry_at(root, key["object"], key["version"])) as source:
+                    for found in formats.read(collection.format, cast("BinaryIO", source), fields=fields):
+                        numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
+                        yield as_text(select(key["object"], found, list(fields))).filter(pc.is_in(numbers, rows))
+                        start += found.num_rows
 
-    def locate(self, order: Order, batch: Batch) -> Whereabouts:  # noqa: ARG002
-        """Refused: there are no orders here."""
-        self._refuse()
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Look at number, size and time of every name and slot; contents are compared before each effect."""
+        with self._opened(f"locating {order.id}") as root, seen(root, order, batch) as aside:
+            return aside.whereabouts()
 
-    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:  # noqa: ARG002
-        """Refused."""
-        self._refuse()
+    # -- effects -------------------------------------------------------------------------------------------------
 
-    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:  # noqa: ARG002
-        """Refused."""
-        self._refuse()
+    def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Move each file away, or let one without the rows take its place.
 
-    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:  # noqa: ARG002
-        """Refused."""
-        self._refuse()
+        Raises Transient while a program has one of them open for writing.
+        """
+        with self._acting(authorization, Power.QUARANTINE, order, batch) as (moves, _):
+            pending = moves.pending()
+            if order.method is Method.MOVE_FILE:
+                moves.move(pending)
+            for places in groups(pending) if order.method is Method.REWRITE_FILE else ():
+                rows = batch.keys.column("rows")[places[0].number].as_py()
+                draft(moves, order, places, rows=rows)
+                moves.swap(places)
+        return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
 
-    def _refuse(self) -> NoReturn:
-        raise Refused(
-            f"nothing is destroyed in store {self.name} (files) yet",
-            rule="no order is made for such a store",
-            next_step="plan again",
-        )
+    def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Put every file back under its name.
+
+        What somebody wrote under a name meanwhile stays. Every file that still can be is restored, before Residual is
+        raised for those that cannot.
+        """
+        with self._acting(authorization, Power.RESTORE, order, batch) as (moves, _):
+            moves.restore(moves.held.places)
+            moves.require_live()
+        return Receipt("restore", order.id, batch.index, batch.records)
+
+    def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
+        """Unlink what waits in quarantine, overwritten first on a medium where that means something.
+
+        Raises Transient while a program has one of the files open, because its content would live on.
+        """
+        with self._acting(authorization, Power.PURGE, order, batch) as (moves, root):
+            doomed = moves.doomed()
+            overwritten = moves.unlink(doomed, overwrite=medium_of(root).keeps_places)
+        details = (("names_unlinked", str(len(doomed))), ("bytes_overwritten", str(overwritten)))
+        return Receipt("purge", order.id, batch.index, batch.records, details)
+
+    # -- abilities -----------------------------------------------------------------------------------------------
+
+    def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
+        """The modes of the folders and files, under their numbers, joined with what an earlier freeze took."""
+        with self._opened("reading modes") as root:
+            return freezing.remember(self.name, root, collections, earlier)
+
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Take the right to write away from everybody, but from winddown's own user on folders that it owns.
+
+        Does not stop root, a program that has a file open for writing, or an owner who gives the right back.
+        """
+        with self._opened_for(authorization, Power.FREEZE, "freezing") as root:
+            return freezing.freeze(root, remembered)
+
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        """Give each mode back that is still as the freeze left it."""
+        with self._opened_for(authorization, Power.RESTORE, "thawing") as root:
+            return freezing.thaw(root, remembered)
+
+    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+        """Remove what is empty of the quarantine; say what the file system and its medium keep, and who clears it."""
+        with self._opened_for(authorization, Power.SANITISE, "sanitising") as root:
+            return Receipt("sanitise", self.name, 0, len(collections), cleared(root))
+
+    # -- pieces --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _opened(self, doing: str) -> Iterator[Root]:
+        with translated(self.name, doing), opened(self._root) as root:
+            yield root
+
+    @contextmanager
+    def _opened_for(
+        self, authorization: Authorization, power: Power, doing: str, *, target: str | None = None, digest: str = ""
+    ) -> Iterator[Root]:
+        authorization.require(power, store=self.name, target=target, batch_digest=digest)
+        if self._unlock is None:
+            raise Refused(f"store {self.name} is only read", rule="separate credentials")
+        with translated(self.name, doing), opened(self._unlock(authorization)) as root:
+            authorization.require_system(root.identity)
+            yield root
+
+    @contextmanager
+    def _acting(
+        self, authorization: Authorization, power: Power, order: Order, batch: Batch
+    ) -> Iterator[tuple[Moves, Root]]:
+        doing, target = f"{power} of {order.id}", f"order {order.id} batch {batch.index}"
+        with (
+            self._opened_for(authorization, power, doing, target=order.id, digest=batch.digest) as root,
+            held(root, order, batch) as found,
+        ):
+            yield Moves(found, target), root
 
     def _members(self, collection: Collection) -> Iterator[tuple[Entry, BinaryIO]]:
-        folder = folder_of(collection.ref)
-        for entry in walk(self._root):
-            if entry.kind != "file" or not entry.size or place_of(entry.key).folder != folder:
-                continue
-            with LocalFile(entry) as source:
-                opened = cast("BinaryIO", source)
-                if _format(opened, entry.size) == collection.format:
-                    yield entry, opened
-
-    def _other(self, kind: str, folder: str, count: int) -> Blocker:
-        ref = str(CollectionRef(self.name, folder or "."))
-        if kind == "outside":
-            return Blocker(
-                "link-outside",
-                ref,
-                f"{count} symbolic links lead out of the store's folder or to nothing, and are not followed",
-                "data engineer",
-                "declare the folder that they lead to as a store, or remove the links",
-            )
-        if kind == "special":
-            return Blocker(
-                "special-file",
-                ref,
-                f"{count} names are neither files nor folders (devices, sockets, pipes), so nothing can be read there",
-                "data engineer",
-                "move them out of the folder",
-            )
-        return Blocker(
-            "closed-folder",
-            ref,
-            f"{count} names may not be looked at by the reading user, so nobody knows what they hold",
-            "storage administrator",
-            "give the reading user the right to list and read everything below the store's folder",
-        )
+        folder, names = folder_of(collection.ref), Names()
+        with self._opened("reading") as root:
+            for entry in walk(root, folder):
+                is_member = entry.kind == "file" and entry.size and place_of(entry.key).folder == folder
+                if not is_member or not names.is_first(entry):
+                    continue
+                with LocalFile(entry) as source:
+                    opened = cast("BinaryIO", source)
+                    if _format(opened, entry.size) == collection.format:
+                        yield entry, opened
 
 
-def _look(entry: Entry) -> Looked:
-    if not entry.size:
-        return Looked(None)
+def _look(entry: Entry) -> tuple[Looked, bool]:
+    """What a file is, and whether it may be neither moved nor removed."""
     try:
         with LocalFile(entry) as source:
-            return look(cast("BinaryIO", source), entry.size)
+            fixed = is_fixed(source.fileno())
+            return (look(cast("BinaryIO", source), entry.size) if entry.size else Looked(None)), fixed
     except Unreadable as problem:
-        return Looked(None, problem=problem)
+        return Looked(None, problem=problem), False
 
 
 def _format(source: BinaryIO, size: int) -> str | None:
