@@ -29,7 +29,10 @@ class Interrupted:
 
 
 class Incomplete:
-    """Deletes the first ``deletes`` objects of a request (all but one when negative), then says something."""
+    """Deletes the first ``deletes`` objects of a request (all but one when negative), then says something.
+
+    One that says nothing does nothing more after that.
+    """
 
     def __init__(self, client: Any, *, deletes: int, says: str) -> None:
         self._client, self._deletes, self._says = client, deletes, says
@@ -38,11 +41,12 @@ class Incomplete:
         objects = request["Delete"]["Objects"]
         kept = objects[self._deletes :]
         request["Delete"] = request["Delete"] | {"Objects": objects[: self._deletes]}
-        answer = self._client.delete_objects(**request)
+        answer = self._client.delete_objects(**request) if request["Delete"]["Objects"] else {}
         if self._says == "nothing":
+            self._deletes = 0
             raise EndpointConnectionError(endpoint_url="http://service")
         if self._says == "error":
-            answer["Errors"] = [{"Key": found["Key"], "Code": "AccessDenied"} for found in kept]
+            answer["Errors"] = [{**found, "Code": "AccessDenied"} for found in kept]
         return answer
 
     def __getattr__(self, name: str) -> Any:

@@ -19,6 +19,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef
 from winddown.inspection.s3 import S3Inspector
 from winddown.stores.objects.s3 import S3Store
+from winddown.stores.retrying import Backoff
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
@@ -32,9 +33,13 @@ CREDENTIALS = {f"{STORE}__{power}": ConnectionParameters() for power in ("mark",
 class Bucket:
     """A bucket of its own for one test."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, **more: Any) -> None:
         self.client, self.name = client, f"contract-{secrets.token_hex(6)}"
-        client.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        try:
+            place = {"LocationConstraint": REGION}
+            client.create_bucket(Bucket=self.name, CreateBucketConfiguration=place, **more)
+        except ClientError:  # a service of another region, or of none
+            client.create_bucket(Bucket=self.name, **more)
         client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes, *, media_type: str = "application/x-test") -> None:
@@ -92,6 +97,7 @@ class BucketSubject(FreezableSubject):
             bucket=self.bucket.name,
             reader=client,
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
+            backoff=Backoff(sleep=lambda _: None),
         )
         self.inspector = S3Inspector(STORE, bucket=self.bucket.name, client=client, set_apart=())
         for key in self.keys():

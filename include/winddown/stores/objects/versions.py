@@ -1,10 +1,14 @@
 """Lists object versions; the one place that knows how a bucket's history is paged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
+from types import MappingProxyType
 from typing import Any
 
 from winddown.domain.errors import Refused
+
+_BEGINNING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,31 @@ def by_key(client: Any, bucket: str, prefix: str = "") -> Iterator[list[Version]
         yield sorted(held, key=lambda version: not version.is_latest)
 
 
-def _pages(client: Any, bucket: str, prefix: str) -> Iterator[list[Version]]:
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+def histories_of(client: Any, bucket: str, keys: Sequence[str]) -> dict[str, list[Version]]:
+    """The versions of these keys, the latest first; one that has none is not in it.
+
+    Lists what lies between the first and the last of them, so that a folder's batches together list it once.
+    """
+    if not keys:
+        return {}
+    wanted, first, last = set(keys), min(keys), max(keys)
+    prefix = commonprefix([first, last])  # noqa: RUF071 - the service compares characters too
+    # A listing begins behind its marker: behind the longest key that is a beginning of the first one.
+    start = {"KeyMarker": first[:-1]} if len(first) - 1 > len(prefix) else {}
+    grouped: dict[str, list[Version]] = {}
+    for page in _pages(client, bucket, prefix, start):
+        for version in page:
+            if version.key in wanted:
+                grouped.setdefault(version.key, []).append(version)
+        if page and max(version.key for version in page) > last:
+            break
+    for history in grouped.values():
+        history.sort(key=lambda version: not version.is_latest)
+    return grouped
+
+
+def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BEGINNING) -> Iterator[list[Version]]:
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **start):
         yield [
             Version(
                 raw["Key"],
