@@ -5,7 +5,9 @@ import io
 import json
 import secrets
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -88,9 +90,10 @@ class Bucket:
 class BucketSubject(FreezableSubject):
     marks_survive_restore = True
     keeps_history = True
+    more: Mapping[str, Any] = MappingProxyType({})  # of the bucket
 
     def __init__(self, client: Any, desk: Desk) -> None:
-        self.bucket, self.desk, self.ref = Bucket(client), desk, CollectionRef(STORE, FOLDER)
+        self.bucket, self.desk, self.ref = Bucket(client, **self.more), desk, CollectionRef(STORE, FOLDER)
         self.acting = client
         self.store = S3Store(
             STORE,

@@ -274,7 +274,7 @@ def test_what_has_no_version_of_its_own_is_fetched_each_time(watched: Watched, c
         assert watched.client.fetched == Counter({"papers/a.jpg": 1})
 
 
-def test_where_locks_may_be_set_every_object_is_looked_at(watched: Watched, client: Any) -> None:
+def test_a_lock_that_was_set_meanwhile_is_seen_without_fetching_the_object(watched: Watched, client: Any) -> None:
     name = f"{watched.bucket.name}-locks"
     client.create_bucket(
         Bucket=name, ObjectLockEnabledForBucket=True, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -284,8 +284,10 @@ def test_where_locks_may_be_set_every_object_is_looked_at(watched: Watched, clie
     watched.bucket.put("papers/a.jpg", photo(drawn(1), is_placed=True))
     watched.collections()
     client.put_object_legal_hold(Bucket=name, Key="papers/a.jpg", LegalHold={"Status": "ON"})
-    facts = {fact.name: fact.value for fact in watched.store().discover().facts}
-    assert facts["locked-objects"] == "1 under a legal hold"
+    found = watched.store().discover()
+    assert {fact.name: fact.value for fact in found.facts}["locked-versions"] == "1"
+    assert [(each.code, each.subject) for each in found.blockers] == [("object-legal-hold", "files:papers")]
+    assert not watched.client.fetched
     client.put_object_legal_hold(Bucket=name, Key="papers/a.jpg", LegalHold={"Status": "OFF"})
 
 

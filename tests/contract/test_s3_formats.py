@@ -267,13 +267,14 @@ def test_a_bucket_says_what_it_is(client: Any) -> None:
         ("files", "lifecycle"): "1 rules: Expiration",
         ("files", "replication"): "none",
         ("files", "uploads-in-progress"): "1",
-        ("files", "locked-objects"): "1 under a legal hold",
+        ("files", "locked-versions"): "1",
+        ("files:folder", "object-legal-hold"): "1 versions",
         ("files", "delete-markers"): "1",
         ("files", "older-versions"): "2",
         ("files:folder", "storage-classes"): "STANDARD 1",
     }
     assert found["folder"].version_count == 2
-    assert [blocker.code for blocker in discovery.blockers] == ["hidden-versions"]
+    assert [blocker.code for blocker in discovery.blockers] == ["object-legal-hold", "hidden-versions"]
     client.abort_multipart_upload(Bucket=bucket.name, Key="half", UploadId=upload["UploadId"])
     client.put_object_legal_hold(Bucket=bucket.name, Key="folder/a.csv", LegalHold={"Status": "OFF"})
     bucket.remove()

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from winddown.stores.objects.versions import Version
 
-GOVERNANCE = "GOVERNANCE"
+GOVERNANCE_RETENTION, LEGAL_HOLD = "governance-retention", "object-legal-hold"
 _ASKERS = 8
 _NONE = {
     "NoSuchObjectLockConfiguration",
@@ -57,19 +57,10 @@ def lock_of(client: Any, bucket: str, version: Version) -> Lock | None:
     return _lock(retention.get("Mode"), retention.get("RetainUntilDate"), hold.get("Status"))
 
 
-def lock_in(attributes: dict[str, Any]) -> Lock | None:
-    """The same, as an object's own attributes tell it."""
-    return _lock(
-        attributes.get("ObjectLockMode"),
-        attributes.get("ObjectLockRetainUntilDate"),
-        attributes.get("ObjectLockLegalHoldStatus"),
-    )
-
-
 def locks_of(client: Any, bucket: str, versions: Iterable[Version]) -> dict[Version, Lock]:
     """Those of the versions that are kept by something."""
     asked = list(versions)
-    if not asked or not has_locks(client, bucket):
+    if not asked:
         return {}
     with ThreadPoolExecutor(max_workers=_ASKERS) as pool:
         found = pool.map(lambda version: lock_of(client, bucket, version), asked)

@@ -8,8 +8,9 @@ Collections are folders: all objects with the same dirname and format, partition
 Reading holds a batch at a time; a rewrite, one object.
 """
 
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,8 +31,9 @@ from winddown.stores.objects.deleting import KEPT, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
 from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
-from winddown.stores.objects.locks import locks_of
+from winddown.stores.objects.locks import Lock, has_locks, locks_of
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
@@ -256,7 +258,7 @@ class S3Store:
                 if not refused:
                     left, refused = deletion.until_gone(left, standing.left, only=only)
             planned = {version: refused.get(version, KEPT) for version in left if standing.is_planned(version)}
-            found = account(standing.planned_count(), planned, locks_of(client, self._bucket, planned))
+            found = account(standing.planned_count(), planned, self._locks(client, planned))
         if left:
             above = len(left) - len(planned)
             is_passing = set(refused.values()) <= PASSING_CODES
@@ -270,13 +272,15 @@ class S3Store:
     # -- abilities -----------------------------------------------------------------------------------------------
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:  # noqa: ARG002
-        """The bucket's policy without our statement; an earlier freeze changes nothing about it."""
-        with translated(self.name, "reading the policy"):
+        """The bucket's policy without our statement, and the lifecycle rules to pause, also those paused earlier."""
+        with translated(self.name, "reading policy and lifecycle"):
             before = policy_without_freeze(self._reader, self._bucket)
-        return Receipt("freeze", self.name, 0, 1, (("policy", before),))
+            found = interfering(self._reader, self._bucket)
+        paused = sorted({*found, *(() if earlier is None else _paused(earlier))})
+        return Receipt("freeze", self.name, 0, 1, (("policy", before), ("paused_rules", json.dumps(paused))))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Deny writes to the bucket by policy for everybody but users named ``winddown-…``.
+        """Pause lifecycle rules, and deny writes by policy for everybody but users named ``winddown-…``.
 
         A service that cannot tell users apart would lock us out with the rest, and then nothing could be restored: so
         a probe is written afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
@@ -284,15 +288,17 @@ class S3Store:
         authorization.require(Power.FREEZE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "freezing"):
+            switch(client, self._bucket, _paused(remembered), on=False)
             holds = deny_writes(client, self._bucket, dict(remembered.details)["policy"])
         return Receipt("freeze", self.name, 0, int(holds), remembered.details)
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Put the old policy back."""
+        """Put the old policy back, and let paused rules go on."""
         authorization.require(Power.RESTORE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "thawing"):
             put_policy(client, self._bucket, dict(remembered.details)["policy"])
+            switch(client, self._bucket, _paused(remembered), on=True)
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
@@ -325,6 +331,9 @@ class S3Store:
 
     def _standing(self, client: Any, order: Order, batch: Batch) -> Standing:
         return Standing(client, self._bucket, order=order, batch=batch)
+
+    def _locks(self, client: Any, versions: Iterable[Version]) -> dict[Version, Lock]:
+        return locks_of(client, self._bucket, versions) if has_locks(client, self._bucket) else {}
 
     def _require_reversible(self, client: Any, order: Order) -> None:
         if client.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
@@ -395,6 +404,10 @@ class S3Store:
     def _identity(self, client: Any) -> str:
         # Of a bucket that was made anew under the same name, the versions are others.
         return f"bucket {self._bucket} at {client.meta.endpoint_url}"
+
+
+def _paused(remembered: Receipt) -> tuple[str, ...]:
+    return tuple(json.loads(dict(remembered.details).get("paused_rules", "[]")))
 
 
 def _is_marker(version: Version) -> bool:
