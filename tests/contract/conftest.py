@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from ceph_gateway import Gateway, ceph_gateway, lacking
 
 from winddown.control.engine import open_control, upgrade
 from winddown.demo.bucket import connect
@@ -22,7 +23,6 @@ from .desk import Desk
 from .mariadb_server import mariadb
 from .postgresql_schema import Schema
 from .postgresql_subject import Database, create_database
-from .rgw_server import Gateway, ceph_gateway, lacking
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ceph_gateway import DAY_SECONDS, KMS_KEY, Gateway
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Residual
 from winddown.ports import SupportsFreeze, ability
 
-from .rgw_server import DAY_SECONDS, KMS_KEY, Gateway
 from .s3_subject import FOLDER, BucketSubject, CsvFiles, ParquetFiles, WholeObjects
 from .subject import work
 from .suite import EffectSuite, ReturnSuite

@@ -1,4 +1,4 @@
-"""A Ceph RGW of the tests' own, from the distribution's packages: one monitor, one OSD in memory, one gateway.
+"""A Ceph RGW for tests and benchmarks, from the distribution's packages: a monitor, an OSD in memory, a gateway.
 
 It enforces what the embedded service only pretends: users, policies, Object Lock, SSE-C, SSE-KMS, lifecycle. A day of a
 lifecycle rule lasts four seconds in it.
