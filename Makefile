@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy forensics clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-objects-delete bench-accuracy object-services forensics clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -91,6 +91,12 @@ bench-persons: $(VENV)/development ## distinct persons across stores: time, erro
 
 bench-sql: $(VENV)/development ## destruction in PostgreSQL and MariaDB, beside single statements and pt-archiver
 	$(BIN)/python bench/bench_sql.py
+
+bench-objects-delete: $(VENV)/development ## small objects with versions destroyed on Ceph RGW, beside bare requests, rclone and aws s3 rm
+	$(BIN)/python bench/bench_delete_objects.py
+
+object-services: $(VENV)/development ## what the object services at hand do, tried one by one: writes docs/object-services.md
+	$(BIN)/python bench/object_services.py --write
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write

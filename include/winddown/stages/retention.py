@@ -37,7 +37,7 @@ def under_governance(
         found.append(order)
         blockers.append(
             Blocker(
-                _GOVERNANCE,
+                "governance-retention",
                 str(order.collection),
                 f"{said} are under governance retention, which only an approved reason may bypass",
                 entry.steward if entry is not None else "steward",

@@ -18,7 +18,7 @@ from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurren
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
-from winddown.stores.objects.locks import GOVERNANCE_RETENTION, LEGAL_HOLD, has_locks, locks_of
+from winddown.stores.objects.locks import FACTS, has_locks, locks_of
 from winddown.stores.objects.noted import UNNAMED, is_passing, name_of, read, written
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.refusals import changing, expiring, hidden, kept, unknown_versioning, unnamed, unversioned
@@ -148,8 +148,8 @@ class _Bucket:
 
     def facts(self) -> Iterable[Fact]:
         """Counts over the whole bucket, and what the service keeps in each folder."""
-        for folder, name, what in self._kept():
-            yield Fact(f"{self._store}:{folder or '.'}", name, what)
+        for folder, kind, what in self._kept():
+            yield Fact(f"{self._store}:{folder or '.'}", FACTS[kind], what)
         locks = sum(sum(found.values()) for found in self._locks.values())
         yield Fact(self._store, "locked-versions", str(locks) if locks else "none")
         yield Fact(self._store, "delete-markers", str(self._markers))
@@ -157,15 +157,15 @@ class _Bucket:
 
     def blockers(self) -> Iterable[Blocker]:
         """Folders with versions that the service keeps from everybody."""
-        for folder, name, what in self._kept():
-            if name != GOVERNANCE_RETENTION:
-                yield kept(self._store, folder, name, what)
+        for folder, kind, what in self._kept():
+            if kind != "governance":  # the plan decides about that
+                yield kept(self._store, folder, kind, what)
 
     def _kept(self) -> Iterable[tuple[str, str, str]]:
         """Folder, kind of lock, and how many versions it keeps until when."""
-        for (folder, name), found in sorted(self._locks.items()):
+        for (folder, kind), found in sorted(self._locks.items()):
             until = max(found)
-            yield folder, name, f"{sum(found.values())} versions" + (f" until {until}" if until else "")
+            yield folder, kind, f"{sum(found.values())} versions" + (f" until {until}" if until else "")
 
     def _count_locks(self, window: list[list[Version]]) -> None:
         """Ask for each version, older ones too: purge deletes them all."""
@@ -173,9 +173,9 @@ class _Bucket:
         for version, lock in locks_of(self._source.client, self._source.bucket, asked).items():
             folder = place_of(version.key).folder
             if lock.is_held:
-                self._locks.setdefault((folder, LEGAL_HOLD), Counter())[""] += 1
+                self._locks.setdefault((folder, "hold"), Counter())[""] += 1
             if lock.mode:
-                self._locks.setdefault((folder, f"{lock.mode.lower()}-retention"), Counter())[lock.until] += 1
+                self._locks.setdefault((folder, lock.mode.lower()), Counter())[lock.until] += 1
 
     def _recalled(self, version: Version) -> Looked | None:
         name = "" if self._is_reported else name_of(self._source.place, version)

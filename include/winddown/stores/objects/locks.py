@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from winddown.stores.objects.versions import Version
 
-GOVERNANCE_RETENTION, LEGAL_HOLD = "governance-retention", "object-legal-hold"
+FACTS = {"governance": "governance-retention", "compliance": "compliance-retention", "hold": "object-legal-hold"}
 _ASKERS = 8
 _NONE = {
     "NoSuchObjectLockConfiguration",

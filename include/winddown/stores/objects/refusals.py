@@ -43,15 +43,15 @@ def changing(store: str, doubt: str) -> Blocker:
     )
 
 
-def kept(store: str, folder: str, name: str, what: str) -> Blocker:
+def kept(store: str, folder: str, lock: str, what: str) -> Blocker:
     """The service keeps versions of a folder, and nobody here may release them."""
-    return Blocker(
-        name,
-        f"{store}:{folder or '.'}",
-        f"{what}: the service would not delete them",
-        "compliance officer",
-        "wait until the retention ends, or have the hold lifted by who placed it, then discover again",
-    )
+    codes = {
+        "compliance": ("compliance-retention", "wait until it ends, then discover again"),
+        "hold": ("object-legal-hold", "have it lifted by who placed it, then discover again"),
+    }
+    code, next_step = codes[lock]
+    where = f"{store}:{folder or '.'}"
+    return Blocker(code, where, f"{what}: the service would not delete them", "compliance officer", next_step)
 
 
 def unnamed(store: str, folder: str, count: int) -> Blocker:
