@@ -266,6 +266,8 @@ def test_a_bucket_says_what_it_is(client: Any) -> None:
         ("files", "object-lock"): "enabled",
         ("files", "lifecycle"): "1 rules: Expiration",
         ("files", "replication"): "none",
+        ("files", "inventory-reports"): "none",
+        ("files", "access-logs"): "none",
         ("files", "uploads-in-progress"): "1",
         ("files", "locked-versions"): "1",
         ("files:folder", "object-legal-hold"): "1 versions",

@@ -3,8 +3,8 @@
 To mark the latest versions of a listing, moto marks copies of all objects of the bucket, contents included; here the
 copies come without contents, which a listing does not show. It reads each time anew from text for each line of each
 listing; here it remembers them. It leaves out the first version behind a marker that is a key alone; here it does not.
-It looks through all of its services with each request; here it serves one. And no access log is written: nobody reads
-it, and object keys name customers.
+Asked for an object's retention, it hands out the object; here it answers. It looks through all of its services with each
+request; here it serves one. And no access log is written: nobody reads it, and object keys name customers.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from moto.core import serialize
 from moto.core.utils import unix_time_millis
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.s3.models import FakeKey, S3Backend
+from moto.s3.responses import S3Response
 from werkzeug.serving import run_simple
 
 
@@ -43,6 +44,21 @@ def _behind_a_key(list_versions: Callable[..., Any]) -> Callable[..., Any]:
     return listed
 
 
+def _with_retention(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer for an object's retention, where moto would hand out the object."""
+
+    def answered(response: S3Response, query: dict[str, Any], key_name: str) -> Any:
+        if "retention" not in query:
+            return answer(response, query, key_name)
+        key, _ = response._get_key()  # noqa: SLF001 - moto has no other way to it
+        if not key.lock_mode:
+            return 404, {}, "<Error><Code>NoSuchObjectLockConfiguration</Code></Error>"
+        until = f"<RetainUntilDate>{key.lock_until}</RetainUntilDate>"
+        return 200, {}, f"<Retention><Mode>{key.lock_mode}</Mode>{until}</Retention>"
+
+    return answered
+
+
 def _application() -> Callable[[Any, Any], Any]:
     objects, control = create_backend_app("s3"), create_backend_app("moto_api")
 
@@ -65,6 +81,7 @@ def main() -> None:
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     FakeKey.__deepcopy__ = _without_content
+    S3Response._key_response_get = _with_retention(S3Response._key_response_get)  # noqa: SLF001
     S3Backend.list_object_versions = _behind_a_key(S3Backend.list_object_versions)
     serialize.parse_to_aware_datetime = lru_cache(100_000)(serialize.parse_to_aware_datetime)
     run_simple(chosen.host, chosen.port, _application(), threaded=True, request_handler=_Silent)

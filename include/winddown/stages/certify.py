@@ -11,7 +11,7 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment, today
-from winddown.stages.retention import kept_by_locks
+from winddown.stages.retention import kept_by_services
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
@@ -73,7 +73,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         ],
         "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
         "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
-        "residual_until": [*_residuals(case), *_locked(deployment, plan)],
+        "residual_until": [*_residuals(case), *_kept(deployment, plan)],
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
@@ -210,9 +210,9 @@ def _residuals(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def _locked(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
+def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
     inventory = deployment.control.get(plan.case, "inventory", plan.wave, type_=Inventory)
-    return [] if inventory is None else kept_by_locks(inventory.facts)
+    return [] if inventory is None else kept_by_services(inventory.facts)
 
 
 def _check(found: StoreCheck) -> dict[str, Any]:

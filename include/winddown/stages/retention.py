@@ -14,6 +14,7 @@ from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Fact, Inventory
 from winddown.domain.plan import Act, Order
 
+_NAMES = {"inventory-reports": "inventory reports", "access-logs": "access logs"}
 _GOVERNANCE, _COMPLIANCE, _HOLD = "governance-retention", "compliance-retention", "object-legal-hold"
 
 
@@ -47,8 +48,33 @@ def under_governance(
     return tuple(found), blockers
 
 
-def kept_by_locks(facts: Iterable[Fact]) -> list[dict[str, Any]]:
-    """What stays in a store because the service keeps it, for a certificate; a legal hold has no last day."""
+def undeclared_replicas(case: Case, facts: Iterable[Fact]) -> list[Blocker]:
+    """A blocker for each store whose bucket is copied to one that the case does not declare.
+
+    A deletion of single versions is not replicated, so the copies are orders of a store of their own or stay.
+    """
+    declared = {store.bucket for store in case.stores}
+    blockers = []
+    for fact in facts:
+        _, is_copied, targets = fact.value.partition("copies to ")
+        if fact.name != "replication" or not is_copied:
+            continue
+        missing = [name for target in targets.split(", ") if (name := target.rpartition(":")[2]) not in declared]
+        if missing:
+            blockers.append(
+                Blocker(
+                    "undeclared-replica",
+                    fact.subject,
+                    f"its bucket is copied to {', '.join(missing)}, which is no store of the case",
+                    "storage administrator",
+                    "declare the bucket as a store of its own, or end the replication and delete what was copied",
+                )
+            )
+    return blockers
+
+
+def kept_by_services(facts: Iterable[Fact]) -> list[dict[str, Any]]:
+    """What object services keep of what is erased, for a certificate; some of it has no last day that anybody knows."""
     rows: list[dict[str, Any]] = []
     for fact in facts:
         if fact.name == _COMPLIANCE:
@@ -56,6 +82,9 @@ def kept_by_locks(facts: Iterable[Fact]) -> list[dict[str, Any]]:
             rows.append({"collection": fact.subject, "what": f"{count} in compliance retention", "until": until})
         elif fact.name == _HOLD:
             what = f"{fact.value} under a legal hold of the object service, until it is lifted"
+            rows.append({"collection": fact.subject, "what": what, "until": None})
+        elif fact.name in _NAMES and fact.value.startswith("to "):
+            what = f"names of objects in {_NAMES[fact.name]} delivered {fact.value}, until they are deleted there"
             rows.append({"collection": fact.subject, "what": what, "until": None})
     return rows
 

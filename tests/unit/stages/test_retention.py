@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Fact
 from winddown.ports import Discovery
+from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
-from winddown.stages.retention import kept_by_locks
+from winddown.stages.retention import kept_by_services, undeclared_replicas
 from winddown.stores.memory import MemoryStore, Row
 
 from .running import NONE, Running, running, table
@@ -64,13 +66,33 @@ def test_a_certificate_lists_what_the_service_keeps_and_until_when() -> None:
     facts = (
         Fact("files:a", "compliance-retention", "3 versions until 2031-05-06"),
         Fact("files:b", "object-legal-hold", "1 versions"),
+        Fact("files", "access-logs", "to logs-bucket"),
+        Fact("files", "inventory-reports", "none"),
         Fact("files:c", "governance-retention", "9 versions until 2031-05-06"),
     )
-    assert kept_by_locks(facts) == [
+    assert kept_by_services(facts) == [
         {"collection": "files:a", "what": "3 versions in compliance retention", "until": "2031-05-06"},
         {
             "collection": "files:b",
             "what": "1 versions under a legal hold of the object service, until it is lifted",
             "until": None,
         },
+        {
+            "collection": "files",
+            "what": "names of objects in access logs delivered to logs-bucket, until they are deleted there",
+            "until": None,
+        },
     ]
+
+
+@pytest.mark.parametrize(("bucket", "is_declared"), [("copies", False), ("shop-files", True)])
+def test_a_replica_that_is_no_store_of_the_case_blocks_its_store(
+    case_folder: Path, case_document: dict[str, Any], bucket: str, is_declared: bool
+) -> None:
+    case_document["stores"][1]["bucket"] = "shop-files"
+    path = case_folder / "case.yaml"
+    path.write_text(yaml.safe_dump(case_document, allow_unicode=True), "utf-8")
+    facts = (Fact("files", "replication", f"copies to arn:aws:s3:::{bucket}"), Fact("files", "replication", "none"))
+    found = undeclared_replicas(read_case_file(path).case, facts)
+    codes = [] if is_declared else [("undeclared-replica", "files")]
+    assert [(blocker.code, blocker.subject) for blocker in found] == codes
