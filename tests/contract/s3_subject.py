@@ -32,16 +32,20 @@ METADATA = {"owner": "shop", "checked-by": "a b"}
 CREDENTIALS = {f"{STORE}__{power}": ConnectionParameters() for power in ("mark", "purge")}
 
 
+def make_bucket(client: Any, name: str, **more: Any) -> None:
+    """Make a bucket in the demonstration's region, or where the service makes its buckets."""
+    try:
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}, **more)
+    except ClientError:
+        client.create_bucket(Bucket=name, **more)
+
+
 class Bucket:
     """A bucket of its own for one test."""
 
     def __init__(self, client: Any, **more: Any) -> None:
         self.client, self.name = client, f"contract-{secrets.token_hex(6)}"
-        try:
-            place = {"LocationConstraint": REGION}
-            client.create_bucket(Bucket=self.name, CreateBucketConfiguration=place, **more)
-        except ClientError:  # a service of another region, or of none
-            client.create_bucket(Bucket=self.name, **more)
+        make_bucket(client, self.name, **more)
         client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes, *, media_type: str = "application/x-test") -> None:

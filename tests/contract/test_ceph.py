@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from ceph_gateway import DAY_SECONDS, KMS_KEY, Gateway
 
 from winddown.domain.authorization import Power
-from winddown.domain.errors import Residual
+from winddown.domain.errors import Refused, Residual
 from winddown.ports import SupportsFreeze, ability
 
 from .s3_subject import FOLDER, BucketSubject, CsvFiles, ParquetFiles, WholeObjects
@@ -94,6 +94,25 @@ class TestLocks:
         )
         assert dict(planned.act(PURGE).details) == settled(6)
         assert (planned.remaining(), planned.leftovers()) == (0, 0)
+
+
+class LockedRows(CsvFiles):
+    """Rows of files in a bucket with Object Lock."""
+
+    more = Locked.more
+
+
+@pytest.mark.parametrize("subject", [LockedRows], indirect=True)
+def test_rows_in_a_bucket_that_locks_what_is_written_are_not_touched(subject: BucketSubject) -> None:
+    planned, content = work(subject), subject.content()
+    default = {"Mode": "GOVERNANCE", "Days": 1}
+    subject.bucket.client.put_object_lock_configuration(
+        Bucket=subject.bucket.name,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": default}},
+    )
+    with pytest.raises(Refused, match="could not be taken back"):
+        planned.act(QUARANTINE)
+    assert subject.content() == content
 
 
 def settled(versions: int) -> dict[str, str]:

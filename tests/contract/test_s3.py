@@ -1,5 +1,7 @@
 import json
+from base64 import b64decode
 from collections.abc import Iterator
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -231,6 +233,21 @@ class TestBucket:
         assert receipt.records == 0
         assert subject.bucket.policy() is None
         assert subject.bucket.history() == history, "no probe is left behind"
+
+    def test_deletions_carry_the_sum_that_old_services_demand(self, subject: BucketSubject) -> None:
+        planned, sent = work(subject), []
+        events = subject.bucket.client.meta.events
+
+        def remember(request: Any, **_: Any) -> None:
+            sent.append((request.headers.get("Content-MD5"), request.body))
+
+        events.register("before-send.s3.DeleteObjects", remember)
+        planned.act(QUARANTINE)
+        planned.act(PURGE)
+        events.unregister("before-send.s3.DeleteObjects", remember)
+        assert len(sent) == 3, "markers put, versions deleted, markers deleted"
+        for told, body in sent:
+            assert b64decode(told) == md5(body, usedforsecurity=False).digest()
 
     def test_content_is_the_newest_object_in_pieces(self, subject: BucketSubject) -> None:
         store = ability(subject.store, SupportsContent)

@@ -3,8 +3,8 @@
 To mark the latest versions of a listing, moto marks copies of all objects of the bucket, contents included; here the
 copies come without contents, which a listing does not show. It reads each time anew from text for each line of each
 listing; here it remembers them. It leaves out the first version behind a marker that is a key alone; here it does not.
-Asked for an object's retention, it hands out the object; here it answers. It looks through all of its services with each
-request; here it serves one. And no access log is written: nobody reads it, and object keys name customers.
+Asked for an object's retention, it hands out the object; here it answers. It looks through all of its services with
+each request; here it serves one. And no access log is written: nobody reads it, and object keys name customers.
 """
 
 import argparse

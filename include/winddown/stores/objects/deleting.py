@@ -4,6 +4,8 @@ An answer of 200 may carry errors for single keys, so they are read; whether any
 by the answer: some services forget a key, some lose versions when a listing is paged, and an answer may be lost.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,6 +90,8 @@ class Deletion:
         self._bucket = bucket
         self._backoff = backoff
         self._more = {"BypassGovernanceRetention": True} if bypass else {}
+        # botocore sends a CRC; services that are older than that demand this and know nothing else.
+        client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5, unique_id="winddown-md5")
 
     def until_gone(
         self,
@@ -101,14 +105,15 @@ class Deletion:
         What the service throttled or broke off is tried again after a while; any other refusal is final. Returns the
         last listing, and the code of each version in it that should have gone and did not.
         """
-        vain = 0
+        vain, fewest = 0, len(left)
         while doomed := [version for version in left if only(version)]:
             codes = self._delete([_named(version) for version in doomed])
             left = listed()
             told = {
                 version: codes.get((version.key, version.version_id), _NOT_SAID) for version in left if only(version)
             }
-            vain = 0 if len(told) < len(doomed) else vain + 1
+            vain = 0 if len(told) < fewest else vain + 1
+            fewest = min(fewest, len(told))
             is_final = not set(told.values()) & {*PASSING_CODES, _NOT_SAID}
             if told and (is_final or vain >= self._backoff.attempts):
                 return left, told
@@ -143,6 +148,12 @@ class Deletion:
             return
         for told in answer.get("Errors", ()):
             yield (told.get("Key", ""), told.get("VersionId", "")), str(told.get("Code", "unknown"))
+
+
+def _add_md5(request: Any, **_: Any) -> None:
+    body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _named(version: Version) -> dict[str, str]:

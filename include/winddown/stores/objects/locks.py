@@ -42,11 +42,20 @@ class Lock:
 
 def has_locks(client: Any, bucket: str) -> bool:
     """Whether versions of the bucket may be locked; False where that may not be asked either."""
+    return _configuration(client, bucket).get("ObjectLockEnabled") == "Enabled"
+
+
+def locks_by_default(client: Any, bucket: str) -> bool:
+    """Whether every version is locked from the moment in which it is written."""
+    return "Rule" in _configuration(client, bucket)
+
+
+def _configuration(client: Any, bucket: str) -> dict[str, Any]:
     try:
-        found = client.get_object_lock_configuration(Bucket=bucket)
+        found: dict[str, Any] = client.get_object_lock_configuration(Bucket=bucket).get("ObjectLockConfiguration", {})
     except ClientError:
-        return False
-    return bool(found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+        return {}
+    return found
 
 
 def lock_of(client: Any, bucket: str, version: Version) -> Lock | None:

@@ -33,7 +33,7 @@ from winddown.stores.objects.faults import PASSING_CODES, translated
 from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
-from winddown.stores.objects.locks import Lock, has_locks, locks_of
+from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
@@ -347,6 +347,12 @@ class S3Store:
                 f"order {order.id}: a lifecycle rule would destroy what is set aside",
                 rule="reversible until purge",
                 next_step="suspend the rule, then clear the task",
+            )
+        if order.method is Method.REWRITE_OBJECT and locks_by_default(client, self._bucket):
+            raise Refused(
+                f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
+                rule="reversible until purge",
+                next_step="remove the bucket's default retention until the case is certified, then clear the task",
             )
 
     def _hide(self, client: Any, standing: Standing, keys: list[str]) -> None:
