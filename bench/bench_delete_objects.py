@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=20_000)
     parser.add_argument("--no-rivals", action="store_true")
     chosen = parser.parse_args()
-    with ceph_gateway(memory_bytes=4 << 30) as gateway, closing(gateway.client()) as client:
+    with ceph_gateway(memory_bytes=4 << 30, shards=11) as gateway, closing(gateway.client()) as client:
         ours, bare = (_filled(client, name, chosen.objects) for name in ("bench-ours", "bench-bare"))
         rivals = {} if chosen.no_rivals else _rivals(gateway, client, bare, chosen.objects)
         _each_thousand(client, bare, ({"Key": key} for key in _keys(chosen.objects)))
@@ -77,6 +77,7 @@ def main() -> None:
     _figure("delete_objects_cpu", (quarantined.cpu + purged.cpu) * 1e6 / chosen.objects, "microseconds/key")
     _figure("delete_objects_requests", float((quarantined.requests + purged.requests).total()), "requests")
     for name, seconds in rivals.items():
+        _figure(f"delete_objects_quarantine_over_{name}", quarantined.seconds / seconds, "ratio", at_most=1.0)
         _figure(f"delete_objects_whole_over_{name}", whole / seconds, "ratio", at_most=1.0)
 
 

@@ -20,12 +20,12 @@ from winddown.ports import SupportsFreeze, ability
 from .s3_subject import FOLDER, BucketSubject, CsvFiles, ParquetFiles, WholeObjects
 from .subject import work
 from .suite import EffectSuite, ReturnSuite
-from .test_s3 import TestHistories, subject  # the same tests, on this file's service
+from .test_s3 import HistorySuite, subject
 
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
 AES = {"SSECustomerAlgorithm": "AES256"}
 
-__all__ = ["TestHistories", "subject"]
+__all__ = ["subject"]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,12 @@ def client(gateway: Gateway) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("subject", [CsvFiles], indirect=True)
-class TestRows(EffectSuite):
+class TestRows(EffectSuite, HistorySuite):
     pass
 
 
 @pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
-class TestWhole(EffectSuite, ReturnSuite):
+class TestWhole(EffectSuite, ReturnSuite, HistorySuite):
     pass
 
 

@@ -52,8 +52,7 @@ class TestFreeze(FreezeSuite):
         subject.acting = Privileged(subject.acting)
 
 
-@pytest.mark.parametrize("subject", [WholeObjects, CsvFiles, ParquetFiles], indirect=True)
-class TestHistories:
+class HistorySuite:
     """What only a service with versions can get wrong."""
 
     def test_restore_leaves_exactly_the_history_that_was(self, subject: BucketSubject) -> None:
@@ -131,6 +130,11 @@ class TestHistories:
         assert planned.leftovers() == 1 + markers
         assert subject.bucket.live() == live, "the markers stay until every version is gone"
         assert where(planned) is Whereabouts.MIXED
+
+
+@pytest.mark.parametrize("subject", [WholeObjects, CsvFiles, ParquetFiles], indirect=True)
+class TestHistories(HistorySuite):
+    pass
 
 
 @pytest.mark.parametrize("subject", [CsvFiles, ParquetFiles], indirect=True)

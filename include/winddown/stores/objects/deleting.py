@@ -18,7 +18,7 @@ from winddown.stores.objects.locks import Lock
 from winddown.stores.objects.versions import Version
 from winddown.stores.retrying import Backoff
 
-_REQUEST_LIMIT = 1_000
+_REQUEST_LIMIT, _REQUEST_LEAST = 1_000, 50
 _SIDE_BY_SIDE = 8
 _NOT_SAID = "not said"
 KEPT = "kept above what was refused"
@@ -126,11 +126,15 @@ class Deletion:
         return {key: code for (key, _), code in self._delete([{"Key": key} for key in keys]).items()}
 
     def _delete(self, objects: list[dict[str, str]]) -> dict[tuple[str, str], str]:
-        """Send all of it once; return what was refused, by key and version."""
-        parts = [objects[start : start + _REQUEST_LIMIT] for start in range(0, len(objects), _REQUEST_LIMIT)]
-        if len(parts) < 2:  # noqa: PLR2004 - one request needs no threads
-            return dict(refused for part in parts for refused in self._request(part))
-        with ThreadPoolExecutor(max_workers=min(_SIDE_BY_SIDE, len(parts))) as pool:
+        """Send all of it once; return what was refused, by key and version.
+
+        A service goes through the keys of a request one after the other, so the requests are made of equal size, as
+        many as run side by side or a multiple of it: the last ones would keep the others waiting.
+        """
+        rounds = -(-len(objects) // (_REQUEST_LIMIT * _SIDE_BY_SIDE))
+        size = max(-(-len(objects) // (rounds * _SIDE_BY_SIDE)), _REQUEST_LEAST) if objects else 1
+        parts = [objects[start : start + size] for start in range(0, len(objects), size)]
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
             return dict(
                 refused for answer in pool.map(lambda part: list(self._request(part)), parts) for refused in answer
             )
