@@ -9,7 +9,7 @@ from typing import Any
 
 from winddown.domain.errors import Refused
 
-_SIDE_BY_SIDE, _PART_LEAST = 8, 250
+_SIDE_BY_SIDE, _PART_LEAST = 4, 1_000
 _BEGINNING: Mapping[str, str] = MappingProxyType({})
 
 
