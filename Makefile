@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete object-services clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -104,6 +104,12 @@ bench-objects: $(VENV)/development ## rows erased inside Parquet and gzipped JSO
 
 bench-files: $(VENV)/development ## files of a folder erased in stages, beside sha256sum and rm; BENCH_MEGABYTES=20480 for 20 GB
 	$(BIN)/python bench/bench_files.py --megabytes $(BENCH_MEGABYTES)
+
+bench-objects-delete: $(VENV)/development ## small objects with versions destroyed on Ceph RGW, beside bare requests, rclone and aws s3 rm
+	$(BIN)/python bench/bench_delete_objects.py
+
+object-services: $(VENV)/development ## what the object services at hand do, tried one by one: writes docs/object-services.md
+	$(BIN)/python bench/object_services.py --write
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write

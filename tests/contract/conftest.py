@@ -1,7 +1,8 @@
 """Servers, started once a session, and the desk that mints authorizations.
 
-``WINDDOWN_TEST_POSTGRES_URL`` and ``WINDDOWN_TEST_MARIADB_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_URL``
-(``http://access:secret@host:port``) name other servers to run the same suite against.
+``WINDDOWN_TEST_POSTGRES_URL`` and ``WINDDOWN_TEST_MARIADB_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_ENDPOINT``
+(``http://access:secret@host:port``, or without keys and these in ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``)
+name other servers to run the same suite against.
 """
 
 import os
@@ -9,9 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from ceph_gateway import Gateway, ceph_gateway, lacking
 
 from winddown.control.engine import open_control, upgrade
 from winddown.demo.bucket import connect
@@ -50,12 +52,24 @@ def schema(database: Database) -> Iterator[Schema]:
     found.run(f"DROP SCHEMA {found.name} CASCADE; RESET search_path")
 
 
+def given_endpoint() -> S3Address | None:
+    """The service that the environment names."""
+    url = os.environ.get("WINDDOWN_TEST_S3_ENDPOINT")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    return S3Address(
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        unquote(parts.username or os.environ.get("AWS_ACCESS_KEY_ID", "")),
+        unquote(parts.password or os.environ.get("AWS_SECRET_ACCESS_KEY", "")),
+    )
+
+
 @pytest.fixture(scope="session")
 def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Address]:
-    url = os.environ.get("WINDDOWN_TEST_S3_URL")
-    if url:
-        parts = urlsplit(url)
-        yield S3Address(f"{parts.scheme}://{parts.hostname}:{parts.port}", parts.username or "", parts.password or "")
+    given = given_endpoint()
+    if given is not None:
+        yield given
         return
     server = EmbeddedS3(tmp_path_factory.mktemp("s3"))
     yield server.start()
@@ -68,6 +82,19 @@ def client(s3_address: S3Address) -> Iterator[Any]:
     found = connect(s3_address)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def gateway() -> Iterator[Gateway]:
+    """A Ceph RGW; skips where it is not installed."""
+    missing = lacking()
+    if missing:
+        said = f"needs {', '.join(missing)} on the PATH (Debian: radosgw ceph-mon ceph-osd ceph-common)"
+        if os.environ.get("WINDDOWN_REQUIRE_SERVERS") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    with ceph_gateway() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

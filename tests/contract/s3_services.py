@@ -1,9 +1,18 @@
 """S3 clients of services that behave unlike the embedded one: well or badly."""
 
-from collections.abc import Callable
-from typing import Any
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
 
 
 class Interrupted:
@@ -29,7 +38,10 @@ class Interrupted:
 
 
 class Incomplete:
-    """Deletes the first ``deletes`` objects of a request (all but one when negative), then says something."""
+    """Deletes the first ``deletes`` objects of a request (all but one when negative), then says something.
+
+    One that says nothing does nothing more after that.
+    """
 
     def __init__(self, client: Any, *, deletes: int, says: str) -> None:
         self._client, self._deletes, self._says = client, deletes, says
@@ -38,11 +50,12 @@ class Incomplete:
         objects = request["Delete"]["Objects"]
         kept = objects[self._deletes :]
         request["Delete"] = request["Delete"] | {"Objects": objects[: self._deletes]}
-        answer = self._client.delete_objects(**request)
+        answer = self._client.delete_objects(**request) if request["Delete"]["Objects"] else {}
         if self._says == "nothing":
+            self._deletes = 0
             raise EndpointConnectionError(endpoint_url="http://service")
         if self._says == "error":
-            answer["Errors"] = [{"Key": found["Key"], "Code": "AccessDenied"} for found in kept]
+            answer["Errors"] = [{**found, "Code": "AccessDenied"} for found in kept]
         return answer
 
     def __getattr__(self, name: str) -> Any:
@@ -71,3 +84,97 @@ class Privileged:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+FAULTS = ("lost answer", "500", "503", "reset", "partial", "stale", "torn body")
+_LOST: dict[str, Any] = {"endpoint_url": "http://service"}
+
+
+class Faulty:
+    """Fails now and then, by a seed: what it did is done or not, and the answer tells or does not.
+
+    ``lost answer`` times out after success; ``500`` and ``503`` do nothing; ``reset`` breaks off before; ``partial``
+    deletes half of what was asked for, and says SlowDown for the rest; ``stale`` lists what was there before the last
+    change; ``torn body`` ends a read too early.
+    """
+
+    def __init__(self, client: Any, seed: int, *, rate: float) -> None:
+        self._client, self._random, self._rate = client, random.Random(seed), rate  # noqa: S311 - no secret
+        self._listed: dict[str, list[Any]] = {}
+        self.met: Counter[str] = Counter()
+
+    def put_object(self, **request: Any) -> Any:
+        return self._effect(self._client.put_object, request, "PutObject")
+
+    def delete_objects(self, **request: Any) -> Any:
+        objects = request["Delete"]["Objects"]
+        if not self._strikes("partial"):
+            return self._effect(self._client.delete_objects, request, "DeleteObjects")
+        half = len(objects) // 2
+        answer = {}
+        if half:
+            answer = self._client.delete_objects(
+                **request | {"Delete": request["Delete"] | {"Objects": objects[:half]}}
+            )
+        refused = [{**found, "Code": "SlowDown", "Message": "busy"} for found in objects[half:]]
+        return {**answer, "Errors": [*answer.get("Errors", ()), *refused]}
+
+    def get_object(self, **request: Any) -> Any:
+        self._fail_before("GetObject")
+        answer = self._client.get_object(**request)
+        if self._strikes("torn body"):
+            answer["Body"] = Torn(answer["Body"])
+        return answer
+
+    def head_object(self, **request: Any) -> Any:
+        self._fail_before("HeadObject")
+        return self._client.head_object(**request)
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda **request: self._pages(name, request))
+
+    def _pages(self, name: str, request: dict[str, Any]) -> Iterator[Any]:
+        self._fail_before(name)
+        known = self._listed.get(name)
+        if known is not None and self._strikes("stale"):
+            return iter(known)
+        pages = list(self._client.get_paginator(name).paginate(**request))
+        self._listed[name] = pages
+        return iter(pages)
+
+    def _effect(self, call: Callable[..., Any], request: dict[str, Any], name: str) -> Any:
+        self._fail_before(name)
+        answer = call(**request)
+        if self._strikes("lost answer"):
+            raise ReadTimeoutError(**_LOST)
+        return answer
+
+    def _fail_before(self, name: str) -> None:
+        if self._strikes("reset"):
+            raise ConnectionClosedError(**_LOST)
+        for status, code in ((500, "InternalError"), (503, "SlowDown")):
+            if self._strikes(str(status)):
+                said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(cast("Any", said), name)
+
+    def _strikes(self, fault: str) -> bool:
+        strikes = self._random.random() < self._rate
+        self.met[fault] += strikes
+        return strikes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class Torn:
+    """A body whose connection breaks after the first bytes."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, *_: Any) -> bytes:
+        self._body.close()
+        raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
+
+    def iter_chunks(self, _size: int) -> Iterator[bytes]:
+        yield self.read()

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from winddown.archive import notes
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
-from winddown.demo.bucket import REGION
 from winddown.demo.papers import agreement, photo
 from winddown.domain.case import Case
 from winddown.domain.inventory import Collection
@@ -23,7 +22,7 @@ from winddown.stages.documents import Contents, contents
 from winddown.stages.names import is_speaking
 from winddown.stores.objects.s3 import S3Store
 
-from .s3_subject import Bucket
+from .s3_subject import Bucket, make_bucket
 from .test_opaque_contents import drawn
 
 CSV = "".join(f"{number},1381234{number:04}\n" for number in range(50)).encode()
@@ -263,7 +262,7 @@ def test_a_document_that_says_something_else_has_all_read_again(papers: Watched)
 
 
 def test_what_has_no_version_of_its_own_is_fetched_each_time(watched: Watched, client: Any) -> None:
-    client.create_bucket(Bucket="plain-notes", CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_bucket(client, "plain-notes")
     watched.bucket.remove()
     watched.bucket.name = "plain-notes"
     watched.bucket.put("papers/a.jpg", photo(drawn(1), is_placed=True))
@@ -274,18 +273,18 @@ def test_what_has_no_version_of_its_own_is_fetched_each_time(watched: Watched, c
         assert watched.client.fetched == Counter({"papers/a.jpg": 1})
 
 
-def test_where_locks_may_be_set_every_object_is_looked_at(watched: Watched, client: Any) -> None:
+def test_a_lock_that_was_set_meanwhile_is_seen_without_fetching_the_object(watched: Watched, client: Any) -> None:
     name = f"{watched.bucket.name}-locks"
-    client.create_bucket(
-        Bucket=name, ObjectLockEnabledForBucket=True, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    make_bucket(client, name, ObjectLockEnabledForBucket=True)
     watched.bucket.remove()
     watched.bucket.name = name
     watched.bucket.put("papers/a.jpg", photo(drawn(1), is_placed=True))
     watched.collections()
     client.put_object_legal_hold(Bucket=name, Key="papers/a.jpg", LegalHold={"Status": "ON"})
-    facts = {fact.name: fact.value for fact in watched.store().discover().facts}
-    assert facts["locked-objects"] == "1 under a legal hold"
+    found = watched.store().discover()
+    assert {fact.name: fact.value for fact in found.facts}["locked-versions"] == "1"
+    assert [(each.code, each.subject) for each in found.blockers] == [("object-legal-hold", "files:papers")]
+    assert not watched.client.fetched
     client.put_object_legal_hold(Bucket=name, Key="papers/a.jpg", LegalHold={"Status": "OFF"})
 
 

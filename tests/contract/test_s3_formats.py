@@ -25,7 +25,7 @@ from winddown.domain.plan import Act, Method
 from winddown.ports import Discovery
 from winddown.stores.objects.s3 import S3Store
 
-from .s3_subject import Bucket
+from .s3_subject import Bucket, make_bucket
 
 ROWS = [{"id": 10**12 + number, "name": name} for number, name in enumerate(["欧阳", "诸葛", "皇甫"])]
 
@@ -238,11 +238,7 @@ def test_an_object_in_an_archive_class_is_named(bucket: Bucket) -> None:
 def test_a_bucket_says_what_it_is(client: Any) -> None:
     bucket = Bucket.__new__(Bucket)
     bucket.client, bucket.name = client, f"contract-{secrets.token_hex(6)}"
-    client.create_bucket(
-        Bucket=bucket.name,
-        CreateBucketConfiguration={"LocationConstraint": REGION},
-        ObjectLockEnabledForBucket=True,
-    )
+    make_bucket(client, bucket.name, ObjectLockEnabledForBucket=True)
     client.put_bucket_encryption(
         Bucket=bucket.name,
         ServerSideEncryptionConfiguration={
@@ -266,14 +262,17 @@ def test_a_bucket_says_what_it_is(client: Any) -> None:
         ("files", "object-lock"): "enabled",
         ("files", "lifecycle"): "1 rules: Expiration",
         ("files", "replication"): "none",
+        ("files", "inventory-reports"): "none",
+        ("files", "access-logs"): "none",
         ("files", "uploads-in-progress"): "1",
-        ("files", "locked-objects"): "1 under a legal hold",
+        ("files", "locked-versions"): "1",
+        ("files:folder", "object-legal-hold"): "1 versions",
         ("files", "delete-markers"): "1",
         ("files", "older-versions"): "2",
         ("files:folder", "storage-classes"): "STANDARD 1",
     }
     assert found["folder"].version_count == 2
-    assert [blocker.code for blocker in discovery.blockers] == ["hidden-versions"]
+    assert [blocker.code for blocker in discovery.blockers] == ["object-legal-hold", "hidden-versions"]
     client.abort_multipart_upload(Bucket=bucket.name, Key="half", UploadId=upload["UploadId"])
     client.put_object_legal_hold(Bucket=bucket.name, Key="folder/a.csv", LegalHold={"Status": "OFF"})
     bucket.remove()

@@ -68,6 +68,7 @@ class Order:
         generalised: for an extract, each of its fields and how its values are made coarser.
         k: for an extract, number of persons that share every combination in it, at least.
         reason: why this method and no other, in words and counts; "" where there is no choice.
+        bypasses_governance: whether versions under governance retention may be purged; approvers see it in ``reason``.
     """
 
     id: OrderId
@@ -85,6 +86,7 @@ class Order:
     generalised: tuple[tuple[str, str], ...] = ()
     k: int = 0
     reason: str = ""
+    bypasses_governance: bool = False
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:

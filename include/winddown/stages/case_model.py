@@ -204,6 +204,7 @@ class RegisterModel(_Strict):
     anonymise: _Anonymisation | None = None
     record_count_max: Annotated[int, Field(ge=0)] | None = None
     sentinels: tuple[Annotated[dict[Name, str], Field(min_length=1)], ...] = ()
+    bypass_governance: Annotated[str, Field(max_length=500)] = ""
 
 
 class HoldFields(_Strict):

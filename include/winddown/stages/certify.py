@@ -7,10 +7,12 @@ from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
+from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Act, Order, Plan
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.retention import kept_by_services
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
@@ -72,7 +74,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         ],
         "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
         "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
-        "residual_until": _residuals(case),
+        "residual_until": [*_residuals(case), *_kept(deployment, plan)],
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
@@ -207,6 +209,11 @@ def _residuals(case: Case) -> list[dict[str, Any]]:
         for entry in case.register
         if entry.backup is not None
     ]
+
+
+def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
+    inventory = deployment.control.get(plan.case, "inventory", plan.wave, type_=Inventory)
+    return [] if inventory is None else kept_by_services(inventory.facts)
 
 
 def _check(found: StoreCheck) -> dict[str, Any]:

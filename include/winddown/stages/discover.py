@@ -14,6 +14,7 @@ from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
 from winddown.stages.names import names_a_person, words_in, words_of
+from winddown.stages.retention import undeclared_replicas
 from winddown.stages.whole import gone_whole
 
 
@@ -41,6 +42,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
             blockers += [_unspeaking(deployment, case, blocker) for blocker in found.blockers]
             facts += found.facts
             identities += [(declaration.name, found.identity)] if found.identity else []
+    blockers += undeclared_replicas(case, facts)
     collections, speaking = _without_personal_names(deployment, case, collections)
     blockers += [*speaking, *_unknown_fields(case, collections)]
     registered = {entry.collection for entry in case.register}

@@ -24,6 +24,7 @@ from winddown.stages.orders import make_orders
 from winddown.stages.references import kept_references
 from winddown.stages.rehearsal import dry_run, write_probes
 from winddown.stages.remembered import remember_customers
+from winddown.stages.retention import under_governance
 from winddown.stages.safeguards import above_maximum, plant
 
 # Records that a person has to decide on stay blocked without stopping the rest of the wave.
@@ -66,6 +67,8 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)
     blockers += above_maximum(case, orders)
+    orders, kept = under_governance(case, inventory, orders)
+    blockers += kept
     blockers += plant(deployment, case, plan_id, inventory.collections, orders)
     # Last, because whatever is stopped before keeps its rows, and these may refer to rows that would go.
     blockers += kept_references(deployment, case, labelled, _unstopped(orders, blockers))

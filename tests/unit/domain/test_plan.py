@@ -80,6 +80,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "recipient": "designated_body",
         "generalised": (("amount", "band:10"),),
         "k": 6,
+        "bypasses_governance": True,
     },
     "selection": {"manifest": "m", "digest": "1" * 64, "count": 4, "batch_digests": ("b" * 64, "1" * 64)},
     "decision": {

@@ -15,18 +15,24 @@ _NOTHING = {
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchReplicationConfiguration",
     "NoSuchObjectLockConfiguration",
+    "NoSuchConfiguration",
 }
 NONE, NOT_KNOWN = "none", "not known"
 
 
 def bucket_facts(client: Any, bucket: str, store: str) -> Iterator[Fact]:
-    """Yield region, encryption, lock, lifecycle, replication and unfinished uploads; a refusal is a fact as well."""
+    """Yield region, encryption, lock, lifecycle, unfinished uploads, and where copies and names of objects go to.
+
+    A refusal is a fact as well.
+    """
     questions: dict[str, Callable[[], str]] = {
         "region": lambda: client.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "us-east-1",
         "encryption": lambda: _encryption(client.get_bucket_encryption(Bucket=bucket)),
         "object-lock": lambda: _lock(client.get_object_lock_configuration(Bucket=bucket)),
         "lifecycle": lambda: _lifecycle(client.get_bucket_lifecycle_configuration(Bucket=bucket)),
         "replication": lambda: _replication(client.get_bucket_replication(Bucket=bucket)),
+        "inventory-reports": lambda: _reports(client.list_bucket_inventory_configurations(Bucket=bucket)),
+        "access-logs": lambda: _logs(client.get_bucket_logging(Bucket=bucket)),
         "uploads-in-progress": lambda: str(sum(_uploads(client, bucket))),
     }
     for name, ask in questions.items():
@@ -92,6 +98,17 @@ def _replication(answer: dict[str, Any]) -> str:
     rules = answer.get("ReplicationConfiguration", {}).get("Rules", [])
     targets = {rule.get("Destination", {}).get("Bucket", "") for rule in rules if rule.get("Status") == "Enabled"}
     return f"copies to {', '.join(sorted(targets))}" if targets else NONE
+
+
+def _reports(answer: dict[str, Any]) -> str:
+    found = answer.get("InventoryConfigurationList", [])
+    targets = {report.get("Destination", {}).get("S3BucketDestination", {}).get("Bucket", "") for report in found}
+    return f"to {', '.join(sorted(targets))}" if targets else NONE
+
+
+def _logs(answer: dict[str, Any]) -> str:
+    target = answer.get("LoggingEnabled", {}).get("TargetBucket", "")
+    return f"to {target}" if target else NONE
 
 
 def _uploads(client: Any, bucket: str) -> Iterator[int]:

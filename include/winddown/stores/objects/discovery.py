@@ -1,7 +1,7 @@
 """Discovers a bucket in one pass over all versions in the order of keys; memory does not grow with the objects.
 
-An object that was looked at before and has the same version, tag and size is not fetched again, unless the bucket may
-have locks: those come and go without a version, and are told only with the object.
+An object that was looked at before and has the same version, tag and size is not fetched again. Locks come and go
+without a version, so where the bucket has them, each version is asked for its own.
 """
 
 from collections import Counter
@@ -14,13 +14,14 @@ from typing import Any
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Fact
 from winddown.ports import Discovery, Notes
-from winddown.stores.objects.bucket_facts import NONE, bucket_facts, deletes_noncurrent, versioning
+from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
+from winddown.stores.objects.locks import FACTS, has_locks, locks_of
 from winddown.stores.objects.noted import UNNAMED, is_passing, name_of, read, written
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.refusals import changing, expiring, hidden, unknown_versioning, unnamed, unversioned
+from winddown.stores.objects.refusals import changing, expiring, hidden, kept, unknown_versioning, unnamed, unversioned
 from winddown.stores.objects.report.listing import Listing
 from winddown.stores.objects.versions import Version, by_key
 
@@ -57,14 +58,13 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
     with translated(store, "listing"):
         state, refusal = versioning(client, bucket)
         facts = [Fact(store, "versioning", state.lower()), *bucket_facts(client, bucket, store)]
-        has_locks = Fact(store, "object-lock", NONE) not in facts
         notes = source.notes()
-        found = _looked_at(source, notes, report, has_locks=has_locks)
+        found = _looked_at(source, notes, report)
         is_sound = notes.keep()
         if not is_sound and not notes.is_doubted:
             # Some of what was found was recalled from notes that are doubted now, and recalled no more.
             notes = source.notes()
-            found = _looked_at(source, notes, report, has_locks=has_locks)
+            found = _looked_at(source, notes, report)
             notes.keep()
         is_expiring = deletes_noncurrent(client, bucket)
     if report is not None:
@@ -84,14 +84,19 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
         collections = tuple(replace(each, change_mark="") for each in collections)
     return Discovery(
         collections,
-        (*blockers, *found.gathering.blockers(), *(hidden(store, folder) for folder in sorted(found.deleted))),
+        (
+            *blockers,
+            *found.blockers(),
+            *found.gathering.blockers(),
+            *(hidden(store, folder) for folder in sorted(found.deleted)),
+        ),
         (*facts, *found.facts(), *found.gathering.facts()),
     )
 
 
-def _looked_at(source: Source, notes: Notes, report: Listing | None, *, has_locks: bool) -> "_Bucket":
+def _looked_at(source: Source, notes: Notes, report: Listing | None) -> "_Bucket":
     """Look at every live object."""
-    found = _Bucket(source, notes, is_reported=report is not None, is_fetched=has_locks or report is not None)
+    found = _Bucket(source, notes, is_reported=report is not None)
     histories = by_key(source.client, source.bucket) if report is None else report.by_key()
     with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
         while window := list(islice(histories, WINDOW)):
@@ -102,18 +107,21 @@ def _looked_at(source: Source, notes: Notes, report: Listing | None, *, has_lock
 class _Bucket:
     """What was seen so far."""
 
-    def __init__(self, source: Source, notes: Notes, *, is_reported: bool, is_fetched: bool) -> None:
+    def __init__(self, source: Source, notes: Notes, *, is_reported: bool) -> None:
         self.gathering = Gathering(source.store)
         self.deleted: set[str] = set()
         self.gone = 0
         self._source, self._store, self._notes = source, source.store, notes
-        self._is_reported, self._is_fetched = is_reported, is_fetched
+        self._is_reported = is_reported
+        self._has_locks = has_locks(source.client, source.bucket)
         self.unnamed: Counter[str] = Counter()
-        self._locks: Counter[str] = Counter()
+        self._locks: dict[tuple[str, str], Counter[str]] = {}  # by folder and kind: number of versions by last day
         self._markers = self._older = 0
 
     def add(self, window: list[list[Version]], pool: ThreadPoolExecutor) -> None:
         """Look at the live objects of these histories."""
+        if self._has_locks:
+            self._count_locks(window)
         for history in window:
             self._markers += sum(version.is_marker for version in history)
             self._older += len(history) - 1
@@ -125,32 +133,52 @@ class _Bucket:
         for history, known in live:
             version = history[0]
             if known is None:
-                looked, attributes, beginning = next(small) if version.size <= _SMALL else self._look(version)
+                looked, beginning = next(small) if version.size <= _SMALL else self._look(version)
                 self._note(version, looked, beginning)
             else:
-                looked, attributes = known, {}
+                looked = known
             if self._is_reported and looked.problem is not None and looked.problem.problem is Problem.CHANGED:
                 self.gone += 1
                 continue
             self._source.remember(version, looked.format)
-            if attributes.get("ObjectLockLegalHoldStatus") == "ON":
-                self._locks["under a legal hold"] += 1
-            if attributes.get("ObjectLockMode"):
-                self._locks[f"in {attributes['ObjectLockMode'].lower()} retention"] += 1
             if version.version_id == UNNAMED:
                 self.unnamed[place_of(version.key).folder] += 1
             named = sorted([found.key, found.version_id, found.etag] for found in history)
             self.gathering.add(version.key, version.size, looked, history=named, storage_class=version.storage_class)
 
     def facts(self) -> Iterable[Fact]:
-        """Counts over the whole bucket; locks are those of current versions."""
-        locks = ", ".join(f"{count} {what}" for what, count in sorted(self._locks.items()))
-        yield Fact(self._store, "locked-objects", locks or "none")
+        """Counts over the whole bucket, and what the service keeps in each folder."""
+        for folder, kind, what in self._kept():
+            yield Fact(f"{self._store}:{folder or '.'}", FACTS[kind], what)
+        locks = sum(sum(found.values()) for found in self._locks.values())
+        yield Fact(self._store, "locked-versions", str(locks) if locks else "none")
         yield Fact(self._store, "delete-markers", str(self._markers))
         yield Fact(self._store, "older-versions", str(self._older))
 
+    def blockers(self) -> Iterable[Blocker]:
+        """Folders with versions that the service keeps from everybody."""
+        for folder, kind, what in self._kept():
+            if kind != "governance":  # the plan decides about that
+                yield kept(self._store, folder, kind, what)
+
+    def _kept(self) -> Iterable[tuple[str, str, str]]:
+        """Folder, kind of lock, and how many versions it keeps until when."""
+        for (folder, kind), found in sorted(self._locks.items()):
+            until = max(found)
+            yield folder, kind, f"{sum(found.values())} versions" + (f" until {until}" if until else "")
+
+    def _count_locks(self, window: list[list[Version]]) -> None:
+        """Ask for each version, older ones too: purge deletes them all."""
+        asked = [version for history in window for version in history if not version.is_marker]
+        for version, lock in locks_of(self._source.client, self._source.bucket, asked).items():
+            folder = place_of(version.key).folder
+            if lock.is_held:
+                self._locks.setdefault((folder, "hold"), Counter())[""] += 1
+            if lock.mode:
+                self._locks.setdefault((folder, lock.mode.lower()), Counter())[lock.until] += 1
+
     def _recalled(self, version: Version) -> Looked | None:
-        name = "" if self._is_fetched else name_of(self._source.place, version)
+        name = "" if self._is_reported else name_of(self._source.place, version)
         note = self._notes.recall(name) if name else None
         return None if note is None else read(note)
 
@@ -159,7 +187,7 @@ class _Bucket:
         if name and not is_passing(looked):
             self._notes.put(name, written(looked, beginning))
 
-    def _look(self, version: Version) -> tuple[Looked, dict[str, Any], bytes]:
+    def _look(self, version: Version) -> tuple[Looked, bytes]:
         source = ObjectFile(self._store, self._source.client, bucket=self._source.bucket, version=version)
         looked = look(source, version.size)  # type: ignore[arg-type]
-        return looked, source.attributes, self._notes.digest(source.beginning)
+        return looked, self._notes.digest(source.beginning)

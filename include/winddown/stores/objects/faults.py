@@ -8,7 +8,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from winddown.domain.errors import Refused, Transient
 
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "403", "401"}
+PASSING_CODES = {"SlowDown", "Throttling", "RequestTimeout", "InternalError", "ServiceUnavailable", "503", "500"}
 _SERVER_ERROR = 500
+
+
+def is_passing(error: ClientError | BotoCoreError) -> bool:
+    """Whether the same request may succeed later: the service was busy, broken or out of reach."""
+    if not isinstance(error, ClientError):
+        return True
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR))
+    return code_of(error) not in _DENIED and (status >= _SERVER_ERROR or code_of(error) in PASSING_CODES)
+
+
+def code_of(error: ClientError) -> str:
+    """The service's word for it, "" for none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
@@ -17,16 +31,14 @@ def translated(store: str, doing: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR))
-        if code in _DENIED:
+        if code_of(error) in _DENIED:
             raise Refused(
-                f"store {store} refused us while {doing} ({code})",
+                f"store {store} refused us while {doing} ({code_of(error)})",
                 rule="credentials",
                 next_step="check the connection's keys, endpoint and bucket",
             ) from None
-        if status >= _SERVER_ERROR or code in {"SlowDown", "Throttling", "RequestTimeout"}:
-            raise Transient(f"store {store} is not available while {doing} ({code})") from None
-        raise Refused(f"store {store} refused {doing} ({code})") from None
+        if is_passing(error):
+            raise Transient(f"store {store} is not available while {doing} ({code_of(error)})") from None
+        raise Refused(f"store {store} refused {doing} ({code_of(error)})") from None
     except BotoCoreError as error:
         raise Transient(f"store {store} is not available while {doing} ({type(error).__name__})") from None

@@ -9,29 +9,41 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from winddown.stores.objects.faults import code_of
 from winddown.stores.objects.versions import histories
 
 _POLICY_ID = "winddown-freeze"
 _PROBE = "winddown-probe"
 _FORBIDDEN = 403
+# Services know users by one of these or by both. One that ignores a condition which it does not know ignores the whole
+# statement with it (Ceph: the first), one that refuses it is asked again without it.
+_CONDITIONS = ({"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}, {"aws:username": "winddown-*"})
+_NOT_UNDERSTOOD = {"MalformedPolicy", "InvalidArgument", "InvalidPolicyDocument", "NotImplemented"}
 
 
 def policy_without_freeze(client: Any, bucket: str) -> str:
     """The bucket's policy as JSON, without our own statement; ``{}`` when it has no other."""
     policy = _policy(client, bucket)
-    statements = [found for found in _statements(policy) if found.get("Sid") != _POLICY_ID]
+    statements = [found for found in _statements(policy) if not str(found.get("Sid", "")).startswith(_POLICY_ID)]
     return json.dumps({**policy, "Statement": statements} if statements else {})
 
 
 def deny_writes(client: Any, bucket: str, before: str) -> bool:
     """Add our statement to a policy; False, and the policy as it was, when we cannot write ourselves then."""
     policy = json.loads(before)
-    frozen = {"Version": "2012-10-17", **policy, "Statement": [*_statements(policy), _deny(bucket)]}
-    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(frozen))
-    if _can_write(client, bucket):
-        return True
-    put_policy(client, bucket, before)
-    _remove_probe(client, bucket)
+    for conditions in (_CONDITIONS, _CONDITIONS[:1], _CONDITIONS[1:]):
+        denials = [_deny(bucket, number, condition) for number, condition in enumerate(conditions)]
+        frozen = {"Version": "2012-10-17", **policy, "Statement": [*_statements(policy), *denials]}
+        try:
+            client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(frozen))
+        except ClientError as error:
+            if code_of(error) not in _NOT_UNDERSTOOD:
+                raise
+            continue
+        if _can_write(client, bucket):
+            return True
+        put_policy(client, bucket, before)
+        _remove_probe(client, bucket)
     return False
 
 
@@ -76,12 +88,12 @@ def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
     return [found] if isinstance(found, dict) else list(found)
 
 
-def _deny(bucket: str) -> dict[str, Any]:
+def _deny(bucket: str, number: int, condition: dict[str, str]) -> dict[str, Any]:
     return {
-        "Sid": _POLICY_ID,
+        "Sid": f"{_POLICY_ID}-{number}" if number else _POLICY_ID,
         "Effect": "Deny",
         "Principal": "*",
         "Action": ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
         "Resource": f"arn:aws:s3:::{bucket}/*",
-        "Condition": {"StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}},
+        "Condition": {"StringNotLike": condition},
     }

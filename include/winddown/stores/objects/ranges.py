@@ -13,6 +13,7 @@ _FIRST = 1 << 16
 _AHEAD = 1 << 23
 _GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 _COLD = {"InvalidObjectState"}
+_KEY = {"InvalidRequest", "InvalidArgument"}  # what services answer who asks without the object's own key
 
 
 class ObjectFile(io.RawIOBase):
@@ -24,7 +25,6 @@ class ObjectFile(io.RawIOBase):
 
     Attributes:
         failure: why a range could not be fetched; libraries in between lose the exception's type.
-        attributes: what the service said with the first range, e.g. a legal hold.
         beginning: up to 64 KiB of the first range.
     """
 
@@ -33,7 +33,6 @@ class ObjectFile(io.RawIOBase):
         self._place = 0
         self._start, self._buffer = 0, b""
         self.failure: Exception | None = None
-        self.attributes: dict[str, Any] = {}
         self.beginning = b""
 
     def readable(self) -> bool:
@@ -101,10 +100,11 @@ class ObjectFile(io.RawIOBase):
                     raise Unreadable(
                         Problem.COLD, "an object lies in an archive class, from which nothing is read"
                     ) from None
+                if code in _KEY:
+                    raise Unreadable(
+                        Problem.KEY, "an object is encrypted with a key that the service was not given"
+                    ) from None
                 raise
-            self.attributes = self.attributes or {
-                name: answer[name] for name in answer if name.startswith("ObjectLock")
-            }
             found = bytes(answer["Body"].read())
         if len(found) != last - first + 1:
             raise Unreadable(Problem.CHANGED, "an object is shorter than it was listed")

@@ -27,7 +27,7 @@ def expiring(store: str) -> Blocker:
         store,
         "a lifecycle rule deletes noncurrent versions, so what is in quarantine would be destroyed during grace",
         "storage administrator",
-        "suspend the rule until the case is certified",
+        "let the freeze pause it; where it may not, suspend the rule until the case is certified",
     )
 
 
@@ -41,6 +41,17 @@ def changing(store: str, doubt: str) -> Blocker:
         "find out what writes past the versions of the bucket, then delete the file "
         f"{doubt} in the case's folder of notes and discover again",
     )
+
+
+def kept(store: str, folder: str, lock: str, what: str) -> Blocker:
+    """The service keeps versions of a folder, and nobody here may release them."""
+    codes = {
+        "compliance": ("compliance-retention", "wait until it ends, then discover again"),
+        "hold": ("object-legal-hold", "have it lifted by who placed it, then discover again"),
+    }
+    code, next_step = codes[lock]
+    where = f"{store}:{folder or '.'}"
+    return Blocker(code, where, f"{what}: the service would not delete them", "compliance officer", next_step)
 
 
 def unnamed(store: str, folder: str, count: int) -> Blocker:
@@ -117,6 +128,11 @@ def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], tota
         Problem.FIELDS: ("duplicate-fields", engineer, "give every field a name of its own"),
         Problem.ARCHIVE: ("unread-archive", engineer, "unpack these archives beside them, then remove them"),
         Problem.CHANGED: ("changed-while-read", "storage administrator", "stop what writes here, then run again"),
+        Problem.KEY: (
+            "customer-key",
+            "storage administrator",
+            "copy them under a key of the service's, or have their owner destroy the key and record the evidence",
+        ),
         Problem.COLD: (
             "cold-object",
             "storage administrator",

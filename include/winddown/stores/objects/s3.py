@@ -8,38 +8,44 @@ Collections are folders: all objects with the same dirname and format, partition
 Reading holds a batch at a time; a rewrite, one object.
 """
 
-import hashlib
-import io
-from collections.abc import Callable, Iterator, Sequence
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch, batch_size
 from winddown.domain.blocker import Blocker
-from winddown.domain.errors import Refused, Residual
+from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
+from winddown.stores.objects.abilities import writes_conditionally
 from winddown.stores.objects.bucket_facts import deletes_noncurrent
+from winddown.stores.objects.deleting import KEPT, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
-from winddown.stores.objects.faults import translated
-from winddown.stores.objects.formats.change import Change
+from winddown.stores.objects.faults import PASSING_CODES, translated
 from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
+from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading, prefix_of
 from winddown.stores.objects.refusals import read_only, unusable_report
 from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
-from winddown.stores.objects.versions import Version, histories
+from winddown.stores.objects.rewriting import rewrite
+from winddown.stores.objects.standing import Key, Standing
+from winddown.stores.objects.versions import Version, histories_of
+from winddown.stores.retrying import Backoff
 
-_DELETE_LIMIT = 1_000
+_LIVE = Whereabouts.LIVE
+_PATIENCE = Backoff(time.sleep)
 
 Unlock = Callable[[Authorization], Any]
 
@@ -52,6 +58,7 @@ class S3Store:
         unlock: exchanges an authorization for a client with the credential of its power; spends it.
         report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
         notes: opens what earlier looks found, so that objects which did not change are not fetched again.
+        backoff: how long to wait for a service that throttles a deletion or breaks it off.
     """
 
     methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER})
@@ -65,6 +72,7 @@ class S3Store:
         unlock: Unlock,
         report: ReportPlace | None = None,
         notes: Callable[[], Notes] = NoNotes,
+        backoff: Backoff = _PATIENCE,
     ) -> None:
         self.name = name
         self._bucket = bucket
@@ -72,6 +80,8 @@ class S3Store:
         self._unlock = unlock
         self._report = report
         self._notes = notes
+        self._backoff = backoff
+        self._is_conditional: bool | None = None  # whether the service writes conditionally; not asked yet
         self._reading = Reading(name, reader, bucket, place=self._identity(reader), notes=notes)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -143,7 +153,7 @@ class S3Store:
             rows.setdefault(record[OBJECT], []).append(record[ROW])
             latest[record[OBJECT]] = record[VERSION]
         with translated(self.name, "listing versions"):
-            grouped = histories(self._reader, self._bucket, prefix_of(collection.ref), set(rows))
+            grouped = histories_of(self._reader, self._bucket, list(rows))
         keys: list[dict[str, Any]] = []
         batch = filled = 0
         for name in sorted(rows):
@@ -183,44 +193,29 @@ class S3Store:
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare each object's history with the planned versions."""
         with translated(self.name, f"locating {order.id}"):
-            places = {
-                self._place(self._reader, order, key, history)
-                for key, history in self._each(self._reader, order, batch)
-            }
-        return places.pop() if len(places) == 1 else Whereabouts.MIXED
+            return self._standing(self._reader, order, batch).whereabouts()
 
     # -- effects -------------------------------------------------------------------------------------------------
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Hide each object behind a delete marker, or put a version without the rows on top."""
         client = self._open(authorization, Power.QUARANTINE, order, batch)
+        standing = self._standing(client, order, batch)
         with translated(self.name, f"quarantine of {order.id}"):
-            if client.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
-                raise Refused(
-                    f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
-                    rule="reversible until purge",
-                    next_step="switch versioning on, then plan again",
-                )
-            if deletes_noncurrent(self._reader, self._bucket):
-                raise Refused(
-                    f"order {order.id}: a lifecycle rule would destroy what is set aside",
-                    rule="reversible until purge",
-                    next_step="suspend the rule, then clear the task",
-                )
+            self._require_reversible(client, order)
             pending = []
-            for key, history in self._each(client, order, batch):
-                place = self._place(client, order, key, history)
+            for key, history in standing.look():
+                place = standing.place(key, history)
                 if place is Whereabouts.QUARANTINED:
                     continue
                 if place is not Whereabouts.LIVE:
                     raise _overtaken(order, batch)
                 pending.append(key)
             if order.method is Method.DELETE_MARKER:
-                self._delete(client, [{"Key": key["object"]} for key in pending])
+                self._hide(client, standing, [key["object"] for key in pending])
             else:
-                for key in pending:
-                    self._rewrite(client, order, key)
-            self._yield_to_writers(client, order, batch)
+                self._rewrite(client, order, pending)
+            self._yield_to_writers(client, standing, order, batch)
         return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
@@ -230,49 +225,62 @@ class S3Store:
         restored, before Residual is raised for those that cannot.
         """
         client = self._open(authorization, Power.RESTORE, order, batch)
+        standing = self._standing(client, order, batch)
         with translated(self.name, f"restore of {order.id}"):
-            self._take_back(client, order, batch)
-            for key, history in self._each(client, order, batch):
-                if not self._is_as_before(client, order, key, history):
-                    raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
+            self._take_back(client, standing)
+            if not all(standing.is_as_before(key, history) for key, history in standing.look()):
+                raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
         return Receipt("restore", order.id, batch.index, batch.records)
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Delete every planned version and our marker, then list again until nothing of them is left."""
+        """Delete every planned version and then our markers, listing again until nothing of them is left.
+
+        The receipt accounts for every planned version: ``ordered = purged + held + locked + failed``. Unless all are
+        purged, Residual is raised in its place and says the same.
+        """
         client = self._open(authorization, Power.PURGE, order, batch)
+        standing = self._standing(client, order, batch)
+        deletion = Deletion(client, self._bucket, backoff=self._backoff, bypass=order.bypasses_governance)
         with translated(self.name, f"purge of {order.id}"):
             doomed: list[Version] = []
-            for key, history in self._each(client, order, batch):
-                place = self._place(client, order, key, history)
+            for key, history in standing.look():
+                place = standing.place(key, history)
                 if place is Whereabouts.LIVE:
                     raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine first")
-                if self._foreign(client, order, key, history):
+                if standing.foreign(key, history):
                     raise _overtaken(order, batch)
-                doomed += _doomed(order, key, history)
-            # Markers go in a request of their own, once every version is gone: whether killed in between or denied a
-            # single version, no half-purged object shows again.
-            deleted = 0
-            for markers in (False, True):
-                part = [version for version in doomed if version.is_marker is markers]
-                deleted += self._delete(client, [_named(version) for version in part])
-                again = self._each(client, order, batch)
-                left = [version for key, history in again for version in _doomed(order, key, history)]
-                if any(version.is_marker is markers for version in left):
-                    raise Residual(
-                        f"order {order.id} batch {batch.index}: versions are still listed after their deletion"
-                    )
-        return Receipt("purge", order.id, batch.index, batch.records, (("versions_deleted", str(deleted)),))
+                doomed += standing.doomed(key, history)
+            # Markers go last, once every version is gone: whether killed in between or denied a single version, no
+            # half-purged object shows again.
+            left: list[Version] = doomed
+            refused: Refusals = {}
+            for only in (_is_content, _is_marker):
+                if not refused:
+                    left, refused = deletion.until_gone(left, standing.left, only=only)
+            planned = {version: refused.get(version, KEPT) for version in left if standing.is_planned(version)}
+            found = account(standing.planned_count(), planned, self._locks(client, planned))
+        if left:
+            above = len(left) - len(planned)
+            is_passing = set(refused.values()) <= PASSING_CODES
+            raise (Transient if is_passing else Residual)(
+                f"order {order.id} batch {batch.index}: {found}" + (f"; {above} markers stay" if above else ""),
+                rule="every key is accounted for",
+                next_step="look for object locks, legal holds or missing rights, then clear the task",
+            )
+        return Receipt("purge", order.id, batch.index, batch.records, found.details())
 
     # -- abilities -----------------------------------------------------------------------------------------------
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:  # noqa: ARG002
-        """The bucket's policy without our statement; an earlier freeze changes nothing about it."""
-        with translated(self.name, "reading the policy"):
+        """The bucket's policy without our statement, and the lifecycle rules to pause, also those paused earlier."""
+        with translated(self.name, "reading policy and lifecycle"):
             before = policy_without_freeze(self._reader, self._bucket)
-        return Receipt("freeze", self.name, 0, 1, (("policy", before),))
+            found = interfering(self._reader, self._bucket)
+        paused = sorted({*found, *(() if earlier is None else _paused(earlier))})
+        return Receipt("freeze", self.name, 0, 1, (("policy", before), ("paused_rules", json.dumps(paused))))
 
     def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Deny writes to the bucket by policy for everybody but users named ``winddown-…``.
+        """Pause lifecycle rules, and deny writes by policy for everybody but users named ``winddown-…``.
 
         A service that cannot tell users apart would lock us out with the rest, and then nothing could be restored: so
         a probe is written afterwards, and when that is denied the old policy comes back and nothing counts as frozen.
@@ -280,15 +288,17 @@ class S3Store:
         authorization.require(Power.FREEZE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "freezing"):
+            switch(client, self._bucket, _paused(remembered), on=False)
             holds = deny_writes(client, self._bucket, dict(remembered.details)["policy"])
         return Receipt("freeze", self.name, 0, int(holds), remembered.details)
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Put the old policy back."""
+        """Put the old policy back, and let paused rules go on."""
         authorization.require(Power.RESTORE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "thawing"):
             put_policy(client, self._bucket, dict(remembered.details)["policy"])
+            switch(client, self._bucket, _paused(remembered), on=True)
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
@@ -319,54 +329,75 @@ class S3Store:
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
-    def _each(self, client: Any, order: Order, batch: Batch) -> list[tuple[dict[str, Any], list[Version]]]:
-        keys = batch.keys.to_pylist()
-        grouped = histories(client, self._bucket, prefix_of(order.collection), {key["object"] for key in keys})
-        return [(key, grouped.get(key["object"], [])) for key in keys]
+    def _standing(self, client: Any, order: Order, batch: Batch) -> Standing:
+        return Standing(client, self._bucket, order=order, batch=batch)
 
-    def _place(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> Whereabouts:
-        planned = set(key["versions"])
-        left = {version.version_id for version in history} & planned
-        if not history:
-            return Whereabouts.GONE
-        if self._foreign(client, order, key, history):
-            return Whereabouts.MIXED
-        if history[0].version_id in planned:
-            is_live = left == planned and history[0].version_id == key["version"]
-            return Whereabouts.LIVE if is_live else Whereabouts.MIXED
-        if left == planned:
-            return Whereabouts.QUARANTINED
-        # A lone marker of ours is the last step of a purge; a rewritten object stays as the survivors' home.
-        return Whereabouts.GONE if not left and order.method is Method.REWRITE_OBJECT else Whereabouts.MIXED
+    def _locks(self, client: Any, versions: Iterable[Version]) -> dict[Version, Lock]:
+        return locks_of(client, self._bucket, versions) if has_locks(client, self._bucket) else {}
 
-    def _foreign(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> list[Version]:
-        """Versions that neither the plan knows nor this order made: somebody wrote after the plan."""
-        unplanned = [version for version in history if version.version_id not in key["versions"]]
-        return [version for version in unplanned if not self._is_ours(client, order, version)]
+    def _require_reversible(self, client: Any, order: Order) -> None:
+        if client.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
+            raise Refused(
+                f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
+                rule="reversible until purge",
+                next_step="switch versioning on, then plan again",
+            )
+        if deletes_noncurrent(self._reader, self._bucket):
+            raise Refused(
+                f"order {order.id}: a lifecycle rule would destroy what is set aside",
+                rule="reversible until purge",
+                next_step="suspend the rule, then clear the task",
+            )
+        if order.method is Method.REWRITE_OBJECT and locks_by_default(client, self._bucket):
+            raise Refused(
+                f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
+                rule="reversible until purge",
+                next_step="remove the bucket's default retention until the case is certified, then clear the task",
+            )
 
-    def _yield_to_writers(self, client: Any, order: Order, batch: Batch) -> None:
+    def _hide(self, client: Any, standing: Standing, keys: list[str]) -> None:
+        """Put markers on top; where an answer was lost, look before another one is put."""
+        deletion = Deletion(client, self._bucket, backoff=self._backoff)
+        for failed in range(1, self._backoff.attempts + 1):
+            refused = deletion.hide(keys)
+            final = sorted(set(refused.values()) - PASSING_CODES)
+            if final:
+                raise Residual(
+                    f"store {self.name} did not hide {len(refused)} of {len(keys)} objects ({', '.join(final)})",
+                    next_step="look for missing rights; what was hidden can be restored",
+                )
+            if not refused:
+                return
+            self._backoff.sleep(self._backoff.wait_seconds(failed))
+            live = {key["object"] for key, history in standing.look() if standing.place(key, history) is _LIVE}
+            keys = [key for key in keys if key in live]
+        raise Transient(f"store {self.name} is not available: {len(keys)} objects could not be hidden")
+
+    def _rewrite(self, client: Any, order: Order, keys: list[Key]) -> None:
+        if keys and self._is_conditional is None:
+            self._is_conditional = writes_conditionally(client, self._bucket)
+        for key in keys:
+            rewrite(client, self._bucket, key, order_id=order.id, is_conditional=bool(self._is_conditional))
+
+    def _yield_to_writers(self, client: Any, standing: Standing, order: Order, batch: Batch) -> None:
         """Look again after acting; when a writer came in between, take back what was put on top of its version."""
-        found = self._each(client, order, batch)
-        if any(self._foreign(client, order, key, history) for key, history in found):
-            self._take_back(client, order, batch)
+        found = standing.look()
+        if any(standing.foreign(key, history) for key, history in found):
+            self._take_back(client, standing)
             raise _overtaken(order, batch)
-        if any(self._place(client, order, *each) is not Whereabouts.QUARANTINED for each in found):
+        if any(standing.place(*each) is not Whereabouts.QUARANTINED for each in found):
             raise Residual(f"order {order.id} batch {batch.index}: a planned version vanished during the quarantine")
 
-    def _take_back(self, client: Any, order: Order, batch: Batch) -> None:
+    def _take_back(self, client: Any, standing: Standing) -> None:
         """Delete what this order put on top of objects of which every planned version is still there."""
-        for key, history in self._each(client, order, batch):
-            planned = set(key["versions"])
-            if planned <= {version.version_id for version in history}:
-                unplanned = [version for version in history if version.version_id not in planned]
-                ours = [version for version in unplanned if self._is_ours(client, order, version)]
-                self._delete(client, [_named(version) for version in ours])
-
-    def _is_as_before(self, client: Any, order: Order, key: dict[str, Any], history: list[Version]) -> bool:
-        """Every planned version is there, and nothing of ours above it."""
-        there = {version.version_id for version in history}
-        unplanned = [version for version in history if version.version_id not in key["versions"]]
-        return set(key["versions"]) <= there and not any(self._is_ours(client, order, each) for each in unplanned)
+        deletion = Deletion(client, self._bucket, backoff=self._backoff)
+        left, refused = deletion.until_gone(standing.ours(), standing.ours)
+        if left:
+            codes = ", ".join(sorted(set(refused.values())))
+            raise Residual(
+                f"store {self.name} did not take back {len(left)} versions ({codes})",
+                next_step="look for object locks, legal holds or missing rights",
+            )
 
     def _open(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Any:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
@@ -380,81 +411,17 @@ class S3Store:
         # Of a bucket that was made anew under the same name, the versions are others.
         return f"bucket {self._bucket} at {client.meta.endpoint_url}"
 
-    def _is_ours(self, client: Any, order: Order, version: Version) -> bool:
-        # A marker carries nothing that says who set it; writers are told by their versions.
-        if order.method is Method.DELETE_MARKER or version.is_marker:
-            return version.is_marker and order.method is Method.DELETE_MARKER
-        head = client.head_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-        if head["Metadata"].get("winddown-order") != order.id:
-            return False
-        # A writer may read our version, change it and write it back with its metadata.
-        answer = client.get_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-        hasher = hashlib.sha256()
-        for piece in answer["Body"].iter_chunks(1 << 20):
-            hasher.update(piece)
-        return bool(head["Metadata"].get("winddown-sha256") == hasher.hexdigest())
 
-    def _rewrite(self, client: Any, order: Order, key: dict[str, Any]) -> None:
-        name, version_id = key["object"], key["version"]
-        answer = client.get_object(Bucket=self._bucket, Key=name, VersionId=version_id)
-        found = formats.recognise_content(content := bytes(answer["Body"].read()))
-        sink = io.BytesIO()
-        formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
-        survivors = sink.getvalue()
-        tags = client.get_object_tagging(Bucket=self._bucket, Key=name, VersionId=version_id).get("TagSet", [])
-        kept = {
-            header: answer[header]
-            for header in (
-                "ContentType",
-                "ContentEncoding",
-                "ContentDisposition",
-                "ContentLanguage",
-                "CacheControl",
-                "StorageClass",
-            )
-            if answer.get(header)
-        }
-        client.put_object(
-            Bucket=self._bucket,
-            Key=name,
-            Body=survivors,
-            Metadata={
-                **answer.get("Metadata", {}),
-                "winddown-order": order.id,
-                "winddown-source": version_id,
-                "winddown-sha256": hashlib.sha256(survivors).hexdigest(),
-            },
-            **kept,
-            **({"Tagging": urlencode([(tag["Key"], tag["Value"]) for tag in tags])} if tags else {}),
-        )
-
-    def _delete(self, client: Any, objects: list[dict[str, str]]) -> int:
-        """Delete by thousands; an answer of 200 may still carry errors for single keys, so they are read."""
-        for start in range(0, len(objects), _DELETE_LIMIT):
-            part = objects[start : start + _DELETE_LIMIT]
-            answer = client.delete_objects(Bucket=self._bucket, Delete={"Objects": part, "Quiet": True})
-            errors = answer.get("Errors", [])
-            if errors:
-                codes = sorted({error.get("Code", "unknown") for error in errors})
-                raise Residual(
-                    f"store {self.name} did not delete {len(errors)} of {len(part)} versions ({', '.join(codes)})",
-                    next_step="look for object locks, legal holds or missing rights",
-                )
-        return len(objects)
+def _paused(remembered: Receipt) -> tuple[str, ...]:
+    return tuple(json.loads(dict(remembered.details).get("paused_rules", "[]")))
 
 
-def _doomed(order: Order, key: dict[str, Any], history: list[Version]) -> list[Version]:
-    """Every planned version that is left, and for whole objects every marker above them."""
-    planned = set(key["versions"])
-    return [
-        version
-        for version in history
-        if version.version_id in planned or (version.is_marker and order.method is Method.DELETE_MARKER)
-    ]
+def _is_marker(version: Version) -> bool:
+    return version.is_marker
 
 
-def _named(version: Version) -> dict[str, str]:
-    return {"Key": version.key, "VersionId": version.version_id}
+def _is_content(version: Version) -> bool:
+    return not version.is_marker
 
 
 def _overtaken(order: Order, batch: Batch) -> Refused:

@@ -1,10 +1,16 @@
 """Lists object versions; the one place that knows how a bucket's history is paged."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os.path import commonprefix
+from types import MappingProxyType
 from typing import Any
 
 from winddown.domain.errors import Refused
+
+_SIDE_BY_SIDE, _PART_LEAST = 4, 1_000
+_BEGINNING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,41 @@ def by_key(client: Any, bucket: str, prefix: str = "") -> Iterator[list[Version]
         yield sorted(held, key=lambda version: not version.is_latest)
 
 
-def _pages(client: Any, bucket: str, prefix: str) -> Iterator[list[Version]]:
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+def histories_of(client: Any, bucket: str, keys: Collection[str]) -> dict[str, list[Version]]:
+    """The versions of these keys, the latest first; one that has none is not in it.
+
+    Lists what lies between the first and the last of them, so that a folder's batches together list it once; several
+    parts of it side by side, because a service takes its time for each page.
+    """
+    ordered = sorted(keys)
+    size = max(_PART_LEAST, -(-len(ordered) // _SIDE_BY_SIDE))
+    parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+    grouped: dict[str, list[Version]] = {}
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+        for versions in pool.map(lambda part: _between(client, bucket, part), parts):
+            for version in versions:
+                grouped.setdefault(version.key, []).append(version)
+    for history in grouped.values():
+        history.sort(key=lambda version: not version.is_latest)
+    return grouped
+
+
+def _between(client: Any, bucket: str, keys: Sequence[str]) -> list[Version]:
+    """The versions of keys, in one listing from the first of them to the last."""
+    wanted, first, last = set(keys), keys[0], keys[-1]
+    prefix = commonprefix([first, last])  # noqa: RUF071 - the service compares characters too
+    # A listing begins behind its marker: behind the longest key that is a beginning of the first one.
+    start = {"KeyMarker": first[:-1]} if len(first) - 1 > len(prefix) else {}
+    found: list[Version] = []
+    for page in _pages(client, bucket, prefix, start):
+        found += [version for version in page if version.key in wanted]
+        if page and max(version.key for version in page) > last:
+            break
+    return found
+
+
+def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BEGINNING) -> Iterator[list[Version]]:
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **start):
         yield [
             Version(
                 raw["Key"],

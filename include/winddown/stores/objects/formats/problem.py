@@ -14,6 +14,7 @@ class Problem(StrEnum):
     FIELDS = "fields"  # two fields have one name
     ARCHIVE = "archive"  # an archive inside an archive, an encrypted one, or one of files of several kinds
     CHANGED = "changed"  # somebody wrote it while it was read
+    KEY = "key"  # it is encrypted with a key that its owner sends along with every request
     COLD = "cold"  # it lies in an archive class, from which it has to be brought back first
 
 
@@ -24,6 +25,7 @@ _NEXT_STEPS = {
     Problem.FIELDS: "give every field a name of its own",
     Problem.ARCHIVE: "unpack the archive beside it, then remove the archive",
     Problem.CHANGED: "stop what writes it, then run again",
+    Problem.KEY: "copy it under a key of the service's",
     Problem.COLD: "bring it back from the archive class, then run again",
 }
 
