@@ -111,7 +111,7 @@ def rows(words: Words, *, more: bool) -> Iterator[tuple[str, list[list[Any]]]]:
         moments = {column: fields[column] for column in ("InvoiceDate", "birthdate", "hiredate") if fields.get(column)}
         fields |= {column: value.replace("T", " ").removesuffix("Z") for column, value in moments.items()}
         if more and name == "customer":
-            fields["referred_by_id"] = key - 2 if key > 2 else None
+            fields["referred_by_id"] = 2 - key % 2 if key > 2 else None
         found[name].append({"id": key} | fields)
     for name, table in found.items():
         columns = ", ".join(f'"{column}"' for column in table[0])
