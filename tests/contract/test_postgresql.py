@@ -19,7 +19,7 @@ from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import Strain, SupportsSanitise, SupportsStrain, ability
 from winddown.stages.manifests import split
 
-from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, Database, PostgresSubject, Shape
 from .subject import read_all, work
@@ -33,7 +33,7 @@ def subject(request: pytest.FixtureRequest, database: Database, desk: Desk) -> I
     found.drop()
 
 
-class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass
 
 

@@ -13,7 +13,7 @@ from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import SupportsSanitise, ability
 
-from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .sqlite_subject import COMPOSITE, NUMBERED, WITHOUT_ROWID, SqliteSubject
 from .subject import work
@@ -40,7 +40,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, desk: Desk) -> Itera
     found.close()
 
 
-class TestSqlite(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestSqlite(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass
 
 
