@@ -101,20 +101,6 @@ def test_a_renamed_field_is_another_one(subject: PostgresSubject) -> None:
     assert subject.content() == content
 
 
-def test_a_reference_that_follows_updates_is_a_hazard(subject: PostgresSubject) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, subject.shape.key))
-    types = {field.name: field.type for field in subject.collection.fields}
-    own = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(types[name])) for name in subject.shape.key
-    )
-    subject._run(
-        "CREATE TABLE {s}.follower ({d}, FOREIGN KEY ({c}) REFERENCES {t} ON UPDATE CASCADE)",
-        s=sql.Identifier(subject.schema), d=own, c=columns,
-    )  # fmt: skip
-    found = [blocker for blocker in subject.store.discover().blockers if blocker.code == "cascade"]
-    assert [blocker.subject for blocker in found] == [str(subject.ref)]
-
-
 def test_statistics_of_an_emptied_table_hold_nothing(subject: PostgresSubject) -> None:
     subject._run("ANALYZE {t}")
     planned = work(subject, chosen=subject.content().keys())

@@ -201,6 +201,16 @@ def test_references_that_lead_nowhere_or_act_are_blockers(family: SqliteSubject)
     assert found == {("broken-reference", str(family.ref)), ("cascade", str(family.ref))}
 
 
+def test_what_follows_changes_is_a_hazard_unless_it_follows_the_primary_key(family: SqliteSubject) -> None:
+    family.run(f"CREATE TABLE one (id INTEGER REFERENCES {family.table} (ID) ON UPDATE CASCADE)")
+    family.run(f"CREATE TABLE two (id INTEGER REFERENCES {family.table} ON UPDATE SET NULL)")
+    assert family.store.discover().blockers == ()
+    family.run(f"UPDATE {family.table} SET note = id")
+    family.run(f"CREATE UNIQUE INDEX noted ON {family.table} (note)")
+    family.run(f"CREATE TABLE three (note TEXT REFERENCES {family.table} (note) ON UPDATE CASCADE)")
+    assert [blocker.code for blocker in family.store.discover().blockers] == ["cascade"]
+
+
 # -- what is odd in these files --------------------------------------------------------------------------------------
 
 
