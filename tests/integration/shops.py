@@ -314,8 +314,8 @@ class MySqlShop(OwnShop):
 
     def shape(self) -> set[tuple[Any, ...]]:
         found = {tuple(self.query(f"SHOW CREATE TABLE {name}")[0]) for name in [*self.tables(), "totals"]}
-        named = f"_schema = '{self.schema}'"
-        found |= set(self.query(f"SELECT 'table', table_name, table_type FROM information_schema.tables WHERE table{named}"))
+        kinds = "SELECT 'table', table_name, table_type FROM information_schema.tables"
+        found |= set(self.query(f"{kinds} WHERE table_schema = '{self.schema}'"))
         return found | {("grant", line) for (line,) in self.query(f"SHOW GRANTS FOR '{self._user('app')}'")}
 
     def _driver(self) -> str:

@@ -25,6 +25,7 @@ _OWN_PREFIX = "winddown_"
 # What stages add to the records that they read, or to keys.
 _OWN_COLUMNS = {"subject", "label", "held", "minor", "overseas", HOLDS, "kept", "batch", "rows"}
 
+
 def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[str] = frozenset()) -> Inventory:
     """Read the catalogue of every store; a store that is down or refuses us blocks all that it holds.
 

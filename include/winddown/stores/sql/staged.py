@@ -21,7 +21,6 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import ACTED, Receipt, Whereabouts
 from winddown.stores.sql.limits import kept_relation
 
-
 _ON_RETURN = ("trigger ", "rule ")  # of the hazards those that act when rows come back, too
 
 
