@@ -165,8 +165,9 @@ def test_a_trigger_is_a_blocker_and_one_that_came_later_refuses(subject: SqliteS
     planned, content = work(subject), subject.content()
     subject.run("CREATE TABLE log (x)")
     subject.run(f"CREATE TRIGGER noted AFTER DELETE ON {subject.table} BEGIN INSERT INTO log VALUES (1); END")
-    found = [(blocker.code, blocker.subject) for blocker in subject.store.discover().blockers]
-    assert ("trigger", str(subject.ref)) in found
+    found = {blocker.code: blocker for blocker in subject.store.discover().blockers}
+    assert found["trigger"].subject == str(subject.ref)
+    assert found["trigger"].next_step.startswith("drop it"), "the engine switches no trigger off"
     with pytest.raises(Refused, match="trigger noted came to the table"):
         planned.act(Power.QUARANTINE)
     assert subject.content() == content

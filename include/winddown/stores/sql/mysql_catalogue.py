@@ -16,6 +16,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.faults import told
+from winddown.stores.sql.limits import INSTEAD_OF_ACTING
 from winddown.stores.sql.reading import plain_type
 
 QUARANTINE, JOURNAL = "winddown_quarantine", "winddown_journal"
@@ -166,7 +167,7 @@ def hazard_blockers(connection: Connection, ref: CollectionRef) -> Iterator[Bloc
         if hazard == "unseen":
             step = "grant TRIGGER on the database and PROCESS to the reading user and to that of the connection __mark"
         else:
-            step = "disable it for the case, or order the dependent rows explicitly"
+            step = INSTEAD_OF_ACTING[hazard]
         yield Blocker(hazard, str(ref), _SAID[hazard].format(name), "database administrator", step)
 
 

@@ -94,7 +94,7 @@ def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:
             raise Refused(
                 f"order {order.id}: {', '.join(acting)} came to the table after the plan was made",
                 rule="only approved rows move",
-                next_step="disable it for the case, then plan again",
+                next_step="disable or drop it for the case, then plan again",
             )
         moved = turn.set_aside()
         if moved != batch.records:
