@@ -1,4 +1,4 @@
-"""A generated company on servers of its own, and what its people do; shared by the chaos and the integration tests.
+"""A case and what its people do, and a generated company on servers of its own; shared by several folders of tests.
 
 ``company_case`` makes one company after the other on one pair of servers: the one before is dropped first.
 """
@@ -82,12 +82,11 @@ class Servers:
             assert service.getresponse().status == http.HTTPStatus.OK
 
 
-class CompanyCase:
-    """One company and its case, driven by the plain runner; every step begins with a deployment of its own."""
+class DrivenCase:
+    """One case, driven by the plain runner; every step begins with a deployment of its own."""
 
-    def __init__(self, directory: Path, servers: Servers, *, grace_seconds: int) -> None:
+    def __init__(self, directory: Path, *, grace_seconds: int) -> None:
         self.directory = directory
-        self.servers = servers
         self.grace_seconds = grace_seconds
         self.workspace = directory / "winddown"
         self.case_id = "huadong-2026"
@@ -196,6 +195,14 @@ class CompanyCase:
         folder = self.workspace / self.case_id / "evidence"
         found = [predicate_of(path.read_bytes()) for path in folder.glob("certificate-*.json")]
         return sorted(found, key=lambda document: int(document["ledger_size"]))
+
+
+class CompanyCase(DrivenCase):
+    """The generated company and its case."""
+
+    def __init__(self, directory: Path, servers: Servers, *, grace_seconds: int) -> None:
+        super().__init__(directory, grace_seconds=grace_seconds)
+        self.servers = servers
 
     # -- the stores, by plain drivers ------------------------------------------------------------------------------
 

@@ -120,6 +120,8 @@ def _notices(deployment: Deployment, chosen: argparse.Namespace) -> int:
 def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
     done = restore(deployment, chosen.case, requested_by=chosen.by)
     print(f"{done.records} records in {done.batches} batches were restored; make a new plan to go on")
+    for name in done.acted:
+        print(f"{name} acted while records came back: look where it may have copied them, and disable it")
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act
-from winddown.domain.receipt import Whereabouts
+from winddown.domain.receipt import ACTED, Whereabouts
 from winddown.ports import SupportsFreeze, SupportsSanitise, ability
 from winddown.stores.dry_run import DryRunStore
 
@@ -25,6 +25,32 @@ class FreezableSubject(Subject):
     @abstractmethod
     def can_write(self) -> bool:
         """Whether an application still may."""
+
+
+class WatchableSubject(Subject):
+    """A subject whose engine has triggers."""
+
+    @abstractmethod
+    def watch(self) -> None:
+        """Have a trigger ``noted`` note every row that is inserted."""
+
+    @abstractmethod
+    def noted(self) -> int:
+        """How many rows it noted."""
+
+
+class WatchSuite:
+    """Undo does not wait for a trigger that came in grace; that it saw the records is said."""
+
+    def test_a_trigger_that_came_in_grace_is_named_when_records_come_back(self, subject: WatchableSubject) -> None:
+        planned, content = work(subject), subject.content()
+        planned.act(Power.QUARANTINE)
+        subject.watch()
+        receipt = planned.act(Power.RESTORE)
+        assert subject.content() == content
+        assert subject.noted() == planned.batches[0].records
+        assert receipt.details == ((ACTED, "trigger noted"),)
+        assert planned.act(Power.RESTORE) == receipt, "killed before it was recorded, and repeated"
 
 
 class FreezeSuite:

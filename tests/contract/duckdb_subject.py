@@ -14,6 +14,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.inspection.duckdb_file import DuckDbInspector
 from winddown.stores.sql.duckdb_store import DuckDbStore
 
+from .ability_suites import WatchableSubject
 from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
@@ -59,7 +60,7 @@ LABELS_KEY = Shape(
 )
 
 
-class DuckDbSubject(TableSubject):
+class DuckDbSubject(TableSubject, WatchableSubject):
     def __init__(self, folder: Path, desk: Desk, shape: Shape) -> None:
         self.desk, self.shape = desk, shape
         self.path = folder / "a 100% file.duckdb"
@@ -76,6 +77,14 @@ class DuckDbSubject(TableSubject):
     def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as owner:
             return owner.execute(statement, list(values)).fetchall()
+
+    def watch(self) -> None:
+        self.run("CREATE TABLE log (x INTEGER)")
+        act = "REFERENCING NEW TABLE AS came FOR EACH STATEMENT INSERT INTO log SELECT 1 FROM came"
+        self.run(f"CREATE TRIGGER noted AFTER INSERT ON {self.table} {act}")
+
+    def noted(self) -> int:
+        return int(self.run("SELECT count(*) FROM log")[0][0])
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         with duckdb.connect(str(self.path)) as owner:

@@ -15,7 +15,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.inspection.mysql import MySqlInspector
 from winddown.stores.sql.mysql_store import MySqlStore
 
-from .ability_suites import FreezableSubject
+from .ability_suites import FreezableSubject, WatchableSubject
 from .desk import Desk
 from .table_subject import Shape, TableSubject
 
@@ -103,7 +103,7 @@ DECIMAL_KEY = Shape(
 )
 
 
-class MySqlSubject(TableSubject, FreezableSubject):
+class MySqlSubject(TableSubject, FreezableSubject, WatchableSubject):
     def __init__(self, admin_url: str, desk: Desk, shape: Shape) -> None:
         self.desk, self.shape, self._url = desk, shape, make_url(admin_url)
         self.schema = f"contract_{secrets.token_hex(4)}"
@@ -136,6 +136,14 @@ class MySqlSubject(TableSubject, FreezableSubject):
         with self._admin.cursor() as cursor:
             cursor.execute(statement.replace("%", "%%").replace("?", "%s"), tuple(values))
             return list(cursor.fetchall())
+
+    def watch(self) -> None:
+        self.run(f"CREATE TABLE {self.schema}.log (x int)")
+        act = f"INSERT INTO {self.schema}.log VALUES (1)"
+        self.run(f"CREATE TRIGGER {self.schema}.noted AFTER INSERT ON {self.table} FOR EACH ROW {act}")
+
+    def noted(self) -> int:
+        return int(self.run(f"SELECT count(*) FROM {self.schema}.log")[0][0])
 
     def run_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         with self._admin.cursor() as cursor:

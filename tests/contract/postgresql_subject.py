@@ -19,7 +19,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.stores.sql.postgresql import PostgresStore
 
-from .ability_suites import FreezableSubject
+from .ability_suites import FreezableSubject, WatchableSubject
 from .desk import Desk
 
 STORE, DATABASE = "contract_db", "winddown_contract"
@@ -110,7 +110,7 @@ def create_database(admin_url: str) -> Database:
     return Database(connection, url, {STORE + suffix: urls[role] for suffix, role in suffixes.items()})
 
 
-class PostgresSubject(FreezableSubject):
+class PostgresSubject(FreezableSubject, WatchableSubject):
     def __init__(self, database: Database, desk: Desk, shape: Shape) -> None:
         self.desk, self.shape, self._admin = desk, shape, database.admin
         self.schema = f"contract_{secrets.token_hex(4)}"
@@ -193,6 +193,17 @@ class PostgresSubject(FreezableSubject):
                 [self.table.as_string(self._admin)] * 2,
             )
         )
+
+    def watch(self) -> None:
+        schema = sql.Identifier(self.schema)
+        self._run("CREATE TABLE {s}.log (x int)", s=schema)
+        self._run("GRANT INSERT ON {s}.log TO PUBLIC", s=schema)
+        body = f"BEGIN INSERT INTO {self.schema}.log VALUES (1); RETURN NEW; END"
+        self._run("CREATE FUNCTION {s}.note() RETURNS trigger LANGUAGE plpgsql AS {b}", s=schema, b=sql.Literal(body))
+        self._run("CREATE TRIGGER noted AFTER INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION {s}.note()", s=schema)
+
+    def noted(self) -> int:
+        return int(self._run("SELECT count(*) FROM {s}.log", s=sql.Identifier(self.schema))[0][0])
 
     def can_write(self) -> bool:
         held = (

@@ -13,7 +13,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.inspection.sqlite import SqliteInspector
 from winddown.stores.sql.sqlite_store import SqliteStore
 
-from .ability_suites import FreezableSubject
+from .ability_suites import FreezableSubject, WatchableSubject
 from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
@@ -57,7 +57,7 @@ NUMBERED = Shape(
 )
 
 
-class SqliteSubject(TableSubject, FreezableSubject):
+class SqliteSubject(TableSubject, FreezableSubject, WatchableSubject):
     def __init__(self, folder: Path, desk: Desk, shape: Shape, *, mode: str = "delete") -> None:
         self.desk, self.shape = desk, shape
         self.path = folder / "a 100% file?#.sqlite"
@@ -89,6 +89,13 @@ class SqliteSubject(TableSubject, FreezableSubject):
 
     def grants(self) -> object:
         return self.run("SELECT type, name, sql FROM sqlite_master ORDER BY name")
+
+    def watch(self) -> None:
+        self.run("CREATE TABLE log (x)")
+        self.run(f"CREATE TRIGGER noted AFTER INSERT ON {self.table} BEGIN INSERT INTO log VALUES (1); END")
+
+    def noted(self) -> int:
+        return int(self.run("SELECT count(*) FROM log")[0][0])
 
     def can_write(self) -> bool:
         writes = (

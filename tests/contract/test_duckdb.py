@@ -8,7 +8,7 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.plan import Act
 from winddown.ports import SupportsSanitise, ability
 
-from .ability_suites import MinimiseSuite, SanitiseSuite
+from .ability_suites import MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .duckdb_subject import BYTES_KEY, COMPOSITE, LABELS_KEY, DuckDbSubject
 from .subject import work
@@ -21,7 +21,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, desk: Desk) -> DuckD
     return DuckDbSubject(tmp_path, desk, request.param)
 
 
-class TestDuckDb(StoreSuite, FieldSuite, ReturnSuite, SanitiseSuite, MinimiseSuite):
+class TestDuckDb(StoreSuite, FieldSuite, ReturnSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass
 
 

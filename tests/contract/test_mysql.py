@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .mysql_subject import BYTES_KEY, COMPOSITE, DECIMAL_KEY, MySqlSubject
 from .suite import FieldSuite, ReturnSuite, StoreSuite
@@ -19,5 +19,5 @@ def subject(request: pytest.FixtureRequest, mariadb_url: str, desk: Desk) -> Ite
     found.drop()
 
 
-class TestMySql(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestMySql(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass

@@ -132,7 +132,17 @@ def test_what_acts_on_a_table_by_itself_blocks_it_and_stops_a_plan_that_is_older
     assert "follows" in blockers(subject)["cascade"], "also from a database that the account may not read"
     with pytest.raises(Refused, match="cascade follows"):
         planned.act(Power.QUARANTINE)
+    subject.run(f"DROP TABLE {other}.child")
+    key = "id varchar(20) COLLATE utf8mb4_general_ci, CONSTRAINT follows FOREIGN KEY (id)"
+    child = f"CREATE TABLE {other}.child ({key} REFERENCES {subject.table} (id) ON UPDATE CASCADE) CHARSET utf8mb4"
+    subject.run(child)
+    assert blockers(subject) == {}, "no order changes a primary key"
+    subject.run(f"DROP TABLE {other}.child")
+    subject.run(f"ALTER TABLE {subject.table} DROP PRIMARY KEY, ADD UNIQUE (id)")
+    subject.run(child)
+    assert "follows" in blockers(subject)["cascade"]
     subject.run(f"DROP DATABASE {other}")
+    subject.run(f"ALTER TABLE {subject.table} ADD PRIMARY KEY (id)")
     subject.run(
         f"CREATE TRIGGER {subject.schema}.acts BEFORE DELETE ON {subject.table} FOR EACH ROW SET @winddown_seen = 1"
     )

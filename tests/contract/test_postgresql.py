@@ -19,7 +19,7 @@ from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import Strain, SupportsSanitise, SupportsStrain, ability
 from winddown.stages.manifests import split
 
-from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, Database, PostgresSubject, Shape
 from .subject import read_all, work
@@ -33,7 +33,7 @@ def subject(request: pytest.FixtureRequest, database: Database, desk: Desk) -> I
     found.drop()
 
 
-class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestPostgres(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass
 
 
@@ -99,20 +99,6 @@ def test_a_renamed_field_is_another_one(subject: PostgresSubject) -> None:
     with pytest.raises(Refused, match="0 of 2 planned records"):
         planned.act(Power.QUARANTINE)
     assert subject.content() == content
-
-
-def test_a_reference_that_follows_updates_is_a_hazard(subject: PostgresSubject) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, subject.shape.key))
-    types = {field.name: field.type for field in subject.collection.fields}
-    own = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(types[name])) for name in subject.shape.key
-    )
-    subject._run(
-        "CREATE TABLE {s}.follower ({d}, FOREIGN KEY ({c}) REFERENCES {t} ON UPDATE CASCADE)",
-        s=sql.Identifier(subject.schema), d=own, c=columns,
-    )  # fmt: skip
-    found = [blocker for blocker in subject.store.discover().blockers if blocker.code == "cascade"]
-    assert [blocker.subject for blocker in found] == [str(subject.ref)]
 
 
 def test_statistics_of_an_emptied_table_hold_nothing(subject: PostgresSubject) -> None:

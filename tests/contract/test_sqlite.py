@@ -13,7 +13,7 @@ from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import SupportsSanitise, ability
 
-from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .sqlite_subject import COMPOSITE, NUMBERED, WITHOUT_ROWID, SqliteSubject
 from .subject import work
@@ -40,7 +40,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, desk: Desk) -> Itera
     found.close()
 
 
-class TestSqlite(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite):
+class TestSqlite(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite, MinimiseSuite, WatchSuite):
     pass
 
 
@@ -165,8 +165,9 @@ def test_a_trigger_is_a_blocker_and_one_that_came_later_refuses(subject: SqliteS
     planned, content = work(subject), subject.content()
     subject.run("CREATE TABLE log (x)")
     subject.run(f"CREATE TRIGGER noted AFTER DELETE ON {subject.table} BEGIN INSERT INTO log VALUES (1); END")
-    found = [(blocker.code, blocker.subject) for blocker in subject.store.discover().blockers]
-    assert ("trigger", str(subject.ref)) in found
+    found = {blocker.code: blocker for blocker in subject.store.discover().blockers}
+    assert found["trigger"].subject == str(subject.ref)
+    assert found["trigger"].next_step.startswith("drop it"), "the engine switches no trigger off"
     with pytest.raises(Refused, match="trigger noted came to the table"):
         planned.act(Power.QUARANTINE)
     assert subject.content() == content
@@ -199,6 +200,16 @@ def test_references_that_lead_nowhere_or_act_are_blockers(family: SqliteSubject)
     family.run(f"CREATE TABLE follower (id INTEGER PRIMARY KEY REFERENCES {family.table} (ID) ON DELETE SET NULL)")
     found = {(blocker.code, blocker.subject) for blocker in family.store.discover().blockers}
     assert found == {("broken-reference", str(family.ref)), ("cascade", str(family.ref))}
+
+
+def test_what_follows_changes_is_a_hazard_unless_it_follows_the_primary_key(family: SqliteSubject) -> None:
+    family.run(f"CREATE TABLE one (id INTEGER REFERENCES {family.table} (ID) ON UPDATE CASCADE)")
+    family.run(f"CREATE TABLE two (id INTEGER REFERENCES {family.table} ON UPDATE SET NULL)")
+    assert family.store.discover().blockers == ()
+    family.run(f"UPDATE {family.table} SET note = id")
+    family.run(f"CREATE UNIQUE INDEX noted ON {family.table} (note)")
+    family.run(f"CREATE TABLE three (note TEXT REFERENCES {family.table} (note) ON UPDATE CASCADE)")
+    assert [blocker.code for blocker in family.store.discover().blockers] == ["cascade"]
 
 
 # -- what is odd in these files --------------------------------------------------------------------------------------

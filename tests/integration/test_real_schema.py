@@ -5,52 +5,37 @@ other row of every table, and every constraint, index and sequence, must be as i
 """
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from psycopg import sql
 
+from contract.mariadb_server import mariadb
 from winddown.archive.custody import open_as_custodian
 from winddown.domain.errors import Refused
+from winddown.rules.loader import load_rulebook
+from winddown.stages.freeze import thaw
 from winddown.stages.quarantine import restore
 from winddown.stages.seal import SealedArchive
 
 from . import chinook
+from .shops import AnyDialectShop, DuckDbShop, MySqlShop, PostgresShop, Shop, SqliteShop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import CompanyCase, Servers
 
 HELD = [number for number in range(1, 60) if number % 2]
 GOING = {
     "chinook_customer": "id % 2 = 0",
     "chinook_invoice": "customer_id % 2 = 0",
-    "chinook_invoiceline": "invoice_id IN (SELECT id FROM shop.chinook_invoice WHERE customer_id % 2 = 0)",
+    "chinook_invoiceline": "invoice_id IN (SELECT id FROM {schema}.chinook_invoice WHERE customer_id % 2 = 0)",
 }
-# Everything of the schema that is no row.
-SHAPE = """
-    SELECT 'column', attrelid::regclass || '.' || attname,
-           concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-                     pg_get_expr(adbin, adrelid))
-      FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
-      JOIN pg_class c ON c.oid = attrelid WHERE c.relnamespace = 'shop'::regnamespace AND attnum > 0
-    UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname,
-           concat_ws(' ', pg_get_constraintdef(oid), convalidated)
-      FROM pg_constraint WHERE connamespace = 'shop'::regnamespace
-    UNION ALL SELECT 'index', indexrelid::regclass::text, concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid)
-      FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace = 'shop'::regnamespace
-    UNION ALL SELECT 'sequence', sequencename, s::text FROM pg_sequences s WHERE schemaname = 'shop'
-    UNION ALL SELECT 'relation', c.oid::regclass::text, concat_ws(' ', relkind, relowner::regrole, relpersistence)
-      FROM pg_class c WHERE c.relnamespace = 'shop'::regnamespace
-    UNION ALL SELECT 'view', c.oid::regclass::text, pg_get_viewdef(c.oid)
-      FROM pg_class c WHERE c.relnamespace = 'shop'::regnamespace AND relkind IN ('v', 'm')
-    UNION ALL SELECT 'trigger', tgrelid::regclass || '.' || tgname, concat_ws(' ', pg_get_triggerdef(t.oid), tgenabled)
-      FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE c.relnamespace = 'shop'::regnamespace
-       AND NOT tgisinternal
-"""
 # What a schema may have beside its tables: customers who refer to customers, a field that is computed, a view, a
 # function, and a trigger that is switched off. Fewer lines, so that small batches are few.
 ADDED = """
@@ -74,31 +59,21 @@ PARTITIONED = """
     CREATE TABLE visits_1 PARTITION OF visits DEFAULT;
     INSERT INTO visits VALUES ('2009-01-01', 2)
 """
+# What certificates name as places where erased records may still be, by engine.
+BACKED_UP = "backup of shop_db, taken on 2026-11-20, still holds erased records"
+NO_BACKUP = "no backup of this store is declared; one that exists still holds erased records"
+LEFT = {
+    "sqlite": {NO_BACKUP},
+    "duckdb": {NO_BACKUP},
+    "mysql": {NO_BACKUP, "files and logs may still hold erased records until the store's administrator has done"},
+    "sql": {NO_BACKUP, "nothing here clears this store's files and logs; they may still hold erased records"},
+}
 COPIED = "CREATE MATERIALIZED VIEW mailing AS SELECT lastname, email FROM chinook_customer"
-Rows = dict[str, dict[str, int]]
 
 
-def rows(company: "CompanyCase", *, but: dict[str, str] | None = None) -> Rows:
-    """How often each row stands in each table, by a digest of its text; rows that meet a condition are left out."""
-    found: Rows = {}
-    with company.database() as connection:
-        named = "SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'm')"
-        for (name,) in connection.execute(named).fetchall():
-            query = sql.SQL("SELECT md5(t::text), count(*) FROM shop.{} t WHERE NOT ({}) GROUP BY 1").format(
-                sql.Identifier(name), sql.SQL((but or {}).get(name, "false"))
-            )
-            found[name] = dict(connection.execute(query).fetchall())
-    return found
-
-
-def shape(company: "CompanyCase") -> set[tuple[str, ...]]:
-    with company.database() as connection:
-        return set(connection.execute(SHAPE.encode()).fetchall())
-
-
-def sealed(company: "CompanyCase") -> set[tuple[Any, ...]]:
+def sealed(shop: Shop) -> set[tuple[Any, ...]]:
     """What the custodian reads in the archives: number, day and amount of each invoice."""
-    current = company.deploy()
+    company, current = shop.company, shop.company.deploy()
     key = (company.directory / "custodian" / "custodian.key").read_bytes()
     found: set[tuple[Any, ...]] = set()
     for name in current.control.names(company.case_id, "archive"):
@@ -109,12 +84,28 @@ def sealed(company: "CompanyCase") -> set[tuple[Any, ...]]:
     return found
 
 
-Make = Callable[[str], "CompanyCase"]
+def verified(shop: Shop, folder: "Path") -> bool:
+    """Whether the program in the bundle, alone and with nothing of the product to import, accepts the bundle."""
+    evidence = shop.company.workspace / shop.company.case_id / "evidence"
+    (bundle,) = evidence.glob("*-bundle.zip")
+    with zipfile.ZipFile(bundle) as packed:
+        program = packed.extract("verify.py", folder)
+    command = [sys.executable, "-I", program, str(bundle), "--key", str(evidence / "winddown.pub")]
+    return subprocess.run(command, check=False, capture_output=True, cwd=folder).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def mariadb_url() -> Iterator[str]:
+    with mariadb() as url:
+        yield url
+
+
+Make = Callable[[str], Shop]
 
 
 @pytest.fixture
-def make(company_servers: "Servers", tmp_path: "Path") -> Make:
-    """Make the company with more statements, run by the tables' owner in their schema."""
+def make(request: pytest.FixtureRequest, tmp_path: "Path") -> Make:
+    """Make the company on an engine; on PostgreSQL after more statements, run by the tables' owner in their schema."""
     try:
         chinook.fixture()
     except PackageNotFoundError:
@@ -122,32 +113,51 @@ def make(company_servers: "Servers", tmp_path: "Path") -> Make:
         if os.environ.get("WINDDOWN_REQUIRE_SERVERS") == "1":
             pytest.fail(lacking)
         pytest.skip(lacking)
-    return lambda more: chinook.make(company_servers, tmp_path / "case", held=HELD, more=more)
+    directory = tmp_path / "case"
+
+    def build(engine: str) -> Shop:
+        match engine:
+            case "sqlite":
+                return SqliteShop(directory, held=HELD)
+            case "duckdb":
+                return DuckDbShop(directory, held=HELD)
+            case "mysql":
+                return MySqlShop(request.getfixturevalue("mariadb_url"), directory, held=HELD)
+            case "sql":
+                return AnyDialectShop(request.getfixturevalue("mariadb_url"), directory, held=HELD)
+        return PostgresShop(request.getfixturevalue("company_servers"), directory, held=HELD, more=engine)
+
+    return build
 
 
-@pytest.mark.parametrize("more", ["", ADDED], ids=["plain", "with-more"])
+@pytest.mark.parametrize(
+    "engine", ["", ADDED, "mysql", "sqlite", "duckdb", "sql"],
+    ids=["postgresql", "postgresql-with-more", "mysql", "sqlite", "duckdb", "sql"],
+)  # fmt: skip
 def test_half_of_the_customers_go_and_every_other_row_stays_as_it_was(
-    make: Make, more: str, monkeypatch: pytest.MonkeyPatch
+    make: Make, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
 ) -> None:
-    if more:  # the last customer comes in a batch of its own
+    monkeypatch.setattr("winddown.bootstrap.load_rulebook", cache(load_rulebook))  # every step has a deployment
+    if engine == ADDED:  # the last customer comes in a batch of its own
         monkeypatch.setattr("winddown.stages.orders.BATCH_RECORDS", 28)
-    company = make(more)
-    before, kept, shaped = rows(company), rows(company, but=GOING), shape(company)
-    with company.database() as connection:
-        connection.execute("SET TimeZone = 'Asia/Shanghai'")  # as archives write it
-        vouchers = 'SELECT id::text, "InvoiceDate"::text, "Total" FROM shop.chinook_invoice WHERE customer_id % 2 = 0'
-        owed = set(connection.execute(vouchers.encode()).fetchall())
-    assert {name for name, found in before.items() if found != kept[name]} == set(GOING)
+    shop = make(engine)
+    company = shop.company
+    going = {name: condition.format(schema=shop.schema) for name, condition in GOING.items()}
+    before, kept, shaped, owed = shop.rows(), shop.rows(but=going), shop.shape(), shop.vouchers()
+    assert {name for name, found in before.items() if found != kept[name]} == set(going)
     assert sum(before["chinook_customer"].values()) - sum(kept["chinook_customer"].values()) == 29
     company.run_until("grace")
-    assert rows(company) == kept
+    assert shop.rows() == kept
     restore(company.deploy(), company.case_id, requested_by="chen.liquidator")
-    assert rows(company) == before
-    assert shape(company) == shaped
+    assert shop.rows() == before
     company.run_until("finished")
-    assert rows(company) == kept
-    assert shape(company) == shaped
-    assert sealed(company) == owed
+    assert shop.rows() == kept
+    assert sealed(shop) == owed
+    assert verified(shop, tmp_path)
+    left = {row["what"].partition(":")[0] for row in company.certificates()[-1]["residual_until"]}
+    assert left == LEFT[engine] if engine in LEFT else BACKED_UP in left
+    thaw(company.deploy(), company.case_id)
+    assert shop.shape() == shaped
 
 
 @pytest.mark.parametrize(
@@ -162,21 +172,19 @@ def test_half_of_the_customers_go_and_every_other_row_stays_as_it_was(
 def test_what_cannot_be_done_is_named_and_nothing_goes_before_a_person_answers(
     make: Make, more: str, named: set[str]
 ) -> None:
-    company = make(more)
-    before, shaped = rows(company), shape(company)
+    shop = make(more)
+    before, shaped = shop.rows(), shop.shape()
     with pytest.raises(Refused, match="nothing of wave at_once can be done") as refusal:
-        company.run()
+        shop.company.run()
     said = refusal.value.message.partition("can be done: ")[2]
     assert set(said.split("; ")) == {f"shop_db:shop.{one}" for one in named}
-    assert rows(company) == before
-    assert shape(company) == shaped
+    assert shop.rows() == before
+    assert shop.shape() == shaped
 
 
 def test_a_publication_of_everything_stops_everything(make: Make) -> None:
-    company = make("")
-    with company.database() as connection:
-        connection.execute("CREATE PUBLICATION everything FOR ALL TABLES")
-    before = rows(company)
+    shop = make("CREATE PUBLICATION everything FOR ALL TABLES")
+    before = shop.rows()
     with pytest.raises(Refused, match="everything-published"):
-        company.run()
-    assert rows(company) == before
+        shop.company.run()
+    assert shop.rows() == before

@@ -266,7 +266,7 @@ class Story:
         for text, count in sorted(_remaining(remaining).items()):
             self._say(f"             {count:>10,} {text}")
         for row in documents[-1]["residual_until"]:
-            self._say(f"residual     {'until ' + row['until'] + ': ' if row['until'] else ''}{row['what']}")
+            self._say(f"residual     until {row['until'] or 'somebody acts'}: {row['what']}")
         bundle, key = next(evidence.glob("*-bundle.zip")), evidence / "winddown.pub"
         self._say("")
         self._say(f"certificates {', '.join(str(path) for path in sorted(evidence.glob('certificate-*.html')))}")

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+ACTED = "acted_by_itself"
+"""Detail of a restore: triggers and the like that saw the records on their way back, and may have copied them."""
+
 
 class Whereabouts(StrEnum):
     """Where the records of a batch are now."""

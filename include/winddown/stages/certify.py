@@ -12,6 +12,7 @@ from winddown.domain.plan import Act, Order, Plan
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.residuals import residuals, unproven
 from winddown.stages.retention import kept_by_services
 from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
@@ -74,7 +75,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         ],
         "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
         "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
-        "residual_until": [*_residuals(case), *_kept(deployment, plan)],
+        "residual_until": [*residuals(deployment, case, plan), *_kept(deployment, plan)],
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
@@ -199,18 +200,6 @@ def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _residuals(case: Case) -> list[dict[str, Any]]:
-    return [
-        {
-            "collection": str(entry.collection),
-            "what": f"backup of {entry.backup.of}, taken on {entry.backup.taken_on}, still holds erased records",
-            "until": entry.backup.expires_on.isoformat(),
-        }
-        for entry in case.register
-        if entry.backup is not None
-    ]
-
-
 def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
     inventory = deployment.control.get(plan.case, "inventory", plan.wave, type_=Inventory)
     return [] if inventory is None else kept_by_services(inventory.facts)
@@ -234,6 +223,7 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
     limits = [
         "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
         "archived WAL, replicas, service logs and inventories outside the declared stores were not reached",
+        *unproven(deployment, case, plan),
     ]
     if any(order.act is Act.ANONYMISE for order in plan.orders):
         limits.append(

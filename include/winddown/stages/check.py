@@ -47,7 +47,10 @@ def check(deployment: Deployment, case_id: str) -> Checks:
 def _check_backups(
     deployment: Deployment, case: Case, inventory: Inventory
 ) -> tuple[tuple[BackupComparison, ...], tuple[Blocker, ...]]:
-    """Every database needs one backup that restores; without it nothing in that database is destroyed."""
+    """Every PostgreSQL database needs one backup that restores, or nothing in it is destroyed.
+
+    Backups of other engines are not restored; certificates say so.
+    """
     results, blockers = [], []
     for declaration in case.stores:
         if declaration.kind != "postgresql":

@@ -9,6 +9,7 @@ from winddown.domain.finding import Finding
 from winddown.domain.inventory import Inventory
 from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.discover import MISNAMED
 from winddown.stages.fairness import Fairness, check_fairness
 from winddown.stages.labelled import Labelled, facts_of
 from winddown.stages.leaning import with_leaned_on
@@ -29,7 +30,7 @@ def label_and_decide(
     labelled = []
     for collection in inventory.collections:
         blockers = inventory.blockers_of(collection.ref)
-        if any(blocker.code == "unknown-field" for blocker in blockers):
+        if any(blocker.code in MISNAMED for blocker in blockers):
             records = pl.DataFrame({"label": [RecordClass.WHOLE.value] * max(collection.record_count, 0)})
         else:
             records = label_records(deployment, case, inventory, index, collection)

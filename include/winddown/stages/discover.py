@@ -1,6 +1,7 @@
 """Takes an inventory of every declared store. What cannot be read is a named blocker; the rest goes on."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from winddown.detectors.lexicon import words_read
@@ -11,11 +12,19 @@ from winddown.domain.drift import Drift, drift
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Fact, ForeignKey, Inventory
 from winddown.ports import Discovery, Store, SupportsReport, ability
+from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
 from winddown.stages.names import names_a_person, words_in, words_of
 from winddown.stages.retention import undeclared_replicas
 from winddown.stages.whole import gone_whole
+
+MISNAMED = frozenset({"unknown-field", "reserved-name"})
+"""Blockers of collections whose records are not read to be labelled, because a field is not what its name says."""
+
+_OWN_PREFIX = "winddown_"
+# What stages add to the records that they read, or to keys.
+_OWN_COLUMNS = {"subject", "label", "held", "minor", "overseas", HOLDS, "kept", "batch", "rows"}
 
 
 def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[str] = frozenset()) -> Inventory:
@@ -44,7 +53,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
             identities += [(declaration.name, found.identity)] if found.identity else []
     blockers += undeclared_replicas(case, facts)
     collections, speaking = _without_personal_names(deployment, case, collections)
-    blockers += [*speaking, *_unknown_fields(case, collections)]
+    blockers += [*speaking, *_unknown_fields(case, collections), *_reserved_names(case, collections)]
     registered = {entry.collection for entry in case.register}
     missing = registered - {collection.ref for collection in collections}
     missing -= gone_whole(deployment, case.id) if missing else frozenset()
@@ -168,6 +177,25 @@ def _unknown_fields(case: Case, collections: list[Collection]) -> list[Blocker]:
                 )
             )
     return blockers
+
+
+def _reserved_names(case: Case, collections: list[Collection]) -> Iterator[Blocker]:
+    """Fields whose names winddown gives to columns of its own: one would be taken for the other."""
+    for collection in collections:
+        entry = case.entry(collection.ref)
+        link = None if entry is None else entry.subject
+        used = {*collection.key, *(() if entry is None else (entry.dated_by, *(field for _, field in entry.dates)))}
+        # Of records that name their customer themselves, the customer is what such a field says.
+        used |= {link.field} if link is not None and (link.via is not None or link.field != "subject") else set()
+        ours = {name for name in collection.field_names() if name.lower().startswith(_OWN_PREFIX)}
+        if ours | (used & _OWN_COLUMNS):
+            yield Blocker(
+                "reserved-name",
+                str(collection.ref),
+                f"winddown has columns of its own under the names of {', '.join(sorted(ours | (used & _OWN_COLUMNS)))}",
+                "database administrator",
+                "rename these fields for the case; of names without winddown_ only a key, link or date is in the way",
+            )
 
 
 def discover(deployment: Deployment, case_id: str) -> Inventory:

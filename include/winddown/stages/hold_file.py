@@ -108,8 +108,8 @@ def with_subjects(model: HoldModel, folder: Path, field: str, *, key: str) -> De
     # Without a header the first person would be taken for one, and lose the hold.
     if not rows or rows[0] not in (["subject"], [key]) or any(len(row) != 1 for row in rows):
         raise Refused(f"{field}.subjects: {model.subjects} needs one column headed {key!r} or 'subject'")
-    subjects = tuple(row[0].strip() for row in rows[1:])
-    if not subjects or not all(subjects):
+    subjects = tuple(row[0] for row in rows[1:])  # as it is written: a key may begin or end with a blank
+    if not subjects or not all(subject.strip() for subject in subjects):
         raise Refused(f"{field}.subjects: {model.subjects} names nobody, or has a blank line")
     return DeclaredHold(model, subjects)
 

@@ -14,6 +14,7 @@ from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, CollectionRef, Inventory
 from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import Deployment
+from winddown.stages.discover import MISNAMED
 from winddown.stages.subjects import SubjectIndex, label_rows
 
 
@@ -31,7 +32,7 @@ def with_leaned_on(deployment: Deployment, case: Case, inventory: Inventory, ind
     for collection in inventory.collections:
         entry = case.entry(collection.ref)
         touched = any(hold.scope.touches(collection.ref) for hold in partial)
-        touched &= all(found.code != "unknown-field" for found in inventory.blockers_of(collection.ref))
+        touched &= all(found.code not in MISNAMED for found in inventory.blockers_of(collection.ref))
         if entry is None or entry.subject is None or entry.about != "customers" or not touched:
             continue
         held = _held(deployment, case, inventory, index, of=(entry, collection))

@@ -134,13 +134,17 @@ def _preconditions(deployment: Deployment, case: Case, wave: Wave) -> tuple[str,
 
 
 def _refuse_stuck(wave: Wave, decisions: tuple[Decision, ...], blockers: list[Blocker]) -> None:
-    """A wave in which nothing can be done because of blockers must not pass for one in which nothing is due."""
+    """A wave in which nothing can be done because of blockers must not pass for one in which nothing is due.
+
+    What else is said of records that a person has to decide on first, e.g. a trigger on the company's own table, stops
+    nothing that would be done.
+    """
+    stuck = [found for found in decisions if found.disposition is Disposition.BLOCKED]
     reasons = {
         f"{decision.collection}: {reason.rule}"
-        for decision in decisions
-        if decision.disposition is Disposition.BLOCKED
+        for decision in stuck
+        if not any(reason.rule in _LEFT_ALONE for reason in decision.reasons)
         for reason in decision.reasons
-        if reason.rule not in _LEFT_ALONE
     }
     reasons |= {f"{blocker.subject}: {blocker.code}" for blocker in blockers}
     if reasons:

@@ -7,7 +7,7 @@ from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Method, Order, Plan
-from winddown.domain.receipt import Whereabouts
+from winddown.domain.receipt import ACTED, Whereabouts
 from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
@@ -20,10 +20,15 @@ _OF_TABLES = {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DE
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a unit of work did."""
+    """What a unit of work did.
+
+    Attributes:
+        acted: what acted by itself on collections into which records came back, e.g. a trigger that came in grace.
+    """
 
     batches: int
     records: int
+    acted: tuple[str, ...] = ()
 
 
 def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -87,6 +92,7 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
         raise Refused(f"{requested_by} is not among the people of case {case_id}", rule="restoring needs a role")
     done_batches = records = 0
     failures: list[str] = []
+    acted: set[str] = set()
     unfinished = (
         *deployment.control.plans(case_id, state="withdrawn"),
         *deployment.control.plans(case_id, state="open"),
@@ -97,18 +103,19 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
         done, failed = _restore_plan(deployment, deployment.control.plan(plan_id))
         done_batches += done.batches
         records += done.records
+        acted |= set(done.acted)
         failures += failed
         if not failed:
             deployment.control.set_plan_state(plan_id, "superseded")
-    deployment.ledger.append(
-        case_id, "restored", {"batches": done_batches, "records": records, "requested_by": requested_by}, actor=ACTOR
-    )
+    said = tuple(sorted(acted))
+    body = {"batches": done_batches, "records": records, "requested_by": requested_by, "acted_by_itself": list(said)}
+    deployment.ledger.append(case_id, "restored", body, actor=ACTOR)
     if failures:
         raise Residual(
             "not everything could be restored: " + "; ".join(failures),
             next_step="find out who changed these collections in the meantime; everything else is back",
         )
-    return Done(done_batches, records)
+    return Done(done_batches, records, said)
 
 
 def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
@@ -117,6 +124,7 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
     effects = {(found.order_id, found.batch, found.power): found.state for found in deployment.control.effects(plan.id)}
     done_batches = records = 0
     failures: list[str] = []
+    acted: list[str] = []
     for order in sorted(plan.orders, key=lambda found: (-found.level, found.id)):
         # The last batch first, because rows may refer to rows of a later batch of the same table.
         for batch in reversed(tuple(batches(deployment, plan.case, order))) if order.changes_store else ():
@@ -130,9 +138,12 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
                     continue  # nothing of ours to undo, whoever else wrote there
                 if state == "intent" and not systems.inspectors[order.collection.store].set_aside(order, batch):
                     continue  # it was intended and never done
-                records += perform(deployment, plan, order, batch, Power.RESTORE).records
+                receipt = perform(deployment, plan, order, batch, Power.RESTORE)
             except (Residual, Refused) as error:
                 failures.append(error.message)
             else:
                 done_batches += 1
-    return Done(done_batches, records), failures
+                records += receipt.records
+                named = dict(receipt.details).get(ACTED)
+                acted += [f"{order.collection}: {named}"] if named else []
+    return Done(done_batches, records, tuple(acted)), failures

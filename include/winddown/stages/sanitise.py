@@ -2,6 +2,7 @@
 
 from winddown.control.authority import Effect
 from winddown.domain.authorization import Power
+from winddown.domain.plan import Plan
 from winddown.domain.receipt import Receipt
 from winddown.ports import SupportsSanitise, ability
 from winddown.stages.deployment import ACTOR, Deployment
@@ -21,8 +22,7 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         store = ability(deployment.systems(case).store(declaration.name), SupportsSanitise)
         if store is None or not touched:
             continue
-        name = f"sanitise {declaration.name}"
-        effect = Effect(case.id, plan.id, name, Power.SANITISE, declaration.name, 0, "", len(touched))
+        effect = _effect(plan, declaration.name, len(touched))
         receipt = deployment.authority.receipt(effect)
         if receipt is None:
             authorization = deployment.authority.authorize(effect, actor=ACTOR)
@@ -34,3 +34,12 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
             deployment.ledger.append(case.id, "sanitised", body, actor=ACTOR)
         receipts.append(receipt)
     return tuple(receipts)
+
+
+def receipt_of(deployment: Deployment, plan: Plan, store: str) -> Receipt | None:
+    """What clearing a store under a plan did and left; None where nothing was cleared."""
+    return deployment.authority.receipt(_effect(plan, store, 0))
+
+
+def _effect(plan: Plan, store: str, collections: int) -> Effect:
+    return Effect(plan.case, plan.id, f"sanitise {store}", Power.SANITISE, store, 0, "", collections)

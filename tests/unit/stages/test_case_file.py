@@ -429,6 +429,14 @@ def test_a_custodians_key_that_is_not_there(refusal: Refusal, case_document: dic
     assert f"custodian.public_key: {name!r}" in refusal(changed(case_document, "custodian.public_key", name))
 
 
+def test_a_held_persons_key_is_taken_as_it_is_written(
+    case_document: dict[str, Any], write_case: Callable[[Any], Path], case_folder: Path
+) -> None:
+    (case_folder / "holds" / "h-1.csv").write_bytes(b"subject\nC-1 \n C-2\n")
+    (hold,) = read_case_file(write_case(case_document)).holds
+    assert hold.subjects == ("C-1 ", " C-2")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import (
     Column,
     Connection,
@@ -27,7 +28,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import NullType
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch
+from winddown.domain.batch import Batch, numbered
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
@@ -85,6 +86,10 @@ class GenericStore(SqlStore):
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
         super().__init__(name, source=GenericSource(name, engine=reader), effects=GenericEffects(name, unlock=unlock))
         self._reader = reader
+
+    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+        """Sort by rank and key, and number; nobody knows whether the engine checks references row by row, as InnoDB."""
+        return numbered(located, collection.key, size=size, is_apart=True)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
         """As ``SqlStore`` has it, where rows could be put back exactly."""

@@ -13,6 +13,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.reading import verbatim
 
+# What follows a change of a primary key never acts, because no order changes one.
 # ``child`` and ``refers`` are of cascades alone: the table whose rows would go or change too, and what is true of its
 # rows that refer to any of this table. A row that breaks a constraint which was never validated could go and not come
 # back. What acts on a partition acts on rows of its table.
@@ -26,7 +27,9 @@ _OF_TABLE = text("""
            (SELECT string_agg(format('%I IS NOT NULL', a.attname), ' AND ') FROM pg_attribute a
              WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey))
       FROM pg_constraint c JOIN tree ON tree.oid = c.confrelid WHERE c.contype = 'f' AND c.conparentid = 0
-       AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
+       AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd') AND NOT EXISTS (
+            SELECT 1 FROM pg_index i WHERE i.indrelid = c.confrelid AND i.indisprimary
+               AND c.confkey <@ i.indkey::int2[]))
     UNION ALL
     SELECT 'row-security', relname::text, NULL, NULL FROM pg_class WHERE oid = :oid AND relrowsecurity
     UNION ALL

@@ -102,6 +102,13 @@ _BY_ITSELF = {
 }
 
 
+# These engines switch no trigger off.
+INSTEAD_OF_ACTING = {
+    "trigger": "drop it for the case, and create it again afterwards",
+    "cascade": "drop its cascade for the case, so that every row goes by an order of its own",
+}
+
+
 def acts_by_itself(ref: CollectionRef, hazard: str, name: str) -> Blocker:
     """Say what would do more than an order says when rows go."""
     return Blocker(
@@ -109,7 +116,7 @@ def acts_by_itself(ref: CollectionRef, hazard: str, name: str) -> Blocker:
         str(ref),
         _BY_ITSELF[hazard].format(name),
         "database administrator",
-        "disable it for the case, or order the dependent rows explicitly",
+        INSTEAD_OF_ACTING[hazard],
     )
 
 

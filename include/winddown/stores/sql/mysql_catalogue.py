@@ -16,6 +16,7 @@ from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.faults import told
+from winddown.stores.sql.limits import INSTEAD_OF_ACTING
 from winddown.stores.sql.reading import plain_type
 
 QUARANTINE, JOURNAL = "winddown_quarantine", "winddown_journal"
@@ -50,15 +51,26 @@ _TRIGGERS = text("""
     SELECT trigger_name FROM information_schema.triggers
      WHERE event_object_schema = :schema AND event_object_table = :name ORDER BY 1
 """)
-_CASCADES = text("""
-    SELECT constraint_name FROM information_schema.referential_constraints
+# What follows a change of a primary key never acts, because no order changes one.
+_PRIMARY = """
+    SELECT column_name FROM information_schema.statistics
+     WHERE table_schema = :schema AND table_name = :name AND index_name = 'PRIMARY'
+"""
+_CASCADES = text(f"""
+    SELECT constraint_name FROM information_schema.referential_constraints r
      WHERE unique_constraint_schema = :schema AND referenced_table_name = :name
-       AND (delete_rule NOT IN ('RESTRICT', 'NO ACTION') OR update_rule NOT IN ('RESTRICT', 'NO ACTION')) ORDER BY 1
+       AND (delete_rule NOT IN ('RESTRICT', 'NO ACTION') OR update_rule NOT IN ('RESTRICT', 'NO ACTION') AND EXISTS (
+            SELECT 1 FROM information_schema.key_column_usage k
+             WHERE k.constraint_schema = r.constraint_schema AND k.constraint_name = r.constraint_name
+               AND k.table_name = r.table_name AND k.referenced_column_name NOT IN ({_PRIMARY}))) ORDER BY 1
 """)
-# InnoDB's own list, of which the first fifteen bits of ``type`` say what a reference does; 16 and 32 are NO ACTION.
-_ALL_CASCADES = """
-    SELECT id FROM information_schema.{list} WHERE (type & 15) <> 0 AND ref_name = concat(
+# InnoDB's own list. Bits of ``type`` say what a reference does: 1 and 2 when a row goes, 4 and 8 when it changes.
+_ALL_CASCADES = f"""
+    SELECT id FROM information_schema.{{list}} f WHERE ref_name = concat(
            CAST(convert(:schema USING filename) AS BINARY), '/', CAST(convert(:name USING filename) AS BINARY))
+       AND ((type & 3) <> 0 OR (type & 12) <> 0 AND EXISTS (
+            SELECT 1 FROM information_schema.{{list}}_cols c WHERE c.id = f.id
+               AND convert(c.ref_col_name USING utf8mb4) NOT IN ({_PRIMARY})))
      ORDER BY 1
 """
 _LISTS = ("innodb_sys_foreign", "innodb_foreign")  # MariaDB's, MySQL 8's
@@ -173,7 +185,7 @@ def hazard_blockers(connection: Connection, ref: CollectionRef) -> Iterator[Bloc
         if hazard == "unseen":
             step = "grant TRIGGER on the database and PROCESS to the reading user and to that of the connection __mark"
         else:
-            step = "disable it for the case, or order the dependent rows explicitly"
+            step = INSTEAD_OF_ACTING[hazard]
         yield Blocker(hazard, str(ref), _SAID[hazard].format(name), "database administrator", step)
 
 

@@ -23,6 +23,7 @@ FREEZING = "winddown_freeze_"
 ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _WAIT_SECONDS = 10
 _TYPE = re.compile(r"[A-Za-z]+[0-9]{0,2}(?: [A-Za-z]+)*(?: ?\([0-9]{1,5}(?: ?, ?[0-9]{1,3})?\))?(?: [A-Za-z]+)*")
+_PRIMARY = "SELECT name FROM pragma_table_info(?) WHERE pk > 0"
 _MOVES_OTHERS = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -66,8 +67,10 @@ def hazards(connection: sqlite3.Connection, ref: CollectionRef) -> Iterator[tupl
     for (name,) in connection.execute(triggers, (table_name(ref),)).fetchall():
         if not name.startswith(FREEZING):
             yield "trigger", told(name)
-    for child, _, deleting, updating in references(connection, ref):
-        if deleting in _MOVES_OTHERS or updating in _MOVES_OTHERS:
+    # What follows a change of a primary key never acts, because no order changes one; "" refers to it.
+    primary = {"", *(row[0].lower() for row in connection.execute(_PRIMARY, (table_name(ref),)))}
+    for child, field, deleting, updating in references(connection, ref):
+        if deleting in _MOVES_OTHERS or (updating in _MOVES_OTHERS and field.lower() not in primary):
             yield "cascade", told(child)
 
 

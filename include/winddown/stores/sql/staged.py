@@ -18,8 +18,10 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Method, Order
-from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.domain.receipt import ACTED, Receipt, Whereabouts
 from winddown.stores.sql.limits import kept_relation
+
+_ON_RETURN = ("trigger ", "rule ")  # of the hazards those that act when rows come back, too
 
 
 class Look(Protocol):
@@ -92,7 +94,7 @@ def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:
             raise Refused(
                 f"order {order.id}: {', '.join(acting)} came to the table after the plan was made",
                 rule="only approved rows move",
-                next_step="disable it for the case, then plan again",
+                next_step="disable or drop it for the case, then plan again",
             )
         moved = turn.set_aside()
         if moved != batch.records:
@@ -108,12 +110,16 @@ def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:
 def restore(turn: Turn, order: Order, batch: Batch) -> Receipt:
     """Put the batch back; foreign keys are checked as for any insert.
 
+    Undo does not wait for what came to the table in grace and acts by itself when rows come back: it may copy them to
+    places that nobody planned, so it is named in the receipt's details, under ``ACTED``.
+
     Raises Residual, and restores nothing of the batch, when the records would not be exactly those that were planned:
     somebody wrote in their place meanwhile, or changed the table.
     """
     state = turn.journalled()
     if state == "purged":
         raise Residual(f"order {order.id} batch {batch.index} was purged and cannot be restored")
+    acting = "" if state is None else _on_return(turn, order)
     if state == "quarantined":
         restored = turn.put_back()
         if order.act is Act.ERASE:
@@ -121,11 +127,20 @@ def restore(turn: Turn, order: Order, batch: Batch) -> Receipt:
         if restored != batch.records:
             raise Residual(
                 f"order {order.id} batch {batch.index}: only {restored} of {batch.records} records could be "
-                "restored as they were; others were written in their place",
-                next_step="decide which of the two stays; what is in quarantine is kept until then",
+                "restored as they were; others were written in their place"
+                + (f", or {acting}, which acts on the table by itself, changed them" if acting else ""),
+                next_step="decide which of the two stays; what is in quarantine is kept until then"
+                + (", and disable what acts by itself" if acting else ""),
             )
         turn.journal("restored")
-    return Receipt("restore", order.id, batch.index, batch.records)
+    return Receipt("restore", order.id, batch.index, batch.records, ((ACTED, acting),) if acting else ())
+
+
+def _on_return(turn: Turn, order: Order) -> str:
+    """What acts by itself on rows that come back; a table that comes back as it is has none of them inserted."""
+    if order.method not in {Method.MOVE_ROWS, Method.MOVE_FIELDS}:
+        return ""
+    return ", ".join(name for name in turn.hazards() if name.startswith(_ON_RETURN))
 
 
 def purge(turn: Turn, order: Order, batch: Batch) -> Receipt:
