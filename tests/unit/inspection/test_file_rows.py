@@ -16,7 +16,7 @@ ROWS = [{"id": "1", "name": "欧阳"}, {"id": "2", "name": "a"}]
     [
         '{"id": "1", "name": "欧阳"}\n\n{"id": "2", "name": "a"}'.encode(),
         '\ufeff[{"id": "1", "name": "欧阳"},\n {"id": "2", "name": "a"}]'.encode(),
-        gzip.compress('{"id": "1", "name": "欧阳"}\n{"id": "2", "name": "a"}\n'.encode()),
+        gzip.compress('{"id": "1", "name": "欧阳"}\n{"id": "2", "name": "a"}\n'.encode(), mtime=0),
         "id,name\n1,欧阳\n2,a\n".encode("gb18030"),
         "id;name\n1;欧阳\n2;a\n".encode("utf-16"),
         'id\tname\r\n1\t"欧阳"\r\n2\ta'.encode(),
