@@ -138,7 +138,7 @@ def restore(turn: Turn, order: Order, batch: Batch) -> Receipt:
 
 def _on_return(turn: Turn, order: Order) -> str:
     """What acts by itself on rows that come back; a table that comes back as it is has none of them inserted."""
-    if order.method not in {Method.MOVE_ROWS, Method.MOVE_FIELDS}:
+    if order.method in {Method.MOVE_TABLE, Method.DETACH_PARTITION}:
         return ""
     return ", ".join(name for name in turn.hazards() if name.startswith(_ON_RETURN))
 
