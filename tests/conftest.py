@@ -280,6 +280,12 @@ class CompanyCase(DrivenCase):
         """Compare both stores with the truth."""
         return compare(self.directory, read_connections(self.directory), after=after)
 
+    def copy_database(self, name: str, *, owner: str = "postgres") -> None:
+        """Copy the company's database under another name; the server asks that nobody else is connected to it."""
+        with self.database("postgres") as server:
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (DATABASE,))
+            server.execute(f"CREATE DATABASE {name} TEMPLATE {DATABASE} OWNER {owner}".encode())
+
     def back_up(self, database: str = DATABASE) -> None:
         """Replace the backup by a dump of a database as it is now; the truth learns its digest."""
         parameters = conninfo.conninfo_to_dict(self.servers.postgres.admin_url())

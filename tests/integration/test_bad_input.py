@@ -296,8 +296,7 @@ def _torn(company: "CompanyCase") -> None:
 
 
 def _with_rows_missing(company: "CompanyCase") -> None:
-    with company.database("postgres") as server:
-        server.execute("CREATE DATABASE shop_older TEMPLATE shop")
+    company.copy_database("shop_older")
     with company.database("shop_older") as older:
         older.execute("DELETE FROM shop.tickets WHERE ticket_id IN (SELECT ticket_id FROM shop.tickets LIMIT 3)")
     company.back_up("shop_older")

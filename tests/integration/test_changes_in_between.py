@@ -156,8 +156,8 @@ def test_a_copy_under_the_same_connection_is_not_acted_on(
 ) -> None:
     company = company_case()
     approved(company)
+    company.copy_database("twin", owner="winddown_purger")
     with company.database("postgres") as connection:
-        connection.execute("CREATE DATABASE twin TEMPLATE shop OWNER winddown_purger")
         connection.execute("GRANT CREATE ON DATABASE twin TO winddown_marker")
     before = company.number("SELECT count(*) FROM shop.customers")
     move_connections(company, "twin", *suffixes)
@@ -177,8 +177,7 @@ def test_a_copy_in_the_place_of_what_was_classified_is_not_planned(company_case:
     company = company_case()
     company.run_until("approvals")
     restore_all(company)
-    with company.database("postgres") as connection:
-        connection.execute("CREATE DATABASE twin TEMPLATE shop OWNER winddown_purger")
+    company.copy_database("twin", owner="winddown_purger")
     move_connections(company, "twin", "")
     with pytest.raises(Refused, match="other systems than those that were classified: shop_db"):
         company.run()

@@ -90,7 +90,7 @@ def verified(shop: Shop, folder: "Path") -> bool:
     (bundle,) = evidence.glob("*-bundle.zip")
     with zipfile.ZipFile(bundle) as packed:
         program = packed.extract("verify.py", folder)
-    command = [sys.executable, "-I", program, str(bundle), "--key", str(evidence / "winddown.pub")]
+    command = [sys.executable, "-I", program, str(bundle), "--policy", str(evidence / "winddown.pub")]
     return subprocess.run(command, check=False, capture_output=True, cwd=folder).returncode == 0
 
 
@@ -183,7 +183,9 @@ def test_what_cannot_be_done_is_named_and_nothing_goes_before_a_person_answers(
 
 
 def test_a_publication_of_everything_stops_everything(make: Make) -> None:
-    shop = make("CREATE PUBLICATION everything FOR ALL TABLES")
+    shop = make("")
+    with shop.company.database() as connection:
+        connection.execute("CREATE PUBLICATION everything FOR ALL TABLES")
     before = shop.rows()
     with pytest.raises(Refused, match="everything-published"):
         shop.company.run()

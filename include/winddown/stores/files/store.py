@@ -25,7 +25,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery
+from winddown.ports import Ability, Discovery, SupportsFreeze, SupportsSanitise
 from winddown.stores.files import freezing
 from winddown.stores.files.aside import held, seen
 from winddown.stores.files.blockers import blocker, only_read, read_only
@@ -63,6 +63,12 @@ class FilesStore:
         self.name = name
         self._root = root
         self._unlock = unlock
+
+    def ability(self, protocol: type[Ability]) -> Ability | None:
+        """Where the folder is only read, nothing that changes it shows."""
+        if self._unlock is None and protocol in {SupportsFreeze, SupportsSanitise}:
+            return None
+        return self if isinstance(self, protocol) else None
 
     # -- reading -------------------------------------------------------------------------------------------------
 
