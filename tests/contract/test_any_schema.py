@@ -23,7 +23,7 @@ from .postgresql_subject import STORE, Database
 from .sqlite_subject import NUMBERED, SqliteSubject
 from .table_subject import TableSubject
 
-EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "4"))
 
 
 class Failing:

