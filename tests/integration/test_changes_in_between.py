@@ -168,7 +168,7 @@ def test_a_copy_under_the_same_connection_is_not_acted_on(
     assert (row, company.number("SELECT count(*) FROM shop.customers")) == ((before,), before)
     move_connections(company, "shop", *suffixes)
     with company.database("postgres") as connection:  # a copy that stayed would be found by its bytes
-        connection.execute("DROP DATABASE twin")
+        connection.execute("DROP DATABASE twin WITH (FORCE)")
     company.run_until("finished")
     assert_clean(company)
 
