@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from importlib.metadata import PackageNotFoundError
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ import pytest
 from contract.mariadb_server import mariadb
 from winddown.archive.custody import open_as_custodian
 from winddown.domain.errors import Refused
-from winddown.rules.loader import load_rulebook
 from winddown.stages.freeze import thaw
 from winddown.stages.quarantine import restore
 from winddown.stages.seal import SealedArchive
@@ -137,7 +135,6 @@ def make(request: pytest.FixtureRequest, tmp_path: "Path") -> Make:
 def test_half_of_the_customers_go_and_every_other_row_stays_as_it_was(
     make: Make, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
 ) -> None:
-    monkeypatch.setattr("winddown.bootstrap.load_rulebook", cache(load_rulebook))  # every step has a deployment
     if engine == ADDED:  # the last customer comes in a batch of its own
         monkeypatch.setattr("winddown.stages.orders.BATCH_RECORDS", 28)
     shop = make(engine)

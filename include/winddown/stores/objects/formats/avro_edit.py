@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from winddown.domain.errors import Refused
+from winddown.stores.objects.formats import varint
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 _SIZES = {"null": 0, "boolean": 1, "float": 4, "double": 8}
@@ -136,22 +137,10 @@ def _space_of(kind: Any, space: str) -> str:
 
 
 def _long(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
-            return (value >> 1) ^ -(value & 1), place
-        shift += 7
+    value, place = varint.read(data, place)
+    return varint.signed(value), place
 
 
 def written_long(value: int) -> bytes:
-    """A number that is not negative."""
-    value <<= 1
-    found = bytearray()
-    while value >= 0x80:  # noqa: PLR2004 - more than seven bits
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
+    """A number as Avro writes it."""
+    return varint.written(varint.unsigned(value))

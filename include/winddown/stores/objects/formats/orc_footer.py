@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from winddown.stores.objects.formats import limits
+from winddown.stores.objects.formats import limits, varint
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 # PostScript; Footer; StripeInformation; Type
@@ -102,7 +102,7 @@ def _storage(fields: Fields) -> tuple[object, ...]:
     about = {number: value for number, _, value in fields if number in {_KIND, _PRECISION, _SCALE}}
     kind = about.get(_KIND, 0)
     children = b"".join(
-        body if isinstance(body, bytes) else _varint(body) for number, _, body in fields if number == _SUBTYPES
+        body if isinstance(body, bytes) else varint.written(body) for number, _, body in fields if number == _SUBTYPES
     )
     return ("text" if kind in _TEXTS else kind, about.get(_PRECISION), about.get(_SCALE), children)
 
@@ -123,7 +123,7 @@ def _unpacked(data: bytes, codec: str | None) -> bytes:
         elif codec == "zstd":
             parts.append(pa.CompressedInputStream(pa.BufferReader(chunk), "zstd").read(limits.PART))
         else:
-            size = _number(chunk, 0)[0]
+            size = varint.read(chunk, 0)[0]
             parts.append(pa.decompress(chunk, decompressed_size=size, codec=codec, asbytes=True))
     return b"".join(parts)
 
@@ -132,12 +132,12 @@ def _fields(data: bytes) -> Fields:
     found: Fields = []
     place = 0
     while place < len(data):
-        key, place = _number(data, place)
+        key, place = varint.read(data, place)
         if key & 7 == _VARINT:
-            value, place = _number(data, place)
+            value, place = varint.read(data, place)
             found.append((key >> 3, _VARINT, value))
         elif key & 7 == _BYTES:
-            size, place = _number(data, place)
+            size, place = varint.read(data, place)
             if place + size > len(data):
                 raise ValueError
             found.append((key >> 3, _BYTES, data[place : place + size]))
@@ -152,31 +152,12 @@ def _fields(data: bytes) -> Fields:
 def _written(fields: Fields) -> bytes:
     parts: list[bytes] = []
     for number, kind, value in fields:
-        parts.append(_varint(number << 3 | kind))
+        parts.append(varint.written(number << 3 | kind))
         if isinstance(value, int):
-            parts.append(_varint(value))
+            parts.append(varint.written(value))
         else:
-            parts += [_varint(len(value)), value] if kind == _BYTES else [value]
+            parts += [varint.written(len(value)), value] if kind == _BYTES else [value]
     return b"".join(parts)
-
-
-def _number(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:  # noqa: PLR2004 - the last byte has no continuation bit
-            return value, place
-        shift += 7
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value >= 128:  # noqa: PLR2004 - more than seven bits
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
 
 
 def _broken() -> Unreadable:

@@ -11,6 +11,7 @@ True
 
 from typing import Any
 
+from winddown.stores.objects.formats import varint
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT, UUID = range(1, 14)
@@ -115,8 +116,7 @@ class _Reader:
                 raise _broken()
 
     def _zigzag(self) -> int:
-        value = self._varint()
-        return (value >> 1) ^ -(value & 1)
+        return varint.signed(self._varint())
 
     def _bytes(self, size: int) -> bytes:
         found = self._data[self.place : self.place + size]
@@ -136,7 +136,7 @@ def _write_struct(out: bytearray, struct: Struct) -> None:
             out.append((number - last) << 4 | kind)
         else:
             out.append(kind)
-            _write_varint(out, _zigzagged(number))
+            out += varint.written(varint.unsigned(number))
         if kind not in {TRUE, FALSE}:
             _write_value(out, kind, value)
         last = number
@@ -145,9 +145,9 @@ def _write_struct(out: bytearray, struct: Struct) -> None:
 
 def _write_value(out: bytearray, kind: int, value: Any) -> None:
     if kind in _INTEGERS:
-        _write_varint(out, _zigzagged(value))
+        out += varint.written(varint.unsigned(value))
     elif kind == BINARY:
-        _write_varint(out, len(value))
+        out += varint.written(len(value))
         out += value
     elif kind == STRUCT:
         _write_struct(out, value)
@@ -157,12 +157,12 @@ def _write_value(out: bytearray, kind: int, value: Any) -> None:
             out.append(len(values) << 4 | element)
         else:
             out.append(_SHORT << 4 | element)
-            _write_varint(out, len(values))
+            out += varint.written(len(values))
         for each in values:
             _write_value(out, element, each)
     elif kind == MAP:
         key, element, pairs = value
-        _write_varint(out, len(pairs))
+        out += varint.written(len(pairs))
         if pairs:
             out.append(key << 4 | element)
         for name, each in pairs:
@@ -170,17 +170,6 @@ def _write_value(out: bytearray, kind: int, value: Any) -> None:
             _write_value(out, element, each)
     else:
         out += value
-
-
-def _zigzagged(value: int) -> int:
-    return value << 1 if value >= 0 else (-value << 1) - 1
-
-
-def _write_varint(out: bytearray, value: int) -> None:
-    while value >= _MORE:
-        out.append(value & 127 | _MORE)
-        value >>= 7
-    out.append(value)
 
 
 def _broken() -> Unreadable:
