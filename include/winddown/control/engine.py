@@ -1,6 +1,5 @@
 """Opens the control database and brings its schema up to date."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError
 
 from winddown.domain.errors import Refused
+from winddown.forking import opened_anew_after_fork
 
 
 def open_control(url: str) -> Engine:
@@ -26,6 +25,7 @@ def open_control(url: str) -> Engine:
     path = make_url(url).database or ""
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
+    opened_anew_after_fork(engine)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -33,16 +33,6 @@ def open_control(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=60000")
-
-    @event.listens_for(engine, "connect")
-    def remember(_connection: Any, record: Any) -> None:
-        record.info["process"] = os.getpid()
-
-    @event.listens_for(engine, "checkout")
-    def require_own(_connection: Any, record: Any, proxy: Any) -> None:
-        if record.info["process"] != os.getpid():
-            record.dbapi_connection = proxy.dbapi_connection = None
-            raise DisconnectionError("SQLite connections are not carried across a fork")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

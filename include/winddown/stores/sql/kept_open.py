@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
+
+from winddown.forking import opened_anew_after_fork
 
 _OPEN = 2
 
@@ -28,21 +29,10 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         # A discarded session has no prepared statements.
         connect_args={**connect_args, "prepare_threshold": None},
     )
-    event.listen(engine, "connect", _owned)
-    event.listen(engine, "checkout", _refuse_foreign)
+    opened_anew_after_fork(engine)
     event.listen(engine, "reset", _as_new)
     weakref.finalize(engine, _close, engine.pool, os.getpid())
     return engine
-
-
-def _owned(_: Any, record: Any) -> None:
-    record.info["process"] = os.getpid()
-
-
-def _refuse_foreign(_: Any, record: Any, fairy: Any) -> None:
-    if record.info["process"] != os.getpid():
-        record.dbapi_connection = fairy.dbapi_connection = None
-        raise DisconnectionError
 
 
 def _as_new(connection: Any, *_: Any) -> None:
