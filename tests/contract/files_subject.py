@@ -2,7 +2,6 @@
 
 import bz2
 import csv
-import gzip
 import io
 import json
 import os
@@ -26,9 +25,9 @@ from winddown.stores.files.store import FilesStore
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
-from .s3_subject import CSV, JSON_LINES, File
+from .text_files import CSV, FOLDER, JSON_LINES, TextRecords
 
-STORE, FOLDER = "contract_share", "客户/订单 2024"
+STORE = "contract_share"
 CREDENTIALS = {f"{STORE}__{power}": ConnectionParameters() for power in ("mark", "purge")}
 OWNER = (1234, 5678)
 
@@ -133,37 +132,10 @@ class WholeFiles(FolderSubject):
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
 
 
-class RowFiles(FolderSubject):
-    """Records are told by their bytes, so that a survivor that was written anew is not taken for one that was kept."""
+class RowFiles(TextRecords, FolderSubject):
+    """Rows inside files."""
 
     name_fields = name_columns = ("id",)
-    files: ClassVar[dict[str, File]]
-    suffix: str
-    is_packed = False
-
-    def keys(self) -> list[str]:
-        return [f"{FOLDER}/{name}{self.suffix}" for name in self.files]
-
-    def _file(self, key: str) -> File:
-        return self.files[key.removeprefix(f"{FOLDER}/").removesuffix(self.suffix)]
-
-    def key_of(self, name: str) -> str:
-        return next(key for key in self.keys() if name in self._file(key).records)
-
-    def original(self, key: str, *, without: str = "") -> bytes:
-        file = self._file(key)
-        body = file.head + b"".join(raw for name, raw in file.records.items() if name != without)
-        return gzip.compress(body) if self.is_packed else body
-
-    def rows(self, key: str, body: bytes) -> dict[str, object]:
-        body, file = gzip.decompress(body) if self.is_packed else body, self._file(key)
-        assert body.startswith(file.head)
-        position, found = len(file.head), {}
-        for name, raw in file.records.items():
-            if body.startswith(raw, position):
-                found[name], position = raw, position + len(raw)
-        assert position == len(body), "the rest is none of the file's records"
-        return dict(found)
 
     def located(self, batch: Batch) -> list[tuple[object, ...]]:
         return [(key["object"], key["version"], row) for key in batch.keys.to_pylist() for row in key["rows"]]

@@ -1,12 +1,10 @@
 """A versioned bucket with one folder of objects: files of rows in some format, or whole objects."""
 
-import gzip
 import io
 import json
 import secrets
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -25,8 +23,9 @@ from winddown.stores.retrying import Backoff
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
+from .text_files import CSV, FOLDER, JSON_LINES, TextRecords
 
-STORE, FOLDER = "contract_files", "客户/订单 2024"
+STORE = "contract_files"
 TAGS = {"部门": "客户 服务", "cost": "1+1=2/@"}
 METADATA = {"owner": "shop", "checked-by": "a b"}
 CREDENTIALS = {f"{STORE}__{power}": ConnectionParameters() for power in ("mark", "purge")}
@@ -172,14 +171,6 @@ class WholeObjects(BucketSubject):
         self.spoil(name)
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A text file: what stands before the records, and each record's bytes by its name."""
-
-    head: bytes = field(repr=False)
-    records: dict[str, bytes] = field(repr=False)
-
-
 class RowFiles(BucketSubject):
     """Rows inside files."""
 
@@ -206,77 +197,12 @@ class RowFiles(BucketSubject):
         """Every record of an object by its name, byte for byte where the format allows it."""
 
 
-class TextFiles(RowFiles):
-    """Records are told by their bytes, so that a survivor that was written anew is not taken for one that was kept."""
-
-    files: dict[str, File]
-    suffix: str
-    is_packed = False
-
-    def keys(self) -> list[str]:
-        return [f"{FOLDER}/{name}{self.suffix}" for name in self.files]
-
-    def _file(self, key: str) -> File:
-        return self.files[key.removeprefix(f"{FOLDER}/").removesuffix(self.suffix)]
-
-    def key_of(self, name: str) -> str:
-        return next(key for key in self.keys() if name in self._file(key).records)
-
-    def original(self, key: str, *, without: str = "") -> bytes:
-        file = self._file(key)
-        body = file.head + b"".join(raw for name, raw in file.records.items() if name != without)
-        return gzip.compress(body) if self.is_packed else body
-
-    def rows(self, key: str, body: bytes) -> dict[str, object]:
-        body, file = gzip.decompress(body) if self.is_packed else body, self._file(key)
-        assert body.startswith(file.head)
-        position, found = len(file.head), {}
-        for name, raw in file.records.items():
-            if body.startswith(raw, position):
-                found[name], position = raw, position + len(raw)
-        assert position == len(body), "the rest is none of the file's records"
-        return dict(found)
-
-
-CSV = {
-    "a": File(
-        b'\xef\xbb\xbf"id","\xe5\xa7\x93\xe5\x90\x8d",note\r\n',
-        {
-            "0": '0,欧阳娜娜,"两\r\n行, 和 ""引号"""\r\n'.encode(),
-            "1": b"1,,\r\n\r\n",
-            "2": b'2,"a\n\nb",\r\n',
-            "3": b'3,"",x\r\n',
-            "4": b"4,last,no line end",
-        },
-    ),
-    "a.csv-2": File("id;姓名;note\n".encode("gb18030"), {
-        "10": "10;𠮷野;丂乗|俓\n".encode("gb18030"),
-        "11": "11;欧;娜\n".encode("gb18030"),
-        "12": '12;"x;y";z\n'.encode("gb18030"),
-    }),
-    "b": File(b"id\tname\n", {str(n): f"{n}\t{'n' * n}\n".encode() for n in range(5, 10)}),
-}  # fmt: skip
-
-
-class CsvFiles(TextFiles):
+class CsvFiles(TextRecords, RowFiles):
     suffix = ".csv"
     files = CSV
 
 
-JSON_LINES = {
-    "a": File(b"\n \n", {
-        "0": '{"id": 0, "name": "欧阳\\n娜娜", "tags": [1, {"k": null}]}\n'.encode(),
-        "1": b'{"id": 1}\n\n\n',
-        "2": b'{"id": 2,\r "name": ""}\r\n',
-        "3": b'{"id": 3, "name": null}\n',
-        "4": b'{"id": 4}',
-    }),
-    "a.csv-2": File(b"", {str(n): f'{{"id": {n}}}\n'.encode() for n in (10, 11, 12)}),
-    "b": File(b"", {str(n): f'{{"other": "\u2028", "id": "{n}"}}\n'.encode() for n in range(5, 10)}),
-}  # fmt: skip
-
-
-class JsonFiles(TextFiles):
+class JsonFiles(TextRecords, RowFiles):
     suffix = ".jsonl.gz"
     is_packed = True
     files = JSON_LINES

@@ -15,10 +15,10 @@ from .desk import Desk
 from .duckdb_subject import DuckDbSubject
 from .files_subject import FOLDER, CsvFiles
 from .killing import Killer, Run, stride
-from .s3_subject import File
 from .sqlite_subject import SqliteSubject
 from .subject import work
 from .table_subject import Shape, TableSubject
+from .text_files import File
 
 ROWS = tuple((number, f"marker-{number:04}-mobile", f"备注-{number:04}") for number in range(8))
 SHAPES = {
