@@ -175,7 +175,7 @@ class ExportCount:
         parts: Sequence[Span] = (EVERYTHING,)
         if exactly:
             everyone = self._empty(EVERYTHING).union(self._read[found.id].everyone for found in reached)
-            parts = spans(everyone.estimate(), room=self._room)
+            parts = spans(everyone.count().at_most or 0, room=self._room)
         counted = [self._counted(reached, part, first) for part in parts]
         logged = [found for found in self._case.export_log if found.started_on <= last and found.ended_on >= first]
         untied = [self._read[found.id].untied for found in reached]

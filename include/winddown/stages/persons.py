@@ -4,8 +4,10 @@ A key is hashed to 64 bits under a secret seed of the case, and the hashes live 
 different hashes all are kept, and the count is exact but for collisions: with ten million persons the expected number
 of persons that share a hash is 0.000003. Beyond that the smallest ``SKETCH`` hashes are kept (a theta sketch: k minimum
 values; Beyer et al., SIGMOD 2007). With a share θ of the hash range known completely and n hashes in it, n/θ persons
-are estimated with a standard error of √(n(1-θ))/θ, 0.28% when n is 131,072; the interval that is given is three of them
-to either side. Whoever needs the exact number then reads again, a span of the hash range at a time (``spans``).
+are estimated with a standard error of √(n(1-θ))/θ, 0.28% when n is 131,072. The interval that is given is Wilson's
+(JASA 1927), which holds for small n too, at five of them: it misses the number less than once in a million counts, for
+the law asks for more at a threshold. Whoever needs the exact number then reads again, a span of the hash range at a
+time (``spans``).
 """
 
 from collections.abc import Iterable
@@ -21,7 +23,7 @@ from winddown.domain.transfer import Count
 
 ROOM = 1 << 25  # hashes, 256 MiB
 SKETCH = 1 << 17
-SIGMAS = 3
+SIGMAS = 5
 _HASHES = 1 << 64
 _WAITING_MAX = 1 << 20
 
@@ -40,8 +42,9 @@ EVERYTHING = Span()
 
 
 def spans(persons: int, *, room: int = ROOM) -> tuple[Span, ...]:
-    """Cut the hash range so that of so many persons, with a margin of a half, each part fits."""
-    parts = max(1, ceil(1.5 * persons / room))
+    """Cut the hash range so that of at most so many persons each part fits, with the margin that chance asks for."""
+    fits = ((sqrt(SIGMAS**2 + 4 * room) - SIGMAS) / 2) ** 2  # m + SIGMAS √m = room
+    parts = max(1, ceil(persons / fits))
     edges = [number * _HASHES // parts for number in range(parts + 1)]
     return tuple(Span(low, high) for low, high in pairwise(edges))
 
@@ -71,13 +74,9 @@ class Persons:
         if self.below == _HASHES:
             return Count(number, number)
         share = self.below / _HASHES
-        estimate, error = number / share, SIGMAS * sqrt(max(number, SIGMAS**2) * (1 - share)) / share
-        return Count(max(number, floor(estimate - error)), ceil(estimate + error))
-
-    def estimate(self) -> int:
-        """The most likely number."""
-        self.settle()
-        return round(len(self.known) * _HASHES / self.below)
+        spread = SIGMAS**2 * (1 - share)
+        middle, error = number + spread / 2, sqrt(spread * number + spread**2 / 4)
+        return Count(max(number, floor((middle - error) / share)), ceil((middle + error) / share))
 
     def union(self, others: Iterable["Persons"]) -> "Persons":
         """Persons of this set or of any of the others."""
