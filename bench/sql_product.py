@@ -7,11 +7,11 @@ door. Nothing stands in for a part of the product. Measured in a process of its 
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from winddown.connections import ConnectionParameters
 from winddown.control.authority import effect_of
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
-from winddown.domain.batch import Batch
+from winddown.domain.batch import SMALL_BATCHES, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, Custodian, Grace, Person, Profile, StoreDeclaration, Subjects
 from winddown.domain.company import Company
@@ -36,9 +36,11 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.selection import Selection
 from winddown.domain.timeline import Timeline
+from winddown.ports import SupportsSideBySide, ability
 from winddown.settings import Settings
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
+from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches, select
 from winddown.stages.orders import BATCH_RECORDS
 from winddown.stages.safeguards import plant
@@ -251,7 +253,10 @@ def run(
     way: str = "effects",
     workers: int = 1,
 ) -> Run:
-    """Quarantine, then purge: one order after the other, its batches shared among workers."""
+    """Quarantine, then purge: one order after the other, its batches shared among workers.
+
+    What is performed is shared as the product does it.
+    """
     deployment = deploy(database, workspace)
     powers = (Power.QUARANTINE,) if way == "delete" else (Power.QUARANTINE, Power.PURGE)
     if way == "delete":
@@ -264,20 +269,21 @@ def run(
     plan = approve(deployment, plan_id, made)
     times: list[tuple[Power, float, int]] = []
 
-    def work(order: Order, number: int, power: Power) -> None:
-        for batch in islice(batches(deployment, CASE, order), number, None, workers):
-            started = time.monotonic()
-            records = WAYS[way](deployment, plan, order, batch, power)
-            times.append((power, time.monotonic() - started, records))
+    def work(order: Order, batch: Batch, power: Power) -> None:
+        started = time.monotonic()
+        records = WAYS[way](deployment, plan, order, batch, power)
+        times.append((power, time.monotonic() - started, records))
 
+    store = deployment.systems(deployment.case(CASE)).store(STORE)
+    wide = ability(store, SupportsSideBySide) if way == "perform" else None
     seconds = {}
     for power in powers:
         started = time.monotonic()
         for order in plan.orders:
-            with ThreadPoolExecutor(workers) as pool:
-                shares = [pool.submit(work, order, number, power) for number in range(workers)]
-            for share in shares:
-                share.result()
+            pieces = (partial(work, order, batch, power) for batch in batches(deployment, CASE, order))
+            lanes = workers if wide is None else wide.side_by_side(order)
+            for _ in in_lanes(pieces, lanes=lanes, alone=SMALL_BATCHES):
+                pass
         seconds[power] = time.monotonic() - started
     longest = {power: max(took for found, took, _ in times if found is power) for power in seconds}
     return Run(seconds, longest, sum(records for *_, records in times))

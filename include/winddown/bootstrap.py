@@ -183,7 +183,7 @@ def _systems(
             stores[declaration.name] = PostgresStore(
                 declaration.name,
                 reader=_reading_engine(_parameters(connections, declaration, "")),
-                unlock=_unlock(authority, connections, declaration, _engine),
+                unlock=_unlock(authority, connections, declaration, cache(_engine)),
                 escrow=escrow(case.id, declaration.name),
             )
             inspectors[declaration.name] = PostgresInspector(
@@ -276,7 +276,7 @@ def _database(
         "sql": partial(_any_engine, name),
     }
     build = builders[kind]
-    here, there, unlock = build(reading), build(looking), _unlock(authority, connections, declaration, build)
+    here, there, unlock = build(reading), build(looking), _unlock(authority, connections, declaration, cache(build))
     match kind:
         case "mysql":
             from winddown.inspection.mysql import MySqlInspector
@@ -358,7 +358,8 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     # session writes values, so nothing of it is left to the server's or the role's settings. Names are looked up in the
     # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
     # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
-    # No pool: the credential of an act is held for one act. Parameters hold keys of records and stay out of messages.
+    # No pool: a session with the credential of an act lasts for one act. The engine itself is kept, because a new one
+    # asks the server half a dozen questions first. Parameters hold keys of records and stay out of messages.
     return create_engine(
         make_url(_url(parameters)),
         poolclass=NullPool,

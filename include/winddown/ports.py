@@ -183,6 +183,15 @@ class SupportsStrain(Protocol):
 
 
 @runtime_checkable
+class SupportsSideBySide(Protocol):
+    """Batches of an order may be moved and purged at the same time."""
+
+    def side_by_side(self, order: Order) -> int:
+        """How many at most: 1 where an order's records refer to one another, so that one batch waits for another."""
+        ...
+
+
+@runtime_checkable
 class SupportsReport(Protocol):
     """The store's service can report what it holds, so that a first look needs no listing."""
 

@@ -16,8 +16,9 @@ from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.inspection.postgresql import _is_cluster
-from winddown.ports import Strain, SupportsSanitise, SupportsStrain, ability
+from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
 from winddown.stages.manifests import split
+from winddown.stores.sql.copy_out import handed_out
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
@@ -222,6 +223,9 @@ def test_batches_of_a_table_that_refers_to_itself_take_children_first(database: 
     assert subject.content() == content
     batches = tuple(split(keys))
     planned = replace(planned, batches=batches)
+    wide = ability(subject.store, SupportsSideBySide)
+    assert wide is not None
+    assert wide.side_by_side(planned.order) == 1
     planned.act_all(Power.QUARANTINE)
     assert subject.content() == {}
     for index in reversed(range(len(batches))):
@@ -253,6 +257,28 @@ def test_sessions_that_wait_for_locks_are_strain(subject: PostgresSubject, datab
         holder.rollback()
         waiter.result(timeout=10)
     assert store.strain().waiting == 0
+
+
+def test_batches_of_rows_go_side_by_side(subject: PostgresSubject) -> None:
+    wide = ability(subject.store, SupportsSideBySide)
+    assert wide is not None
+    assert wide.side_by_side(work(subject).order) == 2
+    assert wide.side_by_side(work(subject, act=Act.MINIMISE).order) == 1
+
+
+def test_whoever_stops_reading_leaves_a_connection_that_can_be_used(database: Database) -> None:
+    with psycopg.connect(database.url) as connection:
+        connection.execute("SELECT 1")
+        messages = handed_out(connection, "COPY (SELECT g FROM generate_series(1, 1000000) g) TO STDOUT")
+        assert bytes(next(messages)) == b"1\n"
+        messages.close()
+        connection.rollback()
+        assert sum(1 for _ in handed_out(connection, "COPY (SELECT 1 UNION ALL SELECT 2) TO STDOUT")) == 2
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            list(handed_out(connection, "COPY (SELECT 1 / (g - 500) FROM generate_series(1, 1000) g) TO STDOUT"))
+        connection.rollback()
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            list(handed_out(connection, "COPY nowhere TO STDOUT"))
 
 
 def test_reads_are_taken_from_applications_and_come_back_exactly(subject: PostgresSubject) -> None:

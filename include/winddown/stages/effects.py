@@ -21,6 +21,8 @@ _ALREADY = {
     Power.PURGE: {Whereabouts.GONE},
     Power.RESTORE: {Whereabouts.LIVE},
 }
+# Whoever acts compares every record with the plan in the transaction that moves it, so nothing rests on a look before.
+_CHECKED_IN_THE_ACT = {Method.ESCROW_ROWS, Method.MOVE_ROWS, Method.MOVE_FIELDS}
 
 
 def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, power: Power) -> Receipt:
@@ -35,17 +37,19 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     finished = _finished(deployment, effect)
     if finished is not None:
         return finished
-    where = store.locate(order, batch)
-    if before == "done" and where in _ALREADY[power]:
-        receipt = deployment.authority.receipt(effect)
-        assert receipt is not None  # noqa: S101 - a done effect has one
-        return receipt
-    _refuse_surprises(order, batch, power, where, before)
     require_same_system(inspector, plan, order.collection.store)
+    is_new = before is None and power is Power.QUARANTINE and order.method in _CHECKED_IN_THE_ACT
+    if not (is_new and _seen(inspector, order, batch, power) == batch.records):
+        where = store.locate(order, batch)
+        if before == "done" and where in _ALREADY[power]:
+            receipt = deployment.authority.receipt(effect)
+            assert receipt is not None  # noqa: S101 - a done effect has one
+            return receipt
+        _refuse_surprises(order, batch, power, where, before)
+        if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
+            _refuse_blind(inspector, order, batch, power)
     if power is not Power.RESTORE:
         require_sentinels(deployment, plan, order.collection.store)
-    if where not in {*_ALREADY[power], Whereabouts.MIXED}:  # half-done work cannot be seen whole any more
-        _refuse_blind(inspector, order, batch, power)
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     receipt = _act(store, authorization, order, batch, power)
     is_unproven = power is Power.RESTORE and _is_unproven(deployment, effect, order)
@@ -107,14 +111,24 @@ def _refuse_blind(inspector: Inspector, order: Order, batch: Batch, power: Power
     """Before the first attempt the inspector must see every record; only then does its zero mean anything."""
     if power is Power.RESTORE:
         return
-    look = inspector.unchanged if power is Power.QUARANTINE else inspector.set_aside
-    seen = look(order, batch)
+    seen = _seen(inspector, order, batch, power)
     if seen != batch.records:
         raise Residual(
             f"before {power} of {order.id} batch {batch.index} the inspector sees {seen} of {batch.records} records",
             rule="independent read-back",
             next_step="check what the inspector's credential may read, and who changed the records",
         )
+
+
+def _seen(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
+    """Records that the inspector sees where a first attempt of this power finds them."""
+    if order.method is not Method.ESCROW_ROWS:
+        return inspector.unchanged(order, batch) if power is Power.QUARANTINE else inspector.set_aside(order, batch)
+    if power is Power.QUARANTINE:
+        # Their content is compared by the statement that deletes them, and by the inspector itself in escrow.
+        return inspector.remaining(order, batch)
+    # What the inspector has found in the file then is bound by the file's digest, which the store compares once more.
+    return batch.records if inspector.leftovers(order, batch) else 0
 
 
 def _is_unproven(deployment: Deployment, effect: Effect, order: Order) -> bool:

@@ -1,16 +1,20 @@
 """Quarantine, restore and purge of whole orders: which units of work there are, and in which order they run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
+from winddown.domain.batch import SMALL_BATCHES, Batch
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Method, Order, Plan
 from winddown.domain.receipt import ACTED, Whereabouts
+from winddown.ports import SupportsSideBySide, ability
 from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
+from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
 from winddown.stages.seal import require_whole
@@ -67,17 +71,35 @@ def run_unit(
     done_batches = records = 0
     pace = Pace(sum(plan.order(order_id).selection.count for order_id in order_ids), say)
     for order_id in order_ids:
-        order = plan.order(order_id)
-        store = deployment.systems(deployment.case(plan.case)).store(order.collection.store)
+        for done in _run(deployment, plan, plan.order(order_id), power, pace=pace):
+            records += done
+            done_batches += 1
+    return Done(done_batches, records)
+
+
+def _run(deployment: Deployment, plan: Plan, order: Order, power: Power, *, pace: Pace) -> Iterator[int]:
+    """Perform an order's batches, side by side where the store can; yield the records of each."""
+    store = deployment.systems(deployment.case(plan.case)).store(order.collection.store)
+    wide = ability(store, SupportsSideBySide)
+
+    def begun() -> Iterator[Callable[[], tuple[int, bool]]]:
         for batch in batches(deployment, plan.case, order):
             was_done = deployment.authority.state(effect_of(plan, order, batch, power)) == "done"
             if not was_done:
                 pace.await_calm(store)
-            done = perform(deployment, plan, order, batch, power).records
-            pace.add(done, moved=not was_done)
-            records += done
-            done_batches += 1
-    return Done(done_batches, records)
+            yield partial(_carried_out, deployment, plan, order, batch, power, was_done=was_done)
+
+    # The small batches at the beginning are there so that a mistake shows while it is small.
+    lanes = wide.side_by_side(order) if wide is not None else 1
+    for records, moved in in_lanes(begun(), lanes=lanes, alone=SMALL_BATCHES):
+        pace.add(records, moved=moved)
+        yield records
+
+
+def _carried_out(
+    deployment: Deployment, plan: Plan, order: Order, batch: Batch, power: Power, *, was_done: bool
+) -> tuple[int, bool]:
+    return perform(deployment, plan, order, batch, power).records, not was_done
 
 
 def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:

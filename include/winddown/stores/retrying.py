@@ -33,6 +33,7 @@ from winddown.ports import (
     SupportsFreeze,
     SupportsReport,
     SupportsSanitise,
+    SupportsSideBySide,
     SupportsStorageOnly,
     SupportsStrain,
     SupportsVersions,
@@ -227,6 +228,18 @@ class RetryingStrain:
         return self._backoff.run(self._inner.strain)
 
 
+class RetryingSideBySide:
+    """Retries the question."""
+
+    def __init__(self, inner: SupportsSideBySide, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def side_by_side(self, order: Order) -> int:
+        """Retried."""
+        return self._backoff.run(lambda: self._inner.side_by_side(order))
+
+
 class RetryingVersions:
     """Retries the opening of a stream of older rows."""
 
@@ -271,6 +284,7 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,
     SupportsStrain: RetryingStrain,
+    SupportsSideBySide: RetryingSideBySide,
     SupportsVersions: RetryingVersions,
     SupportsDocuments: RetryingDocuments,
     SupportsWholeTables: RetryingWholeTables,

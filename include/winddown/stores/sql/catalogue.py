@@ -207,6 +207,15 @@ def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
     return acting(connection, row.oid)
 
 
+def refers_to_itself(connection: Connection, ref: CollectionRef) -> bool:
+    """Whether a foreign key of a table, or of a partition of it, leads to the table."""
+    query = text(
+        "SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass(:t) AND conrelid IN "
+        "(SELECT to_regclass(:t) UNION SELECT relid FROM pg_partition_tree(to_regclass(:t))))"
+    )
+    return bool(connection.execute(query, {"t": quoted(ref.name)}).scalar_one())
+
+
 def _kind_blocker(found: _Found, ref: CollectionRef) -> Blocker | None:
     if "." in found.schema:
         return Blocker(

@@ -17,6 +17,7 @@ from winddown.domain.inventory import Collection, Field
 from winddown.stores.sql import catalogue
 from winddown.stores.sql.binary import TEXT, CopyReader, Wire, wire_of
 from winddown.stores.sql.catalogue import quoted, quoted_name
+from winddown.stores.sql.copy_out import handed_out
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.reading import BATCH_BYTES, LONGEST, named, refuse_change
 
@@ -82,9 +83,9 @@ def _batches(
     reader, content = CopyReader(wires), bytearray()
     try:
         connection.execute(_PATIENCE)
-        with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-            for piece in copy:
-                content += piece
+        with closing(handed_out(connection, query)) as messages:
+            for message in messages:
+                content += message
                 if len(content) >= BATCH_BYTES:
                     if (batch := reader.read(content)) is not None:
                         yield batch

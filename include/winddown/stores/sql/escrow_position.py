@@ -6,10 +6,10 @@ here while the server goes on, because the server takes several times as long fo
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg
-from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import Connection, text
 
 from winddown.archive.escrow import Escrow
@@ -18,12 +18,13 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 from winddown.stores.sql import staged
-from winddown.stores.sql.binary import written
+from winddown.stores.sql.binary import texts, written
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.copy_out import handed_out
 from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.position import ROW, Position, array, aside_name, keys_equal, shape, typed_keys
 
-_ROWS_AT_ONCE = 200
+_KEYS = "winddown.k"
 
 
 class RowsPosition(Position):
@@ -60,19 +61,25 @@ class RowsPosition(Position):
         return self._escrowed.planned(map(self._digest(), rows))
 
     def _keys(self) -> str:
-        return typed_keys(self._collection, *(f"CAST(${n} AS text[])" for n in range(1, len(self._collection.key) + 1)))
+        settings = (f"CAST(current_setting('{_KEYS}{n}') AS text[])" for n in range(len(self._collection.key)))
+        return typed_keys(self._collection, *settings)
 
     def _digest(self) -> Callable[[bytes], str]:
         first = shape(self._collection).encode()
         return lambda row: hashlib.sha256(first + row).hexdigest()
 
     def _handed_out(self, query: str) -> Iterator[bytes]:
-        """Rows as one text each, some at a time, of a query with a parameter for each field of the key."""
-        keys = [array(self._batch.keys.column(name)) for name in self._collection.key]
-        with psycopg.RawCursor(self._driver()) as cursor:
-            cursor.adapters.register_loader("text", ByteaBinaryLoader)
-            for (row,) in cursor.stream(query.encode(), keys, binary=True, size=_ROWS_AT_ONCE):
-                yield row
+        """Rows as one text each, of a query with the batch's ``_keys``, as soon as the server has them.
+
+        ``COPY`` hands out what a deletion returns while it still goes on; any other way it is kept until the end. It
+        takes no parameters, so the keys are a setting of the transaction, which nobody else can see.
+        """
+        driver = self._driver()
+        for n, name in enumerate(self._collection.key):
+            keys = array(self._batch.keys.column(name))
+            driver.execute("SELECT set_config(%s, %s, true)", (f"{_KEYS}{n}", keys))
+        with closing(handed_out(driver, f"COPY ({query}) TO STDOUT (FORMAT binary)")) as messages:
+            yield from texts(messages)
 
     def put_back(self) -> int:
         """Insert the rows that the journalled file holds; return how many.

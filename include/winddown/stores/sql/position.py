@@ -145,7 +145,15 @@ class Position:
 
     def live(self) -> int:
         """Rows that the batch names and that are there."""
-        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}")
+        return self._counted_by_key()
+
+    def _counted_by_key(self, condition: str = "") -> int:
+        """Without the contents, of which reading them would cost more than finding the rows."""
+        arrays = [f"CAST(:k{index} AS text[])" for index in range(len(self._collection.key))]
+        keys = f"({typed_keys(self._collection, *arrays)}) k ON {keys_equal(self._collection, 't', 'k')}"
+        values = {f"k{index}": array(self._batch.keys.column(name)) for index, name in enumerate(self._collection.key)}
+        query = text(f"SELECT count(*) FROM {self._table} t JOIN {keys} {condition}")
+        return int(self._connection.execute(query, values).scalar_one())
 
     def _computed(self) -> frozenset[str]:
         """Generated columns: the database computes them anew, and takes no value for them."""
@@ -208,8 +216,7 @@ class FieldsPosition(Position):
         full = (
             f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}" for name in self._stored_fields()
         )
-        join = key_join(self._collection, "t")
-        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {' OR '.join(full)}")
+        return self._counted_by_key(f"WHERE {' OR '.join(full)}")
 
     def _stored_fields(self) -> tuple[str, ...]:
         computed = self._computed()

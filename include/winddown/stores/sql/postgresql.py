@@ -41,6 +41,7 @@ from winddown.stores.sql.whole_table import WholeTable
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
+_SIDE_BY_SIDE = 2
 _WHOLE = frozenset({Method.MOVE_TABLE, Method.DETACH_PARTITION})
 
 Unlock = Callable[[Authorization], Engine]
@@ -213,6 +214,13 @@ class PostgresStore(staged.StagedStore):
         """Who waits for locks, and how far replicas are behind."""
         with translated(self.name, "looking at locks and replicas"), self._reader.connect() as connection:
             return strain.of_postgresql(connection)
+
+    def side_by_side(self, order: Order) -> int:
+        """Two, where rows go into escrow: they are compared and encrypted here as long as the server deletes them."""
+        if order.method is not Method.ESCROW_ROWS:
+            return 1
+        with translated(self.name, f"looking at {order.collection}"), self._reader.connect() as connection:
+            return 1 if catalogue.refers_to_itself(connection, order.collection) else _SIDE_BY_SIDE
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL; see ``leftovers``.

@@ -88,7 +88,13 @@ def whereabouts(look: Look, batch: Batch) -> Whereabouts:
 
 def quarantine(turn: Turn, order: Order, batch: Batch) -> Receipt:
     """Set the batch aside; raises Refused when it is not there exactly as it was planned."""
-    if turn.journalled() != "quarantined":
+    state = turn.journalled()
+    if state == "purged":
+        raise Residual(
+            f"order {order.id} batch {batch.index} was purged, and its records are there again",
+            next_step="find out who wrote them, then plan again",
+        )
+    if state != "quarantined":
         acting = turn.hazards()
         if acting:
             raise Refused(
