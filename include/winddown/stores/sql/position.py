@@ -145,26 +145,17 @@ class Position:
 
     def live(self) -> int:
         """Rows that the batch names and that are there."""
-        return self._counted_by_key()
-
-    def _counted_by_key(self, condition: str = "") -> int:
-        """Without the contents, of which reading them would cost more than finding the rows."""
-        arrays = [f"CAST(:k{index} AS text[])" for index in range(len(self._collection.key))]
-        keys = f"({typed_keys(self._collection, *arrays)}) k ON {keys_equal(self._collection, 't', 'k')}"
-        values = {f"k{index}": array(self._batch.keys.column(name)) for index, name in enumerate(self._collection.key)}
-        query = text(f"SELECT count(*) FROM {self._table} t JOIN {keys} {condition}")
-        return int(self._connection.execute(query, values).scalar_one())
+        join = key_join(self._collection, "t", bound=False)
+        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {join}", bound=False)
 
     def _computed(self) -> frozenset[str]:
         """Generated columns: the database computes them anew, and takes no value for them."""
         query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
         return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
 
-    def _counted(self, query: str) -> int:
-        return int(self._connection.execute(text(query), self._values()).scalar_one())
-
-    def _values(self) -> dict[str, object]:
-        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
+    def _counted(self, query: str, *, bound: bool = True) -> int:
+        values = key_values(self._collection, self._batch, bound=bound) | {"batch": self._batch.index}
+        return int(self._connection.execute(text(query), values).scalar_one())
 
 
 class FieldsPosition(Position):
@@ -216,7 +207,9 @@ class FieldsPosition(Position):
         full = (
             f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}" for name in self._stored_fields()
         )
-        return self._counted_by_key(f"WHERE {' OR '.join(full)}")
+        join = key_join(self._collection, "t", bound=False)
+        query = f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {' OR '.join(full)}"
+        return self._counted(query, bound=False)
 
     def _stored_fields(self) -> tuple[str, ...]:
         computed = self._computed()
@@ -266,15 +259,18 @@ def typed_keys(collection: Collection, *arrays: str) -> str:
     return f"SELECT {', '.join(typed)} FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})"
 
 
-def key_join(collection: Collection, alias: str) -> str:
-    """What joins an alias of the table to the batch's rows; the values come from ``key_values``."""
-    arrays = [f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + 1)]
+def key_join(collection: Collection, alias: str, *, bound: bool = True) -> str:
+    """What joins an alias of the table to the batch's rows; the values come from ``key_values``.
+
+    Only where it is ``bound``, there are contents beside the keys: to read them costs more than to find the rows.
+    """
+    arrays = [f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + bound)]
     return f"({typed_keys(collection, *arrays)}) k ON {keys_equal(collection, alias, 'k')}"
 
 
-def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
-    """Parameters of a statement with ``key_join``: an array a key field, and one of contents."""
-    names = (*collection.key, CONTENT)
+def key_values(collection: Collection, batch: Batch, *, bound: bool = True) -> dict[str, object]:
+    """Parameters of a statement with ``key_join``: an array a key field, and one of contents where it is ``bound``."""
+    names = (*collection.key, *([CONTENT] * bound))
     return {f"k{index}": array(batch.keys.column(name)) for index, name in enumerate(names)}
 
 
