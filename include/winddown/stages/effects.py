@@ -39,7 +39,7 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         return finished
     require_same_system(inspector, plan, order.collection.store)
     is_new = before is None and power is Power.QUARANTINE and order.method in _CHECKED_IN_THE_ACT
-    if not (is_new and _seen(inspector, order, batch, power) == batch.records):
+    if not (is_new and inspector.unchanged(order, batch) == batch.records):
         where = store.locate(order, batch)
         if before == "done" and where in _ALREADY[power]:
             receipt = deployment.authority.receipt(effect)
@@ -111,24 +111,14 @@ def _refuse_blind(inspector: Inspector, order: Order, batch: Batch, power: Power
     """Before the first attempt the inspector must see every record; only then does its zero mean anything."""
     if power is Power.RESTORE:
         return
-    seen = _seen(inspector, order, batch, power)
+    look = inspector.unchanged if power is Power.QUARANTINE else inspector.set_aside
+    seen = look(order, batch)
     if seen != batch.records:
         raise Residual(
             f"before {power} of {order.id} batch {batch.index} the inspector sees {seen} of {batch.records} records",
             rule="independent read-back",
             next_step="check what the inspector's credential may read, and who changed the records",
         )
-
-
-def _seen(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
-    """Records that the inspector sees where a first attempt of this power finds them."""
-    if order.method is not Method.ESCROW_ROWS:
-        return inspector.unchanged(order, batch) if power is Power.QUARANTINE else inspector.set_aside(order, batch)
-    if power is Power.QUARANTINE:
-        # Their content is compared by the statement that deletes them, and by the inspector itself in escrow.
-        return inspector.remaining(order, batch)
-    # What the inspector has found in the file then is bound by the file's digest, which the store compares once more.
-    return batch.records if inspector.leftovers(order, batch) else 0
 
 
 def _is_unproven(deployment: Deployment, effect: Effect, order: Order) -> bool:
