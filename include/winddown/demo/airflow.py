@@ -5,6 +5,7 @@ the whole group is stopped. Users and passwords are made anew for each folder; c
 """
 
 import contextlib
+import http
 import json
 import os
 import secrets
@@ -135,6 +136,8 @@ class EmbeddedAirflow:
             "CORE__DAGS_FOLDER": str(self._project / "dags"),
             "CORE__PLUGINS_FOLDER": str(self._project / "plugins"),
             "CORE__LOAD_EXAMPLES": "False",
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "winddown.demo.metadata.CONNECT",
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "winddown.demo.metadata.CONNECT",
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "4",
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -218,7 +221,8 @@ def _request(method: str, url: str, body: Any, token: str = "") -> Any:
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         detail = error.read().decode("utf-8", "replace")[:600]
-        raise Refused(
+        failure = Transient if error.code >= http.HTTPStatus.INTERNAL_SERVER_ERROR else Refused
+        raise failure(
             f"{method} {url.partition('//')[2].partition('/')[2]} was answered {error.code}: {detail}"
         ) from None
     except (OSError, ValueError) as error:
