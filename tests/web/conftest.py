@@ -35,7 +35,9 @@ class NoConnections:
 
 
 def settings_of(workspace: Path) -> Settings:
-    return Settings(f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "", engineers=(OPERATOR,))
+    return Settings(
+        f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "", engineers=(OPERATOR,), auditors=("reader",)
+    )
 
 
 def asked_by(x_person: Annotated[str | None, Header()] = None) -> str:

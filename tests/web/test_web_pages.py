@@ -374,7 +374,7 @@ def test_an_approver_reads_why_and_until_when(plan: Plan, page: Callable[..., st
 def test_who_may_not_approve_has_no_button(page: Callable[..., str], person: str) -> None:
     text = page(f"/plans/{PLAN}", person)
     assert "Approve this plan" not in text
-    assert "you are not an approver of this case" in text
+    assert "you are not an approver of this plan" in text
 
 
 def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None:
@@ -395,7 +395,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
         ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
         ("drift", Change),
-        ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),
+        ("waits_for", ("halt", "approvals", "receipts", "grace", "clocks", "nothing", "finished")),
     ],
 )  # fmt: skip
 def test_every_idea_has_a_word_in_both_languages(kind: str, keys: type[StrEnum] | tuple[str, ...]) -> None:

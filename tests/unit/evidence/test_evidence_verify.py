@@ -372,7 +372,7 @@ def test_an_open_effect_without_a_certificate_is_named_and_passes(case: Any) -> 
 def test_history_rewritten_by_the_holder_of_the_key_is_refused_with_an_earlier_checkpoint(case: Any) -> None:
     earlier = case.checkpoint(case.entries()[:9])
     assert any("first 9 entries" in check for check in verify.verify(case.bundle(), case.policy, [earlier]).checks)
-    set_body("yes1", person="u-99")(case)
+    set_body("received", person="u-99")(case)
     assert verify.verify(case.bundle(), case.policy).reasons == []
     assert "rewritten" in verify.verify(case.bundle(), case.policy, [earlier]).reasons[0]
 

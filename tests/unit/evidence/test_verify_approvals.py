@@ -23,10 +23,10 @@ WU = signer_of("u-8")
 KEYS = f"{WU.key.line}\n"
 
 
-def text_of(case: Any, **changes: str) -> str:
+def text_of(made: Any, **changes: str) -> str:
     """The text that u-8 signs, as the product writes it."""
     values = {
-        "case": "c1", "plan": "p1", "digest": digest(case.plans["p1"]), "person": "u-8", "role": "pi_officer",
+        "case": "c1", "plan": "p1", "digest": digest(made.plans["p1"]), "person": "u-8", "role": "pi_officer",
         "signed_at": format_time(START + timedelta(seconds=25)), "days": "30",
     } | changes  # fmt: skip
     lines = ["winddown approval v1", *(f"{name}: {value}" for name, value in values.items()), "I approve."]

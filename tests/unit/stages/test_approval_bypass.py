@@ -340,11 +340,13 @@ def _requester(target: Target) -> None:
 @pytest.fixture(scope="session")
 def tokens() -> Iterator[Callable[[str], str]]:
     """Tokens of tasks, signed as Airflow's executors sign them."""
+    from airflow.api_fastapi.app import create_auth_manager  # noqa: PLC0415 - takes seconds
     from airflow.api_fastapi.auth.tokens import JWTGenerator, get_signing_args  # noqa: PLC0415 - takes seconds
     from airflow.providers.common.compat.sdk import conf  # noqa: PLC0415
 
     patch = pytest.MonkeyPatch()
     patch.setattr("airflow.models.revoked_token.RevokedToken.is_revoked", lambda *_args, **_kwargs: False)
+    create_auth_manager()
     generator = JWTGenerator(
         valid_for=600,
         audience=conf.get_mandatory_list_value("execution_api", "jwt_audience")[0],
