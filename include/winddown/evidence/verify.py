@@ -703,7 +703,7 @@ class Story:
         self.intents[effect], self.last[effect] = body, "intent"
         need(not nonce or nonce not in self.nonces, "the nonce of its authorisation was used before")
         self.nonces.add(nonce)
-        need(act == "restore" or not self.is_halted, f"{act} while the case was halted")
+        need(act == "restore" or not self.is_halted, "something else than restoring while the case was halted")
         if act in {"freeze", "restore"} and not body["plan_id"]:
             return  # A freeze, and its undoing, may come before there is a plan.
         plan_id = self.of_plan(entry, body)

@@ -136,7 +136,10 @@ FORGERIES: dict[str, tuple[Callable[[Any], None], str]] = {
     ),
     "approvals for ever": (plan(approval_days=36_500), "approvals count for no days, or too many"),
     "approvals for no time": (plan(approval_days=0), "approvals count for no days, or too many"),
-    "an effect while the case was halted": (halt_before("q-o3b1"), "quarantine while the case was halted"),
+    "an effect while the case was halted": (
+        halt_before("q-o3b1"),
+        "something else than restoring while the case was halted",
+    ),
     "a plan that names no approvers": (plan(approvers=[]), "u-7 is no approver of plan p1"),
     "approval after the first effect": (move_before("yes2", "sealed"), "1 distinct persons approved"),
     "approval before the plan": (move_before("yes1", "plan"), "plan p1 was not made before"),
