@@ -45,7 +45,8 @@ from winddown.commands.holds import add_hold_commands, run_hold_command
 from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_ledger_command
 from winddown.connections import NoConnections
 from winddown.control.engine import open_control, upgrade
-from winddown.domain.errors import Refused, WinddownError
+from winddown.domain.access import Action
+from winddown.domain.errors import WinddownError
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
@@ -54,7 +55,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
 from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
-from winddown.stages.people import halt, resume
+from winddown.stages.people import halt, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
 
@@ -147,7 +148,7 @@ def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
 
 
 def _thaw(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    _require_person(deployment, chosen)
+    require_action(deployment, chosen.case, chosen.by, Action.RESTORE)
     print(f"thawed: {', '.join(thaw(deployment, chosen.case)) or 'nothing was frozen'}")
     return 0
 
@@ -162,11 +163,6 @@ def _resume(deployment: Deployment, chosen: argparse.Namespace) -> int:
     resume(deployment, chosen.case, by=chosen.by, reason=chosen.reason, door="command")
     print(f"{chosen.case} goes on")
     return 0
-
-
-def _require_person(deployment: Deployment, chosen: argparse.Namespace) -> None:
-    if deployment.case(chosen.case).person(chosen.by) is None:
-        raise Refused(f"{chosen.by} is not among the people of case {chosen.case}")
 
 
 def _say(halt: Halt) -> int:

@@ -40,6 +40,7 @@ class Action(StrEnum):
     RELEASE_HOLD = "release_hold"
     HALT = "halt"
     RESUME = "resume"
+    RESTORE = "restore"  # on the command line alone: it opens stores
 
 
 _ENGINEER, _APPROVER, _OFFICER, _AUDITOR, _CUSTODIAN = Role
@@ -56,6 +57,8 @@ ALLOWED: Final[dict[Action, frozenset[Role]]] = {
     Action.RELEASE_HOLD: frozenset({_APPROVER, _OFFICER}),
     Action.HALT: frozenset({_ENGINEER, _APPROVER, _OFFICER}),
     Action.RESUME: frozenset({_APPROVER, _OFFICER}),
+    # Undoing must not wait for somebody; who only reads changes nothing all the same.
+    Action.RESTORE: frozenset({_ENGINEER, _APPROVER, _OFFICER, _CUSTODIAN}),
 }
 """Every action has its line; an action without one would be allowed to nobody."""
 

@@ -92,6 +92,14 @@ def test_from_the_key_to_the_auditor(  # noqa: PLR0917
     assert company.run().reason == "finished"
     assert company.tables["visits"].rows == []
 
+    certificate = company.certificate(plan_id)
+    assert {(row["person"], row["door"]) for row in certificate["approvals"]} == {
+        ("chen", "api_session"), ("wu", "signature"),
+    }  # fmt: skip
+    (said,) = [text for text in certificate["not_claimed"] if text.startswith("embedded mode:")]
+    assert "approvals given by login, receipts, halts and the ledger's keys are not protected" in said
+    assert "signed with an approver's own key are" in said
+
     written = report(company.deployment, CASE)
     data, policy = written.bundle.read_bytes(), written.key.read_text()
     without = verify.verify(data, policy)

@@ -111,8 +111,11 @@ def test_a_running_unit_stops_at_the_next_batch(  # noqa: PLR0917
     assert standing(company.deployment, CASE).waits_for == "halt"
     assert not standing(company.deployment, CASE).is_ready
 
+    for other in ("sun", "eve", "stranger"):
+        with pytest.raises(Refused, match=f"{other} may not restore"):
+            restore(company.deployment, CASE, requested_by=other)
     # Undoing is not halted. What was purged is gone, and nothing else is.
-    restore(company.deployment, CASE, requested_by="wu")
+    restore(company.deployment, CASE, requested_by="ops")
     assert len(company.tables["visits"].rows) == (VISITS if power == "quarantine" else VISITS - 100)
     variable.clear()
     resume(company.deployment, CASE, by="chen", reason="they were right", door="command")
