@@ -126,12 +126,15 @@ def large_bundle(path: Path, entries: int, signers: tuple[Signer, ...]) -> int:
     selection = {"manifest": "m", "digest": "0" * 64, "count": count, "batch_digests": batches}
     order = {"id": "o1", "act": "erase", "record_count_max": count, "requires": [], "selection": selection}
     plan = {"id": "p1", "case": CASE, "wave": "at_once", "approvals_needed": 2, "grace_seconds": 1, "orders": [order]}
+    people = ("liquidator", "officer")
+    approvers = [{"person": who, "role": who} for who in people]
+    plan |= {"approvers": approvers, "requested_by": "operator", "approval_days": 30}
     certificate = {"id": "k1", "case": CASE, "plan_id": "p1", "orders": [{"id": "o1", "purged": count}]}
     approval = {"plan_id": "p1", "plan_digest": digest(plan), "door": "api"}
     steps: list[tuple[str, dict[str, Any]]] = [
         ("plan_made", {"plan_id": "p1", "wave": "at_once", "digest": digest(plan)})
     ]
-    steps += [("approval_given", approval | {"person": who, "role": who}) for who in ("liquidator", "officer")]
+    steps += [("approval_given", approval | {"person": who, "role": who}) for who in people]
     for act in ("quarantine", "purge"):
         for number, found in enumerate(batches):
             what = {"effect": f"{act}/o1/{number}", "plan_id": "p1", "order_id": "o1", "act": act, "batch": str(number)}

@@ -189,12 +189,15 @@ def approve(deployment: Deployment, plan_id: str, made: Sequence[Order]) -> Plan
         approvals_needed=len(PEOPLE),
         approver_roles=tuple(role for _, role in PEOPLE),
         identities=((STORE, identity),),
+        approvers=deployment.case(CASE).named_approvers(),
+        requested_by="operator",
+        approval_days=30,
     )
     plant(deployment, deployment.case(CASE), plan.id, (), tuple(made))
-    deployment.control.add_plan(plan, requested_by="operator")
+    deployment.control.add_plan(plan)
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
     for person, _ in PEOPLE:
-        door.approve(deployment.case(CASE), plan.id, plan_digest=plan.digest, person_id=person, door="api_session")
+        door.approve(deployment.case(CASE), plan.id, plan_digest=plan.digest, person_id=person)
     return plan
 
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Writes ``docs/rules.md`` and ``docs/rule.schema.json`` from the packs, or with ``--check`` says what is out of date.
+"""Writes ``docs/rules.md`` and ``docs/rule.schema.json`` from the packs, and the table of routes in ``docs/web.md``.
+
+With ``--check`` it says what is out of date instead.
 
 PYTHONPATH=include python docs/generate.py [--check]
 """
@@ -13,6 +15,7 @@ from winddown.domain.pack import RulePack, Subject
 from winddown.domain.rule import Condition, Rule, RuleKind
 from winddown.rules import loader
 from winddown.rules.loader import load_rulebook, rule_schema
+from winddown.web.access import table
 
 DOCS = Path(__file__).parent
 PACKS = sorted(path.parent.name for path in Path(loader.__file__).parent.glob("*/pack.yaml"))
@@ -52,6 +55,8 @@ _GROUPS = {
         RuleKind.AUDIT,
     ),
 }
+_ROUTES = "<!-- routes: written by docs/generate.py from include/winddown/web/access.py -->\n"
+_END_OF_ROUTES = "<!-- end of routes -->\n"
 _HEAD = (
     "| id | what it asks | whom, what | citation, level | in force | period, from | needs | breach | verification |\n"
     "|---|---|---|---|---|---|---|---|---|\n"
@@ -77,6 +82,15 @@ def rules_page(packs: tuple[RulePack, ...]) -> str:
 def schema_file() -> str:
     """Return the JSON Schema of one rule as it is committed."""
     return json.dumps(rule_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+def web_page() -> str:
+    """Return ``docs/web.md`` with its table of routes as the code has it."""
+    before, mark, rest = (DOCS / "web.md").read_text("utf-8").partition(_ROUTES)
+    _, end, after = rest.partition(_END_OF_ROUTES)
+    if not mark or not end:
+        raise SystemExit("docs/web.md has lost the lines between which its table of routes stands")
+    return f"{before}{mark}{table()}{end}{after}"
 
 
 def _pack(pack: RulePack) -> list[str]:
@@ -151,8 +165,12 @@ def _test(test: Condition) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check both files; 1 when the check finds an old one."""
-    files = {"rules.md": rules_page(load_rulebook(PACKS).packs), "rule.schema.json": schema_file()}
+    """Write or check the files; 1 when the check finds an old one."""
+    files = {
+        "rules.md": rules_page(load_rulebook(PACKS).packs),
+        "rule.schema.json": schema_file(),
+        "web.md": web_page(),
+    }
     if "--check" not in arguments:
         for name, content in files.items():
             (DOCS / name).write_text(content, "utf-8")
@@ -163,7 +181,7 @@ def main(arguments: list[str]) -> int:
         if not (DOCS / name).exists() or (DOCS / name).read_text("utf-8") != content
     ]
     for name in old:
-        sys.stdout.write(f"docs/{name} is not what the rule packs say: run docs/generate.py\n")
+        sys.stdout.write(f"docs/{name} is not what the code and the rule packs say: run docs/generate.py\n")
     return 1 if old else 0
 
 

@@ -135,7 +135,7 @@ class DrivenCase:
         if halt.reason == "approvals":
             for person in case.approvers:
                 digest = current.control.plan(halt.plan_id).digest
-                door.approve(case, halt.plan_id, plan_digest=digest, person_id=person, door="api_session")
+                door.approve(case, halt.plan_id, plan_digest=digest, person_id=person)
         elif halt.reason == "receipts":
             key = (self.directory / "custodian" / "custodian.key").read_bytes()
             for name in current.control.names(self.case_id, "archive"):

@@ -1,6 +1,6 @@
 """The command line for the engineer: ``python -m winddown COMMAND …``.
 
-Approvals have no command here: they enter by the authenticated API alone.
+Approvals enter by the authenticated API, or by the approver's own key. Who may do what: docs/web.md.
 
 run CASE_FILE --by PERSON     open a case, or continue it, and carry it on as far as it may go now
 continue CASE [--again]       carry an open case on; --again reads and decides anew, after a blocker was resolved
@@ -9,16 +9,20 @@ deadlines CASE                say where it stands by the law, what is due and ov
 notices CASE                  write the notices of the case, zh and en, for people to send
 restore CASE --by PERSON      bring everything in quarantine back; the open plan is superseded
 thaw CASE --by PERSON         give applications their writes back
-stop CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
-resume CASE --by PERSON       turn the kill switch off
+halt CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is authorised from now
+resume CASE --by PERSON --reason TEXT  turn the kill switch off
+approve PLAN_FILE --key KEY   read an exported plan and sign it with the own key; needs no database and no network
+approval key FILE --person ID make an approver's key; its public line goes into the case file
+approval export PLAN FILE     write a plan for its approvers
+approval bring NOTE --by PERSON        hand in what an approver signed
 hold place CASE FILE --by PERSON       place a legal hold; the file has the keys of a hold in the case file
 hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
 hold list CASE                say which holds are in force, what they cover and when they are due for review
 migrate                       bring the control database's schema up to date
 explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
 rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
-ledger export CASE FOLDER     write the case's ledger as static files (C2SP tlog-tiles), with a new checkpoint
-ledger prove CASE SEQ FOLDER  write one entry and its proof (SEQ.json, SEQ.tlog-proof)
+ledger export CASE FOLDER --by PERSON  write the case's ledger as static files (C2SP tlog-tiles), with a checkpoint
+ledger prove CASE SEQ FOLDER --by PERSON         write one entry and its proof (SEQ.json, SEQ.tlog-proof)
 ledger request CASE --old N   print the request for a witness that has seen N entries and is not on a network
 keys list|add|retire          the keys that sign, as lines of a reader's policy; a pair beside the old one; without it
 witness new|serve|sign|seen   be a witness of logs: keys, server, one request from a file, what was seen
@@ -30,14 +34,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import ProgrammingError
+
 from winddown.bootstrap import deploy
+from winddown.commands import approvals as approving
 from winddown.commands import explain as explaining
 from winddown.commands import rules as ruling
 from winddown.commands import witness as witnessing
 from winddown.commands.holds import add_hold_commands, run_hold_command
 from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_ledger_command
+from winddown.connections import NoConnections
 from winddown.control.engine import open_control, upgrade
-from winddown.domain.errors import Refused, WinddownError
+from winddown.domain.access import Action
+from winddown.domain.errors import WinddownError
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
@@ -46,6 +55,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
 from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
+from winddown.stages.people import halt, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
 
@@ -60,15 +70,16 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("case_file", type=Path)
     running.add_argument("--by", required=True)
     commands.add_parser("migrate")
-    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "stop", "resume"):
+    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "halt", "resume"):
         command = commands.add_parser(name)
         command.add_argument("case")
         if name not in {"continue", "status", "deadlines", "notices"}:
             command.add_argument("--by", required=True)
         if name == "continue":
             command.add_argument("--again", action="store_true")
-        if name == "stop":
+        if name in {"halt", "resume"}:
             command.add_argument("--reason", required=True)
+    approving.add_approval_commands(commands)
     add_hold_commands(commands.add_parser("hold"))
     explaining.add_to(commands)
     ruling.add_to(commands)
@@ -76,17 +87,28 @@ def main(arguments: list[str] | None = None) -> int:
     witnessing.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.command == "rules":
-            return ruling.run(deploy, chosen)
-        if chosen.command == "witness":
-            return witnessing.run(chosen)
-        if chosen.command == "migrate":
-            upgrade(open_control(load().control_url))
-            return 0
-        return _COMMANDS[chosen.command](deploy(), chosen)
+        if chosen.command in _ALONE:
+            return _ALONE[chosen.command](chosen)
+        return _COMMANDS[chosen.command](_of_people() if chosen.command in {"halt", "resume"} else deploy(), chosen)
     except WinddownError as error:
         print(error, file=sys.stderr)
         return 2
+    except ProgrammingError as error:
+        if "permission denied" not in str(error.orig):
+            raise
+        # The workers' role on PostgreSQL: its grants keep what people decide.
+        print("the control database does not let this role do that: run it as the API server's role", file=sys.stderr)
+        return 2
+
+
+def _of_people() -> Deployment:
+    """For what people decide: written by the API server's role, whose machine knows no store's connection."""
+    return deploy(NoConnections())
+
+
+def _migrate(_chosen: argparse.Namespace) -> int:
+    upgrade(open_control(load().control_url))
+    return 0
 
 
 def _run(deployment: Deployment, chosen: argparse.Namespace) -> int:
@@ -126,30 +148,21 @@ def _restore(deployment: Deployment, chosen: argparse.Namespace) -> int:
 
 
 def _thaw(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    _require_person(deployment, chosen)
+    require_action(deployment, chosen.case, chosen.by, Action.RESTORE)
     print(f"thawed: {', '.join(thaw(deployment, chosen.case)) or 'nothing was frozen'}")
     return 0
 
 
-def _stop(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    _require_person(deployment, chosen)
-    deployment.control.stop(chosen.case, by=chosen.by, reason=chosen.reason)
-    deployment.ledger.append(chosen.case, "stopped", {"stopped": True, "reason": chosen.reason}, actor=chosen.by)
-    print(f"{chosen.case} is stopped: nothing but restoring is authorised")
+def _halt(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    halted = halt(deployment, chosen.case, by=chosen.by, reason=chosen.reason, door="command")
+    print(f"{chosen.case} is {halted}; nothing but restoring is authorised")
     return 0
 
 
 def _resume(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    _require_person(deployment, chosen)
-    deployment.control.resume(chosen.case)
-    deployment.ledger.append(chosen.case, "stopped", {"stopped": False, "reason": ""}, actor=chosen.by)
+    resume(deployment, chosen.case, by=chosen.by, reason=chosen.reason, door="command")
     print(f"{chosen.case} goes on")
     return 0
-
-
-def _require_person(deployment: Deployment, chosen: argparse.Namespace) -> None:
-    if deployment.case(chosen.case).person(chosen.by) is None:
-        raise Refused(f"{chosen.by} is not among the people of case {chosen.case}")
 
 
 def _say(halt: Halt) -> int:
@@ -157,6 +170,14 @@ def _say(halt: Halt) -> int:
     return 0 if halt.reason == "finished" else 3
 
 
+# These open a deployment themselves, if they need one.
+_ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
+    "rules": lambda chosen: ruling.run(deploy, chosen),
+    "witness": witnessing.run,
+    "migrate": _migrate,
+    "approve": approving.sign,
+    "approval": lambda chosen: approving.run(_of_people, chosen),
+}
 _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "run": _run,
     "continue": _continue,
@@ -165,7 +186,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "notices": _notices,
     "restore": _restore,
     "thaw": _thaw,
-    "stop": _stop,
+    "halt": _halt,
     "resume": _resume,
     "hold": run_hold_command,
     "explain": explaining.run,

@@ -31,6 +31,7 @@ from winddown.control.authority import Authority
 from winddown.control.engine import open_control, require_current, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
+from winddown.control.switch import HaltAsked, nobody_asks
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
@@ -79,11 +80,16 @@ class ControlClock:
 
 
 def deploy(
-    connections: Connections | None = None, *, settings: Settings | None = None, clock: Clock | None = None
+    connections: Connections | None = None,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    halt_asked: HaltAsked = nobody_asks,
 ) -> Deployment:
     """Build a deployment. An embedded control database is brought up to date; another one must be already.
 
     Without ``connections``, they are read from the file that the settings name; raises Refused when there is none.
+    ``halt_asked`` is asked before each batch whether somebody halts every case from outside.
     """
     settings = settings or load()
     if connections is None:
@@ -101,7 +107,7 @@ def deploy(
     else:
         require_current(engine)
     ledger = Ledger(engine, clock=clock)
-    authority = Authority(engine, ledger=ledger, clock=clock)
+    authority = Authority(engine, ledger=ledger, clock=clock, halt_asked=halt_asked)
     found = connections
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
     code_version = " ".join([f"{__version__}+{_code_digest()[:16]}", *_readers()])

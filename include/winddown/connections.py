@@ -28,6 +28,13 @@ class Connections(Protocol):
         ...
 
 
+class NoConnections:
+    """No store's credential is known: enough for whoever opens none, as the API server and approvers' commands."""
+
+    def find(self, name: str) -> None:
+        """Nothing is known here."""
+
+
 class FileConnections:
     """Connections from a JSON file of mode 0600: name → parameters."""
 

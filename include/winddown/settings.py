@@ -12,6 +12,8 @@
 ``WINDDOWN_WITNESSES``    policy file (C2SP tlog-policy) whose witnesses, with their URLs, cosign reports; may be empty
 ``WINDDOWN_TSA_URL``      time-stamping authority (RFC 3161) that stamps reports; may be empty
 ``WINDDOWN_TSA_ROOTS``    PEM file of its root certificates
+``WINDDOWN_ENGINEERS``    logins of those who run every case, separated by commas: they read and may halt
+``WINDDOWN_AUDITORS``     logins of those who read every case and change nothing, separated by commas
 ========================  ==========================================================================================
 """
 
@@ -36,6 +38,8 @@ class Settings:
     witnesses: Path | None = None
     timestamp_url: str = ""
     timestamp_roots: Path = Path()
+    engineers: tuple[str, ...] = ()
+    auditors: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -55,18 +59,20 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         postgres_bin=env.get("WINDDOWN_PG_BIN", ""),
         notify=env.get("WINDDOWN_NOTIFY") or "log",
         notify_from=env.get("WINDDOWN_NOTIFY_FROM", ""),
-        notify_to=tuple(filter(None, map(str.strip, env.get("WINDDOWN_NOTIFY_TO", "").split(",")))),
-        rule_packs=pack_names(env.get("WINDDOWN_RULE_PACKS") or "cn"),
+        notify_to=names(env.get("WINDDOWN_NOTIFY_TO", "")),
+        rule_packs=names(env.get("WINDDOWN_RULE_PACKS") or "cn"),
         witnesses=Path(env["WINDDOWN_WITNESSES"]) if env.get("WINDDOWN_WITNESSES") else None,
         timestamp_url=env.get("WINDDOWN_TSA_URL", ""),
         timestamp_roots=Path(env.get("WINDDOWN_TSA_ROOTS", "")),
+        engineers=names(env.get("WINDDOWN_ENGINEERS", "")),
+        auditors=names(env.get("WINDDOWN_AUDITORS", "")),
     )
 
 
-def pack_names(text: str) -> tuple[str, ...]:
-    """Names and paths of rule packs, written with commas between them.
+def names(text: str) -> tuple[str, ...]:
+    """Names, written with commas between them.
 
-    >>> pack_names("cn, /srv/client/promises")
+    >>> names("cn, /srv/client/promises")
     ('cn', '/srv/client/promises')
     """
     return tuple(filter(None, (name.strip() for name in text.split(","))))

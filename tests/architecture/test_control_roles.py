@@ -85,6 +85,9 @@ def test_the_api_server_may_approve_and_a_worker_may_only_read(server: URL) -> N
         "UPDATE approval SET role = 'x'",
         "DELETE FROM approval",
         "DELETE FROM acknowledgement",
+        "INSERT INTO acknowledgement VALUES ('plan', 'order', 'digest', 'content', 'he', '2026-01-01T00:00:00Z')",
+        "DELETE FROM switch",
+        "UPDATE switch SET reason = ''",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _run(server, "winddown_worker", statement)

@@ -10,6 +10,7 @@ from winddown.control import tables
 from winddown.control.authority import effect_of
 from winddown.control.ledger import stamp
 from winddown.control.repository import Repository
+from winddown.domain.approval import Approver
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
@@ -46,9 +47,12 @@ def record_plan(planned: Work) -> Plan:
         approvals_needed=2,
         approver_roles=("legal",),
         identities=(("memory", "memory memory"),),
+        approvers=(Approver("first", "legal"), Approver("second", "privacy")),
+        requested_by="operator",
+        approval_days=30,
     )
     desk = planned.subject.desk
-    Repository(desk.engine, clock=desk.clock).add_plan(plan, requested_by="operator")
+    Repository(desk.engine, clock=desk.clock).add_plan(plan)
     return plan
 
 

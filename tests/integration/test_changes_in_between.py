@@ -224,19 +224,19 @@ def test_the_kill_switch_stops_everything_but_restoring(company_case: Make) -> N
     company = company_case()
     before = company.state()
     halt = company.run_until("grace")
-    company.deploy().control.stop(company.case_id, by="wu.privacy", reason="a customer objects")
+    company.deploy().switch.halt(company.case_id, by="wu.privacy", reason="a customer objects", door="command")
     company.act(halt)
     entries = company.deploy().ledger.size(company.case_id)
-    with pytest.raises(Refused, match=r"the kill switch was turned on by wu\.privacy"):
+    with pytest.raises(Refused, match=r"the case was halted by wu\.privacy"):
         company.run()
     assert company.deploy().ledger.size(company.case_id) == entries, "no intent was written"
     restore_all(company)
     assert company.state().keys() == before.keys()
     assert {name for name, found in company.state().items() if found != before[name]} == set()
     company.act(company.run())
-    with pytest.raises(Refused, match="the kill switch"):
+    with pytest.raises(Refused, match="the case was halted"):
         company.run()
-    company.deploy().control.resume(company.case_id)
+    company.deploy().switch.resume(company.case_id, by="wu.privacy", reason="answered", door="command")
     company.run_until("finished")
     assert_clean(company)
     kinds = [LedgerEntry.parse(raw).type for raw in company.deploy().ledger.entries(company.case_id)]

@@ -23,7 +23,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.seal import SealedArchive
 from winddown.web.app import create_app
 
-from .small_case import ARCHIVE, CASE, PLAN, MovableClock, open_small_case
+from .small_case import ARCHIVE, CASE, OPERATOR, PLAN, MovableClock, open_small_case
 from .small_certificate import make_document
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -35,7 +35,9 @@ class NoConnections:
 
 
 def settings_of(workspace: Path) -> Settings:
-    return Settings(f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "")
+    return Settings(
+        f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "", engineers=(OPERATOR,), auditors=("reader",)
+    )
 
 
 def asked_by(x_person: Annotated[str | None, Header()] = None) -> str:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
@@ -17,6 +18,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.receipt import Receipt
 from winddown.domain.selection import Selection
 from winddown.domain.timeline import Timeline, TimelineEvent
+from winddown.evidence.signing import Kind, Signer
 from winddown.rules.loader import load_pack
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
@@ -26,7 +28,8 @@ from winddown.stages.seal import SealedArchive
 SCRIPT = "<script>alert(1)</script>"
 CASE, PLAN = "shop-2026", "shop-2026-01-after-claims"
 APPROVER, SECOND, CUSTODIAN, STEWARD, OPERATOR = "chen", "wu", "he", "li", "operator"
-LEGAL = "zhou"
+LEGAL, AUDITOR = "zhou", "sun"
+SIGNER = Signer.of(Ed25519PrivateKey.from_private_bytes(b"s" * 32), name=SECOND, kind=Kind.NOTE)
 ORDERS, CUSTOMERS, PAYMENTS, REPORTS, SCANS = (
     CollectionRef("shop", name) for name in ("orders", "customers", "payments", "reports", "scans")
 )
@@ -53,10 +56,11 @@ def make_case(*, company: str = "示例公司") -> Case:
         profile=Profile("general", ("ecommerce_operator",), False, False, (12, 31)),
         people=(
             Person(APPROVER, "陈立", "liquidation_group"),
-            Person(SECOND, "吴敏", "pi_officer"),
+            Person(SECOND, "吴敏", "pi_officer", SIGNER.key.line),
             Person(CUSTODIAN, "何存", "custodian"),
             Person(STEWARD, "李管", "steward"),
             Person(LEGAL, "周法", "legal"),
+            Person(AUDITOR, "孙审", "auditor"),
         ),
         approvers=(APPROVER, SECOND),
         grace=Grace(timedelta(days=7), "usual", APPROVER),
@@ -116,7 +120,7 @@ def make_decisions(orders: tuple[Order, ...]) -> tuple[Decision, ...]:
     )
 
 
-def make_plan(deployment: Deployment, *, hostile: bool = False) -> Plan:
+def make_plan(deployment: Deployment, *, hostile: bool = False, requested_by: str = OPERATOR) -> Plan:
     orders = make_orders(hostile=hostile)
     pack = deployment.rulebook.packs[0]
     return Plan(
@@ -136,6 +140,9 @@ def make_plan(deployment: Deployment, *, hostile: bool = False) -> Plan:
         approvals_needed=2,
         approver_roles=("liquidation_group", "pi_officer"),
         identities=(("shop", "PostgreSQL 1, database 2 (shop)"),),
+        approvers=make_case().named_approvers(),
+        requested_by=requested_by,
+        approval_days=30,
     )
 
 
@@ -161,8 +168,8 @@ def open_small_case(deployment: Deployment, *, hostile: bool = False, requested_
     stop = Blocker("referenced-by-blocked", str(SCANS), "another refers to it", "steward", "resolve that first")
     control.put(CASE, "blockers", Wave.AFTER_CLAIMS.value, (stop,), type_=tuple[Blocker, ...])
     control.put(CASE, "checks", "before", Checks((), (), (), ()), type_=Checks)
-    plan = make_plan(deployment, hostile=hostile)
-    control.add_plan(plan, requested_by=requested_by)
+    plan = make_plan(deployment, hostile=hostile, requested_by=requested_by)
+    control.add_plan(plan)
     body = {"plan_id": plan.id, "wave": plan.wave.value, "digest": plan.digest, "orders": len(plan.orders)}
     deployment.ledger.append(CASE, "plan_made", body, actor="winddown")
     folder = deployment.folder(CASE, "evidence")

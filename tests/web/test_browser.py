@@ -88,8 +88,8 @@ def test_an_approver_clicks(
     browser.click(".go")
     wait_for("document.title.includes('after-claims')")
     assert browser.text("#digest") == plan.digest
-    browser.click("button[type=submit]")
-    wait_for("document.querySelector('form') === null")
+    browser.click("form[action$='/approve'] button")
+    wait_for("document.querySelector('form[action$=\"/approve\"]') === null")
     assert browser.url == f"{site}plans/{PLAN}"
     assert [(row["person"], row["plan_digest"]) for row in deployment.control.approvals(PLAN)] == [
         (APPROVER, plan.digest)
@@ -97,14 +97,32 @@ def test_an_approver_clicks(
     assert "you have approved it already" in browser.text("#approve")
 
 
+def test_somebody_presses_the_kill_switch(
+    browser: Browser, site: str, deployment: Deployment, wait_for: Callable[[str], None]
+) -> None:
+    browser.open(f"{site}cases/{CASE}")
+    browser.run("document.querySelector('section.halt input').value = 'wrong customers'")
+    browser.click("section.halt button")
+    wait_for("document.querySelector('section.alarm') !== null")
+    assert "wrong customers" in browser.text("section.alarm")
+    halted = deployment.switch.state(CASE)
+    assert halted is not None
+    assert halted.by == APPROVER
+    browser.run("document.querySelector('section.alarm input').value = 'they were right'")
+    browser.click("section.alarm button")
+    wait_for("document.querySelector('section.halt') !== null")
+    assert deployment.switch.state(CASE) is None
+
+
 def test_an_approver_clicks_inside_airflows_frame(
     browser: Browser, site: str, deployment: Deployment, wait_for: Callable[[str], None]
 ) -> None:
     browser.open(site.replace("/winddown/", "/airflow"))
     inside = "document.getElementById('page').contentDocument"
-    wait_for(f"{inside}.querySelector('button') !== null")
-    browser.run(f"{inside}.querySelector('button').click()")
-    wait_for(f"{inside}.querySelector('button') === null")
+    button = f"{inside}.querySelector('form[action$=\"/approve\"] button')"
+    wait_for(f"{button} !== null")
+    browser.run(f"{button}.click()")
+    wait_for(f"{inside}.readyState === 'complete' && {button} === null")
     assert len(deployment.control.approvals(PLAN)) == 1
 
 

@@ -14,9 +14,10 @@ from fastapi.testclient import TestClient
 from winddown.domain.errors import Transient
 from winddown.domain.plan import Plan
 from winddown.stages.deployment import Deployment
+from winddown.web.access import ROUTES, table
 from winddown.web.app import create_app
 
-from .small_case import APPROVER, CASE, CUSTODIAN, PLAN, SCRIPT, make_case
+from .small_case import APPROVER, CASE, CUSTODIAN, PLAN, SCRIPT, SECOND, make_case
 
 ROOT = Path(__file__).parents[2]
 ClientOf = Callable[..., TestClient]
@@ -51,7 +52,7 @@ def test_every_route_asks_airflow_for_a_user(deployment: Deployment) -> None:
     app = create_app(lambda: deployment)  # with Airflow's own dependency
     with TestClient(app, raise_server_exceptions=False) as client:
         answers = {(method, path): client.request(method, fill(path)).status_code for method, path in routes(app)}
-    assert len(answers) == 17
+    assert len(answers) == len(ROUTES)
     assert set(answers.values()) == {401}
 
 
@@ -196,7 +197,7 @@ def test_names_are_text_not_markup(client_of: ClientOf, path: str) -> None:
 @pytest.mark.usefixtures("sealed")
 @pytest.mark.parametrize("path", READS)
 def test_no_page_names_a_person_or_what_only_the_custodian_computes(client_of: ClientOf, path: str) -> None:
-    text = client_of(CUSTODIAN).get(path).text
+    text = client_of(SECOND).get(path).text + client_of(CUSTODIAN).get(path).text
     case = make_case()
     for secret in (*(person.name for person in case.people), case.custodian.contact, "2" * 64, "hold-H-1", "e" * 64):
         assert secret not in text, secret
@@ -310,7 +311,5 @@ def test_what_was_sent_is_not_sent_back(client_of: ClientOf) -> None:
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_route_is_documented(app: FastAPI) -> None:
-    text = (ROOT / "docs" / "web.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `(GET|POST) ([^`]+)`", text, re.MULTILINE))
-    assert documented == set(routes(app))
+def test_every_route_is_documented_with_who_may_ask_for_it() -> None:
+    assert table() in (ROOT / "docs" / "web.md").read_text("utf-8")

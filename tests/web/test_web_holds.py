@@ -52,7 +52,9 @@ def test_the_legal_department_and_the_liquidation_group_release(
 @pytest.mark.parametrize("person", [SECOND, CUSTODIAN, STEWARD, OPERATOR, "stranger", "", "Zhou", "zhou "])
 def test_nobody_else_releases(client_of: ClientOf, deployment: Deployment, person: str) -> None:
     answer = client_of(person).post(f"{HOLDS}/H-1/release", json=REASON)
-    assert (answer.status_code, answer.json()["rule"]) == (403, "releasing a hold needs a role")
+    finer = person in {SECOND, STEWARD}  # officers of the case, without the role that releases
+    rule = "releasing a hold needs a role" if finer else "roles of the product"
+    assert (answer.status_code, answer.json()["rule"]) == (403, rule)
     assert in_force(deployment) == ["H-1"]
 
 
@@ -109,7 +111,7 @@ def test_anybody_in_the_case_places_a_hold_and_no_key_of_a_person_is_repeated(
 @pytest.mark.parametrize("person", ["stranger", OPERATOR, ""])
 def test_a_stranger_places_nothing(client_of: ClientOf, deployment: Deployment, person: str) -> None:
     answer = client_of(person).post(HOLDS, json=NEW)
-    assert (answer.status_code, answer.json()["rule"]) == (403, "people of the case")
+    assert (answer.status_code, answer.json()["rule"]) == (403, "roles of the product")
     assert in_force(deployment) == ["H-1"]
 
 

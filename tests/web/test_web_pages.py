@@ -74,7 +74,7 @@ def approved(deployment: Deployment, plan: Plan) -> Plan:
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
     case = deployment.case(CASE)
     for person in (APPROVER, SECOND):
-        door.approve(case, PLAN, plan_digest=plan.digest, person_id=person, door="api_session")
+        door.approve(case, PLAN, plan_digest=plan.digest, person_id=person)
     return plan
 
 
@@ -120,7 +120,7 @@ def test_a_case_says_whom_it_waits_for(api: Callable[[str], dict], page: Callabl
 
 def test_one_approval_leaves_the_other_person(deployment: Deployment, plan: Plan, api: Callable[[str], dict]) -> None:
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
-    door.approve(deployment.case(CASE), PLAN, plan_digest=plan.digest, person_id=APPROVER, door="api_session")
+    door.approve(deployment.case(CASE), PLAN, plan_digest=plan.digest, person_id=APPROVER)
     assert [found["id"] for found in api(f"/cases/{CASE}")["waiting_people"]] == [SECOND]
 
 
@@ -151,7 +151,7 @@ def test_an_extract_is_shown_with_what_it_leaves_out(
         generalised=(("city", "first:2"),), k=5,
     )  # fmt: skip
     with_extract = replace(plan, id=f"{PLAN}-x", orders=(order, *plan.orders[1:]))
-    deployment.control.add_plan(with_extract, requested_by="operator")
+    deployment.control.add_plan(with_extract)
     assert "匿名化摘出 Anonymous extracts" not in page(f"/plans/{PLAN}-x")
     extract = Extract(order.id, "city.parquet", "7" * 64, 3, 2, 1, 2, 9)
     deployment.control.put(CASE, "extract", f"{PLAN}-x/{order.id}", extract, type_=Extract)
@@ -271,7 +271,7 @@ def test_a_case_that_is_read_anew_begins_again_and_forgets_no_loss(
 
 def test_the_kill_switch_is_seen(deployment: Deployment, page: Callable[..., str]) -> None:
     assert "kill switch" not in page(f"/cases/{CASE}")
-    deployment.control.stop(CASE, by=APPROVER, reason="a court order is on its way")
+    deployment.switch.halt(CASE, by=APPROVER, reason="a court order is on its way", door="command")
     text = page(f"/cases/{CASE}")
     assert "The kill switch is on" in text
     assert "a court order is on its way" in text
@@ -374,7 +374,7 @@ def test_an_approver_reads_why_and_until_when(plan: Plan, page: Callable[..., st
 def test_who_may_not_approve_has_no_button(page: Callable[..., str], person: str) -> None:
     text = page(f"/plans/{PLAN}", person)
     assert "Approve this plan" not in text
-    assert "you are not an approver of this case" in text
+    assert "you are not an approver of this plan" in text
 
 
 def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None:
@@ -395,7 +395,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
         ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
         ("drift", Change),
-        ("waits_for", ("approvals", "receipts", "grace", "clocks", "nothing", "finished")),
+        ("waits_for", ("halt", "approvals", "receipts", "grace", "clocks", "nothing", "finished")),
     ],
 )  # fmt: skip
 def test_every_idea_has_a_word_in_both_languages(kind: str, keys: type[StrEnum] | tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from winddown.evidence.tiles import export
 from winddown.evidence.witness_client import request_of
 from winddown.stages.checkpoints import checkpoint
 from winddown.stages.deployment import Deployment
+from winddown.stages.people import record_reading
 
 
 def add_ledger_commands(commands: Any) -> None:
@@ -27,6 +28,7 @@ def add_ledger_commands(commands: Any) -> None:
             command.add_argument("--old", type=int, required=True)
         else:
             command.add_argument("folder", type=Path)
+            command.add_argument("--by", required=True)
     keys = commands.add_parser("keys").add_subparsers(dest="keys_command", required=True)
     keys.add_parser("list").add_argument("case")
     keys.add_parser("add")
@@ -36,6 +38,8 @@ def add_ledger_commands(commands: Any) -> None:
 def run_ledger_command(deployment: Deployment, chosen: argparse.Namespace) -> int:
     """Run one of them; 0 when it is done."""
     case_id = deployment.case(chosen.case).id
+    if chosen.ledger_command != "request":  # which has hashes alone
+        record_reading(deployment, case_id, "ledger", by=chosen.by)
     entries = deployment.ledger.entries(case_id)
     leaves, note = [leaf_hash(entry) for entry in entries], checkpoint(deployment, case_id, entries)
     if chosen.ledger_command == "request":

@@ -8,7 +8,7 @@ from winddown.commands.why_text import Language, rule_lines
 from winddown.domain.rule import Rule
 from winddown.domain.rule_changes import RuleChange, rule_changes
 from winddown.rules.loader import load_rulebook
-from winddown.settings import load, pack_names
+from winddown.settings import load, names
 from winddown.stages.deployment import Deployment
 from winddown.stages.review import review, review_lines
 from winddown.stages.rules_diff import CaseDiff, diff_case
@@ -22,14 +22,14 @@ def add_to(commands: Any) -> None:
     """Add the command and its own commands to the parser's."""
     rules = commands.add_parser("rules", help="the rules of the packs").add_subparsers(dest="rules", required=True)
     listing = rules.add_parser("list", help="one line a rule")
-    listing.add_argument("--packs", type=pack_names, help=_BOOK_HELP)
+    listing.add_argument("--packs", type=names, help=_BOOK_HELP)
     showing = rules.add_parser("show", help="one rule, with the words of its article")
     showing.add_argument("id")
-    showing.add_argument("--packs", type=pack_names, help=_BOOK_HELP)
+    showing.add_argument("--packs", type=names, help=_BOOK_HELP)
     showing.add_argument("--lang", choices=("zh", "en"), help="both when it is left out")
     comparing = rules.add_parser("diff", help="what differs between two rulebooks, and which decisions it changes")
-    comparing.add_argument("before", type=pack_names, metavar="A", help="names or paths of packs, separated by commas")
-    comparing.add_argument("after", type=pack_names, metavar="B", help="the same for the other rulebook")
+    comparing.add_argument("before", type=names, metavar="A", help="names or paths of packs, separated by commas")
+    comparing.add_argument("after", type=names, metavar="B", help="the same for the other rulebook")
     comparing.add_argument("--case", help="decide this case under both")
     rules.add_parser("review", help="what is due for review, in the packs and in the cases")
 

@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from winddown.control import tables
+from winddown.control.approvals import counted_within
 from winddown.control.holds import load_holds
 from winddown.control.ledger import Ledger, stamp
 from winddown.control.repository import load_plan
+from winddown.control.switch import HaltAsked, Switch, halted_within, nobody_asks
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
@@ -25,6 +27,8 @@ from winddown.domain.receipt import Receipt
 from winddown.ports import Clock
 
 LIFETIME = timedelta(seconds=60)
+AIRFLOW = "airflow"
+"""Who halted, where it was Airflow's variable: Airflow's own log knows who set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +72,30 @@ def effect_of(plan: Plan, order: Order, batch: Batch, power: Power) -> Effect:
 class Authority:
     """The one door between a plan and a store."""
 
-    def __init__(self, engine: Engine, *, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, *, ledger: Ledger, clock: Clock, halt_asked: HaltAsked = nobody_asks
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
+        self._halt_asked = halt_asked
 
     def authorize(self, effect: Effect, *, actor: str) -> Authorization:
         """Check everything that could stand against an effect, write its intent, and mint the right to do it once.
 
         Raises Refused with every objection when there is one. Restoring is checked against nothing: undo must not wait.
         """
+        if effect.power is not Power.RESTORE and (reason := self._halt_asked()):
+            # Kept in the control database, so that the case stays halted when what asked is gone or cannot be read.
+            switch = Switch(self._engine, ledger=self._ledger)
+            switch.halt(effect.case, by=AIRFLOW, reason=reason, door="airflow_variable")
         with self._engine.begin() as connection:
             # The ledger's time never steps back. Grace begins at it and ends by the clock: after a clock that ran ahead
             # was set right, grace is longer, never shorter.
             now = self._ledger.now_within(connection, effect.case)
             plan = load_plan(connection, effect.plan_id) if effect.plan_id else None
             identity = effect.identity if plan is None else dict(plan.identities).get(effect.store, "")
-            objections = self._objections(connection, effect, plan)
+            objections = self._objections(connection, effect, plan, now=now)
             if not identity:
                 objections.append(f"nothing says which system store {effect.store} is")
             if objections:
@@ -129,17 +140,15 @@ class Authority:
         )
 
     def redeem(self, authorization: Authorization) -> None:
-        """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case stopped.
+        """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case halted.
 
         A plan that was withdrawn, or a hold that was placed, since it was minted makes it worthless too.
         """
         table = tables.authorization
         with self._engine.begin() as connection:
-            stopped = connection.execute(
-                select(tables.switch.c.case_id).where(tables.switch.c.case_id == authorization.case)
-            ).one_or_none()
-            if stopped is not None and authorization.power is not Power.RESTORE:
-                raise Refused(f"case {authorization.case} was stopped", rule="kill switch")
+            halted = halted_within(connection, authorization.case)
+            if halted is not None and authorization.power is not Power.RESTORE:
+                raise Refused(f"case {authorization.case} was {halted}", rule="kill switch")
             plan_id = connection.execute(select(table.c.plan_id).where(table.c.nonce == authorization.nonce)).scalar()
             if plan_id and authorization.power is not Power.RESTORE:
                 objections = _plan_objections(connection, load_plan(connection, plan_id))
@@ -232,18 +241,19 @@ class Authority:
 
     # -- what can stand against an effect ------------------------------------------------------------------------
 
-    def _objections(self, connection: Connection, effect: Effect, plan: Plan | None) -> list[str]:
+    def _objections(self, connection: Connection, effect: Effect, plan: Plan | None, *, now: datetime) -> list[str]:
         if effect.power is Power.RESTORE:
             return []
-        stopped = connection.execute(select(tables.switch).where(tables.switch.c.case_id == effect.case)).one_or_none()
-        if stopped is not None:
-            return [f"the kill switch was turned on by {stopped.stopped_by} at {stopped.stopped_at}"]
+        halted = halted_within(connection, effect.case)
+        if halted is not None:
+            return [f"the case was {halted}"]
         if effect.power is Power.FREEZE:
             return []  # reversible, keeps everything, and must come before the snapshot that a plan rests on
         if plan is None or plan.case != effect.case:
             # Another case's switch and ledger would have been asked.
             return [f"plan {effect.plan_id or 'none'} does not belong to case {effect.case}"]
-        objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan)]
+        # An approval must outlast the authorization that rests on it.
+        objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan, at=now + LIFETIME)]
         if effect.power is Power.SANITISE:
             return objections + _unpurged_objections(connection, plan, effect.store)
         order = plan.order(effect.order_id)
@@ -263,19 +273,17 @@ def _plan_objections(connection: Connection, plan: Plan) -> list[str]:
     return objections
 
 
-def _approval_objections(connection: Connection, plan: Plan) -> list[str]:
-    rows = connection.execute(select(tables.approval).where(tables.approval.c.plan_id == plan.id)).all()
-    digest = plan.digest
-    valid = [row for row in rows if row.plan_digest == digest]
-    objections = []
-    if len({row.person for row in valid}) < plan.approvals_needed:
+def _approval_objections(connection: Connection, plan: Plan, *, at: datetime) -> list[str]:
+    counted = counted_within(connection, plan, at=at)
+    given, objections = len(counted.valid), []
+    if given < plan.approvals_needed:
         objections.append(
-            f"plan {plan.id}: {len(valid)} approvals of its digest, {plan.approvals_needed} distinct people are needed"
+            f"plan {plan.id}: {given} approvals of its digest, {plan.approvals_needed} distinct people are needed"
         )
-    missing = set(plan.approver_roles) - {row.role for row in valid}
+    missing = counted.missing(plan.approver_roles)
     if missing:
-        objections.append(f"plan {plan.id} has no approval by {', '.join(sorted(missing))}")
-    return objections
+        objections.append(f"plan {plan.id} has no approval by {', '.join(missing)}")
+    return [*objections, *counted.passed_over] if objections else []
 
 
 def _batch_objections(order: Order, effect: Effect) -> list[str]:

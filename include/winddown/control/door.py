@@ -1,19 +1,26 @@
 """The one door by which approvals and the custodian's receipts enter. Only the API server calls it.
 
 On PostgreSQL the workers' role cannot write these tables (see the first migration). The person is the authenticated
-user of the session; nothing that a client sends can name another one.
+user of the session, or whose key signed; nothing that a client sends can name another one.
 """
 
-from sqlalchemy import Engine, insert, select
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from winddown.control import tables
+from winddown.control.approvals import approver_of, counted_within, read_signed
 from winddown.control.ledger import Ledger, stamp
 from winddown.control.repository import load_plan
-from winddown.domain.approval import Approval
+from winddown.domain.approval import SESSION, Approval
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.plan import Act
+from winddown.domain.plan import Act, Plan
 from winddown.ports import Clock
+
+SKEW_MAX = timedelta(minutes=5)
+"""How far ahead the clock of the machine may be on which an approver signs."""
 
 
 class Door:
@@ -24,57 +31,85 @@ class Door:
         self._ledger = ledger
         self._clock = clock
 
-    def approve(self, case: Case, plan_id: str, *, plan_digest: str, person_id: str, door: str) -> Approval:
-        """Record one person's yes to exactly this digest.
+    def approve(self, case: Case, plan_id: str, *, plan_digest: str, person_id: str) -> Approval:
+        """Record the yes of the session's person to exactly this digest.
 
-        Raises Refused when the person is not an approver of the case, made the request, has approved already, or read
-        another plan than the stored one.
+        Raises Refused when the person is not an approver of the case and the plan, made the request, has approved
+        already, or read another plan than the stored one.
         """
-        person = case.person(person_id)
-        if person is None or person_id not in case.approvers:
-            raise Refused(f"{person_id} is not an approver of case {case.id}", rule="approvers")
         with self._engine.begin() as connection:
-            plan = load_plan(connection, plan_id)
-            row = connection.execute(select(tables.plan).where(tables.plan.c.plan_id == plan_id)).one()
-            if plan.case != case.id:
-                raise Refused(f"plan {plan_id} does not belong to case {case.id}")
-            if row.state != "open":
-                raise Refused(f"plan {plan_id} is {row.state}", next_step="approve the newest plan")
-            if row.requested_by == person_id:
-                raise Refused(f"{person_id} requested plan {plan_id} and cannot approve it", rule="two people")
+            plan = _open_plan(connection, case, plan_id)
+            approver = approver_of(plan, person_id)
+            if approver is None or person_id not in case.approvers:
+                raise Refused(f"{person_id} is not an approver of case {case.id}", rule="approvers")
             if plan.digest != plan_digest:
                 raise Refused(
                     f"the approved digest is not that of plan {plan_id}",
                     rule="approval binds the digest",
                     next_step="read the plan again",
                 )
-            existing = connection.execute(
-                select(tables.approval).where(
-                    tables.approval.c.plan_id == plan_id, tables.approval.c.person == person_id
+            now = self._ledger.now_within(connection, case.id)
+            given = Approval(plan.id, plan.digest, person_id, approver.role, SESSION, now)
+            return self._let_in(connection, plan, given, brought_by=person_id)
+
+    def approve_by_signature(self, case: Case, plan_id: str, *, note: bytes, brought_by: str) -> Approval:
+        """Record the yes that an approver signed with the own key, whoever brings it.
+
+        Raises Refused for whatever is no genuine approval of this plan as it stands: another plan, case or person,
+        an edited plan, an expired or repeated one, one by who made the request.
+        """
+        with self._engine.begin() as connection:
+            plan = _open_plan(connection, case, plan_id)
+            given = read_signed(note, plan, digest=plan.digest, case_id=case.id)
+            if given.person not in case.approvers:
+                raise Refused(f"{given.person} is not an approver of case {case.id}", rule="approvers")
+            now = self._ledger.now_within(connection, case.id)
+            if given.approved_at > now + SKEW_MAX:
+                # It would last longer, and could be handed in again when it has expired.
+                raise Refused(
+                    f"the signature of {given.person} is dated in the future",
+                    rule="approvals expire",
+                    next_step="set the clock of the machine on which it was signed, and sign again",
                 )
-            ).one_or_none()
-            if existing is not None:
-                raise Refused(f"{person_id} has already approved plan {plan_id}", rule="one person, one approval")
-            now = self._clock.now()
-            connection.execute(
-                insert(tables.approval).values(
-                    plan_id=plan_id,
-                    person=person_id,
-                    plan_digest=plan_digest,
-                    role=person.role,
-                    door=door,
-                    approved_at=stamp(now),
-                )
+            given = replace(given, approved_at=min(now, given.approved_at))
+            return self._let_in(connection, plan, given, brought_by=brought_by)
+
+    def _let_in(self, connection: Connection, plan: Plan, given: Approval, *, brought_by: str) -> Approval:
+        if given.person == plan.requested_by:
+            raise Refused(f"{given.person} requested plan {plan.id} and cannot approve it", rule="two people")
+        now = self._ledger.now_within(connection, plan.case)
+        before = counted_within(connection, plan, at=now)
+        if given.person in {found.person for found in before.valid}:
+            raise Refused(f"{given.person} has already approved plan {plan.id}", rule="one person, one approval")
+        table = tables.approval
+        values = {
+            "plan_digest": given.plan_digest,
+            "role": given.role,
+            "door": given.door,
+            "approved_at": stamp(given.approved_at),
+            "note": given.note,
+        }
+        mine = (table.c.plan_id == given.plan_id, table.c.person == given.person)
+        # One that has expired is given anew in its place; the ledger has both.
+        if not connection.execute(update(table).where(*mine).values(**values)).rowcount:
+            connection.execute(insert(table).values(plan_id=given.plan_id, person=given.person, **values))
+        after = counted_within(connection, plan, at=now)
+        if given.person not in {found.person for found in after.valid}:
+            raise Refused(
+                f"this approval of plan {plan.id} does not count: {'; '.join(after.passed_over)}",
+                rule="approvals expire",
+                next_step="read the plan and sign it again",
             )
-            body = {
-                "plan_id": plan_id,
-                "plan_digest": plan_digest,
-                "person": person_id,
-                "role": person.role,
-                "door": door,
-            }
-            self._ledger.append_within(connection, case.id, "approval_given", body, actor=person_id)
-        return Approval(plan_id, plan_digest, person_id, person.role, door, now)
+        body = {
+            "plan_id": given.plan_id,
+            "plan_digest": given.plan_digest,
+            "person": given.person,
+            "role": given.role,
+            "door": given.door,
+        }
+        signed = {"note": given.note} if given.note else {}
+        self._ledger.append_within(connection, plan.case, "approval_given", body | signed, actor=brought_by)
+        return given
 
     def acknowledge(
         self, case: Case, plan_id: str, order_id: str, *, archive_digest: str, content_digest: str, person_id: str
@@ -129,3 +164,14 @@ class Door:
                 "person": person_id,
             }
             self._ledger.append_within(connection, case.id, "handover_acknowledged", body, actor=person_id)
+
+
+def _open_plan(connection: Connection, case: Case, plan_id: str) -> Plan:
+    """The plan, which is the case's and open."""
+    plan = load_plan(connection, plan_id)
+    state = connection.execute(select(tables.plan.c.state).where(tables.plan.c.plan_id == plan_id)).scalar_one()
+    if plan.case != case.id:
+        raise Refused(f"plan {plan_id} does not belong to case {case.id}", rule="approval binds the case")
+    if state != "open":
+        raise Refused(f"plan {plan_id} is {state}", rule="only an open plan", next_step="approve the newest plan")
+    return plan

@@ -100,7 +100,7 @@ class Repository:
 
     # -- plans ---------------------------------------------------------------------------------------------------
 
-    def add_plan(self, plan: Plan, *, requested_by: str) -> None:
+    def add_plan(self, plan: Plan) -> None:
         """Store a new open plan."""
         with self.engine.begin() as connection:
             connection.execute(
@@ -111,7 +111,6 @@ class Repository:
                     digest=plan.digest,
                     body=canonical(plan.document()).decode(),
                     state="open",
-                    requested_by=requested_by,
                     recorded_at=stamp(self._clock.now()),
                 )
             )
@@ -120,6 +119,12 @@ class Repository:
         """Return a plan; raises Refused when there is none or its text no longer has the recorded digest."""
         with self.engine.begin() as connection:
             return load_plan(connection, plan_id)
+
+    def case_of_plan(self, plan_id: str) -> str | None:
+        """Id of the case that a plan was made for, or None when there is no such plan."""
+        with self.engine.begin() as connection:
+            found = connection.execute(select(tables.plan.c.case_id).where(tables.plan.c.plan_id == plan_id)).scalar()
+        return None if found is None else str(found)
 
     def plan_state(self, plan_id: str) -> str:
         """open, certified or superseded."""
@@ -146,7 +151,7 @@ class Repository:
     # -- approvals and acknowledgements (read only: they are written at the door) ----------------------------------
 
     def approvals(self, plan_id: str) -> list[dict[str, Any]]:
-        """All approvals of a plan, oldest first."""
+        """All approvals of a plan, oldest first, those included that do not count any more."""
         return self._rows(tables.approval, plan_id, tables.approval.c.approved_at)
 
     def acknowledgements(self, plan_id: str) -> list[dict[str, Any]]:
@@ -219,19 +224,6 @@ class Repository:
         """Forget which stages are done, so that all of them run again; what they recorded stays."""
         with self.engine.begin() as connection:
             connection.execute(delete(tables.progress).where(tables.progress.c.case_id == case_id))
-
-    # -- kill switch ---------------------------------------------------------------------------------------------
-
-    def stop(self, case_id: str, *, by: str, reason: str) -> None:
-        """Turn the kill switch on: nothing but restoring is authorised from now."""
-        row = {"stopped_by": by, "reason": reason, "stopped_at": stamp(self._clock.now())}
-        with self.engine.begin() as connection:
-            _upsert(connection, tables.switch, {"case_id": case_id}, row)
-
-    def resume(self, case_id: str) -> None:
-        """Turn the kill switch off."""
-        with self.engine.begin() as connection:
-            connection.execute(delete(tables.switch).where(tables.switch.c.case_id == case_id))
 
 
 @cache

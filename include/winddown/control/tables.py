@@ -29,7 +29,6 @@ plan = Table(
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),
     Column("state", String(20), nullable=False, comment="open, withdrawn, certified or superseded"),
-    Column("requested_by", String(100), nullable=False),
     Column("recorded_at", String(40), nullable=False),
 )
 
@@ -42,6 +41,7 @@ approval = Table(
     Column("role", String(60), nullable=False),
     Column("door", String(40), nullable=False),
     Column("approved_at", String(40), nullable=False),
+    Column("note", Text, nullable=False, server_default=text("''")),
     comment="Written by the API server alone; worker roles may only read.",
 )
 
@@ -125,9 +125,9 @@ switch = Table(
     "switch",
     metadata,
     Column("case_id", String(64), primary_key=True),
-    Column("stopped_by", String(100), nullable=False),
+    Column("halted_by", String(100), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("stopped_at", String(40), nullable=False),
+    Column("halted_at", String(40), nullable=False),
     comment="The kill switch: while a case has a row here, nothing is authorised but restoring.",
 )
 

@@ -165,6 +165,7 @@ class EmbeddedAirflow:
             "PYTHONPATH": str(self._project / "include"),
             "PYTHONWARNINGS": "ignore",
             "GX_ANALYTICS_ENABLED": "false",
+            "WINDDOWN_ENGINEERS": OPERATOR,
             "WINDDOWN_WORKSPACE": str(self._workspace),
         }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from winddown.domain.approval import USUAL_APPROVAL, ApprovalRules, Approver
 from winddown.domain.border import (
     MAINLAND_COUNTRY,
     ConfirmedCount,
@@ -63,11 +64,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who acts in the case; ``id`` is the login."""
+    """Somebody who acts in the case; ``id`` is the login, ``key`` the own verifier key of an approver, if any."""
 
     id: str
     name: str
     role: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +311,7 @@ class Case:
     confirmed_counts: tuple[ConfirmedCount, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     recipients: tuple[Recipient, ...] = ()
+    approval: ApprovalRules = USUAL_APPROVAL
 
     def opinion(self, rule: str, ref: CollectionRef) -> Opinion | None:
         """What counsel answered about a rule for a collection: the answer for it alone before the one for all."""
@@ -340,6 +343,11 @@ class Case:
     def entry(self, ref: CollectionRef) -> RegisterEntry | None:
         """What the register says about a collection, or None."""
         return next((entry for entry in self.register if entry.collection == ref), None)
+
+    def named_approvers(self) -> tuple[Approver, ...]:
+        """The approvers with role and key, as a plan names them."""
+        found = (self.person(person_id) for person_id in self.approvers)
+        return tuple(Approver(person.id, person.role, person.key) for person in found if person is not None)
 
     def person(self, person_id: str) -> Person | None:
         """The person with this login, or None."""

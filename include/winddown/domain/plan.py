@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 from pydantic import TypeAdapter
 
+from winddown.domain.approval import Approver
 from winddown.domain.canonical import digest
 from winddown.domain.decision import Decision
 from winddown.domain.errors import Refused
@@ -121,6 +122,9 @@ class Plan:
         grace_seconds: time between quarantine and purge.
         approvals_needed: number of distinct approvers.
         approver_roles: roles of which each must be among the approvers.
+        approvers: who may approve, each with the own key, if there is one; nobody else's approval counts.
+        requested_by: login of who requested the case; may not approve.
+        approval_days: for how many days an approval counts; 0 makes none count.
         identities: store → what tells its system from any other; a store without one cannot be acted on.
     """
 
@@ -140,6 +144,9 @@ class Plan:
     approvals_needed: int
     approver_roles: tuple[str, ...]
     identities: tuple[tuple[str, str], ...] = ()
+    approvers: tuple[Approver, ...] = ()
+    requested_by: str = ""
+    approval_days: int = 0
 
     def order(self, order_id: str) -> Order:
         """Return the order with this id; raises Refused when the plan has none."""

@@ -60,6 +60,9 @@ Take the key from where it was published before, from the custodian or the liqui
 sender of the bundle. Whoever could change the bundle could change this copy of verify.py as well: prefer a copy that
 reached you another way, or read it.
 
+Add --approvers FILE with the public keys of approvers, one a line as they themselves gave them to you, and each of
+their approvals must carry their own signature.
+
 Add witness lines and name them as quorum, and a history that they have not seen does not pass. Add --authority FILE
 with the certificate of a time-stamping authority, and it must have seen the checkpoint. If you kept a checkpoint.txt
 from an earlier day, add --earlier FILE: it proves that nothing logged before that day was rewritten since, even by the

@@ -47,7 +47,9 @@ ENTRY_TYPES: Final = frozenset(
         "certificate_issued",
         "report_issued",
         "restored",
-        "stopped",
+        "halted",
+        "resumed",
+        "evidence_read",
     }
 )
 
@@ -80,6 +82,9 @@ BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "done": _CLOSE,
     "unknown": _CLOSE,
     "certificate_issued": {"certificate_id": str, "digest": str},
+    "halted": {"reason": str, "door": str},
+    "resumed": {"reason": str, "door": str},
+    "evidence_read": {"name": str},
 }
 """What the verifier reads out of each body; further keys are free."""
 

@@ -1,11 +1,13 @@
 """Verify an evidence bundle offline, with nothing but this file, Python 3.11 or newer and the package ``cryptography``.
 
-    python verify.py BUNDLE.zip --policy POLICY [--earlier CHECKPOINT]… [--authority CERTIFICATE]… [--json]
+    python verify.py BUNDLE.zip --policy POLICY [--approvers KEYS] [--earlier CHECKPOINT]… [--authority CERTIFICATE]…
     python verify.py ENTRY.tlog-proof --policy POLICY --entry ENTRY.json
 
-Exit status 0: every check passed; 1: refused, first reasons listed; 2: wrong usage. POLICY says whose signatures count,
+Exit status 0: every check passed; 1: refused, first reasons listed; 2: wrong usage. ``--json`` prints the same for
+programs. POLICY says whose signatures count,
 in the C2SP tlog-policy format: a ``log`` line for each key of the log, ``witness`` and ``group`` lines, and ``quorum
-none`` or the quorum of witnesses. It is the reader's own; it never comes with what it judges.
+none`` or the quorum of witnesses. KEYS has a verifier key of each approver whose approvals must be signed, one a line,
+named as the approver's login. Both are the reader's own; they never come with what they judge.
 
 This file shares no code with the programs that write bundles, on purpose: an error would have to be made twice to pass.
 Formats: ZIP (APPNOTE 6.3, stored), RFC 8785 JSON, RFC 6962 Merkle tree, C2SP signed-note, tlog-checkpoint,
@@ -51,7 +53,7 @@ ACTS = {"freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "resto
 COPIES = {"seal", "hand_over", "anonymise"}  # acts of orders that take nothing from a store
 SILENT = (
     "case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised "
-    "residual_checked report_issued restored stopped hold_released"
+    "residual_checked report_issued restored hold_released"
 )
 CLOSE = "effect plan_id order_id act batch records read_back"
 FIELDS = {
@@ -63,9 +65,12 @@ FIELDS = {
     "done": CLOSE,
     "unknown": CLOSE,
     "certificate_issued": "certificate_id digest",
+    "halted": "reason door",
+    "resumed": "reason door",
+    "evidence_read": "name",
 }
-COUNTS = {"seq", "records", "record_count_max", "purged", "approvals_needed", "grace_seconds"}
-LISTS, ANY = {"orders", "requires", "subject", "signatures"}, {"wave", "read_back", "body", "predicate"}
+COUNTS = {"seq", "records", "record_count_max", "purged", "approvals_needed", "grace_seconds", "approval_days"}
+LISTS, ANY = {"orders", "requires", "subject", "signatures", "approvers"}, {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
 IDENTITY = itemgetter("plan_id", "order_id", "act", "batch")  # what one effect is about; retries repeat it
@@ -73,6 +78,10 @@ NOTE, COSIGNATURE, POST_QUANTUM = 1, 4, 6  # what a key signs, by the byte that 
 KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312}
 SIGNATURE_BYTES = {NOTE: 64, COSIGNATURE: 64, POST_QUANTUM: 2420}
 NOTE_BYTES_MAX = 2**18
+APPROVAL_HEAD = "winddown approval v1"
+STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]  # the lines after the head, in this order
+DAYS_MAX = 366
+SKEW_MAX = timedelta(minutes=5)  # how far ahead the clock may be of the machine on which an approver signs
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
 Document = dict[str, Any]
@@ -213,6 +222,14 @@ def number_of(text: str, what: str) -> int:
     need(re.fullmatch(r"0|[1-9][0-9]{0,18}", text), f"{what}: not a plain number")
     need(int(text) < 2**63, f"{what}: a number beyond 2^63-1")
     return int(text)
+
+
+def moment_of(text: str, what: str) -> datetime:
+    """Read a time that is spelled as one."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Rejected(f"{what}: there is no such day or time") from None
 
 
 # -- keys, notes and the reader's policy -----------------------------------------------------------------------------
@@ -449,10 +466,7 @@ def read_ledger(lines: Sequence[bytes]) -> Iterator[Entry]:
     last = case = ""
     for number, document in enumerate(parsed_entries(lines)):
         at = document["at"]
-        try:
-            moment = datetime.fromisoformat(at)
-        except ValueError:
-            raise Rejected(f"ledger entry {number}: there is no such day or time") from None
+        moment = moment_of(at, f"ledger entry {number}")
         if document["seq"] != number:
             found = document["seq"]
             raise Rejected(f"ledger entry {number}: carries number {found}, so entries are missing or reordered")
@@ -541,15 +555,20 @@ def climb(leaf: bytes, index: int, size: int, proof: Sequence[bytes], what: str)
 class Story:
     """The entries, replayed in order against plans and certificates; every breach becomes a reason naming its entry."""
 
-    def __init__(self, plans: Mapping[str, Document], statements: Mapping[str, Document]) -> None:
+    def __init__(
+        self, plans: Mapping[str, Document], statements: Mapping[str, Document], keys: Mapping[str, Key]
+    ) -> None:
         self.plans, self.statements = plans, statements
         self.certificates = {one: statement["predicate"] for one, statement in statements.items()}
         self.reasons: list[str] = []
         self.orders: dict[tuple[str, str], Document] = {}
         self.made: dict[str, str] = {}
-        self.approvers: defaultdict[str, set[str]] = defaultdict(set)
-        self.roles: defaultdict[str, set[str]] = defaultdict(set)
-        self.approved: set[str] = set()  # plans with enough approvals
+        self.keys = keys  # of approvers, by login, that the reader has
+        self.signed = 0
+        self.unread = 0  # signed approvals of people whose keys the reader does not have
+        self.is_halted = False
+        self.approvals: defaultdict[str, dict[str, tuple[str, datetime]]] = defaultdict(dict)  # person: role, since
+        self.approved: dict[str, datetime] = {}  # plans with enough approvals, by the oldest of these
         self.acknowledged: dict[tuple[str, str], str] = {}  # order to the person who has what it handed over
         self.batches: dict[
             tuple[str, str], dict[str, str]
@@ -581,7 +600,13 @@ class Story:
         plan_id = body["plan_id"]
         need(plan_id in self.plans, f"plan {plan_id} is not in the bundle")
         need(plan_id not in self.made, f"plan {plan_id} was made before")
-        plan = shape(self.plans[plan_id], "id case wave approvals_needed grace_seconds orders")
+        plan = shape(
+            self.plans[plan_id],
+            "id case wave approvals_needed grace_seconds orders approvers requested_by approval_days",
+        )
+        need(0 < plan["approval_days"] <= DAYS_MAX, f"plan {plan_id}: approvals count for no days, or too many")
+        for approver in plan["approvers"]:
+            shape(approver, "person role")
         digest = hashlib.sha256(canonical(plan)).hexdigest()
         need(body["digest"] == digest, f"plan {plan_id} in the bundle has another digest")
         stated, recorded = [plan["id"], plan["case"], plan["wave"]], [plan_id, entry.case, body["wave"]]
@@ -615,11 +640,56 @@ class Story:
         return place
 
     def approval_given(self, entry: Entry, body: Document) -> None:
-        """An approval counts for exactly the plan that was made, and once per person."""
-        plan_id = self.of_plan(entry, body)
+        """An approval counts for exactly the plan that was made, once per person, by whom the plan names."""
+        plan_id, person, role, since = self.of_plan(entry, body), body["person"], body["role"], entry.at
         need(body["plan_digest"] == self.made[plan_id], f"approval of another digest than plan {plan_id} has")
-        self.approvers[plan_id].add(body["person"])
-        self.roles[plan_id].add(body["role"])
+        plan = self.plans[plan_id]
+        named = [(one["person"], one["role"]) for one in plan["approvers"]]
+        need((person, role) in named, f"{person} is no approver of plan {plan_id} as {role}")
+        need(person != plan["requested_by"], f"{person} requested plan {plan_id} and approved it")
+        need(person not in self.keys or body["door"] == "signature", f"{person} did not sign the approval")
+        if body["door"] == "signature":
+            since = min(since, self.signed_at(entry, body, plan))
+        self.approvals[plan_id][person] = (role, since)
+
+    def signed_at(self, entry: Entry, body: Document, plan: Document) -> datetime:
+        """Return when an approval was signed; the text must be about this plan, and genuine if its key is known."""
+        note = shape(body, "note")["note"]
+        lines = note.split("\n")
+        stated = [f"{name}: " for name in STATED]
+        is_whole = lines[0] == APPROVAL_HEAD and all(map(str.startswith, lines[1:], stated))
+        need(is_whole and len(lines) > len(stated), "the signed text is no approval")
+        values = [line.removeprefix(start) for line, start in zip(lines[1:], stated, strict=False)]
+        wanted = [plan["id"], self.made[plan["id"]], body["person"], body["role"]]
+        need(values[:5] == [entry.case, *wanted], "the signed text is about another plan, person or role")
+        need(values[6] == str(plan["approval_days"]), "the signed text gives it another number of days")
+        need(TIME.fullmatch(values[5]), "the signed text has no UTC time with microseconds")
+        at = moment_of(values[5], "the signed text")
+        need(at - entry.at <= SKEW_MAX, "it is signed for a time in the future")
+        key = self.keys.get(body["person"])
+        if key is None:
+            self.unread += 1
+            return at
+        text, blank, tail = note.rpartition("\n\n")
+        need(text and blank and tail.endswith("\n"), "not a signed note")
+        found = re.findall(rf"^— {re.escape(key.name)} (\S+)$", tail[:-1], re.MULTILINE)
+        signatures = [data[4:] for one in found if (data := unbase64(one, "approval"))[:4] == key.id]
+        need(signatures, f"not signed by the key of {key.name}")
+        for signature in signatures:
+            key.check_note(signature, text + "\n", "approval")
+        self.signed += 1
+        return at
+
+    def halted(self, _entry: Entry, _body: Document) -> None:
+        """From here on nothing may be intended but restoring."""
+        self.is_halted = True
+
+    def resumed(self, _entry: Entry, _body: Document) -> None:
+        """The case goes on."""
+        self.is_halted = False
+
+    def evidence_read(self, entry: Entry, body: Document) -> None:
+        """Somebody read evidence; nothing follows from it."""
 
     def handover_acknowledged(self, entry: Entry, body: Document) -> None:
         """Its receiver has what an order handed over."""
@@ -633,11 +703,13 @@ class Story:
         self.intents[effect], self.last[effect] = body, "intent"
         need(not nonce or nonce not in self.nonces, "the nonce of its authorisation was used before")
         self.nonces.add(nonce)
+        need(act == "restore" or not self.is_halted, "something else than restoring while the case was halted")
         if act in {"freeze", "restore"} and not body["plan_id"]:
             return  # A freeze, and its undoing, may come before there is a plan.
         plan_id = self.of_plan(entry, body)
         plan = self.plans[plan_id]
-        self.require_approved(plan_id, plan)
+        if act != "restore":  # Undoing waits for no approval.
+            self.require_approved(plan_id, plan, entry.at)
         if act == "sanitise":
             return  # It clears a whole store's leftovers, so it names the store in place of an order.
         _, order_id = place = self.of_order(entry, body)
@@ -668,15 +740,17 @@ class Story:
             need(waited >= grace, f"{what} before the grace period of {grace} s has passed, after {waited} s")
             need(body["batch_digest"] == batch_digest, f"{what}: another batch digest than was quarantined")
 
-    def require_approved(self, plan_id: str, plan: Document) -> None:
-        """Enough distinct persons in the right roles approved; an approval is never taken back."""
-        if plan_id in self.approved:
+    def require_approved(self, plan_id: str, plan: Document, at: datetime) -> None:
+        """Enough distinct persons in the right roles approved, and not too long ago."""
+        days = timedelta(days=plan["approval_days"])
+        if plan_id in self.approved and at - self.approved[plan_id] < days:
             return
-        given, needed = len(self.approvers[plan_id]), plan["approvals_needed"]
+        valid = [(role, since) for role, since in self.approvals[plan_id].values() if at - since < days]
+        given, needed = len(valid), plan["approvals_needed"]
         need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
-        missing = set(plan.get("approver_roles", ())) - self.roles[plan_id]
+        missing = set(plan.get("approver_roles", ())) - {role for role, _ in valid}
         need(not missing, f"plan {plan_id}: nobody with the role {', '.join(sorted(missing))} approved")
-        self.approved.add(plan_id)
+        self.approved[plan_id] = min(since for _, since in valid)
 
     def unknown(self, entry: Entry, body: Document) -> None:
         """An effect ends, for now, without a known outcome. ``done`` begins the same way."""
@@ -875,21 +949,42 @@ def check_stamps(stamps: Mapping[str, bytes], text: bytes, authorities: Sequence
 # -- the whole -------------------------------------------------------------------------------------------------------
 
 
-def verify(data: bytes, policy: str, earlier: Sequence[bytes] = (), authorities: Sequence[Certificate] = ()) -> Report:
+def verify(
+    data: bytes,
+    policy: str,
+    earlier: Sequence[bytes] = (),
+    authorities: Sequence[Certificate] = (),
+    approvers: str = "",
+) -> Report:
     """Verify a bundle's bytes by the reader's policy and checkpoints of earlier days.
 
-    Each of ``authorities``, certificates of time stamps, must have stamped the bundle's checkpoint. Bad data is
-    reported, not raised.
+    Each of ``authorities``, certificates of time stamps, must have stamped the bundle's checkpoint. Whoever has a key
+    in ``approvers``, a line each, must have signed each approval with it. Bad data is reported, not raised.
     """
     checks: list[str] = []
     try:
-        return judge(data, Policy(policy), earlier, authorities, checks)
+        return judge(data, Policy(policy), earlier, authorities, checks, read_approvers(approvers))
     except (Rejected, RecursionError) as reason:
         return Report(checks, [], [str(reason)])
 
 
-def judge(
-    data: bytes, policy: Policy, earlier: Sequence[bytes], authorities: Sequence[Certificate], checks: list[str]
+def read_approvers(text: str) -> dict[str, Key]:
+    """Return the keys of approvers by their names, the logins; lines that begin with # say nothing."""
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    keys = [Key(line) for line in lines]
+    need(all(key.kind == NOTE for key in keys), "approvers: a key is of a kind that signs something else")
+    found = {key.name: key for key in keys}
+    need(len(found) == len(keys) == len({key.raw for key in keys}), "approvers: a name or key stands twice")
+    return found
+
+
+def judge(  # noqa: PLR0917 - what a reader may have
+    data: bytes,
+    policy: Policy,
+    earlier: Sequence[bytes],
+    authorities: Sequence[Certificate],
+    checks: list[str],
+    approvers: Mapping[str, Key],
 ) -> Report:
     """Add to ``checks`` what passed, and stop at the first part that later parts could not be read without."""
     members = read_archive(data)
@@ -911,15 +1006,18 @@ def judge(
         checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
     stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
     checks += check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)
-    story = Story(*read_documents(members, policy, note))
+    story = Story(*read_documents(members, policy, note), approvers)
     checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
     story.replay(read_ledger(lines))
     notes = [text for _, text in story.open_effects()]
     if stamps and not authorities:
         notes.append(f"time: {len(stamps)} time stamps were not looked at: no --authority was given")
+    if story.unread:
+        notes.append(f"approvals: {story.unread} signatures were not looked at: their keys are not in --approvers")
     if not story.reasons:
         checks.append(f"ledger: {len(lines)} canonical entries, contiguous")
-        checks.append("approvals: enough distinct persons approved each plan's exact digest before its first effect")
+        said = f"; {story.signed} signed with their own keys" if story.signed else ""
+        checks.append(f"approvals: enough distinct persons approved each plan's exact digest before each effect{said}")
         checks.append(f"effects: {len(story.last)}, all within their orders, purges after quarantine and grace")
         checks.append(f"certificates: {len(story.issued)} say of each order what the ledger says")
     return Report(checks, notes, story.reasons)
@@ -969,6 +1067,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="verify", description="Verify a wind-down's evidence bundle offline.")
     parser.add_argument("evidence", type=Path, help="a bundle, or a .tlog-proof")
     parser.add_argument("--policy", type=Path, required=True, help="whose signatures count: your own C2SP tlog-policy")
+    parser.add_argument("--approvers", type=Path, help="keys of those whose approvals must be signed: your own file")
     parser.add_argument("--entry", type=Path, help="the entry that a .tlog-proof is about")
     parser.add_argument("--earlier", type=Path, action="append", default=[], help="checkpoint kept from an earlier day")
     parser.add_argument("--authority", type=Path, action="append", default=[], help="PEM certificate of time stamps")
@@ -979,11 +1078,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes = [path.read_bytes() for path in options.earlier]
         authorities = [load_pem_x509_certificate(path.read_bytes()) for path in options.authority]
         Policy(policy)
+        approvers = options.approvers.read_text(encoding="utf-8") if options.approvers else ""
+        read_approvers(approvers)
         entry = options.entry.read_bytes() if options.entry else None
     except (OSError, ValueError, Rejected) as error:
         parser.error(str(error))
     gc.disable()  # A million entries leave nothing behind that only the collector could free, and it takes a third.
-    report = verify(data, policy, notes, authorities) if entry is None else verify_proof(data, entry, policy)
+    report = verify(data, policy, notes, authorities, approvers) if entry is None else verify_proof(data, entry, policy)
     if options.json:
         print(json.dumps({"verified": not report.reasons, **asdict(report)}))
     else:

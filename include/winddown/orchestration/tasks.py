@@ -10,6 +10,7 @@ from winddown.bootstrap import deploy
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
 from winddown.orchestration.connections import AirflowConnections
+from winddown.orchestration.halting import halt_asked
 from winddown.stages import journey
 from winddown.stages.case_file import parse_case, read_case_file
 from winddown.stages.deadlines import due_notice
@@ -29,8 +30,8 @@ _CONF_KEYS = {"case_file", "case_folder", "case", "case_id", "again"}
 
 
 def deployment() -> Deployment:
-    """The deployment of this task, with Airflow's connections."""
-    return deploy(AirflowConnections())
+    """The deployment of this task, with Airflow's connections, asking Airflow's variable before each batch."""
+    return deploy(AirflowConnections(), halt_asked=halt_asked)
 
 
 @task

@@ -15,12 +15,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from winddown.domain import case as domain
-from winddown.domain.approval import approver_roles
+from winddown.domain.approval import ApprovalRules, approver_roles
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
+from winddown.evidence.signing import Kind, VerifyingKey
 from winddown.stages import border_file
 from winddown.stages.case_model import CaseModel, RecipientModel, RegisterModel
 from winddown.stages.filing import content_of, read_yaml, sentences
@@ -102,6 +103,7 @@ def _problems(model: CaseModel) -> list[str]:
         *_duplicates("opinions", [f"{found.rule} on {found.collection or 'all'}" for found in model.opinions]),
         *_duplicates("recipients", [found.role for found in model.recipients]),
         *_people_problems(model),
+        *_approval_problems(model),
         *_date_problems(model),
         *_reference_problems(model),
         *_hold_problems(model),
@@ -119,12 +121,6 @@ def _people_problems(model: CaseModel) -> list[str]:
     problems = [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
     if (model.profile.route == "simplified") != (model.exclusions is not None):
         problems.append("exclusions: the simplified route, and no other, declares the facts that would close it")
-    present = {roles.get(name) for name in model.approvers}
-    problems += [
-        f"approvers: nobody with role {role} is among them"
-        for role in approver_roles(model.profile.route)
-        if role not in present
-    ]
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
@@ -141,6 +137,43 @@ def _people_problems(model: CaseModel) -> list[str]:
     if model.grace.duration <= timedelta(0):
         problems.append("grace.duration: must be longer than nothing")
     return problems
+
+
+def _approval_problems(model: CaseModel) -> list[str]:
+    """Whether the approvals that the case asks for can be given, and outlast grace."""
+    roles = {person.id: person.role for person in model.people}
+    present = {roles.get(name) for name in model.approvers}
+    problems = [
+        f"approvers: nobody with role {role} is among them" for role in _approval(model).roles if role not in present
+    ]
+    problems += [
+        f"approvers: {name} has role {roles[name]}, which only reads or receives"
+        for name in model.approvers
+        if roles.get(name) in {"auditor", "custodian", "recipient"}
+    ]
+    if model.grace.duration >= timedelta(days=model.approval.days):
+        problems.append("approval.days: approvals would expire before grace has ended")
+    keys: list[bytes] = []
+    for index, person in enumerate(model.people):
+        if not person.key:
+            continue
+        try:
+            key = VerifyingKey.parse(person.key)
+        except Refused as error:
+            problems.append(f"people.{index}.key: {error.message}")
+            continue
+        if person.id not in model.approvers or key.kind is not Kind.NOTE or key.name != person.id:
+            problems.append(f"people.{index}.key: it is an approver's Ed25519 key (kind 1) with the id as its name")
+        if key.raw in keys:
+            problems.append(f"people.{index}.key: somebody else has the same key")
+        keys.append(key.raw)
+    return problems
+
+
+def _approval(model: CaseModel) -> ApprovalRules:
+    """What the case asks of approvals: the route's roles always, more where the file names them."""
+    roles = dict.fromkeys((*approver_roles(model.profile.route), *model.approval.roles))
+    return ApprovalRules(model.approval.days, tuple(roles))
 
 
 def _date_problems(model: CaseModel) -> list[str]:
@@ -242,8 +275,9 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
             model.profile.processes_minors,
             model.profile.algorithm_filed,
         ),
-        people=tuple(domain.Person(person.id, person.name, person.role) for person in model.people),
+        people=tuple(domain.Person(person.id, person.name, person.role, person.key) for person in model.people),
         approvers=model.approvers,
+        approval=_approval(model),
         grace=domain.Grace(model.grace.duration, model.grace.reason, model.grace.accepted_by),
         custodian=domain.Custodian(
             model.custodian.person,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from winddown.domain.approval import APPROVAL_DAYS
 from winddown.domain.errors import Refused
 from winddown.domain.generalise import PERSONS_MIN, Generalisation, How
 from winddown.domain.hold import Ground
@@ -66,6 +67,7 @@ class Exclusions(_Strict):
 class _Person(_Strict):
     id: Identifier
     name: Name
+    key: Annotated[str, Field(max_length=200)] = ""
     role: Literal[
         "liquidation_group",
         "pi_officer",
@@ -75,7 +77,13 @@ class _Person(_Strict):
         "recipient",
         "legal",
         "administrator",
+        "auditor",
     ]
+
+
+class _Approval(_Strict):
+    days: Annotated[int, Field(ge=1, le=366)] = APPROVAL_DAYS
+    roles: tuple[Literal["liquidation_group", "administrator", "pi_officer", "legal"], ...] = ()
 
 
 class _Grace(_Strict):
@@ -240,6 +248,7 @@ class CaseModel(_Strict):
     contact: Annotated[str, Field(max_length=200)] = ""
     people: Annotated[tuple[_Person, ...], Field(min_length=1)]
     approvers: Annotated[tuple[Identifier, ...], Field(min_length=2)]
+    approval: _Approval = _Approval()
     grace: _Grace
     custodian: _Custodian
     stores: Annotated[tuple[_Store, ...], Field(min_length=1)]

@@ -232,7 +232,11 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
             "other sources"
         )
     if deployment.settings.embedded:
-        limits.append("embedded mode: approvals are not protected against this machine's own operating-system user")
+        limits.append(
+            "embedded mode: approvals given by login, receipts, halts and the ledger's keys are not protected against "
+            "this machine's own operating-system user; approvals signed with an approver's own key are, for a reader "
+            "who has that key"
+        )
     endpoints = [found.name for found in case.stores if found.kind == "s3"]
     if deployment.settings.embedded and endpoints:
         limits.append(

@@ -12,6 +12,7 @@ from winddown.archive.keys import CaseKeys
 from winddown.control.authority import Authority
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
+from winddown.control.switch import Switch
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.pack import Rulebook
@@ -61,6 +62,11 @@ class Deployment:
         """The opened case; raises Refused when there is none."""
         case: Case = self.control.require(case_id, "case", "case", type_=Case)
         return case
+
+    @property
+    def switch(self) -> Switch:
+        """The kill switches of the cases."""
+        return Switch(self.control.engine, ledger=self.ledger)
 
     def signers(self, case_id: str) -> tuple[Signer, ...]:
         """The keys that sign a case's checkpoints and documents, made on first use."""

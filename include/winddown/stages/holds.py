@@ -16,6 +16,7 @@ from winddown.control.holds import (
     put_hold_within,
     release_within,
 )
+from winddown.domain.access import Action
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
@@ -24,6 +25,7 @@ from winddown.stages.coverage import subjects_digest
 from winddown.stages.deployment import Deployment
 from winddown.stages.hold_file import DeclaredHold
 from winddown.stages.manifests import read_manifest, write_manifest
+from winddown.stages.people import require_action
 
 RELEASING_ROLES = ("legal", "liquidation_group")
 PREPARED = "case"  # the wave under which the stages before the first wave are recorded
@@ -34,6 +36,7 @@ def place_hold(deployment: Deployment, case_id: str, found: DeclaredHold, *, by:
     case = deployment.case(case_id)
     if case.person(by) is None:
         raise Refused(f"{by} is not among the people of case {case_id}", rule="people of the case")
+    require_action(deployment, case_id, by, Action.PLACE_HOLD)
     hold = as_placed(deployment, case, found)
     if hold in deployment.control.holds(case_id):
         return f"hold {hold.id} is in force already"

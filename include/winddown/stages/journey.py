@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from winddown.control.approvals import counted_within
+from winddown.control.repository import load_plan
+from winddown.domain.approval import Counted
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
-from winddown.domain.plan import Act, Wave
+from winddown.domain.plan import Act, Plan, Wave
 from winddown.stages import anonymise as anonymising
 from winddown.stages import certify as certifying
 from winddown.stages import check as checking
@@ -156,16 +159,19 @@ def is_closed(deployment: Deployment, case_id: str, wave: Wave) -> bool:
 
 def missing_approvals(deployment: Deployment, plan_id: str) -> str:
     """What is missing for the plan to be carried out, in words; "" when nothing is."""
-    plan = deployment.control.plan(plan_id)
-    digest = plan.digest
-    given = [row for row in deployment.control.approvals(plan_id) if row["plan_digest"] == digest]
-    people = {row["person"] for row in given}
-    roles = set(plan.approver_roles) - {row["role"] for row in given}
-    if len(people) >= plan.approvals_needed and not roles:
+    plan, counted = counted_approvals(deployment, plan_id)
+    people, roles = len(counted.valid), counted.missing(plan.approver_roles)
+    if people >= plan.approvals_needed and not roles:
         return ""
-    return f"{len(people)} of {plan.approvals_needed} approvals" + (
-        f", missing {', '.join(sorted(roles))}" if roles else ""
-    )
+    said = f"{people} of {plan.approvals_needed} approvals" + (f", missing {', '.join(roles)}" if roles else "")
+    return "; ".join([said, *counted.passed_over])
+
+
+def counted_approvals(deployment: Deployment, plan_id: str) -> tuple[Plan, Counted]:
+    """A plan, and which of its approvals count now."""
+    with deployment.control.engine.begin() as connection:
+        plan = load_plan(connection, plan_id)
+        return plan, counted_within(connection, plan, at=deployment.clock.now())
 
 
 def approve(deployment: Deployment, plan_id: str) -> str:
@@ -175,7 +181,7 @@ def approve(deployment: Deployment, plan_id: str) -> str:
         raise Refused(f"plan {plan_id} is not approved: {missing}", rule="two approvals of the digest")
     plan = deployment.control.plan(plan_id)
     with recorded(deployment, plan.case, plan.wave, "approve") as said:
-        people = [row["person"] for row in deployment.control.approvals(plan_id)]
+        people = [found.person for found in counted_approvals(deployment, plan_id)[1].valid]
         said.message = f"approved by {' and '.join(people)}"
     return said.message
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from winddown.domain.approval import approver_roles
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.clocks import ClockResult
@@ -79,6 +78,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         if not deployment.control.plans(case_id, wave=wave, state="certified"):
             _refuse_stuck(wave, decisions, blockers)
         return None
+    requested = deployment.control.require(case_id, "request", "request", type_=dict[str, str])
     plan = Plan(
         id=plan_id,
         case=case_id,
@@ -93,15 +93,17 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
         code_version=deployment.code_version,
         grace_seconds=int(case.grace.duration.total_seconds()),
         grace_reason=f"{case.grace.reason}; accepted by {case.grace.accepted_by}",
-        approvals_needed=2,
-        approver_roles=approver_roles(case.profile.route),
+        approvals_needed=case.approval.people,
+        approver_roles=case.approval.roles,
         identities=inventory.identities,
+        approvers=case.named_approvers(),
+        requested_by=requested["requested_by"],
+        approval_days=case.approval.days,
     )
     remember_customers(deployment, case_id, index.table)
     dry_run(deployment, case, plan)
     write_probes(deployment, case, plan, labelled, findings)
-    requested = deployment.control.require(case_id, "request", "request", type_=dict[str, str])
-    deployment.control.add_plan(plan, requested_by=requested["requested_by"])
+    deployment.control.add_plan(plan)
     body = {"plan_id": plan.id, "wave": wave.value, "digest": plan.digest, "orders": len(orders)}
     deployment.ledger.append(case_id, "plan_made", body, actor=ACTOR)
     return plan

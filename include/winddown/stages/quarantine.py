@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from winddown.control.authority import effect_of
+from winddown.domain.access import Action
 from winddown.domain.authorization import Power
 from winddown.domain.batch import SMALL_BATCHES, Batch
 from winddown.domain.errors import Refused, Residual
@@ -17,6 +18,7 @@ from winddown.stages.effects import perform
 from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
+from winddown.stages.people import require_action
 from winddown.stages.seal import require_whole
 
 _OF_TABLES = {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
@@ -105,13 +107,11 @@ def _carried_out(
 def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
     """Bring back everything that is in quarantine under the case's open plans, parents before children.
 
-    Needs no approvals, because undo must not wait, but a person of the case and an entry in the ledger. What was
+    Needs no approvals, because undo must not wait, but a role in the case and an entry in the ledger. What was
     purged is gone and is not touched. A batch that cannot be restored does not keep the others from it; Residual is
     raised for it at the end, and its plan stays open.
     """
-    case = deployment.case(case_id)
-    if case.person(requested_by) is None:
-        raise Refused(f"{requested_by} is not among the people of case {case_id}", rule="restoring needs a role")
+    require_action(deployment, case_id, requested_by, Action.RESTORE)
     done_batches = records = 0
     failures: list[str] = []
     acted: set[str] = set()

@@ -98,10 +98,9 @@ def require_sentinels(deployment: Deployment, plan: Plan, store: str) -> None:
         whole = sum(inspector.unchanged(order, batch) for batch in planted_now)
         if whole != found.selection.count:
             said = f"{found.selection.count - whole} of {found.selection.count} sentinels of {found.collection} changed"
-            deployment.control.stop(plan.case, by=ACTOR, reason=said)
-            deployment.ledger.append(plan.case, "stopped", {"stopped": True, "reason": said}, actor=ACTOR)
+            deployment.switch.halt(plan.case, by=ACTOR, reason=said, door="sentinels")
             raise Residual(
-                f"{said} or gone: case {plan.case} is stopped",
+                f"{said} or gone: case {plan.case} is halted",
                 rule="sentinels are never touched",
                 next_step=f"find out what touched them; python -m winddown restore {plan.case} --by PERSON brings back "
                 "what is in quarantine",

@@ -15,8 +15,8 @@ class Standing:
     """What a case waits for.
 
     Attributes:
-        waits_for: ``approvals``, ``receipts``, ``grace``, ``clocks``, ``holds`` (they changed under the open plan:
-            it must be restored), ``nothing`` (it could go on) or ``finished``.
+        waits_for: ``halt`` (somebody halted the case), ``approvals``, ``receipts``, ``grace``, ``clocks``, ``holds``
+            (they changed under the open plan: it must be restored), ``nothing`` (it could go on) or ``finished``.
         plan_id: the open plan, or "".
         message: the same in words, for people.
     """
@@ -34,10 +34,14 @@ class Standing:
 
 def standing(deployment: Deployment, case_id: str) -> Standing:
     """Tell where a case stands."""
+    halted = deployment.switch.state(case_id)
     open_plans = deployment.control.plans(case_id, state="open")
-    if not open_plans:
-        return _between_waves(deployment, case_id)
-    plan_id = open_plans[-1]
+    if halted is not None:
+        return Standing(case_id, "halt", open_plans[-1] if open_plans else "", str(halted))
+    return _under_plan(deployment, case_id, open_plans[-1]) if open_plans else _between_waves(deployment, case_id)
+
+
+def _under_plan(deployment: Deployment, case_id: str, plan_id: str) -> Standing:
     if holds_digest(deployment.control.holds(case_id)) != deployment.control.plan(plan_id).holds_digest:
         said = "the holds changed after the plan was made: restore it, then the next run plans again"
         return Standing(case_id, "holds", plan_id, said)

@@ -1,56 +1,57 @@
-"""The pages and the API inside the Airflow UI. Every route asks for an authenticated user of Airflow."""
+"""The pages and the API inside the Airflow UI. Every route asks for a user of Airflow whom the table allows."""
 
+import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Form, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from winddown.bootstrap import deploy
-from winddown.control.door import Door
+from winddown.connections import NoConnections
 from winddown.stages.deployment import Deployment
+from winddown.stages.people import may, record_reading
 from winddown.web import words
-from winddown.web.auth import current_person, require_same_origin
-from winddown.web.cases import case_view, cases_view, known_case
-from winddown.web.errors import add_errors, not_found
+from winddown.web.access import guard
+from winddown.web.approving import add_approval_routes
+from winddown.web.auth import current_person
+from winddown.web.cases import case_view, cases_view
+from winddown.web.errors import add_errors
 from winddown.web.evidence import evidence_file
-from winddown.web.forms import ApprovalForm, ReceiptForm
+from winddown.web.halts import add_halt_routes
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
-from winddown.web.plans import known_plan, plan_view
+from winddown.web.plans import plan_view
 from winddown.web.sentences import said
 from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"
 
 
-class _NoConnections:
-    """The API server opens no store, so it needs none of their credentials."""
-
-    def find(self, name: str) -> None:
-        """Nothing is known here."""
-
-
 @cache
 def _deployment() -> Deployment:
-    return deploy(_NoConnections())
+    # The API server opens no store, so it needs none of their credentials.
+    return deploy(NoConnections())
 
 
 def create_app(
     deployment: Callable[[], Deployment] = _deployment, person: Callable[..., Any] = current_person
 ) -> FastAPI:
     """Build the app; ``person`` is the dependency that authenticates and returns the user's id."""
-    app = FastAPI(title="winddown", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(person)])
+    asked = [Depends(person), Depends(guard(deployment, person))]
+    app = FastAPI(title="winddown", openapi_url=None, docs_url=None, redoc_url=None, dependencies=asked)
     pages = Jinja2Templates(env=_environment())
     app.add_middleware(SecurityHeaders)
     add_errors(app, pages, _root)
     _add_pages(app, pages, deployment, person)
     _add_api(app, deployment, person)
+    add_approval_routes(app, deployment, person)
     add_hold_routes(app, deployment, person)
+    add_halt_routes(app, deployment, person)
     return app
 
 
@@ -87,13 +88,15 @@ def _add_pages(
         return pages.TemplateResponse(request, template, {"root": _root(request), **values})
 
     @app.get("/", response_class=HTMLResponse)
-    def cases(request: Request) -> Any:
-        return page(request, "cases.html", cases=cases_view(deployment()))
+    def cases(request: Request, who: who_asks) -> Any:
+        return page(request, "cases.html", cases=cases_view(deployment(), who))
 
     @app.get("/cases/{case_id}", response_class=HTMLResponse)
     def case(request: Request, case_id: str, who: who_asks) -> Any:
-        view = case_view(deployment(), case_id)
-        return page(request, "case.html", case=view, releasable=releasable(deployment(), case_id, who))
+        current = deployment()
+        view = case_view(current, case_id)
+        release, actions = releasable(current, case_id, who), may(current, case_id, who)
+        return page(request, "case.html", case=view, releasable=release, may=actions)
 
     @app.get("/cases/{case_id}/why", response_class=HTMLResponse)
     def why(request: Request, case_id: str, collection: str) -> Any:
@@ -101,18 +104,17 @@ def _add_pages(
 
     @app.get("/plans/{plan_id}", response_class=HTMLResponse)
     def plan(request: Request, plan_id: str, who: who_asks) -> Any:
-        return page(request, "plan.html", plan=plan_view(deployment(), plan_id, who))
-
-    @app.post("/plans/{plan_id}/approve", dependencies=[Depends(require_same_origin)])
-    def approve(plan_id: str, form: Annotated[ApprovalForm, Form()], who: who_asks) -> Any:
-        _approve(deployment(), plan_id, form.plan_digest, who)
-        return RedirectResponse(f"../{plan_id}", status_code=303)
+        current = deployment()
+        view = plan_view(current, plan_id, who)
+        return page(request, "plan.html", plan=view, may=may(current, view["case"], who))
 
     @app.get("/cases/{case_id}/evidence/{name}")
-    def evidence(case_id: str, name: str) -> Any:
+    def evidence(case_id: str, name: str, who: who_asks) -> Any:
         current = deployment()
-        known_case(current, case_id)
         path = evidence_file(current, case_id, name)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        record_reading(current, case_id, path.name, sha256=sha256, by=who)
         headers = {"Content-Security-Policy": DOCUMENT_POLICY} if path.suffix == ".html" else None
         # A page is shown, everything else is saved.
         shown = "inline" if path.suffix == ".html" else "attachment"
@@ -127,8 +129,8 @@ def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callabl
     who_asks = Annotated[str, Depends(person)]
 
     @app.get("/api/cases")
-    def list_cases() -> Any:
-        return cases_view(deployment())
+    def list_cases(who: who_asks) -> Any:
+        return cases_view(deployment(), who)
 
     @app.get("/api/cases/{case_id}")
     def read_case(case_id: str) -> Any:
@@ -141,33 +143,3 @@ def _add_api(app: FastAPI, deployment: Callable[[], Deployment], person: Callabl
     @app.get("/api/plans/{plan_id}")
     def read_plan(plan_id: str, who: who_asks) -> Any:
         return plan_view(deployment(), plan_id, who)
-
-    @app.post("/api/plans/{plan_id}/approvals", status_code=201, dependencies=[Depends(require_same_origin)])
-    def add_approval(plan_id: str, form: ApprovalForm, who: who_asks) -> Any:
-        return _approve(deployment(), plan_id, form.plan_digest, who)
-
-    @app.post("/api/plans/{plan_id}/receipts", status_code=201, dependencies=[Depends(require_same_origin)])
-    def add_receipt(plan_id: str, form: ReceiptForm, who: who_asks) -> Any:
-        current = deployment()
-        plan = known_plan(current, plan_id)
-        if form.order_id not in {order.id for order in plan.orders}:
-            raise not_found("order")
-        _door(current).acknowledge(
-            current.case(plan.case),
-            plan_id,
-            form.order_id,
-            archive_digest=form.archive_sha256,
-            content_digest=form.content_sha256,
-            person_id=who,
-        )
-        return {"plan_id": plan_id, "order_id": form.order_id, "person": who}
-
-
-def _approve(current: Deployment, plan_id: str, plan_digest: str, who: str) -> dict[str, str]:
-    case = current.case(known_plan(current, plan_id).case)
-    given = _door(current).approve(case, plan_id, plan_digest=plan_digest, person_id=who, door="api_session")
-    return {"plan_id": plan_id, "plan_digest": given.plan_digest, "person": given.person, "role": given.role}
-
-
-def _door(current: Deployment) -> Door:
-    return Door(current.control.engine, ledger=current.ledger, clock=current.clock)

@@ -4,9 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
 
-from winddown.control import tables
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision
@@ -15,6 +13,8 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
+from winddown.stages.journey import counted_approvals
+from winddown.stages.people import roles_in
 from winddown.stages.review import review_case
 from winddown.stages.seal import receivers
 from winddown.stages.standing import Standing, standing
@@ -24,14 +24,17 @@ from winddown.web.evidence import evidence_rows
 from winddown.web.fates import decision_row
 from winddown.web.holds import hold_rows
 from winddown.web.law import law_view
+from winddown.web.plans import approval_rows
 from winddown.web.reading import reading_view
 from winddown.web.transfers import transfers_view
 
 
-def cases_view(deployment: Deployment) -> list[dict[str, Any]]:
-    """One row a case."""
+def cases_view(deployment: Deployment, person_id: str) -> list[dict[str, Any]]:
+    """One row for each case in which the person is something."""
     rows = []
     for case_id in deployment.control.cases():
+        if not roles_in(deployment, case_id, person_id):
+            continue
         case, now = deployment.case(case_id), standing(deployment, case_id)
         rows.append(_head(case, now) | {"waiting_people": _people(deployment, case, now)})
     return rows
@@ -59,7 +62,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
     return {
         **_head(case, now),
         "waiting_people": _people(deployment, case, now),
-        "stopped": _stopped(deployment, case_id),
+        "halted": None if (halted := deployment.switch.state(case_id)) is None else asdict(halted),
         "unfinished": _steps(way, "running"),
         "next": _steps(way, "next"),
         "course": way,
@@ -113,19 +116,12 @@ def _people(deployment: Deployment, case: Case, now: Standing) -> list[dict[str,
     """Who must act for the case to go on; empty when a clock or the program does."""
     waiting: tuple[str, ...] = ()
     if now.waits_for == "approvals":
-        given = {row["person"] for row in deployment.control.approvals(now.plan_id)}
+        given = {found.person for found in counted_approvals(deployment, now.plan_id)[1].valid}
         waiting = tuple(person for person in case.approvers if person not in given)
     elif now.waits_for == "receipts":
         waiting = receivers(deployment, now.plan_id)
     found = [case.person(person_id) for person_id in waiting]
     return [{"id": person.id, "role": person.role} for person in found if person is not None]
-
-
-def _stopped(deployment: Deployment, case_id: str) -> dict[str, str] | None:
-    """The kill switch, when it is on."""
-    with deployment.control.engine.begin() as connection:
-        row = connection.execute(select(tables.switch).where(tables.switch.c.case_id == case_id)).one_or_none()
-    return None if row is None else {"by": row.stopped_by, "reason": row.reason, "at": row.stopped_at}
 
 
 def _steps(way: dict[str, Any], state: str) -> list[dict[str, Any]]:
@@ -181,7 +177,7 @@ def _plan(deployment: Deployment, plan: Plan) -> dict[str, Any]:
         "state": deployment.control.plan_state(plan.id),
         "orders": len(plan.orders),
         "digest": plan.digest,
-        "approvals": len(deployment.control.approvals(plan.id)),
+        "approvals": len(approval_rows(deployment, plan.id)),
         "approvals_needed": plan.approvals_needed,
     }
 

@@ -22,12 +22,22 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from winddown.domain.access import RULE
 from winddown.domain.errors import Refused, Residual, Transient, WinddownError
 from winddown.web.headers import HEADERS
 
 # Rules that speak about the person who asks, not about the state of the case.
 _ABOUT_THE_PERSON = frozenset(
-    ("approvers", "custodian", "two people", "people of the case", "releasing a hold needs a role")
+    (
+        RULE,
+        "approvers",
+        "custodian",
+        "two people",
+        "people of the case",
+        "releasing a hold needs a role",
+        "resuming needs a role",
+        "an approver's own key",
+    )
 )
 _TITLES = {
     401: ("请先登录", "Log in first"),

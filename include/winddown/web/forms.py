@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from winddown.stages.case_model import HoldFields
 
@@ -15,6 +15,24 @@ class ApprovalForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     plan_digest: Digest
+
+
+class SignatureForm(BaseModel):
+    """A yes that was signed elsewhere: a signed note. A browser's form ends lines in its own way, which is undone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Annotated[
+        str, Field(min_length=1, max_length=10_000), AfterValidator(lambda note: note.replace("\r\n", "\n"))
+    ]  # fmt: skip
+
+
+class HaltForm(BaseModel):
+    """Why a case halts, or goes on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 
 
 class ReceiptForm(BaseModel):

@@ -1,15 +1,19 @@
 """A plan as an approver reads it: what happens to how many records of which collection, why, and what stays."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
+from winddown.control.ledger import stamp
+from winddown.domain.approval import Approver
 from winddown.domain.case import Case
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Plan
+from winddown.evidence.entry import parse_time
 from winddown.stages.anonymise import Extract
 from winddown.stages.certify import receiver_row
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import missing_approvals
+from winddown.stages.journey import counted_approvals, missing_approvals
 from winddown.stages.seal import SealedArchive, unacknowledged
 from winddown.stages.staying import blockers_of
 from winddown.web.course import border_of
@@ -20,7 +24,7 @@ from winddown.web.holds import hold_rows
 
 def known_plan(deployment: Deployment, plan_id: str) -> Plan:
     """The plan; 404 when there is none. One that was changed in the database is refused by the repository."""
-    if not any(plan_id in deployment.control.plans(case_id) for case_id in deployment.control.cases()):
+    if deployment.control.case_of_plan(plan_id) is None:
         raise not_found("plan")
     return deployment.control.plan(plan_id)
 
@@ -31,10 +35,10 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
     case = deployment.case(plan.case)
     control = deployment.control
     state = control.plan_state(plan_id)
-    approvals = control.approvals(plan_id)
+    approvals = approval_rows(deployment, plan_id)
     blockers = blockers_of(deployment, plan)
     rows = fates(plan, deployment.rulebook, blockers)
-    objection = _objection(deployment, case, plan, state, person_id)
+    objection = _objection(plan, state, approvals, person_id)
     return {
         "id": plan.id,
         "case": plan.case,
@@ -57,12 +61,11 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "holds": [row for row in hold_rows(deployment, plan.case) if not row["released_at"]],
         "approvals_needed": plan.approvals_needed,
         "approver_roles": list(plan.approver_roles),
-        "missing": missing_approvals(deployment, plan_id),
-        "approvals": [
-            {"person": row["person"], "role": row["role"], "at": row["approved_at"], "door": row["door"]}
-            for row in approvals
-        ],
-        "approvers": [_approver(case, approver, approvals) for approver in case.approvers],
+        "approval_days": plan.approval_days,
+        "requested_by": plan.requested_by,
+        "missing": missing_approvals(deployment, plan_id) if state == "open" else "",
+        "approvals": approvals,
+        "approvers": [_approver(approver, approvals) for approver in plan.approvers],
         "may_approve": not objection,
         "may_not_approve_because": objection,
         "border": asdict(border := border_of(plan, control.effects(plan_id))) | {"is_crossed": border.is_crossed},
@@ -77,22 +80,42 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
     }
 
 
-def _approver(case: Case, person_id: str, approvals: list[dict[str, Any]]) -> dict[str, Any]:
-    person = case.person(person_id)
-    given = next((row["approved_at"] for row in approvals if row["person"] == person_id), None)
-    return {"person": person_id, "role": person.role if person else "", "approved_at": given}
+def approval_rows(deployment: Deployment, plan_id: str) -> list[dict[str, Any]]:
+    """The approvals of a plan: those that count now if it is open, and of another one those that were given."""
+    plan, counted = counted_approvals(deployment, plan_id)
+    if deployment.control.plan_state(plan_id) == "open":
+        given = [(one.person, one.role, stamp(one.approved_at), one.door) for one in counted.valid]
+    else:
+        rows = deployment.control.approvals(plan_id)
+        given = [(row["person"], row["role"], row["approved_at"], row["door"]) for row in rows]
+    days = timedelta(days=plan.approval_days)
+    return [
+        {"person": person, "role": role, "at": at, "until": stamp(parse_time(at) + days), "door": door}
+        for person, role, at, door in given
+    ]
 
 
-def _objection(deployment: Deployment, case: Case, plan: Plan, state: str, person_id: str) -> str:
+def _approver(approver: Approver, approvals: list[dict[str, Any]]) -> dict[str, Any]:
+    given = next((row for row in approvals if row["person"] == approver.person), None)
+    return {
+        "person": approver.person,
+        "role": approver.role,
+        "key": approver.key,
+        "approved_at": given["at"] if given else None,
+        "approved_until": given["until"] if given else None,
+        "door": given["door"] if given else "",
+    }
+
+
+def _objection(plan: Plan, state: str, approvals: list[dict[str, Any]], person_id: str) -> str:
     """Why this person cannot approve this plan now, or "". The door decides; this only spares a useless button."""
-    requested: dict[str, str] = deployment.control.get(case.id, "request", "request", type_=dict[str, str]) or {}
     if state != "open":
         return f"the plan is {state}"
-    if person_id not in case.approvers:
-        return "you are not an approver of this case"
-    if person_id == requested.get("requested_by"):
+    if person_id not in {found.person for found in plan.approvers}:
+        return "you are not an approver of this plan"
+    if person_id == plan.requested_by:
         return "you requested this case, and who requests does not approve"
-    if any(row["person"] == person_id for row in deployment.control.approvals(plan.id)):
+    if any(row["person"] == person_id for row in approvals):
         return "you have approved it already"
     return ""
 

@@ -116,7 +116,12 @@ _WORDS = {
         "certified": Word("已出具证明", "certified"),
         "superseded": Word("已作废", "superseded"),
     },
+    "door": {
+        "api_session": Word("登录后批准", "on this page"),
+        "signature": Word("本人密钥签名", "signed with the own key"),
+    },
     "waits_for": {
+        "halt": Word("已紧急停止", "Halted"),
         "approvals": Word("等待批准", "Waits for approval"),
         "receipts": Word("等待接收方签收", "Waits for a receiver's receipt"),
         "grace": Word("宽限期中", "Grace is running"),
@@ -138,6 +143,7 @@ _WORDS = {
         "insurer": Word("保险公司", "insurer"),
         "legal": Word("法务", "legal department"),
         "administrator": Word("破产管理人", "administrator"),
+        "auditor": Word("审计", "auditor"),
         "authority": Word("主管机关", "the authority"),
     },
     "deadline": {

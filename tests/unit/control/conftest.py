@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, make_url
 
 from winddown.control.authority import Authority, Effect, effect_of
@@ -18,6 +19,7 @@ from winddown.control.door import Door
 from winddown.control.engine import open_control, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
+from winddown.control.switch import Switch
 from winddown.demo.servers import EmbeddedPostgres
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch, keys_digest
@@ -29,6 +31,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.receipt import Receipt
 from winddown.domain.selection import Selection
 from winddown.domain.timeline import Timeline
+from winddown.evidence.signing import Kind, Signer
 
 START = datetime(2026, 11, 23, 2, tzinfo=UTC)
 GRACE = timedelta(hours=1)
@@ -171,18 +174,34 @@ def authority(engine: Engine, ledger: Ledger, clock: MovableClock) -> Authority:
 
 
 @pytest.fixture
+def switch(engine: Engine, ledger: Ledger) -> Switch:
+    return Switch(engine, ledger=ledger)
+
+
+@pytest.fixture
 def door(engine: Engine, ledger: Ledger, clock: MovableClock) -> Door:
     return Door(engine, ledger=ledger, clock=clock)
 
 
 @pytest.fixture(scope="session")
-def case() -> Case:
+def signers() -> dict[str, Signer]:
+    """The own keys of those who may sign approvals; zhao has none."""
+    return {
+        name: Signer.of(Ed25519PrivateKey.from_private_bytes(name.ljust(32).encode()), name=name, kind=Kind.NOTE)
+        for name in ("chen", "wu")
+    }
+
+
+@pytest.fixture(scope="session")
+def case(signers: dict[str, Signer]) -> Case:
     people = (("chen", "liquidation_group"), ("zhao", "liquidation_group"), ("wu", "pi_officer"), ("he", "custodian"))
     return Case(
         id="c-1",
         company=Company("示例公司", "Example", "91310000MA1K35QT41"),
         profile=Profile("general", (), False, False, (12, 31)),
-        people=tuple(Person(name, name, role) for name, role in people),
+        people=tuple(
+            Person(name, name, role, signers[name].key.line if name in signers else "") for name, role in people
+        ),
         approvers=("chen", "zhao", "wu"),
         grace=Grace(GRACE, "usual", "chen"),
         custodian=Custodian("he", "示例托管", "custody@example.com", "", date(2026, 10, 1)),
@@ -207,7 +226,7 @@ def batches() -> dict[str, tuple[Batch, ...]]:
 
 
 @pytest.fixture(scope="session")
-def plan(batches: dict[str, tuple[Batch, ...]]) -> Plan:
+def plan(batches: dict[str, tuple[Batch, ...]], case: Case) -> Plan:
     """Seal three records, then erase these and two more of the same store; erase four objects of another store."""
 
     def selection(name: str) -> Selection:
@@ -240,19 +259,22 @@ def plan(batches: dict[str, tuple[Batch, ...]]) -> Plan:
         approvals_needed=2,
         approver_roles=("liquidation_group", "pi_officer"),
         identities=(("shop", "PostgreSQL 1, database 2 (shop)"), ("files", "bucket files at http://s3")),
+        approvers=case.named_approvers(),
+        requested_by="operator",
+        approval_days=30,
     )
 
 
 @pytest.fixture
 def open_plan(control: Repository, plan: Plan) -> Plan:
-    control.add_plan(plan, requested_by="operator")
+    control.add_plan(plan)
     return plan
 
 
 @pytest.fixture
 def approved(door: Door, case: Case, open_plan: Plan) -> Plan:
     for person in ("chen", "wu"):
-        door.approve(case, open_plan.id, plan_digest=open_plan.digest, person_id=person, door="api_session")
+        door.approve(case, open_plan.id, plan_digest=open_plan.digest, person_id=person)
     return open_plan
 
 

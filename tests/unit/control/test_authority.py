@@ -13,6 +13,7 @@ from winddown.control.authority import LIFETIME, Authority, Effect
 from winddown.control.door import Door
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
+from winddown.control.switch import Switch
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
@@ -45,7 +46,7 @@ def objections(authority: Authority, effect: Effect) -> str:
 
 def approve(door: Door, case: Case, plan: Plan, *people: str) -> None:
     for person in people:
-        door.approve(case, plan.id, plan_digest=plan.digest, person_id=person, door="api_session")
+        door.approve(case, plan.id, plan_digest=plan.digest, person_id=person)
 
 
 # -- the plan and its approvals --------------------------------------------------------------------------------------
@@ -108,7 +109,7 @@ def test_approvals_of_another_digest_written_into_the_table_do_not_count(
 def test_approvals_of_an_earlier_plan_do_not_count_for_its_successor(
     authority: Authority, control: Repository, approved: Plan, deed: Deed
 ) -> None:
-    control.add_plan(replace(approved, id="p-2", grace_seconds=1), requested_by="operator")
+    control.add_plan(replace(approved, id="p-2", grace_seconds=1))
     said = objections(authority, replace(deed("o-files", Power.QUARANTINE), plan_id="p-2"))
     assert "plan p-2: 0 approvals of its digest" in said
 
@@ -174,20 +175,21 @@ def test_a_hold_of_another_case_stops_nothing(authority: Authority, control: Rep
 @pytest.mark.usefixtures("approved")
 @pytest.mark.parametrize("power", [*DESTRUCTIVE, Power.SANITISE, Power.FREEZE])
 def test_the_kill_switch_stops_everything_but_restoring(
-    authority: Authority, control: Repository, deed: Deed, power: Power
+    authority: Authority, switch: Switch, deed: Deed, power: Power
 ) -> None:
-    control.stop("c-1", by="wu", reason="a question of the court")
-    assert "the kill switch was turned on by wu" in objections(authority, deed(order_for(power), power))
+    switch.halt("c-1", by="wu", reason="a question of the court", door="command")
+    said = objections(authority, deed(order_for(power), power))
+    assert "the case was halted by wu at 2026-11-23T02:00:00.000000Z: a question of the court" in said
     authority.authorize(deed("o-files", Power.RESTORE), actor="winddown")
-    control.resume("c-1")
+    switch.resume("c-1", by="chen", reason="answered", door="command")
     authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")
 
 
 @pytest.mark.usefixtures("approved")
 def test_the_kill_switch_cannot_be_avoided_under_another_cases_name(
-    authority: Authority, control: Repository, deed: Deed
+    authority: Authority, switch: Switch, deed: Deed
 ) -> None:
-    control.stop("c-1", by="wu", reason="a question of the court")
+    switch.halt("c-1", by="wu", reason="a question of the court", door="command")
     elsewhere = replace(deed("o-files", Power.QUARANTINE), case="c-2")
     assert "plan p-1 does not belong to case c-2" in objections(authority, elsewhere)
 
@@ -473,9 +475,9 @@ def test_a_clock_that_ran_ahead_and_was_set_right_makes_grace_longer(
     authority: Authority, ledger: Ledger, deed: Deed, carry_out: CarryOut, pass_time: PassTime
 ) -> None:
     carry_out(deed("o-files", Power.QUARANTINE))
-    pass_time(timedelta(days=400))
+    pass_time(timedelta(days=20))
     ledger.append("c-1", "classified", {}, actor="winddown")
-    pass_time(-timedelta(days=400))
+    pass_time(-timedelta(days=20))
     assert "grace ends at" in objections(authority, deed("o-files", Power.PURGE))
     pass_time(HOUR)
     authority.authorize(deed("o-files", Power.PURGE), actor="winddown")

@@ -192,7 +192,7 @@ def test_a_plan_that_was_made_under_a_hold_does_not_go_on_without_it(
 ) -> None:
     place(HOLD)
     under = replace(plan, id="p-2", holds_digest=holds_digest(control.holds("c-1")))
-    control.add_plan(under, requested_by="operator")
+    control.add_plan(under)
     effect = replace(deed("o-files", Power.QUARANTINE), plan_id="p-2")
     with pytest.raises(Refused) as refusal:
         authority.authorize(effect, actor="winddown")

@@ -23,7 +23,7 @@ def test_from_nothing_to_the_declared_tables_and_no_difference_remains(bare_url:
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
-        assert context.get_current_heads() == ("0003",)
+        assert context.get_current_heads() == ("0004",)
     assert set(inspect(engine).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
     engine.dispose()
 
@@ -33,11 +33,11 @@ def test_upgrading_again_changes_nothing_and_loses_nothing(bare_url: str) -> Non
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(
-            tables.switch.insert().values(case_id="c-1", stopped_by="chen", reason="", stopped_at="2026-11-23")
+            tables.switch.insert().values(case_id="c-1", halted_by="chen", reason="", halted_at="2026-11-23")
         )
     upgrade(engine)
     with engine.begin() as connection:
-        assert connection.execute(tables.switch.select()).one().stopped_by == "chen"
+        assert connection.execute(tables.switch.select()).one().halted_by == "chen"
     engine.dispose()
 
 

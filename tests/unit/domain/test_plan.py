@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from winddown.domain.approval import Approver
 from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
@@ -63,6 +64,9 @@ OTHER: dict[str, dict[str, Any]] = {
         "approvals_needed": 1,
         "approver_roles": ("liquidation_group",),
         "identities": (("shop", "another system"),),
+        "approvers": (Approver("chen", "liquidation_group"),),
+        "requested_by": "somebody",
+        "approval_days": 31,
     },
     "order": {
         "id": OrderId("p-1-002"),

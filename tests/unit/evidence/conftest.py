@@ -94,7 +94,9 @@ def realistic(*signers: Signer) -> Case:
         {"id": "o3", "act": "erase", "record_count_max": 4, "requires": []},
     ]
     plan = {"id": "p1", "case": "c1", "wave": 1, "approvals_needed": 2, "grace_seconds": GRACE, "orders": orders}
-    case.plans["p1"] = {**plan, "rule_pack": "a" * 64}
+    approvers = [{"person": "u-7", "role": "liquidator"}, {"person": "u-8", "role": "pi_officer"}]
+    whom = {"approvers": approvers, "requested_by": "u-1", "approval_days": 30}
+    case.plans["p1"] = {**plan, **whom, "rule_pack": "a" * 64}
     rows = [{"id": "o2", "purged": 9}, {"id": "o3", "purged": 4}]
     case.certificates["k1"] = {"id": "k1", "case": "c1", "plan_id": "p1", "orders": rows, "remains": "backups to 2027"}
     case.step("opened", 0, "case_opened", company="u-1")

@@ -13,6 +13,7 @@ from winddown.evidence.signing import Kind, Signer
 from winddown.evidence.statement import BUNDLE_TYPE, sign_statement
 
 GRACE = 3600
+DAY = 86_400
 
 
 def reasons(case: Any, data: bytes | None = None) -> str:
@@ -91,6 +92,14 @@ def intend(label: str, act: str, batch: str) -> Callable[[Any], None]:
     return lambda case: case.effect(label, 9 * GRACE, "intent", act, "o3", batch, 1)
 
 
+def halt_before(label: str) -> Callable[[Any], None]:
+    def bend(case: Any) -> None:
+        case.step("halted", 9 * GRACE, "halted", reason="wrong customers", door="command")
+        move_before("halted", label)(case)
+
+    return bend
+
+
 def both(*bends: Callable[[Any], None]) -> Callable[[Any], None]:
     def bend_all(case: Any) -> None:
         for bend in bends:
@@ -118,6 +127,20 @@ def second_certificate(case: Any) -> None:
 FORGERIES: dict[str, tuple[Callable[[Any], None], str]] = {
     "one approver twice": (set_body("yes2", person="u-7"), "1 distinct persons approved before this intent, 2 needed"),
     "approval of another digest": (set_body("yes2", plan_digest="0" * 64), "approval of another digest than plan p1"),
+    "approval by whom the plan does not name": (set_body("yes2", person="u-9"), "u-9 is no approver of plan p1"),
+    "approval in another role": (set_body("yes2", role="liquidator"), "u-8 is no approver of plan p1 as liquidator"),
+    "approval by who requested": (plan(requested_by="u-8"), "u-8 requested plan p1 and approved it"),
+    "an effect after the approvals expired": (
+        both(intend("late", "quarantine", "b9"), set_time("late", 31 * DAY)),
+        "0 distinct persons approved before this intent",
+    ),
+    "approvals for ever": (plan(approval_days=36_500), "approvals count for no days, or too many"),
+    "approvals for no time": (plan(approval_days=0), "approvals count for no days, or too many"),
+    "an effect while the case was halted": (
+        halt_before("q-o3b1"),
+        "something else than restoring while the case was halted",
+    ),
+    "a plan that names no approvers": (plan(approvers=[]), "u-7 is no approver of plan p1"),
     "approval after the first effect": (move_before("yes2", "sealed"), "1 distinct persons approved"),
     "approval before the plan": (move_before("yes1", "plan"), "plan p1 was not made before"),
     "an approval left out": (drop("yes1"), "1 distinct persons approved"),
@@ -199,6 +222,20 @@ def test_a_forgery_signed_with_the_right_key_is_refused_by_its_name(case: Any, n
     bend, reason = FORGERIES[name]
     bend(case)
     assert reason in reasons(case)
+
+
+def test_undoing_waits_for_no_approval_and_no_resumption(case: Any) -> None:
+    case.step("halted", 2 * GRACE, "halted", reason="wrong customers", door="command")
+    intend("late", "restore", "b9")(case)
+    set_time("late", 31 * DAY)(case)
+    assert reasons(case) == ""
+
+
+def test_a_case_that_was_resumed_goes_on(case: Any) -> None:
+    halt_before("q-o3b1")(case)
+    case.step("resumed", 9 * GRACE, "resumed", reason="they were right", door="command")
+    move_before("resumed", "q-o3b1")(case)
+    assert reasons(case) == ""
 
 
 def test_a_purge_at_the_very_end_of_grace_is_in_time(case: Any) -> None:
@@ -338,7 +375,7 @@ def test_an_open_effect_without_a_certificate_is_named_and_passes(case: Any) -> 
 def test_history_rewritten_by_the_holder_of_the_key_is_refused_with_an_earlier_checkpoint(case: Any) -> None:
     earlier = case.checkpoint(case.entries()[:9])
     assert any("first 9 entries" in check for check in verify.verify(case.bundle(), case.policy, [earlier]).checks)
-    set_body("yes1", person="u-99")(case)
+    set_body("received", person="u-99")(case)
     assert verify.verify(case.bundle(), case.policy).reasons == []
     assert "rewritten" in verify.verify(case.bundle(), case.policy, [earlier]).reasons[0]
 

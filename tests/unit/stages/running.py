@@ -138,7 +138,7 @@ class Running:
         case = self.deployment.case("demo-1")
         for person in case.approvers:
             plan_digest = self.deployment.control.plan(plan_id).digest
-            self.door.approve(case, plan_id, plan_digest=plan_digest, person_id=person, door="api_session")
+            self.door.approve(case, plan_id, plan_digest=plan_digest, person_id=person)
 
     def receipt(self, plan_id: str, order_id: str, *, key: str) -> dict[str, str]:
         """What a receiver hands in after opening an archive with a key."""

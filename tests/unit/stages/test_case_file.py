@@ -2,16 +2,19 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, select
 
 from winddown.control import tables
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
+from winddown.evidence.signing import Kind, Signer
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
@@ -209,10 +212,74 @@ def test_every_wrong_field_is_told_at_once(refusal: Refusal, case_document: dict
         (["chen", "wu", "ghost"], "approvers: ghost is not in people"),
         (["chen", "li"], "approvers: nobody with role pi_officer is among them"),
         (["wu", "li"], "approvers: nobody with role liquidation_group is among them"),
+        (["chen", "wu", "he"], "approvers: he has role custodian, which only reads or receives"),
     ],
 )
 def test_wrong_approvers(refusal: Refusal, case_document: dict[str, Any], approvers: list[str], said: str) -> None:
     assert said in refusal(changed(case_document, "approvers", approvers))
+
+
+# -- approvals -------------------------------------------------------------------------------------------------------
+
+KEY = Signer.of(Ed25519PrivateKey.from_private_bytes(b"w" * 32), name="wu", kind=Kind.NOTE).key
+
+
+def test_approvals_are_asked_for_by_the_route_and_count_for_thirty_days(
+    write_case: WriteCase, case_document: dict[str, Any]
+) -> None:
+    asked = read_case_file(write_case(case_document)).case.approval
+    assert (asked.days, asked.roles, asked.people) == (30, ("liquidation_group", "pi_officer"), 2)
+
+
+def test_a_case_asks_for_a_third_role_for_other_days_and_knows_keys(
+    write_case: WriteCase, case_document: dict[str, Any]
+) -> None:
+    case_document["people"].append({"id": "zhou", "name": "zhou", "role": "legal"})
+    case_document["people"][1]["key"] = KEY.line
+    case_document["approvers"].append("zhou")
+    case_document["approval"] = {"days": 14, "roles": ["legal"]}
+    case = read_case_file(write_case(case_document)).case
+    assert (case.approval.days, case.approval.people) == (14, 3)
+    assert case.approval.roles == ("liquidation_group", "pi_officer", "legal")
+    assert [(one.person, one.role, one.key) for one in case.named_approvers()] == [
+        ("chen", "liquidation_group", ""), ("wu", "pi_officer", KEY.line), ("zhou", "legal", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("approval", "said"),
+    [
+        ({"roles": ["legal"]}, "approvers: nobody with role legal is among them"),
+        ({"days": 7}, "approval.days: approvals would expire before grace has ended"),
+        ({"days": 0}, "approval.days"),
+        ({"days": 367}, "approval.days"),
+        ({"roles": ["steward"]}, "approval.roles.0"),
+        ({"colour": "red"}, "approval.colour: Extra inputs are not permitted"),
+    ],
+)
+def test_approvals_that_cannot_be_given(
+    refusal: Refusal, case_document: dict[str, Any], approval: dict[str, Any], said: str
+) -> None:
+    assert said in refusal(changed(case_document, "approval", approval))
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "said"),
+    [
+        (1, "wu+00000000+AAAA", "people.1.key"),
+        (1, "nonsense", "people.1.key"),
+        (0, KEY.line, "people.0.key: it is an approver's Ed25519 key (kind 1) with the id as its name"),
+        (3, replace(KEY, name="li").line, "people.3.key: it is an approver's Ed25519 key"),
+        (0, replace(KEY, name="chen").line, "people.1.key: somebody else has the same key"),
+        (1, replace(KEY, kind=Kind.COSIGNATURE).line, "people.1.key: it is an approver's Ed25519 key"),
+    ],
+)
+def test_a_key_that_is_not_the_approvers_own(
+    refusal: Refusal, case_document: dict[str, Any], place: int, key: str, said: str
+) -> None:
+    case_document["people"][1]["key"] = KEY.line
+    case_document["people"][place]["key"] = key
+    assert said in refusal(case_document)
 
 
 @pytest.mark.parametrize(

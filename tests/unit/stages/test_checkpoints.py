@@ -12,6 +12,7 @@ import pytest
 from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_ledger_command
 from winddown.domain.errors import Refused
 from winddown.evidence import verify
+from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.keyring import log_signers, origin_of
 from winddown.evidence.tiles import read_entries
 from winddown.evidence.witness import Request, Witness, create_signers
@@ -107,11 +108,13 @@ def test_the_commands_hand_out_the_log_and_single_entries(
     entries = opened.ledger.entries(CASE)
     run(opened, "keys", "list", CASE)
     policy = capfdbinary.readouterr().out.decode() + "quorum none\n"
-    run(opened, "ledger", "export", CASE, str(tmp_path / "log"))
+    run(opened, "ledger", "export", CASE, str(tmp_path / "log"), "--by", "wu")
+    entries = opened.ledger.entries(CASE)  # the reading stands in what is read
+    assert [LedgerEntry.parse(entries[-1]).type, LedgerEntry.parse(entries[-1]).actor] == ["evidence_read", "wu"]
     assert read_entries(tmp_path / "log", len(entries)) == entries
     head = verify.Policy(policy).open_checkpoint((tmp_path / "log" / "checkpoint").read_bytes(), "checkpoint")
     assert head[:2] == (origin_of(CASE), len(entries))
-    run(opened, "ledger", "prove", CASE, "257", str(tmp_path))
+    run(opened, "ledger", "prove", CASE, "257", str(tmp_path), "--by", "he")
     proof, entry = (tmp_path / "257.tlog-proof").read_bytes(), (tmp_path / "257.json").read_bytes()
     assert verify.verify_proof(proof, entry, policy).reasons == []
     assert verify.verify_proof(proof, entries[256], policy).reasons == ["proof: it leads to another root"]
@@ -120,7 +123,15 @@ def test_the_commands_hand_out_the_log_and_single_entries(
     asked = Request.parse(capfdbinary.readouterr().out)
     assert (asked.old, len(asked.proof) > 0) == (8, True)
     with pytest.raises(Refused, match="no leaf"):
-        run(opened, "ledger", "prove", CASE, "999", str(tmp_path))
+        run(opened, "ledger", "prove", CASE, "999", str(tmp_path), "--by", "wu")
+
+
+def test_who_is_nothing_in_the_case_reads_no_ledger(opened: Deployment, tmp_path: Path) -> None:
+    size = opened.ledger.size(CASE)
+    with pytest.raises(Refused, match="stranger may not read evidence"):
+        run(opened, "ledger", "export", CASE, str(tmp_path / "log"), "--by", "stranger")
+    assert opened.ledger.size(CASE) == size
+    assert not (tmp_path / "log").exists()
 
 
 def test_the_commands_change_the_keys(opened: Deployment) -> None:

@@ -54,7 +54,7 @@ def a_plan(deployment: Deployment) -> Plan:
     plan = Plan(
         "demo-1-01", "demo-1", Wave.AT_ONCE, (), "", (), (), "", (), (), "1", 60, "usual", 2, ("pi_officer",)
     )  # fmt: skip
-    deployment.control.add_plan(plan, requested_by="operator")
+    deployment.control.add_plan(plan)
     deployment.control.set_progress("demo-1", "case", "discover", state="done", message="1 collection")
     return plan
 

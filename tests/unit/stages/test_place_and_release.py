@@ -77,7 +77,7 @@ def add_plan(deployment: Deployment, *, has_effect: bool = False) -> Plan:
     plan = Plan(
         "demo-1-01", "demo-1", Wave.AFTER_CLAIMS, (), "", (), (), digest, (), (), "1", 60, "usual", 2, ()
     )  # fmt: skip
-    deployment.control.add_plan(plan, requested_by="operator")
+    deployment.control.add_plan(plan)
     deployment.control.set_progress("demo-1", "case", "discover", state="done", message="")
     deployment.control.set_progress("demo-1", Wave.AFTER_CLAIMS, "certify", state="done", message="")
     if has_effect:

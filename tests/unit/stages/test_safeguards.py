@@ -95,17 +95,17 @@ def test_a_sentinel_that_is_hit_stops_the_case_before_the_next_batch(company: Ru
 
     store: Any = company.deployment.systems(company.deployment.case("demo-1")).store("shop")
     store.quarantine = harmful
-    with pytest.raises(Residual, match="1 of 1 sentinels of shop:notes changed or gone: case demo-1 is stopped"):
+    with pytest.raises(Residual, match="1 of 1 sentinels of shop:notes changed or gone: case demo-1 is halted"):
         company.run()
     effects = company.deployment.control.effects(plan_id)
     assert [(effect.power, effect.batch, effect.state) for effect in effects] == [("quarantine", 0, "done")]
     with pytest.raises(Residual):
         company.run()
     entries = [
-        one for one in map(LedgerEntry.parse, company.deployment.ledger.entries("demo-1")) if one.type == "stopped"
+        one for one in map(LedgerEntry.parse, company.deployment.ledger.entries("demo-1")) if one.type == "halted"
     ]
     assert entries[0].body["reason"] == "1 of 1 sentinels of shop:notes changed"
-    company.deployment.control.resume("demo-1")
+    company.deployment.switch.resume("demo-1", by="chen", reason="looked at", door="command")
     with pytest.raises(Residual):
         company.run()
     assert len(company.tables["visits"].rows) == VISITS - 100
