@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from winddown.bootstrap import deploy
 from winddown.control.door import Door
+from winddown.evidence.page import PAGE_NAME
 from winddown.stages.deployment import Deployment
 from winddown.web import words
 from winddown.web.auth import current_person, require_same_origin
@@ -113,10 +114,11 @@ def _add_pages(
         current = deployment()
         known_case(current, case_id)
         path = evidence_file(current, case_id, name)
-        headers = {"Content-Security-Policy": DOCUMENT_POLICY} if path.suffix == ".html" else None
-        # A page is shown, everything else is saved.
-        shown = "inline" if path.suffix == ".html" else "attachment"
-        return FileResponse(path, filename=path.name, content_disposition_type=shown, headers=headers)
+        # A certificate is shown, everything else is saved; the verifier's page works from a disk, without a network.
+        is_shown = path.suffix == ".html" and path.name != PAGE_NAME
+        headers = {"Content-Security-Policy": DOCUMENT_POLICY} if is_shown else None
+        disposition = "inline" if is_shown else "attachment"
+        return FileResponse(path, filename=path.name, content_disposition_type=disposition, headers=headers)
 
     @app.get("/static/winddown.css")
     def style() -> Any:
