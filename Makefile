@@ -97,7 +97,7 @@ bench-ledger: $(VENV)/development ## durable appends to the ledger, single and i
 	$(BIN)/python bench/bench_ledger.py
 
 mutations: $(VENV)/development ## change every byte of a bundle, and forge and sign it anew in every way: all must be detected
-	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s --timeout 7200 tests/unit/evidence/test_mutations.py
+	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s --timeout 7200 tests/unit/evidence/test_mutations.py tests/unit/evidence/test_verifier_page.py
 
 bench-objects: $(VENV)/development ## rows erased inside Parquet and gzipped JSON lines, beside pyarrow, Polars and DuckDB
 	$(BIN)/python bench/bench_objects.py

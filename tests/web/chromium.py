@@ -5,15 +5,20 @@ No Python driver is needed for that: a session is a handful of JSON requests on 
 
 import base64
 import json
+import os
 import shutil
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
 
 FLAGS = (
     "--headless=new",
@@ -33,6 +38,18 @@ def missing() -> str:
     """What a browser test lacks here, or "" when it can run."""
     absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return f"not installed: {', '.join(absent)} (Debian: apt-get install chromium chromium-driver)" if absent else ""
+
+
+@contextmanager
+def open_browser(profile: Path) -> Iterator["Browser"]:
+    """A browser for tests; without one they are skipped, or fail where servers are required."""
+    lacking = missing()
+    if lacking and os.environ.get("WINDDOWN_REQUIRE_SERVERS") == "1":
+        pytest.fail(lacking)
+    if lacking:
+        pytest.skip(lacking)
+    with Browser(profile) as found:
+        yield found
 
 
 class Browser:
@@ -84,9 +101,14 @@ class Browser:
     def text(self, css: str) -> str:
         return str(self._call("GET", f"{self._session}/element/{self._find(css)}/text"))
 
-    def run(self, script: str) -> Any:
+    def choose(self, css: str, *paths: Path) -> None:
+        """Choose files, as a person does in the dialog."""
+        text = "\n".join(map(str, paths))
+        self._call("POST", f"{self._session}/element/{self._find(css)}/value", {"text": text})
+
+    def run(self, script: str, *arguments: Any) -> Any:
         """Run a script as the driver does, outside of the page's own policy, and return what it returns."""
-        return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
+        return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": arguments})
 
     def resize(self, width: int, height: int = 900) -> None:
         """Make the page this wide; a headless window has a least width of its own, so the viewport is emulated."""

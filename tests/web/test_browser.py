@@ -1,6 +1,5 @@
 """The pages in a real browser: an approver reads a plan and clicks, another site tries to, and nothing is cut off."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.report import _html
 from winddown.web.app import create_app
 
-from .chromium import Browser, missing
+from .chromium import Browser, open_browser
 from .small_case import APPROVER, CASE, PLAN, SCRIPT
 
 pytestmark = pytest.mark.servers
@@ -35,12 +34,7 @@ return [document.documentElement.scrollWidth, innerWidth, cut.length];
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    lacking = missing()
-    if lacking and os.environ.get("WINDDOWN_REQUIRE_SERVERS") == "1":
-        pytest.fail(lacking)
-    if lacking:
-        pytest.skip(lacking)
-    with Browser(tmp_path_factory.mktemp("profile")) as found:
+    with open_browser(tmp_path_factory.mktemp("profile")) as found:
         yield found
 
 

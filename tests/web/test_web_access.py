@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from winddown.domain.errors import Transient
 from winddown.domain.plan import Plan
+from winddown.evidence.page import PAGE_NAME, verifier_page
 from winddown.stages.deployment import Deployment
 from winddown.web.access import ROUTES, table
 from winddown.web.app import create_app
@@ -184,6 +185,13 @@ def test_other_evidence_is_saved_not_shown(client_of: ClientOf) -> None:
     answer = client_of(APPROVER).get(f"/cases/{CASE}/evidence/winddown.pub")
     assert answer.text == "winddown+0+key\n"
     assert answer.headers["content-disposition"] == 'attachment; filename="winddown.pub"'
+
+
+def test_the_verifiers_page_is_saved_because_it_works_from_a_disk(client_of: ClientOf, deployment: Deployment) -> None:
+    (deployment.folder(CASE, "evidence") / PAGE_NAME).write_bytes(verifier_page())
+    answer = client_of(APPROVER).get(f"/cases/{CASE}/evidence/{PAGE_NAME}")
+    assert answer.content == verifier_page()
+    assert answer.headers["content-disposition"] == 'attachment; filename="verify.html"'
 
 
 @pytest.mark.parametrize("plan", [True], indirect=True)

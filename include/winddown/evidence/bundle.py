@@ -51,6 +51,8 @@ To verify:
 
 Exit status 0: every check passed. 1: refused, with the reasons. 2: wrong usage.
 
+Without Python: verify.html, which comes beside the bundle, does the same in a browser without any network.
+
 POLICY is a text file of your own, in the format C2SP tlog-policy. With no witnesses it is two lines:
 
     log NAME+KEYID+BASE64

@@ -69,8 +69,9 @@ FIELDS = {
     "resumed": "reason door",
     "evidence_read": "name",
 }
-COUNTS = {"seq", "records", "record_count_max", "purged", "approvals_needed", "grace_seconds", "approval_days"}
-LISTS, ANY = {"orders", "requires", "subject", "signatures", "approvers"}, {"wave", "read_back", "body", "predicate"}
+COUNTS = set("seq records record_count_max purged approvals_needed grace_seconds count approval_days".split())
+LISTS = set("orders requires subject signatures batch_digests approver_roles approvers".split())
+ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
 IDENTITY = itemgetter("plan_id", "order_id", "act", "batch")  # what one effect is about; retries repeat it
@@ -612,11 +613,17 @@ class Story:
         stated, recorded = [plan["id"], plan["case"], plan["wave"]], [plan_id, entry.case, body["wave"]]
         need(canonical(stated) == canonical(recorded), f"plan {plan_id} states another id, case or wave")
         need(plan["approvals_needed"] > 0, f"plan {plan_id} asks for no approvals")
+        if "approver_roles" in plan:
+            roles = shape(plan, "approver_roles")["approver_roles"]
+            need(all(isinstance(role, str) for role in roles), f"plan {plan_id}: a role is not text")
         orders = {(plan_id, shape(order, "id act record_count_max requires")["id"]): order for order in plan["orders"]}
         need(len(orders) == len(plan["orders"]), f"plan {plan_id}: an order appears twice")
         for (_, order_id), order in orders.items():
             known = all(isinstance(one, str) and (plan_id, one) in orders for one in order["requires"])
             need(known, f"order {order_id} requires an order that is not in the plan")
+            if "selection" in order:
+                shape(order["selection"], "count batch_digests")
+            need("selection" in order or order["act"] != "anonymise", f"order {order_id} selects nothing")
         for place, order in orders.items():
             if "selection" in order:
                 self.batches[place] = {str(n): one for n, one in enumerate(order["selection"]["batch_digests"])}
@@ -1047,7 +1054,8 @@ def verify_proof(proof: bytes, entry: bytes, policy: str) -> Report:
     what = "proof"
     try:
         head, blank, note = proof.partition(b"\n\n")
-        lines = head.decode("ascii").split("\n")
+        need(head.isascii(), f"{what}: not a tlog-proof")
+        lines = head.decode().split("\n")
         need(blank and lines.pop(0) == "c2sp.org/tlog-proof@v1", f"{what}: not a tlog-proof")
         if lines and lines[0].startswith("extra "):
             unbase64(lines.pop(0).removeprefix("extra "), what)  # It is not signed and means nothing here.
@@ -1057,7 +1065,7 @@ def verify_proof(proof: bytes, entry: bytes, policy: str) -> Report:
         path = [unbase64(line, what) for line in lines[1:]]
         found = climb(hashlib.sha256(b"\x00" + entry).digest(), index, size, path, what)
         need(found == root, f"{what}: it leads to another root")
-    except (Rejected, UnicodeDecodeError) as reason:
+    except Rejected as reason:
         return Report([], [], [str(reason)])
     return Report([f"entry {index} of the {size} of {origin} is exactly this one"], [], [])
 

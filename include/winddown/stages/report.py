@@ -13,6 +13,7 @@ from winddown.domain.canonical import canonical
 from winddown.domain.pack import RulePack
 from winddown.domain.rule import Rule
 from winddown.evidence.bundle import write_bundle
+from winddown.evidence.page import PAGE_NAME, verifier_page
 from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
 from winddown.stages.checkpoints import publish
@@ -95,6 +96,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     schedule.write_bytes(files["schedule.xlsx"])
     key = folder / "winddown.pub"
     key.write_text("".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n")
+    (folder / PAGE_NAME).write_bytes(verifier_page())
     final, interim = folder / f"{case_id}-bundle.zip", folder / f"{case_id}-interim-bundle.zip"
     bundle, other = (interim, final) if waits_for else (final, interim)
     other.unlink(missing_ok=True)

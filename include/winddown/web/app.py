@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from winddown.bootstrap import deploy
 from winddown.connections import NoConnections
+from winddown.evidence.page import PAGE_NAME
 from winddown.stages.deployment import Deployment
 from winddown.stages.people import may, record_reading
 from winddown.web import words
@@ -115,10 +116,11 @@ def _add_pages(
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         record_reading(current, case_id, path.name, sha256=sha256, by=who)
-        headers = {"Content-Security-Policy": DOCUMENT_POLICY} if path.suffix == ".html" else None
-        # A page is shown, everything else is saved.
-        shown = "inline" if path.suffix == ".html" else "attachment"
-        return FileResponse(path, filename=path.name, content_disposition_type=shown, headers=headers)
+        # A certificate is shown, everything else is saved; the verifier's page works from a disk, without a network.
+        is_shown = path.suffix == ".html" and path.name != PAGE_NAME
+        headers = {"Content-Security-Policy": DOCUMENT_POLICY} if is_shown else None
+        disposition = "inline" if is_shown else "attachment"
+        return FileResponse(path, filename=path.name, content_disposition_type=disposition, headers=headers)
 
     @app.get("/static/winddown.css")
     def style() -> Any:

@@ -3,10 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from winddown.evidence.page import PAGE_NAME
 from winddown.stages.deployment import Deployment
 from winddown.web.errors import not_found
 from winddown.web.words import Word
 
+_KINDS = {
+    PAGE_NAME: Word(
+        "核验页面：存盘后用浏览器打开，不联网", "verifier: save it, then open it in a browser; it uses no network"
+    ),
+    ".zip": Word("审计包，可离线核验", "auditor's bundle, verifies offline"),
+    ".xlsx": Word("处置清单", "disposition schedule"),
+    ".pub": Word("签名公钥", "public key of the signatures"),
+}
 _ENDINGS = (".html", ".json", ".xlsx", ".zip", ".pub")
 
 
@@ -38,10 +47,4 @@ def _what(name: str) -> Word:
         if name.endswith(".html"):
             return Word("处置证明，供阅读", "certificate of disposition, to read")
         return Word("处置证明，已签名，以此为准", "certificate, signed; this one counts")
-    if name.endswith(".zip"):
-        return Word("审计包，可离线核验", "auditor's bundle, verifies offline")
-    if name.endswith(".xlsx"):
-        return Word("处置清单", "disposition schedule")
-    if name.endswith(".pub"):
-        return Word("签名公钥", "public key of the signatures")
-    return Word("证据", "evidence")
+    return _KINDS.get(name) or _KINDS.get(Path(name).suffix) or Word("证据", "evidence")

@@ -11,6 +11,7 @@ import pytest
 from winddown.domain.border import Means
 from winddown.domain.transfer import Count, TransferCheck, TransferPath
 from winddown.evidence.entry import LedgerEntry
+from winddown.evidence.page import PAGE_NAME, verifier_page
 from winddown.stages import journey
 from winddown.stages.case_file import read_case_file
 from winddown.stages.check import Checks
@@ -46,6 +47,7 @@ def test_without_a_confirmation_the_report_is_an_interim_one(signing: Deployment
     said, bundles, waits_for = report(signing, replace(CHECK, confirmed_on=date(2026, 11, 20)))
     assert "no final report" not in said
     assert (bundles, waits_for) == (["demo-1-bundle.zip"], [])
+    assert (signing.folder("demo-1", "evidence") / PAGE_NAME).read_bytes() == verifier_page()
 
 
 def test_a_custodian_abroad_keeps_and_has_nothing_to_confirm(signing: Deployment) -> None:
