@@ -158,16 +158,18 @@ def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:
 def test_a_table_of_another_kind_is_a_named_blocker(subject: DeltaFiles) -> None:
     bucket = subject.bucket
     body = next(body for key, body in bucket.live().items() if key.endswith(".parquet"))
-    for key in ("ice/metadata/00000-a.metadata.json", "hudi/.hoodie/hoodie.properties"):
+    for key in ("ice/metadata/00000-a.metadata.json", "hudi/.hoodie/hoodie.properties", "a/k=v/_delta_log/0.json"):
         bucket.put(key, b"{}")
-    for key in ("ice/data/a.parquet", "ice/data/day=1/a.parquet", "hudi/a.parquet"):
+    for key in ("ice/data/a.parquet", "ice/data/day=1/a.parquet", "hudi/a.parquet", "a/k=v/a.parquet"):
         bucket.put(key, body)
     found = subject.store.discover()
     assert [(blocker.code, blocker.subject.partition(":")[2]) for blocker in found.blockers] == [
+        ("unsupported-table", "a"),
         ("unsupported-table", "hudi"),
-        ("unsupported-table", "ice"),
+        ("unreadable-file", "ice"),
     ]
-    assert [collection.ref for collection in found.collections] == [subject.ref]
+    blocked = {blocker.subject for blocker in found.blockers}
+    assert [found.ref for found in found.collections if str(found.ref) not in blocked] == [subject.ref]
 
 
 @pytest.mark.parametrize(

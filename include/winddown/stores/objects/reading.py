@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
-from winddown.domain.inventory import Collection, CollectionRef, Medium
+from winddown.domain.inventory import Collection, Medium
 from winddown.ports import Document, Note, Notes
 from winddown.stores.objects import formats
 from winddown.stores.objects.contents import read_contents, read_document
@@ -24,8 +24,8 @@ from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 from winddown.stores.objects.located import WHOLE, Stated, located, select
 from winddown.stores.objects.noted import UNNAMED, name_of, read
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.tables.delta import DeltaTable
 from winddown.stores.objects.tables.delta_log import stated_in
+from winddown.stores.objects.tables.registry import SeenTable, table_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version, by_key
 
@@ -148,25 +148,25 @@ class Reading:
 
     def _row_files(self, collection: Collection) -> Iterator[tuple[Version, BinaryIO, Stated | None]]:
         """The collection's files of rows; of a table, with what its log states of each."""
-        if collection.format != Kind.DELTA:
+        if collection.format not in set(Kind):
             yield from ((version, source, None) for version, source in self._members(collection))
             return
-        seen = self._table(collection.ref).look()
+        seen = self._seen(collection)
         for path, version in sorted(seen.live().items()):
             if version is None:
-                raise Unreadable(Problem.CHANGED, "a file that the table's log names is not there any more")
-            yield version, self._open(version), seen.snapshot.partition(path)
+                raise Unreadable(Problem.CHANGED, "a file that makes the table is not there any more")
+            yield version, self._open(version), seen.stated(path)
 
     def _past(self, collection: Collection) -> Iterator[Version]:
-        if collection.format == Kind.DELTA:
-            past = self._table(collection.ref).look().past()
-            yield from (version for version in past if version.size)
+        if collection.format in set(Kind):
+            yield from (version for version in self._seen(collection).past() if version.size)
             return
         for history, _ in self._found(collection):
             yield from (version for version in history[1:] if not version.is_marker)
 
-    def _table(self, ref: CollectionRef) -> DeltaTable:
-        return DeltaTable(self._store, self._client, self._bucket, ref=ref)
+    def _seen(self, collection: Collection) -> SeenTable:
+        with translated(self._store, "listing"):
+            return table_of(self._store, self._client, self._bucket, ref=collection.ref, kind=collection.format).look()
 
     def _found(
         self, collection: Collection, *, begin: Callable[[Version], bool] = lambda _: False
@@ -223,7 +223,7 @@ class Reading:
 
 def _form(collection: Collection) -> str:
     """The format of a collection's files."""
-    return parquet.ID if collection.format == Kind.DELTA else collection.format
+    return parquet.ID if collection.format in set(Kind) else collection.format
 
 
 def _begin(source: BinaryIO) -> None:

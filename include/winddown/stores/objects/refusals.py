@@ -158,6 +158,17 @@ def unsupported_table(ref: CollectionRef, kind: str, against: Sequence[str]) -> 
     )
 
 
+def needs_catalogue(ref: CollectionRef) -> Blocker:
+    """Rows of an Iceberg table."""
+    return Blocker(
+        "needs-catalogue",
+        str(ref),
+        "which metadata of an Iceberg table counts is decided by its catalogue, so nothing is taken out of it here",
+        "data engineer",
+        "erase the rows by the engine that writes it, expire its snapshots, remove orphan files, record the evidence",
+    )
+
+
 def read_only(ref: CollectionRef, format_id: str) -> Blocker:
     """Single rows of a format that is only read."""
     return Blocker(

@@ -37,7 +37,7 @@ from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, loc
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading
-from winddown.stores.objects.refusals import read_only, unusable_report
+from winddown.stores.objects.refusals import needs_catalogue, read_only, unusable_report
 from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
 from winddown.stores.objects.rewriting import rewrite
 from winddown.stores.objects.standing import Key, Standing
@@ -195,6 +195,8 @@ class S3Store:
             )
         if collection.format == Kind.DELTA:
             return Method.COMMIT_TABLE
+        if collection.format == Kind.ICEBERG:
+            return needs_catalogue(collection.ref)
         if whole or collection.medium is Medium.OBJECTS:
             return Method.DELETE_MARKER
         if collection.format not in formats.REWRITABLE:

@@ -5,6 +5,7 @@ obey a condition on writes, looking again tells. Reading needs memory for the lo
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -12,17 +13,19 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Residual, Transient
-from winddown.domain.inventory import CollectionRef
+from winddown.domain.inventory import CollectionRef, Field
 from winddown.stores.objects.deleting import Deletion
 from winddown.stores.objects.faults import code_of
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.gathering import prefix_of
+from winddown.stores.objects.located import Stated
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.rewriting import OVERTAKEN, attributes
 from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
 from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names
 from winddown.stores.objects.versions import Version, by_key, histories_of
 
+_NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
 _LOOKS = 5  # at a log from which files go while it is read
 
 
@@ -38,6 +41,28 @@ class Seen:
     prefix: str
     snapshot: Snapshot
     histories: Mapping[str, list[Version]]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the schema."""
+        return self.snapshot.fields()
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """What of the log is not supported, and what lies beside it that could not be read as rows."""
+        beside = Counter(mark for key in self.histories for mark in _NOT_ROWS if mark in key.removeprefix(self.prefix))
+        found = (f"{count} objects of the kind {mark.strip('_/')}" for mark, count in sorted(beside.items()))
+        return (*self.snapshot.obstacles(), *found)
+
+    def stated(self, path: str) -> Stated:
+        """The values of a file's partition."""
+        return self.snapshot.partition(path)
+
+    def words(self) -> str:
+        """What it is."""
+        return (
+            f"Delta Lake, version {self.snapshot.version}; {len({version.key for version in self.past()})} files past"
+        )
 
     def live(self) -> dict[str, Version | None]:
         """The files that make the table by their paths, each as it is listed; None for one that is not there."""

@@ -163,10 +163,9 @@ class TableActs:
 
     def _look(self) -> Seen:
         seen = self._table.look()
-        obstacles = seen.snapshot.obstacles()
-        if obstacles:
+        if seen.obstacles:
             raise Refused(
-                f"the table {self._table.ref} now uses {', '.join(obstacles)}",
+                f"the table {self._table.ref} now uses {', '.join(seen.obstacles)}",
                 rule="known features only",
                 next_step="discover and plan again",
             )

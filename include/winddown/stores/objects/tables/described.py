@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,9 @@ from winddown.stores.objects.formats import parquet
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.gathering import Looked, place_of
 from winddown.stores.objects.refusals import unreadable, unsupported_table
-from winddown.stores.objects.tables.delta import DeltaTable, Seen
+from winddown.stores.objects.tables.registry import SeenTable, table_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version
-
-_NOT_FOR_US = ("_change_data/", "_delta_index/", "deletion_vector_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +49,23 @@ class Describer:
         if around != root:
             # Its folder reads like a partition, so its files were taken for those of the folder above.
             return _refused(CollectionRef(self.store, around or "."), kind, ["a folder that reads like a partition"])
-        if kind is not Kind.DELTA:
-            return _refused(ref, kind, [*against, f"the format of {kind.title()}"])
+        if kind is Kind.HUDI:
+            return _refused(ref, kind, [*against, "a log that is not read"])
         try:
-            seen = DeltaTable(self.store, self.client, self.bucket, ref=ref).look()
+            seen: SeenTable = table_of(self.store, self.client, self.bucket, ref=ref, kind=kind).look()
         except Unreadable as problem:
             return Described((), (unreadable(ref, problem.problem, Counter([problem.message]), 1),))
-        against += [*seen.snapshot.obstacles(), *_beside(seen)]
-        if against:
-            return _refused(ref, kind, against)
-        return self._delta(ref, seen)
+        against += seen.obstacles
+        return _refused(ref, kind, against) if against else self._described(ref, kind, seen)
 
-    def _delta(self, ref: CollectionRef, seen: Seen) -> Described:
-        live = [version for version in seen.live().values() if version is not None]
+    def _described(self, ref: CollectionRef, kind: Kind, seen: SeenTable) -> Described:
+        found = seen.live()
+        live = [version for version in found.values() if version is not None]
         if missing := seen.missing():
-            said = Counter({"a file that the table's log names is not there, or not of the size stated there": missing})
-            return Described((), (unreadable(ref, Problem.BROKEN, said, len(seen.snapshot.adds)),))
-        fields = seen.snapshot.fields()
+            said = Counter({"a file that makes the table is not there, or not of the size stated for it": missing})
+            return Described((), (unreadable(ref, Problem.BROKEN, said, len(found)),))
         problems: dict[Problem, Counter[str]] = {}
-        records, more = 0, set()
+        records, more = 0, set[str]()
         for looked in self.look(live):
             records += looked.records
             problem = looked.problem
@@ -77,24 +73,22 @@ class Describer:
                 problem = Unreadable(Problem.BROKEN, "a file of the table is not a Parquet file")
             if problem is not None:
                 problems.setdefault(problem.problem, Counter())[problem.message] += 1
-            more |= {name for name, _ in looked.fields} - {field.name for field in fields}
+            more |= {name for name, _ in looked.fields} - {field.name for field in seen.fields}
         if problems:
-            return Described((), tuple(unreadable(ref, *found, len(live)) for found in sorted(problems.items())))
+            return Described((), tuple(unreadable(ref, *each, len(live)) for each in sorted(problems.items())))
         if more:
-            return _refused(ref, Kind.DELTA, [f"{len(more)} fields in its files that its schema does not name"])
+            return _refused(ref, kind, [f"{len(more)} fields in its files that its schema does not name"])
         versions = [found for _, history in sorted(seen.histories.items()) for found in history]
         named = canonical([[found.key, found.version_id, found.etag] for found in versions])
         fingerprint = hashlib.sha256(named).hexdigest()
-        past = len({version.key for version in seen.past()})
-        said_of_it = f"Delta Lake, version {seen.snapshot.version}; {len(live)} files, {past} of its past"
         return Described(
             (
                 Collection(
                     ref=ref,
                     medium=Medium.ROW_FILES,
-                    format=Kind.DELTA,
+                    format=kind,
                     key=(),
-                    fields=fields,
+                    fields=seen.fields,
                     foreign_keys=(),
                     record_count=records,
                     byte_count=sum(version.size for version in live),
@@ -104,14 +98,8 @@ class Describer:
                 ),
             ),
             (),
-            (Fact(str(ref), "table", said_of_it),),
+            (Fact(str(ref), "table", f"{seen.words()}; {len(live)} files"),),
         )
-
-
-def _beside(seen: Seen) -> Iterator[str]:
-    """What lies in a table's folder and is neither its log nor a file that could be read as rows."""
-    kinds = Counter(mark for key in seen.histories for mark in _NOT_FOR_US if mark in key.removeprefix(seen.prefix))
-    yield from (f"{count} objects of the kind {mark.strip('_/')}" for mark, count in sorted(kinds.items()))
 
 
 def _refused(ref: CollectionRef, kind: Kind, against: list[str]) -> Described:
