@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +15,7 @@ from winddown.demo.bucket import REGION
 from .desk import Desk
 from .s3_subject import FOLDER, Bucket, RowFiles
 
-CITIES = ("上海", "北京", "a=b/c")
+CITIES = {**dict.fromkeys((0, 1, 2), "上海"), **dict.fromkeys((3, 4, 10, 11, 12, 13), "a=b/c"), 5: None, 6: None}
 SETTINGS = {"delta.logRetentionDuration": "interval 400 days", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -48,7 +48,9 @@ class Lake:
     def files(self) -> set[str]:
         """Keys of what makes the table."""
         start = f"s3://{self.bucket.name}/"
-        return {unquote(uri.removeprefix(start)) if uri.startswith(start) else uri for uri in self.table().file_uris()}
+        uris = self.table().file_uris()
+        assert all(uri.startswith(start) for uri in uris)
+        return {uri.removeprefix(start) for uri in uris}
 
     def log(self) -> dict[str, bytes]:
         return {key: body for key, body in self.bucket.live().items() if key.startswith(f"{self.folder}/_delta_log/")}
@@ -125,8 +127,8 @@ def customers(ids: range) -> pa.Table:
         {
             "id": pa.array(ids, type=pa.int64()),
             "姓名": pa.array([f"客户{n}" if n else None for n in ids]),
-            "city": pa.array([CITIES[n % 3] if n != 7 else None for n in ids]),
-            "born": pa.array([date(1990, 1, 1 + n) for n in ids]),
+            "city": pa.array([CITIES.get(n, "北京") for n in ids]),
+            "born": pa.array([date(1990, 1, 1) + timedelta(n) for n in ids]),
             "note": pa.array(["as it was"] * len(ids)),
         }
     )

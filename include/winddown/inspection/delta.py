@@ -75,7 +75,7 @@ class DeltaFiles:
         return seen
 
     def leftovers(self, batch: Batch) -> int:
-        """Count versions that were to go and are listed, and versions of the log that name a planned file."""
+        """Count versions that were to go, markers on them, and planned files that the log still names."""
         listed = list(self._versions(self._prefix))
         keys = batch.keys.to_pylist()
         doomed = set[tuple[str, str]]().union(
@@ -85,9 +85,9 @@ class DeltaFiles:
         log = [
             found for found in listed if found["key"].startswith(f"{self._prefix}_delta_log/") and not found["marker"]
         ]
-        naming = sum(_names_one(self._content(each["key"], each["version"]), paths) for each in log)
+        named = set[str]().union(*(_named_in(self._content(each["key"], each["version"]), paths) for each in log))
         markers = sum(found["marker"] and found["key"] in {key["object"] for key in keys} for found in listed)
-        return len(doomed & _named(listed)) + naming + markers
+        return len(doomed & _named(listed)) + len(named) + markers
 
     def _look(self) -> tuple[list[Listed], set[str], dict[str, dict[str, str]]]:
         """What is listed, the paths that make the table, and the tags of those that were taken out of it."""
@@ -168,11 +168,10 @@ def _tags(found: Any) -> dict[str, str]:
     return {each["key"]: each["value"] for each in found} if isinstance(found, list) else dict(found or {})
 
 
-def _names_one(content: bytes, paths: set[str]) -> bool:
-    """Whether a version of the log names one of these files; what cannot be read is searched as it is."""
-    if any(path.encode() in content for path in paths):
-        return True
+def _named_in(content: bytes, paths: set[str]) -> set[str]:
+    """Which of these files a version of the log names; what cannot be read is searched as it is."""
+    found = {path for path in paths if path.encode() in content}
     try:
-        return not paths.isdisjoint(path for _, path, _ in _actions(content))
+        return found | (paths & {path for _, path, _ in _actions(content)})
     except (ValueError, AttributeError, pl.exceptions.PolarsError):
-        return False
+        return found

@@ -250,11 +250,33 @@ def _gunzipped(content: bytes) -> bytes:
 
 
 def _parquet_values(content: bytes) -> Iterator[bytes]:
-    source = pq.ParquetFile(io.BytesIO(content))
-    names = list(source.schema_arrow.names)
-    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
-    table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read(use_threads=False)
-    for column in table.columns:
-        for chunk in column.chunks:
-            values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
-            yield "\n".join(str(value) for value in values.to_pylist()).encode("utf-8", "surrogateescape")
+    schema = pq.ParquetFile(io.BytesIO(content)).schema
+    leaves = [schema.column(number).path for number in range(len(schema))]
+    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page. Group by group,
+    # because Arrow cannot join the dictionaries of several groups inside nested columns.
+    file = pq.ParquetFile(io.BytesIO(content), read_dictionary=leaves)
+    for group in range(file.num_row_groups):
+        for column in file.read_row_group(group, use_threads=False).columns:
+            for chunk in column.chunks:
+                for values in _leaves(chunk):
+                    yield b"\n".join(_bytes(value) for value in values.to_pylist())
+
+
+def _leaves(values: pa.Array) -> Iterator[pa.Array]:
+    """The values inside structs, lists and maps; of dictionaries, all that is in them."""
+    if pa.types.is_dictionary(values.type):
+        yield values.dictionary
+    elif pa.types.is_struct(values.type):
+        for number in range(values.type.num_fields):
+            yield from _leaves(values.field(number))
+    elif pa.types.is_map(values.type):
+        yield from _leaves(values.keys)
+        yield from _leaves(values.items)
+    elif pa.types.is_nested(values.type):
+        yield from _leaves(values.values)
+    else:
+        yield values
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")

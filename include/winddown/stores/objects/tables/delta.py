@@ -6,9 +6,10 @@ obey a condition on writes, looking again tells. Reading needs memory for the lo
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -22,7 +23,7 @@ from winddown.stores.objects.located import Stated
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.rewriting import OVERTAKEN, attributes
 from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
-from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names
+from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names, texts_of
 from winddown.stores.objects.versions import Version, by_key, histories_of
 
 _NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
@@ -131,6 +132,25 @@ class DeltaTable:
     def listed(self, keys: Iterable[str]) -> list[Version]:
         """Every version of these objects, listed anew."""
         return [found for each in histories_of(self._client, self._bucket, set(keys)).values() for found in each]
+
+    def log_names(self, seen: Seen, paths: Collection[str]) -> bool:
+        """Whether any version of any file of the log still names one of these files, e.g. in statistics.
+
+        Reads all of the log.
+        """
+        names = {quote(path.rpartition("/")[2]).encode() for path in paths}
+        for key, history in seen.histories.items():
+            if not key.startswith(f"{self.prefix}{LOG}/"):
+                continue
+            for version in (found for found in history if not found.is_marker):
+                try:
+                    if any(name in text for text in texts_of(self.open(version)) for name in names):
+                        return True
+                except Unreadable as problem:
+                    # What went meanwhile names nothing any more.
+                    if problem.problem is not Problem.CHANGED:
+                        raise
+        return False
 
     def commit(self, seen: Seen, operation: str, actions: Actions) -> bool:
         """Write the version after the one that was seen; False when somebody else wrote one meanwhile."""

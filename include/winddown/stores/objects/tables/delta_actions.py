@@ -118,7 +118,7 @@ def taken_out(add: Action, *, order: OrderId | None = None, survivors: str = "")
 
 def put_in(source: Action, path: str, *, size: int, stats: str) -> dict[str, Action]:
     """The action that adds a file with the rest of ``source``'s rows. Tags are hints that nobody can vouch for."""
-    kept = {name: source[name] for name in ("partitionValues", "clusteringProvider") if name in source}
+    kept: Action = {name: source[name] for name in ("partitionValues", "clusteringProvider") if name in source}
     added = {
         "path": quote(path, safe="/="),
         "size": size,

@@ -68,9 +68,15 @@ class TableActs:
     def whereabouts(self) -> Whereabouts:
         """Where the batch is as a whole."""
         seen = self._look()
+        files = self._files(seen)
         left = {(version.key, version.version_id) for history in seen.histories.values() for version in history}
-        places = {self._place(found, is_past_left=bool(left & self._past)) for found in self._files(seen)}
-        return places.pop() if len(places) == 1 else Whereabouts.MIXED
+        is_past_left = bool(left & self._past)
+        places = {self._place(found, is_past_left=is_past_left) for found in files}
+        if len(places) > 1:
+            return Whereabouts.MIXED
+        place = places.pop()
+        is_told = place is Whereabouts.GONE and self._table.log_names(seen, [found.path for found in files])
+        return Whereabouts.MIXED if is_told else place
 
     def quarantine(self) -> None:
         """Commit a version of the table without the rows."""
@@ -145,10 +151,11 @@ class TableActs:
 
     def end_history(self) -> int:
         """Let the log begin anew unless it did; returns how many versions of its files were deleted."""
-        files = self._files(self._look())
-        if not any(found.is_set_aside for found in files):
-            return 0
+        seen = self._look()
+        files = self._files(seen)
         paths = {found.path for found in files}
+        if not any(found.is_set_aside for found in files) and not self._table.log_names(seen, paths):
+            return 0
         return self._table.begin_anew(self._deletion, without=paths.__contains__)
 
     def planned_count(self) -> int:

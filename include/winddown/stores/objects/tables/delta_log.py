@@ -5,6 +5,7 @@ number of the version that it makes; a checkpoint is a Parquet file of all that 
 which every feature is known are read: a feature may change what a file means.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -209,6 +210,17 @@ def replay(version: int, checkpoint: Iterable[BinaryIO], commits: Iterable[bytes
     if not snapshot.protocol or not snapshot.metadata:
         raise Unreadable(Problem.BROKEN, "the log of a table says neither its protocol nor its schema")
     return snapshot
+
+
+def texts_of(source: BinaryIO) -> Iterator[bytes]:
+    """What a file of the log says, whatever it is: a checkpoint's rows one by one, anything else as it is."""
+    source.seek(0)
+    content = source.read()
+    if not content.startswith(b"PAR1"):
+        yield content
+        return
+    for _, action in _of_checkpoint(io.BytesIO(content)):
+        yield str(action.get("path", "")).encode()
 
 
 def _of_checkpoint(part: BinaryIO) -> Iterator[tuple[str, Action]]:

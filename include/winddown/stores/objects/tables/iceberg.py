@@ -1,8 +1,8 @@
 """An Iceberg table in a bucket: which files make it now (https://iceberg.apache.org/spec/). It is only read.
 
 A metadata file names snapshots, a snapshot a list of manifests, a manifest files of rows or of deletes. Which metadata
-file counts is known to a catalogue alone; without one, the one of the highest number is taken. To take rows out would need
-that catalogue's consent, so no order does.
+file counts is known to a catalogue alone; without one, the one of the highest number is taken. To take rows out would
+need that catalogue's consent, so no order does.
 """
 
 import gzip
