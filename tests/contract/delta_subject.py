@@ -4,7 +4,7 @@ import io
 import json
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,11 +46,11 @@ class Lake:
         return list(self.table().to_pyarrow_table().to_pylist())
 
     def files(self) -> set[str]:
-        """Keys of what makes the table."""
-        start = f"s3://{self.bucket.name}/"
+        """Keys of what makes the table; the library quotes the folder alone."""
+        start = f"s3://{self.bucket.name}/{quote(self.folder)}/"
         uris = self.table().file_uris()
         assert all(uri.startswith(start) for uri in uris)
-        return {uri.removeprefix(start) for uri in uris}
+        return {f"{self.folder}/{uri.removeprefix(start)}" for uri in uris}
 
     def log(self) -> dict[str, bytes]:
         return {key: body for key, body in self.bucket.live().items() if key.startswith(f"{self.folder}/_delta_log/")}
