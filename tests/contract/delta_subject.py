@@ -16,6 +16,7 @@ from .desk import Desk
 from .s3_subject import FOLDER, Bucket, RowFiles
 
 CITIES = {**dict.fromkeys((0, 1, 2), "上海"), **dict.fromkeys((3, 4, 10, 11, 12, 13), "a=b/c"), 5: None, 6: None}
+BUILT: dict[str, bytes] = {}
 SETTINGS = {"delta.logRetentionDuration": "interval 400 days", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -76,8 +77,19 @@ class DeltaFiles(RowFiles):
     def __init__(self, client: Any, desk: Desk) -> None:
         super().__init__(client, desk)
         self.lake = Lake(self.bucket)
-        for start, end in ((0, 5), (5, 10), (10, 14)):
-            self.lake.write(customers(range(start, end)), partition_by=["city"], configuration=SETTINGS)
+        for key, body in self._built().items():
+            self.bucket.put(key, body)
+
+    def _built(self) -> dict[str, bytes]:
+        """The table's objects; written once, because each commit of the library takes its time."""
+        if not BUILT:
+            self._build()
+            BUILT.update(self.bucket.live())
+            self.bucket.empty()
+        return BUILT
+
+    def _build(self) -> None:
+        self.lake.write(customers(range(14)), partition_by=["city"], configuration=SETTINGS)
         table = self.lake.table()
         table.update({"note": "'changed'"}, predicate="id = 4")
         table.delete("id = 13", commit_properties=CommitProperties(custom_metadata={"by": "shop"}))

@@ -26,7 +26,7 @@ from .s3_subject import STORE, BucketSubject
 from .subject import names_of, read_all, work
 from .suite import where
 
-EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("WINDDOWN_TEST_EXAMPLES", "1"))
 DAY = date(2024, 1, 1)
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 KINDS: dict[str, tuple[pa.DataType, Any]] = {
