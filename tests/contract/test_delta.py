@@ -115,6 +115,20 @@ def test_a_writer_that_adds_rows_stays_and_one_that_takes_them_wins(subject: Del
     assert subject.content() == {**content, name: {**altered, "note": "altered"}}
 
 
+def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: DeltaFiles) -> None:
+    class Ignoring(Interrupted):
+        def put_object(self, **request: Any) -> Any:
+            return super().put_object(**{name: value for name, value in request.items() if name != "IfNoneMatch"})
+
+    planned = work(subject)
+    subject.acting = Ignoring(subject.acting, lambda: subject.lake.write(customers(range(30, 32))))
+    planned.act(QUARANTINE)
+    assert where(planned) is Whereabouts.QUARANTINED
+    assert {"30", "31"} <= subject.content().keys()
+    versions = [key for key, *_ in subject.bucket.history() if "_delta_log" in key]
+    assert len(versions) == len(set(versions)), "ours was taken back from the number that the writer has"
+
+
 def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:
     planned = work(subject)
     planned.act(QUARANTINE)
