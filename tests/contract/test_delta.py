@@ -1,6 +1,7 @@
 """Delta tables: one collection each, erased as a version of the table, and without a history after purge."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from winddown.domain.inventory import Medium
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsVersions, ability
+from winddown.stages import safeguards
 
 from .delta_subject import DeltaFiles, Lake, customers
 from .desk import Desk
@@ -127,6 +129,22 @@ def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: Del
     assert {"30", "31"} <= subject.content().keys()
     versions = [key for key, *_ in subject.bucket.history() if "_delta_log" in key]
     assert len(versions) == len(set(versions)), "ours was taken back from the number that the writer has"
+
+
+def test_a_sentinel_is_known_among_planned_rows_and_seen_in_the_file_that_takes_the_place(subject: DeltaFiles) -> None:
+    sentinel, planned = work(subject, chosen={"1"}), work(subject, chosen={"0", "9"}, size=100)
+    hit = work(subject, chosen={"1", "9"}, size=100)
+    keys = sentinel.batches[0].keys
+    with pytest.raises(Refused, match="selects 1 of the sentinels"):
+        safeguards._refuse_selected(keys, hit.batches[0].keys, hit.order)
+    safeguards._refuse_selected(keys, planned.batches[0].keys, planned.order)
+    watch = replace(sentinel, order=replace(sentinel.order, method=Method.SET_ASIDE))
+    assert watch.unchanged() == 1
+    planned.act(QUARANTINE)
+    assert watch.unchanged() == 1, "its file was written anew, and it is in the new one"
+    planned.act(RESTORE)
+    hit.act(QUARANTINE)
+    assert watch.unchanged() == 0
 
 
 def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:

@@ -16,7 +16,7 @@ import polars as pl
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
 from winddown.domain.plan import Order
-from winddown.inspection.file_rows import contradictions
+from winddown.inspection.file_rows import contradictions, rows_of
 
 _COMMIT = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet")
@@ -38,14 +38,26 @@ class DeltaFiles:
     ) -> None:
         self._prefix, self._versions, self._content = prefix, versions, content
 
-    def unchanged(self, batch: Batch) -> int:
-        """Count records of planned files that make the table, with every planned version."""
-        listed, live, _ = self._look()
-        return sum(
-            len(key["rows"])
-            for key in batch.keys.to_pylist()
-            if self._path(key) in live and _is_latest(listed, key) and _planned(key) <= _named(listed)
-        )
+    def unchanged(self, order: Order, batch: Batch) -> int:
+        """Count records of planned files that make the table, with every planned version.
+
+        Where another order took a file out of the table, records that are in what took its place count too; once the
+        file is purged, nobody can tell any more.
+        """
+        listed, live, out = self._look()
+        found = 0
+        for key in batch.keys.to_pylist():
+            tags = out.get(self._path(key), {})
+            if not _planned(key) <= _named(listed):
+                continue
+            if self._path(key) in live:
+                found += len(key["rows"]) if _is_latest(listed, key) else 0
+            elif tags.get("winddown-order", order.id) != order.id and tags["winddown-survivors"] in live:
+                survivors = self._prefix + tags["winddown-survivors"]
+                before = list(rows_of(self._content(key["object"], key["version"])))
+                after = set(rows_of(self._content(survivors, _latest(listed, survivors))))
+                found += sum(before[row] in after for row in key["rows"])
+        return found
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """Count records of planned files that the order took out of the table and that are all still there."""

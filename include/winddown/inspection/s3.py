@@ -55,8 +55,8 @@ class S3Inspector:
 
         A writer's newer version may lie on top: it takes nothing away.
         """
-        if order.method is Method.COMMIT_TABLE:
-            return self._table(order).unchanged(batch)
+        if _is_of_table(batch):
+            return self._table(order).unchanged(order, batch)
         seen = 0
         for key, history in self._histories(batch):
             above = [found for found in history if found["version"] not in key["versions"]]
@@ -67,7 +67,7 @@ class S3Inspector:
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """Count records of objects whose planned versions are all listed and none of them is the latest."""
-        if order.method is Method.COMMIT_TABLE:
+        if _is_of_table(batch):
             return self._table(order).set_aside(order, batch)
         seen = 0
         for key, history in self._histories(batch):
@@ -102,7 +102,7 @@ class S3Inspector:
         For rewritten files, the survivors are compared row by row with the planned version while that is still there:
         a survivor that is missing or changed counts as a contradiction too.
         """
-        if order.method is Method.COMMIT_TABLE:
+        if _is_of_table(batch):
             return self._table(order).remaining(order, batch)
         seen = 0
         for key, history in self._histories(batch):
@@ -118,7 +118,7 @@ class S3Inspector:
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count planned versions that are still listed, and markers above whole objects; of tables, see there."""
-        if order.method is Method.COMMIT_TABLE:
+        if _is_of_table(batch):
             return self._table(order).leftovers(batch)
         left = 0
         for key, history in self._histories(batch):
@@ -226,6 +226,11 @@ class S3Inspector:
             return bytes(answer["Body"].read())
         except (ClientError, BotoCoreError):
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+
+
+def _is_of_table(batch: Batch) -> bool:
+    """Whether its keys name files of a table with a log, whoever asks: an order, or a look at sentinels."""
+    return "action" in batch.keys.column_names
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
