@@ -81,9 +81,12 @@ class Bucket:
         except ClientError:
             return None
 
-    def remove(self) -> None:
+    def empty(self) -> None:
         for key, version, _, _ in self.history():
             self.client.delete_object(Bucket=self.name, Key=key, VersionId=version)
+
+    def remove(self) -> None:
+        self.empty()
         self.client.delete_bucket(Bucket=self.name)
 
     def _get(self, key: str) -> Any:

@@ -17,6 +17,7 @@ from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
 from winddown.ports import SupportsFreeze, ability
 
+from .delta_subject import DeltaFiles
 from .s3_subject import FOLDER, BucketSubject, CsvFiles, ParquetFiles, WholeObjects
 from .subject import work
 from .suite import EffectSuite, ReturnSuite
@@ -42,6 +43,15 @@ class TestRows(EffectSuite, HistorySuite):
 @pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
 class TestWhole(EffectSuite, ReturnSuite, HistorySuite):
     pass
+
+
+@pytest.mark.parametrize("subject", [DeltaFiles], indirect=True)
+class TestTables:
+    """A table with a log, on a service that does not obey every condition on writes."""
+
+    test_restore_brings_back_exactly_what_was = EffectSuite.test_restore_brings_back_exactly_what_was
+    test_purge_destroys_the_batch_and_nothing_else = EffectSuite.test_purge_destroys_the_batch_and_nothing_else
+    test_two_workers_at_once_have_one_effect = EffectSuite.test_two_workers_at_once_have_one_effect
 
 
 class Locked(WholeObjects):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
@@ -162,3 +163,14 @@ def test_nothing_is_destroyed_without_an_inspector_and_sealing_reads_what_was_pl
 
 def _fetched(store: FilesStore, collection: Collection, batch: Batch) -> list[dict[str, str]]:
     return [row for part in store.fetch(collection, batch, fields=["name"]) for row in part.to_pylist()]
+
+
+def test_a_table_in_a_folder_is_one_named_blocker(tmp_path: Path) -> None:
+    write_deltalake(tmp_path / "lake" / "orders", pa.table({"id": [1], "name": ["a"]}))
+    (tmp_path / "lake" / "loose").mkdir()
+    (tmp_path / "lake" / "loose" / "a.csv").write_text("id,name\n1,a\n")
+    discovery, collections = found(tmp_path)
+    assert [(blocker.code, blocker.subject) for blocker in discovery.blockers] == [
+        ("unsupported-table", "shop_share:lake/orders")
+    ]
+    assert set(collections) == {"lake/loose"}

@@ -9,7 +9,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -34,6 +35,14 @@ def rows_of(content: bytes) -> Iterator[str]:
     records = (each.group() for each in _CSV_RECORD.finditer(_decoded(content).encode("utf-8", "surrogateescape")))
     # The header is no record; a value in quotes may hold line ends.
     yield from [raw.strip(b"\r\n").decode("utf-8", "surrogateescape") for raw in records if raw.strip()][1:]
+
+
+def contradictions(before: bytes, after: bytes, *, without: Sequence[int]) -> int:
+    """Number of records in which a file differs from an earlier one ``without`` some rows, whatever their order."""
+    doomed = set(without)
+    found = Counter(rows_of(after)) if after else Counter[str]()
+    survivors = Counter(row for number, row in enumerate(rows_of(before)) if number not in doomed)
+    return sum((found - survivors).values()) + sum((survivors - found).values())
 
 
 def records_of(content: bytes) -> Iterator[Record]:

@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,7 +23,8 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Method, Order
-from winddown.inspection.file_rows import rows_of
+from winddown.inspection.delta import DeltaFiles
+from winddown.inspection.file_rows import contradictions
 from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
 
@@ -55,6 +55,8 @@ class S3Inspector:
 
         A writer's newer version may lie on top: it takes nothing away.
         """
+        if _is_of_table(batch):
+            return self._table(order).unchanged(order, batch)
         seen = 0
         for key, history in self._histories(batch):
             above = [found for found in history if found["version"] not in key["versions"]]
@@ -63,8 +65,10 @@ class S3Inspector:
                 seen += max(len(key.get("rows") or ()), 1)
         return seen
 
-    def set_aside(self, order: Order, batch: Batch) -> int:  # noqa: ARG002 - versions say whose they are
+    def set_aside(self, order: Order, batch: Batch) -> int:
         """Count records of objects whose planned versions are all listed and none of them is the latest."""
+        if _is_of_table(batch):
+            return self._table(order).set_aside(order, batch)
         seen = 0
         for key, history in self._histories(batch):
             planned = [found for found in history if found["version"] in key["versions"]]
@@ -98,6 +102,8 @@ class S3Inspector:
         For rewritten files, the survivors are compared row by row with the planned version while that is still there:
         a survivor that is missing or changed counts as a contradiction too.
         """
+        if _is_of_table(batch):
+            return self._table(order).remaining(order, batch)
         seen = 0
         for key, history in self._histories(batch):
             latest = history[0] if history else None
@@ -111,7 +117,9 @@ class S3Inspector:
         return seen
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count planned versions that are still listed, and markers above whole objects."""
+        """Count planned versions that are still listed, and markers above whole objects; of tables, see there."""
+        if _is_of_table(batch):
+            return self._table(order).leftovers(batch)
         left = 0
         for key, history in self._histories(batch):
             planned = set(key["versions"])
@@ -150,6 +158,10 @@ class S3Inspector:
             where=tuple(sorted(where)),
         )
 
+    def _table(self, order: Order) -> DeltaFiles:
+        folder = order.collection.name
+        return DeltaFiles("" if folder == "." else f"{folder}/", self._versions, self._content)
+
     def _contents(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
         """Folder and content of each version; small ones are read side by side, bigger ones alone, to bound memory."""
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
@@ -174,11 +186,8 @@ class S3Inspector:
         return bool(head["Metadata"].get("winddown-sha256") == hashlib.sha256(content).hexdigest())
 
     def _contradictions(self, key: dict[str, Any], latest: str) -> int:
-        doomed = set(key["rows"])
-        before = list(rows_of(self._content(key["object"], key["version"])))
-        after = Counter(rows_of(self._content(key["object"], latest)))
-        survivors = Counter(row for number, row in enumerate(before) if number not in doomed)
-        return sum((after - survivors).values()) + sum((survivors - after).values())
+        before, after = self._content(key["object"], key["version"]), self._content(key["object"], latest)
+        return contradictions(before, after, without=key["rows"])
 
     def _histories(self, batch: Batch) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Each key of the batch with its versions, the latest first, from one listing of what the keys share."""
@@ -219,6 +228,11 @@ class S3Inspector:
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
 
 
+def _is_of_table(batch: Batch) -> bool:
+    """Whether its keys name files of a table with a log, whoever asks: an order, or a look at sentinels."""
+    return "action" in batch.keys.column_names
+
+
 def _unpacked(content: bytes) -> Iterator[bytes]:
     """What a file holds inside; of a damaged one only what can be unpacked, since its raw bytes are searched anyway."""
     if content.startswith(b"\x1f\x8b"):
@@ -241,11 +255,33 @@ def _gunzipped(content: bytes) -> bytes:
 
 
 def _parquet_values(content: bytes) -> Iterator[bytes]:
-    source = pq.ParquetFile(io.BytesIO(content))
-    names = list(source.schema_arrow.names)
-    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page.
-    table = pq.ParquetFile(io.BytesIO(content), read_dictionary=names).read(use_threads=False)
-    for column in table.columns:
-        for chunk in column.chunks:
-            values = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
-            yield "\n".join(str(value) for value in values.to_pylist()).encode("utf-8", "surrogateescape")
+    schema = pq.ParquetFile(io.BytesIO(content)).schema
+    leaves = [schema.column(number).path for number in range(len(schema))]
+    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page. Group by group,
+    # because Arrow cannot join the dictionaries of several groups inside nested columns.
+    file = pq.ParquetFile(io.BytesIO(content), read_dictionary=leaves)
+    for group in range(file.num_row_groups):
+        for column in file.read_row_group(group, use_threads=False).columns:
+            for chunk in column.chunks:
+                for values in _leaves(chunk):
+                    yield b"\n".join(_bytes(value) for value in values.to_pylist())
+
+
+def _leaves(values: pa.Array) -> Iterator[pa.Array]:
+    """The values inside structs, lists and maps; of dictionaries, all that is in them."""
+    if pa.types.is_dictionary(values.type):
+        yield values.dictionary
+    elif pa.types.is_struct(values.type):
+        for number in range(values.type.num_fields):
+            yield from _leaves(values.field(number))
+    elif pa.types.is_map(values.type):
+        yield from _leaves(values.keys)
+        yield from _leaves(values.items)
+    elif pa.types.is_nested(values.type):
+        yield from _leaves(values.values)
+    else:
+        yield values
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")

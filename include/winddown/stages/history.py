@@ -1,8 +1,8 @@
 """Looks into older versions before their objects are planned: what only they hold must not go unread.
 
 Purging an object's records destroys its older versions too. A row of an older version may go when its label is to be
-erased, in this wave or a later one, or when the same row stands in the current version, where it is kept. Anything
-else, such as the only copy of a held person's row, blocks the collection.
+erased, in this wave or a later one, or when the same row stands in a current version, where it is kept: a table writes
+rows that stay into other files. Anything else, such as the only copy of a held person's row, blocks the collection.
 """
 
 from collections.abc import Sequence
@@ -67,9 +67,9 @@ def _lost(deployment: Deployment, case: Case, inventory: Inventory, index: Subje
         return 0
     older = label_rows(deployment, case, inventory, index, entry=entry, records=pl.concat(frames))
     going = [item.label for item in found.decisions if item.disposition is Disposition.ERASE]
-    staying = older.filter(~pl.col("label").is_in(going)).select("winddown_object", *fields)
+    staying = older.filter(~pl.col("label").is_in(going)).select(fields)
     if staying.is_empty():
         return 0
-    current = pl.concat([pl.from_arrow(batch) for batch in store.read(collection)]).select("winddown_object", *fields)
-    lost = staying.join(current, on=["winddown_object", *fields], how="anti", nulls_equal=True)
+    current = pl.concat([pl.from_arrow(batch) for batch in store.read(collection)]).select(fields)
+    lost = staying.join(current, on=fields, how="anti", nulls_equal=True)
     return int(lost.height)

@@ -25,7 +25,7 @@ from winddown.stages.manifests import batches, read_manifest, select
 from winddown.stages.orders import plain
 
 # Columns of keys that do not say which record is meant.
-_NO_NAMES = (CONTENT, "batch", "version", "versions", "also")
+_NO_NAMES = (CONTENT, "batch", "version", "versions", "also", "action", "history")
 
 
 @dataclass(frozen=True, slots=True)

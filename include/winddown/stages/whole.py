@@ -21,6 +21,7 @@ from winddown.stages.labelled import Labelled
 _OF_OBJECTS = {
     Method.DELETE_MARKER: "every record in these objects goes",
     Method.REWRITE_OBJECT: "other records in the same objects stay",
+    Method.COMMIT_TABLE: "the table goes on without them, and its history ends with the purge",
     Method.MOVE_FILE: "every record in these files goes",
     Method.REWRITE_FILE: "other records in the same files stay",
 }

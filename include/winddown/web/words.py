@@ -166,6 +166,9 @@ _WORDS = {
         "detach_partition": Word("分区脱离后移入隔离模式", "partition is detached and moves to a quarantine schema"),
         "move_fields": Word("字段值移入隔离表", "field values move to a quarantine table"),
         "rewrite_object": Word("重写对象，旧版本保留至清除", "object rewritten, old versions stay until purge"),
+        "commit_table": Word(
+            "表的新版本，旧文件和历史保留至清除", "new table version, old files and log stay until purge"
+        ),
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),
         "move_file": Word("文件移入隔离目录", "file moves to a quarantine folder"),
         "rewrite_file": Word("重写文件，旧文件保留至清除", "file written anew, the old one stays until purge"),

@@ -2,6 +2,8 @@
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import CollectionRef
+from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.refusals import unsupported_table
 
 _ADMINISTRATOR, _ENGINEER = "storage administrator", "data engineer"
 _WORDS = {
@@ -48,6 +50,12 @@ def blocker(store: str, kind: str, folder: str, count: int) -> Blocker:
     """The blocker for so many names of a kind in a folder; "" is the root."""
     code, said, resolver, next_step = _WORDS[kind]
     return Blocker(code, str(CollectionRef(store, folder or ".")), f"{count} {said}", resolver, next_step)
+
+
+def table_in_folder(store: str, folder: str, kind: str) -> Blocker:
+    """A table of Delta Lake, Iceberg or Hudi; one whose folder reads like a partition blocks the folder above."""
+    around = place_of(f"{folder}/file").folder if folder else ""
+    return unsupported_table(CollectionRef(store, around or "."), kind, ["files outside of a bucket"])
 
 
 def read_only(ref: CollectionRef) -> Blocker:

@@ -19,8 +19,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.receipt import Receipt
 from winddown.stores.files.aside import replaced
 from winddown.stores.files.tree import Root, open_file, walk
-from winddown.stores.objects.gathering import place_of
-from winddown.stores.objects.reading import folder_of
+from winddown.stores.objects.gathering import folder_of, place_of
 
 _WRITE = 0o222
 _OWNER = 0o200

@@ -28,7 +28,7 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Ability, Discovery, SupportsFreeze, SupportsSanitise
 from winddown.stores.files import freezing
 from winddown.stores.files.aside import held, seen
-from winddown.stores.files.blockers import blocker, only_read, read_only
+from winddown.stores.files.blockers import blocker, only_read, read_only, table_in_folder
 from winddown.stores.files.faults import translated
 from winddown.stores.files.keys import keys_of
 from winddown.stores.files.leftovers import cleared
@@ -41,10 +41,10 @@ from winddown.stores.objects import formats
 from winddown.stores.objects.contents import read_contents
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
-from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
+from winddown.stores.objects.gathering import Gathering, Looked, folder_of, look, place_of
 from winddown.stores.objects.located import LOCATORS, OBJECT, VERSION, WHOLE, located, select
-from winddown.stores.objects.reading import folder_of
 from winddown.stores.objects.refusals import read_only as cannot_rewrite
+from winddown.stores.objects.tables.roots import Roots
 
 Unlock = Callable[[Authorization], Path]
 
@@ -74,7 +74,7 @@ class FilesStore:
 
     def discover(self) -> Discovery:
         """List all folders; what is not understood, or cannot be moved as a file, becomes a blocker."""
-        gathering, names = Gathering(self.name), Names()
+        gathering, names, roots = Gathering(self.name), Names(), Roots()
         others: Counter[tuple[str, str]] = Counter()
         links = 0
         with self._opened("listing") as root:
@@ -86,13 +86,17 @@ class FilesStore:
                 elif names.is_first(entry):
                     looked, fixed = _look(entry)
                     others["fixed", place_of(entry.key).folder] += fixed
+                    roots.see(entry.key)
                     gathering.add(entry.key, entry.size, looked, history=[[entry.key, entry.state]])
             identity, medium = root.identity, medium_of(root)
+        tables = roots.outer()
+        gathering.leave_out(tables)
         others.update({("linked", folder): count for folder, count in names.outside().items()})
         return Discovery(
             tuple(gathering.collections()),
             (
                 *gathering.blockers(),
+                *(table_in_folder(self.name, table, min(kinds)) for table, kinds in tables.items()),
                 *(blocker(self.name, *found, count) for found, count in sorted(others.items()) if count),
             ),
             (

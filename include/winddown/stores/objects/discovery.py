@@ -5,9 +5,10 @@ without a version, so where the bucket has them, each version is asked for its o
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,8 @@ from winddown.stores.objects.noted import UNNAMED, is_passing, name_of, read, wr
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.refusals import changing, expiring, hidden, kept, unknown_versioning, unnamed, unversioned
 from winddown.stores.objects.report.listing import Listing
+from winddown.stores.objects.tables.described import Described, Describer
+from winddown.stores.objects.tables.roots import Kind, Roots, home_of
 from winddown.stores.objects.versions import Version, by_key
 
 WINDOW = 256  # objects that are looked at together
@@ -67,6 +70,7 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
             found = _looked_at(source, notes, report)
             notes.keep()
         is_expiring = deletes_noncurrent(client, bucket)
+    described = [*found.tables()]
     if report is not None:
         facts += [*report.facts, Fact(store, "gone-since-report", str(found.gone))]
     blockers: list[Blocker] = []
@@ -75,10 +79,10 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
     elif state != "Enabled":
         blockers.append(unversioned(store))
     else:
-        blockers += [unnamed(store, *each) for each in sorted(found.unnamed.items())]
+        blockers += [unnamed(store, *each) for each in sorted(found.unnamed().items())]
     if is_expiring:
         blockers.append(expiring(store))
-    collections = tuple(found.gathering.collections())
+    collections = (*found.gathering.collections(), *(each for table in described for each in table.collections))
     if not is_sound:
         blockers.append(changing(store, notes.doubt))
         collections = tuple(replace(each, change_mark="") for each in collections)
@@ -88,9 +92,10 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
             *blockers,
             *found.blockers(),
             *found.gathering.blockers(),
-            *(hidden(store, folder) for folder in sorted(found.deleted)),
+            *(each for table in described for each in table.blockers),
+            *(hidden(store, folder) for folder in sorted(found.hidden())),
         ),
-        (*facts, *found.facts(), *found.gathering.facts()),
+        (*facts, *found.facts(), *found.gathering.facts(), *(each for table in described for each in table.facts)),
     )
 
 
@@ -109,12 +114,13 @@ class _Bucket:
 
     def __init__(self, source: Source, notes: Notes, *, is_reported: bool) -> None:
         self.gathering = Gathering(source.store)
-        self.deleted: set[str] = set()
         self.gone = 0
+        self._deleted: set[str] = set()
+        self._roots = Roots()
         self._source, self._store, self._notes = source, source.store, notes
         self._is_reported = is_reported
         self._has_locks = has_locks(source.client, source.bucket)
-        self.unnamed: Counter[str] = Counter()
+        self._unnamed: Counter[str] = Counter()
         self._locks: dict[tuple[str, str], Counter[str]] = {}  # by folder and kind: number of versions by last day
         self._markers = self._older = 0
 
@@ -126,7 +132,9 @@ class _Bucket:
             self._markers += sum(version.is_marker for version in history)
             self._older += len(history) - 1
             if history[0].is_marker:
-                self.deleted.add(place_of(history[0].key).folder)
+                self._deleted.add(place_of(history[0].key).folder)
+            else:
+                self._roots.see(history[0].key)
         live = [(history, self._recalled(history[0])) for history in window if not history[0].is_marker]
         fetched = [history[0] for history, known in live if known is None and history[0].size <= _SMALL]
         small = iter(list(pool.map(self._look, fetched)))
@@ -142,9 +150,32 @@ class _Bucket:
                 continue
             self._source.remember(version, looked.format)
             if version.version_id == UNNAMED:
-                self.unnamed[place_of(version.key).folder] += 1
+                self._unnamed[place_of(version.key).folder] += 1
             named = sorted([found.key, found.version_id, found.etag] for found in history)
             self.gathering.add(version.key, version.size, looked, history=named, storage_class=version.storage_class)
+
+    def tables(self) -> Iterator[Described]:
+        """Describe each table as one; afterwards nothing in its folder counts by itself."""
+        nested = self._roots.nested()
+        self.gathering.leave_out(self._outer)
+        source = self._source
+        with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
+            describer = Describer(
+                source.store, source.client, source.bucket, lambda versions: pool.map(self._looked, versions)
+            )
+            for root, kinds in self._outer.items():
+                yield describer.describe(root, kinds, is_nested=root in nested)
+
+    def hidden(self) -> set[str]:
+        """Folders with versions below markers. Those of a table are its past, and go with it."""
+        return {folder for folder in self._deleted if home_of(folder, self._outer) is None}
+
+    def unnamed(self) -> Counter[str]:
+        """Number of current versions without an id of their own, by folder or table."""
+        found: Counter[str] = Counter()
+        for folder, count in self._unnamed.items():
+            found[self._home(folder)] += count
+        return found
 
     def facts(self) -> Iterable[Fact]:
         """Counts over the whole bucket, and what the service keeps in each folder."""
@@ -163,7 +194,10 @@ class _Bucket:
 
     def _kept(self) -> Iterable[tuple[str, str, str]]:
         """Folder, kind of lock, and how many versions it keeps until when."""
-        for (folder, kind), found in sorted(self._locks.items()):
+        locks: dict[tuple[str, str], Counter[str]] = {}
+        for (folder, kind), counted in self._locks.items():
+            locks.setdefault((self._home(folder), kind), Counter()).update(counted)
+        for (folder, kind), found in sorted(locks.items()):
             until = max(found)
             yield folder, kind, f"{sum(found.values())} versions" + (f" until {until}" if until else "")
 
@@ -176,6 +210,20 @@ class _Bucket:
                 self._locks.setdefault((folder, "hold"), Counter())[""] += 1
             if lock.mode:
                 self._locks.setdefault((folder, lock.mode.lower()), Counter())[lock.until] += 1
+
+    @cached_property
+    def _outer(self) -> dict[str, frozenset[Kind]]:
+        """The tables, once everything was listed."""
+        return self._roots.outer()
+
+    def _home(self, folder: str) -> str:
+        """The table in which a folder lies, else the folder."""
+        root = home_of(folder, self._outer)
+        return folder if root is None else root
+
+    def _looked(self, version: Version) -> Looked:
+        known = self._recalled(version)
+        return self._look(version)[0] if known is None else known
 
     def _recalled(self, version: Version) -> Looked | None:
         name = "" if self._is_reported else name_of(self._source.place, version)

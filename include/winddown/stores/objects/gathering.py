@@ -7,7 +7,7 @@ formats, not with objects.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, Me
 from winddown.stores.objects import formats
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.refusals import empty, strange, unreadable
+from winddown.stores.objects.tables.roots import home_of
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -46,6 +47,18 @@ def place_of(key: str) -> Place:
     return Place(
         "/".join(folders[:base]), tuple((name, None if value == _NULL else unquote(value)) for name, value in pairs)
     )
+
+
+def folder_of(ref: CollectionRef) -> str:
+    """The folder of a collection, without what tells formats apart."""
+    folder = ref.name.partition("#")[0]
+    return "" if folder == "." else folder
+
+
+def prefix_of(ref: CollectionRef) -> str:
+    """What the keys of a collection begin with."""
+    folder = folder_of(ref)
+    return f"{folder}/" if folder else ""
 
 
 def _is_partition(folder: str) -> bool:
@@ -170,6 +183,10 @@ class Gathering:
             known = found.fields.setdefault(name, kind)
             if known != kind:
                 found.fields[name] = kind if known == "null" else known if kind == "null" else "mixed"
+
+    def leave_out(self, roots: Container[str]) -> None:
+        """Forget what lies in these folders: it belongs to tables."""
+        self._folders = {name: found for name, found in self._folders.items() if home_of(name, roots) is None}
 
     def collections(self) -> Iterator[Collection]:
         """Every collection of which all objects can be read, in the order of names."""

@@ -1,5 +1,7 @@
 """Names rows of files by object, version and number, and gives every file of a collection the same fields."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from winddown.stores.objects.formats.text import as_text
@@ -11,11 +13,17 @@ OBJECT, VERSION, ROW = LOCATORS = ("winddown_object", "winddown_version", "windd
 WHOLE = pa.RecordBatch.from_arrays([pa.nulls(1)], names=["object"])
 
 
-def located(named: tuple[str, str], start: int, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
+Stated = Mapping[str, str | None]
+"""Values that are the same in every row of a file, and stand outside of it: in its path, or in a table's log."""
+
+
+def located(
+    named: tuple[str, str], start: int, batch: pa.RecordBatch, fields: list[str], stated: Stated | None = None
+) -> pa.RecordBatch:
     """Fields as text behind the locators; ``named`` is the object and its version, ``start`` its first row's number."""
     key, version = named
     count = batch.num_rows
-    found = as_text(select(key, batch, fields))
+    found = as_text(select(key, batch, fields, stated))
     arrays = [
         pa.repeat(pa.scalar(key), count),
         pa.repeat(pa.scalar(version), count),
@@ -25,14 +33,14 @@ def located(named: tuple[str, str], start: int, batch: pa.RecordBatch, fields: l
     return pa.RecordBatch.from_arrays(arrays, names=[*LOCATORS, *fields])
 
 
-def select(key: str, batch: pa.RecordBatch, fields: list[str]) -> pa.RecordBatch:
-    """Take fields by name; one that the file does not have is what its path states, or null."""
+def select(key: str, batch: pa.RecordBatch, fields: list[str], stated: Stated | None = None) -> pa.RecordBatch:
+    """Take fields by name; one that the file does not have is what is ``stated``, by default in its path, or null."""
     names = set(batch.schema.names)
-    stated = dict(place_of(key).partitions)
+    outside = dict(place_of(key).partitions) if stated is None else stated
     columns = [
         batch.column(name)
         if name in names
-        else pa.repeat(pa.scalar(stated.get(name), type=pa.string()), batch.num_rows)
+        else pa.repeat(pa.scalar(outside.get(name), type=pa.string()), batch.num_rows)
         for name in fields
     ]
     return pa.RecordBatch.from_arrays(columns, names=fields)

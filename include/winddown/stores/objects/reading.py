@@ -10,19 +10,23 @@ import pyarrow.compute as pc
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
-from winddown.domain.inventory import Collection, CollectionRef, Medium
+from winddown.domain.inventory import Collection, Medium
 from winddown.ports import Document, Note, Notes
 from winddown.stores.objects import formats
 from winddown.stores.objects.contents import read_contents, read_document
 from winddown.stores.objects.contents.pdf import PdfReader
 from winddown.stores.objects.discovery import WINDOW
 from winddown.stores.objects.faults import translated
+from winddown.stores.objects.formats import parquet
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
-from winddown.stores.objects.gathering import place_of
-from winddown.stores.objects.located import WHOLE, located, select
+from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
+from winddown.stores.objects.located import WHOLE, Stated, located, select
 from winddown.stores.objects.noted import UNNAMED, name_of, read
 from winddown.stores.objects.ranges import ObjectFile
+from winddown.stores.objects.tables.delta_log import stated_in
+from winddown.stores.objects.tables.registry import SeenTable, table_of
+from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version, by_key
 
 _LOOKERS = 8
@@ -55,14 +59,14 @@ class Reading:
     def rows(self, collection: Collection, fields: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
         wanted = list(collection.field_names() if fields is None else fields)
-        for version, source in self._members(collection):
-            named = (version.key, version.version_id)
-            if collection.medium is Medium.OBJECTS:
-                yield located(named, 0, WHOLE, [])
-                continue
+        if collection.medium is Medium.OBJECTS:
+            for version, _ in self._members(collection):
+                yield located((version.key, version.version_id), 0, WHOLE, [])
+            return
+        for version, source, stated in self._row_files(collection):
             start = 0
-            for batch in formats.read(collection.format, source, fields=wanted):
-                yield located((version.key, version.version_id), start, batch, wanted)
+            for batch in formats.read(_form(collection), source, fields=wanted):
+                yield located((version.key, version.version_id), start, batch, wanted, stated)
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
@@ -72,9 +76,9 @@ class Reading:
             found = self._members(collection, begin=lambda _: True)
             yield from read_contents((source, version.size) for version, source in found)
             return
-        for version, source in self._members(collection):
-            for batch in formats.read(collection.format, source, fields=wanted):
-                yield select(version.key, batch, wanted)
+        for version, source, stated in self._row_files(collection):
+            for batch in formats.read(_form(collection), source, fields=wanted):
+                yield select(version.key, batch, wanted, stated)
 
     def documents(self, collection: Collection, notes: Notes) -> Iterator[Document]:
         """Yield each opaque object, without its cells when it is known."""
@@ -94,26 +98,25 @@ class Reading:
                 yield Document(name_of(self._place, version), note, cells)
 
     def older(self, collection: Collection) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of every version below the current one, as text."""
+        """Yield the rows of every version below the current one, or of a table's past, as text."""
         wanted = list(collection.field_names())
-        for history in self._histories(collection):
-            for version in (found for found in history[1:] if not found.is_marker):
-                source = self._open(version)
-                form = formats.identify(source, version.size)
-                if form is None or form not in formats.BY_ID:
-                    raise Unreadable(Problem.BROKEN, "an older version is of no format that is read")
-                start = 0
-                for batch in formats.read(form, source):
-                    more = set(batch.schema.names) - set(wanted)
-                    if more:
-                        raise Refused(
-                            f"an older version of an object in {collection.ref} has {len(more)} fields that no current "
-                            "one has",
-                            rule="purging an object destroys its older versions",
-                            next_step="bring the version back under a name of its own, so that it is decided on",
-                        )
-                    yield located((version.key, version.version_id), start, batch, wanted)
-                    start += batch.num_rows
+        for version in self._past(collection):
+            source = self._open(version)
+            form = formats.identify(source, version.size)
+            if form is None or form not in formats.BY_ID:
+                raise Unreadable(Problem.BROKEN, "an older version is of no format that is read")
+            start = 0
+            for batch in formats.read(form, source):
+                more = set(batch.schema.names) - set(wanted)
+                if more:
+                    raise Refused(
+                        f"an older version of an object in {collection.ref} has {len(more)} fields that no current "
+                        "one has",
+                        rule="purging an object destroys its older versions",
+                        next_step="bring the version back under a name of its own, so that it is decided on",
+                    )
+                yield located((version.key, version.version_id), start, batch, wanted)
+                start += batch.num_rows
 
     def fetch(self, collection: Collection, batch: Batch, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the rows that the batch names, from the planned versions, as text."""
@@ -124,10 +127,11 @@ class Reading:
                 key["object"], key["version"], head["ETag"], head["ContentLength"], is_latest=True, is_marker=False
             )
             rows = pa.array(sorted(key["rows"]), type=pa.int64())
+            outside = stated_in(key["action"]) if collection.format == Kind.DELTA else None
             start = 0
-            for found in formats.read(collection.format, self._open(version), fields=fields):
+            for found in formats.read(_form(collection), self._open(version), fields=fields):
                 numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
-                yield as_text(select(version.key, found, list(fields))).filter(pc.is_in(numbers, rows))
+                yield as_text(select(version.key, found, list(fields), outside)).filter(pc.is_in(numbers, rows))
                 start += found.num_rows
 
     def content(self, collection: Collection) -> Iterator[bytes]:
@@ -142,8 +146,27 @@ class Reading:
     ) -> Iterator[tuple[Version, BinaryIO]]:
         return ((history[0], source) for history, source in self._found(collection, begin=begin))
 
-    def _histories(self, collection: Collection) -> Iterator[list[Version]]:
-        return (history for history, _ in self._found(collection))
+    def _row_files(self, collection: Collection) -> Iterator[tuple[Version, BinaryIO, Stated | None]]:
+        """The collection's files of rows; of a table, with what its log states of each."""
+        if collection.format not in set(Kind):
+            yield from ((version, source, None) for version, source in self._members(collection))
+            return
+        seen = self._seen(collection)
+        for path, version in sorted(seen.live().items()):
+            if version is None:
+                raise Unreadable(Problem.CHANGED, "a file that makes the table is not there any more")
+            yield version, self._open(version), seen.stated(path)
+
+    def _past(self, collection: Collection) -> Iterator[Version]:
+        if collection.format in set(Kind):
+            yield from (version for version in self._seen(collection).past() if version.size)
+            return
+        for history, _ in self._found(collection):
+            yield from (version for version in history[1:] if not version.is_marker)
+
+    def _seen(self, collection: Collection) -> SeenTable:
+        with translated(self._store, "listing"):
+            return table_of(self._store, self._client, self._bucket, ref=collection.ref, kind=collection.format).look()
 
     def _found(
         self, collection: Collection, *, begin: Callable[[Version], bool] = lambda _: False
@@ -198,16 +221,9 @@ class Reading:
         return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
 
 
-def folder_of(ref: CollectionRef) -> str:
-    """The folder of a collection, without what tells formats apart."""
-    folder = ref.name.partition("#")[0]
-    return "" if folder == "." else folder
-
-
-def prefix_of(ref: CollectionRef) -> str:
-    """What the keys of a collection begin with."""
-    folder = folder_of(ref)
-    return f"{folder}/" if folder else ""
+def _form(collection: Collection) -> str:
+    """The format of a collection's files."""
+    return parquet.ID if collection.format in set(Kind) else collection.format
 
 
 def _begin(source: BinaryIO) -> None:

@@ -1,6 +1,7 @@
 """What an object or file store cannot handle, as named blockers."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import CollectionRef
@@ -142,6 +143,30 @@ def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], tota
     code, resolver, next_step = codes[problem]
     said = "; ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
     return Blocker(code, str(ref), f"{reasons.total()} of {total} objects cannot be read: {said}", resolver, next_step)
+
+
+def unsupported_table(ref: CollectionRef, kind: str, against: Sequence[str]) -> Blocker:
+    """A table of which nothing is read, because something in it might mean what is not known."""
+    return Blocker(
+        "unsupported-table",
+        str(ref),
+        f"a {kind} table with {', '.join(against)}; its files are not read, because by themselves they do not say "
+        "which rows count",
+        "data engineer",
+        "write the table again without that, or erase in it and expire its history by the engine that writes it and "
+        "record the evidence; then discover again",
+    )
+
+
+def needs_catalogue(ref: CollectionRef) -> Blocker:
+    """Rows of an Iceberg table."""
+    return Blocker(
+        "needs-catalogue",
+        str(ref),
+        "which metadata of an Iceberg table counts is decided by its catalogue, so nothing is taken out of it here",
+        "data engineer",
+        "erase the rows by the engine that writes it, expire its snapshots, remove orphan files, record the evidence",
+    )
 
 
 def read_only(ref: CollectionRef, format_id: str) -> Blocker:

@@ -8,6 +8,7 @@ could not be taken back.
 
 import hashlib
 import io
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,36 +39,63 @@ _GRANTS = {
     "WRITE_ACP": "GrantWriteACP",
 }
 _NO_ACL = {"AccessControlListNotSupported", "NotImplemented", "MethodNotAllowed", "XNotImplemented"}
-_OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+
+@dataclass(frozen=True, slots=True)
+class Survivors:
+    """What stays of an object without some of its rows.
+
+    Attributes:
+        body: the new content.
+        rows: how many rows are in it.
+        source: the service's answer about the object's planned version.
+    """
+
+    body: bytes = field(repr=False)
+    rows: int
+    source: dict[str, Any] = field(repr=False)
+
+    def metadata(self, key: Key, *, order_id: OrderId) -> dict[str, str]:
+        """The object's own, and what says whose work the new content is."""
+        ours = {ORDER: order_id, SOURCE: key["version"], DIGEST: hashlib.sha256(self.body).hexdigest()}
+        return {**self.source.get("Metadata", {}), **ours}
+
+
+def survivors_of(client: Any, bucket: str, key: Key) -> Survivors:
+    """Take the key's rows out of its planned version. Memory for one object and its survivors."""
+    answer = client.get_object(Bucket=bucket, Key=key["object"], VersionId=key["version"])
+    found = formats.recognise_content(content := bytes(answer["Body"].read()))
+    sink = io.BytesIO()
+    outcome = formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
+    return Survivors(sink.getvalue(), outcome.survivors, answer)
 
 
 def rewrite(client: Any, bucket: str, key: Key, *, order_id: OrderId, is_conditional: bool) -> None:
-    """Put a version without the key's rows on top of its planned version. Memory for one object and its survivors.
+    """Put a version without the key's rows on top of its planned version.
 
     With ``is_conditional``, nothing is written when the latest version is not the planned one any more.
     """
-    name, version_id = key["object"], key["version"]
-    answer = client.get_object(Bucket=bucket, Key=name, VersionId=version_id)
-    found = formats.recognise_content(content := bytes(answer["Body"].read()))
-    sink = io.BytesIO()
-    formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
-    survivors = sink.getvalue()
-    ours = {ORDER: order_id, SOURCE: version_id, DIGEST: hashlib.sha256(survivors).hexdigest()}
+    found = survivors_of(client, bucket, key)
+    named = {"Key": key["object"], "VersionId": key["version"]}
     request = {
-        **_attributes(client, bucket, answer, key=key),
-        "Metadata": {**answer.get("Metadata", {}), **ours},
-        **({"IfMatch": answer["ETag"]} if is_conditional else {}),
+        **attributes(client, bucket, found.source, named),
+        "Metadata": found.metadata(key, order_id=order_id),
+        **({"IfMatch": found.source["ETag"]} if is_conditional else {}),
     }
     try:
-        client.put_object(Bucket=bucket, Key=name, Body=survivors, **request)
+        client.put_object(Bucket=bucket, Key=key["object"], Body=found.body, **request)
     except ClientError as error:
-        if not is_conditional or code_of(error) not in _OVERTAKEN:
+        if not is_conditional or code_of(error) not in OVERTAKEN:
             raise
 
 
-def _attributes(client: Any, bucket: str, answer: dict[str, Any], *, key: Key) -> dict[str, Any]:
-    """What the planned version has beside its body and metadata, as a request to write says it."""
-    named = {"Bucket": bucket, "Key": key["object"], "VersionId": key["version"]}
+def attributes(client: Any, bucket: str, answer: dict[str, Any], named: dict[str, str]) -> dict[str, Any]:
+    """What a version has beside its body and metadata, as a request to write says it.
+
+    ``answer`` is what the service said about it, ``named`` its key and version.
+    """
+    named = {"Bucket": bucket, **named}
     kept = {header: answer[header] for header in _KEPT if answer.get(header)}
     if answer.get("ExpiresString"):
         kept["Expires"] = answer["ExpiresString"]

@@ -27,20 +27,24 @@ from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
 from winddown.stores.objects.abilities import writes_conditionally
 from winddown.stores.objects.bucket_facts import deletes_noncurrent
-from winddown.stores.objects.deleting import KEPT, Deletion, Refusals, account
+from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
-from winddown.stores.objects.gathering import place_of
+from winddown.stores.objects.gathering import place_of, prefix_of
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
-from winddown.stores.objects.reading import Reading, prefix_of
-from winddown.stores.objects.refusals import read_only, unusable_report
+from winddown.stores.objects.reading import Reading
+from winddown.stores.objects.refusals import needs_catalogue, read_only, unusable_report
 from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
 from winddown.stores.objects.rewriting import rewrite
 from winddown.stores.objects.standing import Key, Standing
+from winddown.stores.objects.tables.delta import DeltaTable
+from winddown.stores.objects.tables.delta_acts import TableActs
+from winddown.stores.objects.tables.delta_keys import keys_of
+from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version, histories_of
 from winddown.stores.retrying import Backoff
 
@@ -61,7 +65,7 @@ class S3Store:
         backoff: how long to wait for a service that throttles a deletion or breaks it off.
     """
 
-    methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER})
+    methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER, Method.COMMIT_TABLE})
 
     def __init__(
         self,
@@ -146,13 +150,18 @@ class S3Store:
         return self._reading.content(collection)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """One key an object: its planned version, every version that it has now, and the row numbers."""
+        """One key an object: its planned version, every version that it has now, and the row numbers.
+
+        Of a table, also what its log says of the file, and a part of the table's past, which goes along.
+        """
         rows: dict[str, list[int]] = {}
         latest: dict[str, str] = {}
         for record in located.select([OBJECT, VERSION, ROW]).to_pylist():
             rows.setdefault(record[OBJECT], []).append(record[ROW])
             latest[record[OBJECT]] = record[VERSION]
         with translated(self.name, "listing versions"):
+            if collection.format == Kind.DELTA:
+                return keys_of(self._table(self._reader, collection.ref), rows, latest, size=size)
             grouped = histories_of(self._reader, self._bucket, list(rows))
         keys: list[dict[str, Any]] = []
         batch = filled = 0
@@ -184,6 +193,10 @@ class S3Store:
                 "data engineer",
                 "seal what is needed and erase the rows, or rewrite the file by hand",
             )
+        if collection.format == Kind.DELTA:
+            return Method.COMMIT_TABLE
+        if collection.format == Kind.ICEBERG:
+            return needs_catalogue(collection.ref)
         if whole or collection.medium is Medium.OBJECTS:
             return Method.DELETE_MARKER
         if collection.format not in formats.REWRITABLE:
@@ -193,6 +206,8 @@ class S3Store:
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare each object's history with the planned versions."""
         with translated(self.name, f"locating {order.id}"):
+            if order.method is Method.COMMIT_TABLE:
+                return self._acts(self._reader, order, batch).whereabouts()
             return self._standing(self._reader, order, batch).whereabouts()
 
     # -- effects -------------------------------------------------------------------------------------------------
@@ -200,9 +215,13 @@ class S3Store:
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Hide each object behind a delete marker, or put a version without the rows on top."""
         client = self._open(authorization, Power.QUARANTINE, order, batch)
-        standing = self._standing(client, order, batch)
+        receipt = Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
         with translated(self.name, f"quarantine of {order.id}"):
             self._require_reversible(client, order)
+            if order.method is Method.COMMIT_TABLE:
+                self._acts(client, order, batch).quarantine()
+                return receipt
+            standing = self._standing(client, order, batch)
             pending = []
             for key, history in standing.look():
                 place = standing.place(key, history)
@@ -216,7 +235,7 @@ class S3Store:
             else:
                 self._rewrite(client, order, pending)
             self._yield_to_writers(client, standing, order, batch)
-        return Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
+        return receipt
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         """Remove our markers or our versions, so that the planned version is the latest again.
@@ -225,8 +244,11 @@ class S3Store:
         restored, before Residual is raised for those that cannot.
         """
         client = self._open(authorization, Power.RESTORE, order, batch)
-        standing = self._standing(client, order, batch)
         with translated(self.name, f"restore of {order.id}"):
+            if order.method is Method.COMMIT_TABLE:
+                self._acts(client, order, batch).restore()
+                return Receipt("restore", order.id, batch.index, batch.records)
+            standing = self._standing(client, order, batch)
             self._take_back(client, standing)
             if not all(standing.is_as_before(key, history) for key, history in standing.look()):
                 raise Residual(f"order {order.id} batch {batch.index}: an object can no longer be restored whole")
@@ -239,9 +261,13 @@ class S3Store:
         purged, Residual is raised in its place and says the same.
         """
         client = self._open(authorization, Power.PURGE, order, batch)
-        standing = self._standing(client, order, batch)
-        deletion = Deletion(client, self._bucket, backoff=self._backoff, bypass=order.bypasses_governance)
         with translated(self.name, f"purge of {order.id}"):
+            if order.method is Method.COMMIT_TABLE:
+                acts = self._acts(client, order, batch)
+                found = self._destroy(client, order, batch, acts.doomed(), acts)
+                details = (*found.details(), ("log_versions_deleted", str(acts.end_history())))
+                return Receipt("purge", order.id, batch.index, batch.records, details)
+            standing = self._standing(client, order, batch)
             doomed: list[Version] = []
             for key, history in standing.look():
                 place = standing.place(key, history)
@@ -250,23 +276,7 @@ class S3Store:
                 if standing.foreign(key, history):
                     raise _overtaken(order, batch)
                 doomed += standing.doomed(key, history)
-            # Markers go last, once every version is gone: whether killed in between or denied a single version, no
-            # half-purged object shows again.
-            left: list[Version] = doomed
-            refused: Refusals = {}
-            for only in (_is_content, _is_marker):
-                if not refused:
-                    left, refused = deletion.until_gone(left, standing.left, only=only)
-            planned = {version: refused.get(version, KEPT) for version in left if standing.is_planned(version)}
-            found = account(standing.planned_count(), planned, self._locks(client, planned))
-        if left:
-            above = len(left) - len(planned)
-            is_passing = set(refused.values()) <= PASSING_CODES
-            raise (Transient if is_passing else Residual)(
-                f"order {order.id} batch {batch.index}: {found}" + (f"; {above} markers stay" if above else ""),
-                rule="every key is accounted for",
-                next_step="look for object locks, legal holds or missing rights, then clear the task",
-            )
+            found = self._destroy(client, order, batch, doomed, standing)
         return Receipt("purge", order.id, batch.index, batch.records, found.details())
 
     # -- abilities -----------------------------------------------------------------------------------------------
@@ -332,6 +342,43 @@ class S3Store:
     def _standing(self, client: Any, order: Order, batch: Batch) -> Standing:
         return Standing(client, self._bucket, order=order, batch=batch)
 
+    def _table(self, client: Any, ref: CollectionRef) -> DeltaTable:
+        return DeltaTable(self.name, client, self._bucket, ref=ref)
+
+    def _acts(self, client: Any, order: Order, batch: Batch) -> TableActs:
+        table = self._table(client, order.collection)
+        deletion = self._deletion(client, order)
+        return TableActs(table, client, self._bucket, order=order, batch=batch, deletion=deletion)
+
+    def _deletion(self, client: Any, order: Order) -> Deletion:
+        return Deletion(client, self._bucket, backoff=self._backoff, bypass=order.bypasses_governance)
+
+    def _destroy(
+        self, client: Any, order: Order, batch: Batch, doomed: list[Version], planned: "Standing | TableActs"
+    ) -> Account:
+        """Delete versions and then markers until nothing of them is listed; raise unless all of it went.
+
+        Markers go last, once every version is gone: whether killed in between or denied a single version, no
+        half-purged object shows again.
+        """
+        deletion = self._deletion(client, order)
+        left: list[Version] = doomed
+        refused: Refusals = {}
+        for only in (_is_content, _is_marker):
+            if not refused:
+                left, refused = deletion.until_gone(left, planned.left, only=only)
+        kept = {version: refused.get(version, KEPT) for version in left if planned.is_planned(version)}
+        found = account(planned.planned_count(), kept, self._locks(client, kept))
+        if left:
+            above = len(left) - len(kept)
+            is_passing = set(refused.values()) <= PASSING_CODES
+            raise (Transient if is_passing else Residual)(
+                f"order {order.id} batch {batch.index}: {found}" + (f"; {above} markers stay" if above else ""),
+                rule="every key is accounted for",
+                next_step="look for object locks, legal holds or missing rights, then clear the task",
+            )
+        return found
+
     def _locks(self, client: Any, versions: Iterable[Version]) -> dict[Version, Lock]:
         return locks_of(client, self._bucket, versions) if has_locks(client, self._bucket) else {}
 
@@ -348,7 +395,7 @@ class S3Store:
                 rule="reversible until purge",
                 next_step="suspend the rule, then clear the task",
             )
-        if order.method is Method.REWRITE_OBJECT and locks_by_default(client, self._bucket):
+        if order.method is not Method.DELETE_MARKER and locks_by_default(client, self._bucket):
             raise Refused(
                 f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
                 rule="reversible until purge",

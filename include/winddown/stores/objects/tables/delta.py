@@ -1,0 +1,274 @@
+"""A Delta table in a bucket: what makes it now, commits to it, and a log that begins anew.
+
+A commit counts when nothing else was written under its number, neither before nor meanwhile; where the service does not
+obey a condition on writes, looking again tells. Reading needs memory for the log and the list of the table's versions.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError
+
+from winddown.domain.errors import Residual, Transient
+from winddown.domain.inventory import CollectionRef, Field
+from winddown.stores.objects.deleting import Deletion
+from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.formats.problem import Problem, Unreadable
+from winddown.stores.objects.gathering import prefix_of
+from winddown.stores.objects.located import Stated
+from winddown.stores.objects.ranges import ObjectFile
+from winddown.stores.objects.rewriting import OVERTAKEN, attributes
+from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
+from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names, texts_of
+from winddown.stores.objects.versions import Version, by_key, histories_of
+
+_NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
+_LOOKS = 5  # at a log from which files go while it is read
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A table at one moment.
+
+    Attributes:
+        histories: every version of every object in the table's folder, by key, the latest first.
+        prefix: what these keys begin with.
+    """
+
+    prefix: str
+    snapshot: Snapshot
+    histories: Mapping[str, list[Version]]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Those of the schema."""
+        return self.snapshot.fields()
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """What of the log is not supported, and what lies beside it that could not be read as rows."""
+        beside = Counter(mark for key in self.histories for mark in _NOT_ROWS if mark in key.removeprefix(self.prefix))
+        found = (f"{count} objects of the kind {mark.strip('_/')}" for mark, count in sorted(beside.items()))
+        return (*self.snapshot.obstacles(), *found)
+
+    def stated(self, path: str) -> Stated:
+        """The values of a file's partition."""
+        return self.snapshot.partition(path)
+
+    def words(self) -> str:
+        """What it is."""
+        return (
+            f"Delta Lake, version {self.snapshot.version}; {len({version.key for version in self.past()})} files past"
+        )
+
+    def live(self) -> dict[str, Version | None]:
+        """The files that make the table by their paths, each as it is listed; None for one that is not there."""
+        return {path: self.file(path) for path in self.snapshot.adds}
+
+    def file(self, path: str) -> Version | None:
+        """A file as it is listed; None where its latest version is a marker, or there is none."""
+        history = self.histories.get(self.prefix + path)
+        return None if history is None or history[0].is_marker else history[0]
+
+    def missing(self) -> int:
+        """Number of files that make the table and are not there, or not of the size that the log states."""
+        return sum(
+            version is None or version.size != self.snapshot.adds[path].get("size")
+            for path, version in self.live().items()
+        )
+
+    def past(self) -> list[Version]:
+        """Every version beside the log that does not make the table and that no order has set aside."""
+        found: list[Version] = []
+        for key, history in sorted(self.histories.items()):
+            path = key.removeprefix(self.prefix)
+            if path.startswith(f"{LOG}/") or self.snapshot.set_aside(path) is not None:
+                continue
+            live = self.file(path) if path in self.snapshot.adds else None
+            found += [version for version in history if version != live]
+        return found
+
+
+class DeltaTable:
+    """One table, as one client sees it."""
+
+    def __init__(self, store: str, client: Any, bucket: str, *, ref: CollectionRef) -> None:
+        self._store, self._client, self._bucket = store, client, bucket
+        self.ref, self.prefix = ref, prefix_of(ref)
+
+    def look(self) -> Seen:
+        """List and read the log; raises Unreadable."""
+        for _ in range(_LOOKS):
+            histories = {found[0].key: found for found in by_key(self._client, self._bucket, self.prefix)}
+            log = f"{self.prefix}{LOG}/"
+            names = {
+                key.removeprefix(log): history[0]
+                for key, history in histories.items()
+                if key.startswith(log) and not history[0].is_marker
+            }
+            try:
+                chosen = select_names(names)
+                snapshot = replay(
+                    chosen.version,
+                    (self.open(names[name]) for name in chosen.checkpoint),
+                    (self.open(names[name]).read() for name in chosen.commits),
+                )
+            except Unreadable as problem:
+                # While another purge lets the log begin anew, its files go.
+                if problem.problem is not Problem.CHANGED:
+                    raise
+            else:
+                return Seen(self.prefix, snapshot, histories)
+        raise Transient(f"the log of {self.ref} changes faster than it can be read")
+
+    def open(self, version: Version) -> BinaryIO:
+        """A version as a seekable file."""
+        return cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
+
+    def listed(self, keys: Iterable[str]) -> list[Version]:
+        """Every version of these objects, listed anew."""
+        return [found for each in histories_of(self._client, self._bucket, set(keys)).values() for found in each]
+
+    def log_names(self, seen: Seen, paths: Collection[str]) -> bool:
+        """Whether any version of any file of the log still names one of these files, e.g. in statistics.
+
+        Reads all of the log.
+        """
+        names = {quote(path.rpartition("/")[2]).encode() for path in paths}
+        for key, history in seen.histories.items():
+            if not key.startswith(f"{self.prefix}{LOG}/"):
+                continue
+            for version in (found for found in history if not found.is_marker):
+                try:
+                    if any(name in text for text in texts_of(self.open(version)) for name in names):
+                        return True
+                except Unreadable as problem:
+                    # What went meanwhile names nothing any more.
+                    if problem.problem is not Problem.CHANGED:
+                        raise
+        return False
+
+    def commit(self, seen: Seen, operation: str, actions: Actions) -> bool:
+        """Write the version after the one that was seen; False when somebody else wrote one meanwhile."""
+        return self._write(seen, commit_name(seen.snapshot.version + 1), told(operation, actions))
+
+    def begin_anew(self, deletion: Deletion, *, without: Callable[[str], bool]) -> int:
+        """Let the log say nothing but what counts now, and delete every version of all that it said before.
+
+        A commit without a change is written, a checkpoint beside it, and what is older than both goes. Tombstones of
+        files that are set aside stay, but not those ``without``. Returns how many versions were deleted.
+
+        Raises:
+            Transient: others write to the table without end.
+            Residual: the service keeps some of the log.
+        """
+        for _ in range(_LOOKS):
+            seen = self.look()
+            if self.commit(seen, "VACUUM END", []):
+                break
+        else:
+            raise Transient(f"others write to {self.ref} all the time")
+        version, snapshot = seen.snapshot.version + 1, seen.snapshot
+        kept = [
+            action
+            for path, action in snapshot.removes.items()
+            if snapshot.set_aside(path) is not None and not without(path)
+        ]
+        content = checkpoint(snapshot, tombstones=kept)
+        _require_same(snapshot, content, kept)
+        if not self._write(seen, checkpoint_name(version), content) or not self._has(checkpoint_name(version), content):
+            raise Transient(f"another checkpoint of {self.ref} was written meanwhile")
+        doomed = self._older_log(version)
+        left, refused = deletion.until_gone(doomed, lambda: self._older_log(version))
+        if left:
+            raise Residual(
+                f"store {self._store} keeps {len(left)} versions of the log of {self.ref}: "
+                + ", ".join(sorted(set(refused.values()))),
+                next_step="look for object locks, legal holds or missing rights, then clear the task",
+            )
+        return len(doomed)
+
+    def _has(self, name: str, body: bytes) -> bool:
+        """Whether the service gives back what was written, before anything relies on it."""
+        answer = self._client.get_object(Bucket=self._bucket, Key=self.prefix + name)
+        return bool(answer["Body"].read() == body)
+
+    def _older_log(self, version: int) -> list[Version]:
+        """Whatever lies in the log's folder and is older than a version's commit and checkpoint."""
+        log = f"{self.prefix}{LOG}/"
+        kept = {self.prefix + commit_name(version), self.prefix + checkpoint_name(version)}
+        return [
+            found
+            for history in by_key(self._client, self._bucket, log)
+            for found in history
+            if not (
+                (found.is_latest and found.key in kept)
+                or (found.key.removeprefix(log)[:20].isdigit() and int(found.key.removeprefix(log)[:20]) > version)
+            )
+        ]
+
+    def _write(self, seen: Seen, name: str, body: bytes) -> bool:
+        key = self.prefix + name
+        try:
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **self._like_the_log(seen)
+            )
+        except ClientError as error:
+            if code_of(error) in OVERTAKEN:
+                return False
+            raise
+        known = {found.version_id for found in seen.histories.get(key, ())}
+        others = {found.version_id for found in self.listed([key]) if not found.is_marker} - {
+            *known,
+            answer["VersionId"],
+        }
+        if others:
+            # The service did not obey the condition. Whoever else wrote this version wins.
+            self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=answer["VersionId"])
+        return not others
+
+    def _like_the_log(self, seen: Seen) -> dict[str, Any]:
+        """What the newest commit or checkpoint has beside its body, so that who reads the one reads the other."""
+        log = f"{self.prefix}{LOG}/"
+        newest = max(
+            (found[0] for key, found in seen.histories.items() if key.startswith(log) and not found[0].is_marker),
+            key=lambda version: version.key,
+        )
+        named = {"Key": newest.key, "VersionId": newest.version_id}
+        head = self._client.head_object(Bucket=self._bucket, **named)
+        return attributes(self._client, self._bucket, head, named)
+
+
+def _require_same(snapshot: Snapshot, content: bytes, tombstones: list[Action]) -> None:
+    """Read a checkpoint as any reader would, before it is written."""
+    found = replay(snapshot.version, [io.BytesIO(content)], [])
+    is_same = (
+        _compared(found.adds) == _compared(snapshot.adds)
+        and _compared(found.rest) == _compared(snapshot.rest)
+        and len(found.removes) == len(tombstones)
+        and (_full(found.protocol), _full(found.metadata)) == (_full(snapshot.protocol), _full(snapshot.metadata))
+    )
+    if not is_same:
+        raise Residual(
+            "a checkpoint of a table would not say what its log says, so the log's history was not deleted",
+            next_step="keep the table as it is and report the defect",
+        )
+
+
+def _compared(actions: Mapping[Any, Action]) -> dict[Any, Action]:
+    """Without what a checkpoint says of every file alike."""
+    return {
+        named: {name: value for name, value in _full(action).items() if name != "dataChange"}
+        for named, action in actions.items()
+    }
+
+
+def _full(action: Action) -> Action:
+    """Without what says nothing."""
+    return {
+        name: _full(value) if name == "format" else value for name, value in action.items() if value not in (None, {})
+    }

@@ -1,0 +1,246 @@
+"""Delta tables: one collection each, erased as a version of the table, and without a history after purge."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from deltalake.exceptions import DeltaError
+
+from winddown.domain.authorization import Power
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import Medium
+from winddown.domain.plan import Act, Method
+from winddown.domain.receipt import Whereabouts
+from winddown.ports import SupportsVersions, ability
+from winddown.stages import safeguards
+
+from .delta_subject import DeltaFiles, Lake, customers
+from .desk import Desk
+from .s3_services import Interrupted
+from .subject import names_of, read_all, work
+from .suite import EffectSuite, FieldSuite, ReadingSuite, where
+
+QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
+
+
+@pytest.fixture
+def subject(client: Any, desk: Desk) -> Iterator[DeltaFiles]:
+    found = DeltaFiles(client, desk)
+    yield found
+    found.bucket.remove()
+
+
+class TestDelta(ReadingSuite, FieldSuite, EffectSuite):
+    pass
+
+
+def test_a_table_is_one_collection_with_the_fields_of_its_schema(subject: DeltaFiles) -> None:
+    discovery = subject.store.discover()
+    assert discovery.blockers == ()
+    (collection,) = discovery.collections
+    assert (collection.ref, collection.format, collection.medium) == (subject.ref, "delta", Medium.ROW_FILES)
+    assert [(field.name, field.type) for field in collection.fields] == [
+        ("id", "long"),
+        ("姓名", "string"),
+        ("city", "string"),
+        ("born", "date"),
+        ("note", "string"),
+    ]
+    assert collection.record_count == 13
+    rows = [row for batch in subject.store.read(collection) for row in batch.to_pylist()]
+    assert {(row["id"], row["city"], row["note"]) for row in rows} == {
+        (str(row["id"]), row["city"], row["note"]) for row in subject.lake.rows()
+    }
+    for whole in (True, False):
+        assert subject.store.method(collection, Act.ERASE, whole=whole) is Method.COMMIT_TABLE
+
+
+def test_older_rows_are_those_of_the_tables_past(subject: DeltaFiles) -> None:
+    versions = ability(subject.store, SupportsVersions)
+    assert versions is not None
+    rows = [row for batch in versions.older(subject.collection) for row in batch.to_pylist()]
+    assert ("4", "as it was") in {(row["id"], row["note"]) for row in rows}
+    assert "13" in {row["id"] for row in rows}, "the deleted one"
+
+
+def test_restore_leaves_the_table_of_the_same_files(subject: DeltaFiles) -> None:
+    planned, files = work(subject), subject.lake.files()
+    objects = {key for key in subject.bucket.live() if "_delta_log" not in key}
+    planned.act_all(QUARANTINE)
+    assert subject.lake.files() != files
+    planned.act_all(RESTORE)
+    assert subject.lake.files() == files
+    assert {key for key in subject.bucket.live() if "_delta_log" not in key} == objects
+    assert not [key for key, *_ in subject.bucket.history() if "winddown-" in key], "nothing of ours is left"
+
+
+def test_purge_ends_the_history_in_every_byte(subject: DeltaFiles) -> None:
+    names = names_of(subject, read_all(subject))
+    gone = {"0", "3", "5", "6", "9", "12"}
+    planned = work(subject, chosen=gone, size=100)
+    planned.act_all(QUARANTINE)
+    before = subject.lake.table().version()
+    planned.act_all(PURGE)
+    table = subject.lake.table()
+    assert table.version() > before
+    assert {str(row["id"]) for row in subject.lake.rows()} == set(names) - gone
+    probes = [f"客户{name}".encode() for name in gone if name != "0"] + ["客户13".encode()]
+    search = subject.inspector.search_bytes(probes)
+    assert (search.reached, search.found, search.where) == (True, 0, ())
+    live = subject.inspector.search_bytes(["客户11".encode()])
+    assert live.found == 1, "what stays is seen, so the zero above says something"
+    assert {key for key, *_ in subject.bucket.history() if "_delta_log" in key} == set(subject.lake.log())
+    assert len(subject.lake.log()) == 2, "a commit and a checkpoint"
+    objects = {key for key, *_ in subject.bucket.history() if "_delta_log" not in key}
+    assert objects == subject.lake.files()
+    with pytest.raises(DeltaError):
+        subject.lake.table(version=before).to_pyarrow_table()
+    subject.lake.write(customers(range(20, 22)))
+    assert {str(row["id"]) for row in subject.lake.rows()} == {*names, "20", "21"} - gone
+
+
+def test_a_writer_that_adds_rows_stays_and_one_that_takes_them_wins(subject: DeltaFiles) -> None:
+    planned = work(subject)
+    subject.acting = Interrupted(subject.acting, lambda: subject.lake.write(customers(range(30, 32))))
+    planned.act(QUARANTINE)
+    assert where(planned) is Whereabouts.QUARANTINED
+    assert {"30", "31"} <= subject.content().keys()
+    planned.act(PURGE)
+    assert {"30", "31"} <= subject.content().keys()
+    name = min(planned.names[1])
+    subject.acting = Interrupted(subject.bucket.client, lambda: subject.alter(name))
+    content = subject.content()
+    with pytest.raises(Refused, match="changed after the plan"):
+        planned.act(QUARANTINE, 1)
+    altered: Any = content[name]
+    assert subject.content() == {**content, name: {**altered, "note": "altered"}}
+
+
+def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: DeltaFiles) -> None:
+    class Ignoring(Interrupted):
+        def put_object(self, **request: Any) -> Any:
+            return super().put_object(**{name: value for name, value in request.items() if name != "IfNoneMatch"})
+
+    planned = work(subject)
+    subject.acting = Ignoring(subject.acting, lambda: subject.lake.write(customers(range(30, 32))))
+    planned.act(QUARANTINE)
+    assert where(planned) is Whereabouts.QUARANTINED
+    assert {"30", "31"} <= subject.content().keys()
+    versions = [key for key, *_ in subject.bucket.history() if "_delta_log" in key]
+    assert len(versions) == len(set(versions)), "ours was taken back from the number that the writer has"
+
+
+def test_a_sentinel_is_known_among_planned_rows_and_seen_in_the_file_that_takes_the_place(subject: DeltaFiles) -> None:
+    sentinel, planned = work(subject, chosen={"1"}), work(subject, chosen={"0", "9"}, size=100)
+    hit = work(subject, chosen={"1", "9"}, size=100)
+    keys = sentinel.batches[0].keys
+    with pytest.raises(Refused, match="selects 1 of the sentinels"):
+        safeguards._refuse_selected(keys, hit.batches[0].keys, hit.order)
+    safeguards._refuse_selected(keys, planned.batches[0].keys, planned.order)
+    watch = replace(sentinel, order=replace(sentinel.order, method=Method.SET_ASIDE))
+    assert watch.unchanged() == 1
+    planned.act(QUARANTINE)
+    assert watch.unchanged() == 1, "its file was written anew, and it is in the new one"
+    planned.act(RESTORE)
+    hit.act(QUARANTINE)
+    assert watch.unchanged() == 0
+
+
+def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:
+    planned = work(subject)
+    planned.act(QUARANTINE)
+    content = subject.content()
+
+    class Killed(Exception):  # noqa: N818 - stands for the end of the process
+        pass
+
+    class Dying:
+        """Ends before the n-th change."""
+
+        def __init__(self, inner: Any, left: int) -> None:
+            self._inner, self._left = inner, left
+
+        def __getattr__(self, name: str) -> Any:
+            call = getattr(self._inner, name)
+            if name not in {"put_object", "delete_objects", "delete_object"}:
+                return call
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+            return call
+
+    steps = 0
+    for steps in range(20):
+        subject.acting = Dying(subject.bucket.client, steps)
+        try:
+            planned.act(PURGE)
+        except Killed:
+            assert subject.content() == content
+            assert where(planned) is not Whereabouts.GONE
+            continue
+        break
+    assert steps > 2, "there were several changes to be killed between"
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content() == content
+
+
+def test_a_table_of_another_kind_is_a_named_blocker(subject: DeltaFiles) -> None:
+    bucket = subject.bucket
+    body = next(body for key, body in bucket.live().items() if key.endswith(".parquet"))
+    for key in ("ice/metadata/00000-a.metadata.json", "hudi/.hoodie/hoodie.properties", "a/k=v/_delta_log/0.json"):
+        bucket.put(key, b"{}")
+    for key in ("ice/data/a.parquet", "ice/data/day=1/a.parquet", "hudi/a.parquet", "a/k=v/a.parquet"):
+        bucket.put(key, body)
+    found = subject.store.discover()
+    assert [(blocker.code, blocker.subject.partition(":")[2]) for blocker in found.blockers] == [
+        ("unsupported-table", "hudi"),
+        ("unreadable-file", "ice"),
+        ("unsupported-table", "a"),
+    ]
+    blocked = {blocker.subject for blocker in found.blockers}
+    assert [found.ref for found in found.collections if str(found.ref) not in blocked] == [subject.ref]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"delta.appendOnly": "true"}, "appendOnly"),
+        ({"delta.enableChangeDataFeed": "true"}, "change data feed"),
+        ({"delta.columnMapping.mode": "name"}, "column mapping"),
+        ({"delta.enableDeletionVectors": "true"}, "deletion vectors"),
+    ],
+)
+def test_a_feature_that_changes_what_files_mean_is_a_named_blocker(
+    subject: DeltaFiles, settings: dict[str, str], said: str
+) -> None:
+    planned = work(subject)
+    (metadata,) = [action["metaData"] for action in subject.lake.commits()[0] if "metaData" in action]
+    subject.lake.commit([{"metaData": {**metadata, "configuration": settings}}])
+    (blocker,) = subject.store.discover().blockers
+    assert (blocker.code, blocker.subject) == ("unsupported-table", str(subject.ref))
+    assert said in blocker.explanation
+    with pytest.raises(Refused, match=said):
+        planned.act(QUARANTINE)
+
+
+def test_broken_tables_are_named_blockers(subject: DeltaFiles) -> None:
+    lake = Lake(subject.bucket, "broken")
+    lake.write(customers(range(3)))
+    lake.write(customers(range(3, 6)))
+    gone = min(lake.files())
+    subject.bucket.client.delete_object(Bucket=subject.bucket.name, Key=gone)
+    assert _codes(subject) == [("unreadable-file", "broken")]
+    subject.bucket.client.delete_object(Bucket=subject.bucket.name, Key=min(lake.log()))
+    assert _codes(subject) == [("unreadable-file", "broken")]
+    for key in [*lake.log(), *lake.bucket.live()]:
+        if key.startswith("broken/"):
+            subject.bucket.client.delete_object(Bucket=subject.bucket.name, Key=key)
+    lake = Lake(subject.bucket, "outer")
+    lake.write(customers(range(3)))
+    Lake(subject.bucket, "outer/inner").write(customers(range(3)))
+    assert ("unsupported-table", "outer") in _codes(subject)
+
+
+def _codes(subject: DeltaFiles) -> list[tuple[str, str]]:
+    return [(blocker.code, blocker.subject.partition(":")[2]) for blocker in subject.store.discover().blockers]
