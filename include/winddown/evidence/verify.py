@@ -69,8 +69,8 @@ FIELDS = {
     "resumed": "reason door",
     "evidence_read": "name",
 }
-COUNTS = set("seq records record_count_max purged approvals_needed grace_seconds count approval_days".split())
-LISTS = set("orders requires subject signatures batch_digests approver_roles approvers".split())
+COUNTS = {"seq", "records", "record_count_max", "purged", "approvals_needed", "grace_seconds", "count", "approval_days"}
+LISTS = {"orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers"}
 ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
