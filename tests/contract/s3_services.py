@@ -14,16 +14,24 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from winddown.stores.objects.abilities import PROBE
+
 
 class Interrupted:
-    """Somebody else writes just before our first change."""
+    """Somebody else writes just before our first change, trials apart."""
 
     def __init__(self, client: Any, writer: Callable[[], None]) -> None:
         self._client, self._writer = client, writer
 
     def put_object(self, **request: Any) -> Any:
-        self._come()
+        if not request["Key"].startswith(PROBE):
+            self._come()
         return self._client.put_object(**request)
+
+    def delete_object(self, **request: Any) -> Any:
+        if not request["Key"].startswith(PROBE):
+            self._come()
+        return self._client.delete_object(**request)
 
     def delete_objects(self, **request: Any) -> Any:
         self._come()
@@ -35,6 +43,19 @@ class Interrupted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+class Unconditional:
+    """Ignores every condition on a change."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if name not in {"put_object", "delete_object", "complete_multipart_upload"}:
+            return found
+        return lambda **request: found(**{k: v for k, v in request.items() if k not in {"IfMatch", "IfNoneMatch"}})
 
 
 class Incomplete:
@@ -74,6 +95,9 @@ class Privileged:
     def delete_objects(self, **request: Any) -> Any:
         return self._past_the_policy(self._client.delete_objects, request)
 
+    def delete_object(self, **request: Any) -> Any:
+        return self._past_the_policy(self._client.delete_object, request)
+
     def _past_the_policy(self, call: Callable[..., Any], request: dict[str, Any]) -> Any:
         policy = self._client.get_bucket_policy(Bucket=request["Bucket"])["Policy"]
         self._client.delete_bucket_policy(Bucket=request["Bucket"])
@@ -105,6 +129,9 @@ class Faulty:
 
     def put_object(self, **request: Any) -> Any:
         return self._effect(self._client.put_object, request, "PutObject")
+
+    def delete_object(self, **request: Any) -> Any:
+        return self._effect(self._client.delete_object, request, "DeleteObject")
 
     def delete_objects(self, **request: Any) -> Any:
         objects = request["Delete"]["Objects"]

@@ -40,6 +40,8 @@ class Method(StrEnum):
     MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''
     REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
     DELETE_MARKER = "delete_marker"  # a delete marker hides the object; its versions stay until purge
+    ESCROW_OBJECT = "escrow_object"  # the object is copied into an encrypted file, which stays until purge, and deleted
+    ESCROW_AND_REWRITE = "escrow_and_rewrite"  # the object is copied in the same way, and one without the rows written
     MOVE_FILE = "move_file"  # the file moves to a quarantine folder on its own file system, and is unlinked there
     REWRITE_FILE = "rewrite_file"  # a new file takes the place of the old one, which stays in quarantine until purge
     # In the memory store one method stands for both:

@@ -21,9 +21,10 @@ from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import place_of
 from winddown.stores.objects.located import WHOLE, located, select
-from winddown.stores.objects.noted import UNNAMED, name_of, read
+from winddown.stores.objects.naming import planned
+from winddown.stores.objects.noted import name_of, read
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.versions import Version, by_key
+from winddown.stores.objects.versions import UNNAMED, Version, by_key
 
 _LOOKERS = 8
 _FORMS_MAX = 100_000  # remembered formats; some 20 MB
@@ -56,13 +57,13 @@ class Reading:
         """Yield every row as text behind its locators; an opaque object is one row without fields."""
         wanted = list(collection.field_names() if fields is None else fields)
         for version, source in self._members(collection):
-            named = (version.key, version.version_id)
+            named = (version.key, version.state)
             if collection.medium is Medium.OBJECTS:
                 yield located(named, 0, WHOLE, [])
                 continue
             start = 0
             for batch in formats.read(collection.format, source, fields=wanted):
-                yield located((version.key, version.version_id), start, batch, wanted)
+                yield located(named, start, batch, wanted)
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
@@ -119,10 +120,7 @@ class Reading:
         """Yield ``fields`` of the rows that the batch names, from the planned versions, as text."""
         for key in batch.keys.to_pylist():
             with translated(self._store, "reading an object"):
-                head = self._client.head_object(Bucket=self._bucket, Key=key["object"], VersionId=key["version"])
-            version = Version(
-                key["object"], key["version"], head["ETag"], head["ContentLength"], is_latest=True, is_marker=False
-            )
+                version, _ = planned(self._client, self._bucket, key)
             rows = pa.array(sorted(key["rows"]), type=pa.int64())
             start = 0
             for found in formats.read(collection.format, self._open(version), fields=fields):

@@ -9,14 +9,15 @@ from winddown.stores.objects.formats.problem import Problem
 _REPAIR = "repair or replace what cannot be read"
 
 
-def unversioned(store: str) -> Blocker:
+def suspended(store: str) -> Blocker:
     """The bucket keeps no versions."""
     return Blocker(
-        "unversioned-bucket",
+        "suspended-versioning",
         store,
-        "the bucket does not keep versions, so nothing in it can be quarantined reversibly",
+        "the bucket keeps the versions that it has and overwrites what is written now, so neither a marker nor a "
+        "deletion does what it says",
         "storage administrator",
-        "switch versioning on",
+        "switch versioning on again",
     )
 
 
