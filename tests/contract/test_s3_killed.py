@@ -40,7 +40,7 @@ def test_killed_before_any_step_the_end_is_the_same(
         subject.acting = subject.store._reader = fresh
         watch_escrow(step)
 
-    for before in range(1, MOST, stride(7)):
+    for before in range(1, MOST, stride(4)):
         planned = work(subject, size=10)
         was_killed = dies(planned, powers, before, watch=watch)
         assert set(subject.content()) <= set(content)
@@ -53,7 +53,7 @@ def test_killed_before_any_step_the_end_is_the_same(
                 subject.bring_back(name)
         assert subject.content() == content
         if not was_killed:
-            assert before > 10, "there were steps to die before"
+            assert before > 3, "there were steps to die before"
             return
     raise AssertionError("it never came to its end")
 

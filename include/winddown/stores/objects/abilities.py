@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from winddown.stores.objects.faults import code_of
-from winddown.stores.objects.versions import histories
+from winddown.stores.objects.faults import code_of, is_passing
+from winddown.stores.objects.versions import histories, list_versions
 
 PROBE = "winddown-probe"
 _WRONG = '"00000000000000000000000000000000"'
 _DENIED = {"AccessDenied", "403"}
+_LOOKS = 4
 _RANGE = 5 << 20  # services copy ranges of objects above this size alone
 
 Ability = Callable[[Any, str], bool]
@@ -131,5 +132,27 @@ def probe(client: Any, bucket: str) -> Iterator[str]:
     try:
         yield key
     finally:
-        for version in histories(client, bucket, key, {key}).get(key, []):
-            client.delete_object(Bucket=bucket, Key=key, VersionId=version.version_id)
+        _remove(client, bucket, key)
+
+
+def _remove(client: Any, bucket: str, key: str) -> None:
+    """Delete what a trial wrote, also where the service is busy now and then, or lists what was a moment ago."""
+    was_seen = False
+    for _ in range(_LOOKS):
+        try:
+            found = histories(client, bucket, key, {key}).get(key, [])
+            for version in found:
+                client.delete_object(Bucket=bucket, Key=key, VersionId=version.version_id)
+        except (ClientError, BotoCoreError) as error:
+            if not is_passing(error):
+                raise
+            continue
+        if was_seen and not found:
+            return
+        was_seen = was_seen or bool(found)
+
+
+def remove_probes(client: Any, bucket: str) -> None:
+    """Delete every trial's object; a trial of another worker that goes on meanwhile finds less than there is."""
+    for version in list_versions(client, bucket, PROBE):
+        client.delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)

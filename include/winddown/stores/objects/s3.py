@@ -27,7 +27,7 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
-from winddown.stores.objects.abilities import Abilities
+from winddown.stores.objects.abilities import Abilities, remove_probes
 from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
@@ -301,7 +301,10 @@ class S3Store:
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
+        """Abort the multipart uploads that lie in the purged folders, and remove what killed trials left behind.
+
+        The service's medium is not reached.
+        """
         authorization.require(Power.SANITISE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         aborted = 0
@@ -320,6 +323,7 @@ class S3Store:
                             Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                         )
                         aborted += 1
+            remove_probes(client, self._bucket)
         details = (
             ("multipart_uploads_aborted", str(aborted)),
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
