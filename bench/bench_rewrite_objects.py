@@ -82,6 +82,10 @@ def send(client: Any, bucket: str, path: Path) -> None:
     if WAYS[bucket][0]:
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     client.upload_file(str(path), bucket, KEY)
+    # The service puts parts together whatever came in between, so a bucket without versions has to count as frozen.
+    denial = {"Sid": "winddown-freeze", "Effect": "Deny", "Principal": "*", "Action": ["s3:PutObject"]}
+    statement = {**denial, "Resource": f"arn:aws:s3:::{bucket}/nothing"}
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
 
 def destroy(folder: Path, way: str) -> None:

@@ -279,9 +279,5 @@ class UnversionedCsv(Unversioned, CsvFiles):
     pass
 
 
-class UnversionedParquet(Unversioned, ParquetFiles):
-    pass
-
-
 class UnversionedTables(Unversioned, CsvTables):
     pass
