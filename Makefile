@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete object-services clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -107,6 +107,12 @@ bench-files: $(VENV)/development ## files of a folder erased in stages, beside s
 
 bench-objects-delete: $(VENV)/development ## small objects with versions destroyed on Ceph RGW, beside bare requests, rclone and aws s3 rm
 	$(BIN)/python bench/bench_delete_objects.py
+
+bench-objects-memory: $(VENV)/development ## peak memory of destroying one object of a gibibyte, and rows of one, on the embedded service
+	$(BIN)/python bench/bench_rewrite_objects.py --megabytes 1024
+
+bench-objects-limits: $(VENV)/development ## Parquet of 10,000 columns and of a row group of 2 GB: rows erased, peak memory
+	$(BIN)/python bench/bench_rewrite_limits.py
 
 object-services: $(VENV)/development ## what the object services at hand do, tried one by one: writes docs/object-services.md
 	$(BIN)/python bench/object_services.py --write

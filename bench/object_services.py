@@ -23,13 +23,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ceph_gateway import ceph_gateway, lacking
 
 from winddown.demo.servers import EmbeddedS3, S3Address
-from winddown.stores.objects.abilities import writes_conditionally
+from winddown.stores.objects.abilities import (
+    completes_conditionally,
+    completes_where_none_is,
+    copies_ranges,
+    creates_conditionally,
+    deletes_conditionally,
+    writes_conditionally,
+)
 from winddown.stores.objects.faults import code_of
 from winddown.stores.objects.versions import histories_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "object-services.md"
 KEYS, VERSIONS, PAGE_SIZE, LIMIT = 24, 5, 7, 1_000
-WRONG = '"00000000000000000000000000000000"'
 AES = {"SSECustomerAlgorithm": "AES256"}
 
 
@@ -75,20 +81,6 @@ def refuses(act: Callable[[], Any]) -> bool:
     except ClientError:
         return True
     return False
-
-
-def written_only_if_new(service: Service) -> bool:
-    """``If-None-Match: *`` on a write."""
-    service.put("new")
-    return refuses(lambda: service.put("new", IfNoneMatch="*"))
-
-
-def deleted_only_if_same(service: Service) -> bool:
-    """``If-Match`` on a deletion, in a bucket without versions."""
-    client = service.client
-    tag = client.put_object(Bucket=service.plain, Key="same", Body=b"1")["ETag"]
-    is_kept = refuses(lambda: client.delete_object(Bucket=service.plain, Key="same", IfMatch=WRONG))
-    return is_kept and not refuses(lambda: client.delete_object(Bucket=service.plain, Key="same", IfMatch=tag))
 
 
 def pages_whole(service: Service) -> bool:
@@ -255,25 +247,16 @@ def keeps_rules(service: Service) -> bool:
     return bool(last == first)
 
 
-def copies_parts(service: Service) -> bool:
-    """``UploadPartCopy`` of a range."""
-    body = secrets.token_bytes(5 << 20)
-    service.put("parts", body + b"tail")
-    named = {"Bucket": service.bucket, "Key": "copied"}
-    upload = service.client.create_multipart_upload(**named)["UploadId"]
-    source = {"Bucket": service.bucket, "Key": "parts"}
-    part = service.client.upload_part_copy(
-        **named, UploadId=upload, PartNumber=1, CopySource=source, CopySourceRange=f"bytes=0-{len(body) - 1}"
-    )["CopyPartResult"]["ETag"]
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
-    service.client.complete_multipart_upload(**named, UploadId=upload, MultipartUpload=parts)
-    return bool(service.client.get_object(**named)["Body"].read() == body)
-
-
 ABILITIES: dict[str, Callable[[Service], bool]] = {
     "`If-Match` on a write is obeyed": lambda service: writes_conditionally(service.client, service.bucket),
-    "`If-None-Match: *` on a write is obeyed": written_only_if_new,
-    "`If-Match` on a deletion is obeyed": deleted_only_if_same,
+    "`If-None-Match: *` on a write is obeyed": lambda service: creates_conditionally(service.client, service.bucket),
+    "`If-Match` where parts are put together is obeyed": lambda service: completes_conditionally(
+        service.client, service.bucket
+    ),
+    "`If-None-Match: *` where parts are put together is obeyed": lambda service: completes_where_none_is(
+        service.client, service.bucket
+    ),
+    "`If-Match` on a deletion is obeyed": lambda service: deletes_conditionally(service.client, service.plain),
     "versions in small pages are all listed": pages_whole,
     "a listing may begin at a key": pages_from_a_key,
     "`DeleteObjects` of an unknown version answers *deleted*": counts_as_deleted,
@@ -290,7 +273,7 @@ ABILITIES: dict[str, Callable[[Service], bool]] = {
     "SSE-KMS: an unknown key is refused": knows_kms_keys,
     "grants come with a write": keeps_grants,
     "lifecycle rules can be paused and come back": keeps_rules,
-    "`UploadPartCopy`": copies_parts,
+    "`UploadPartCopy` of a range": lambda service: copies_ranges(service.client, service.bucket),
 }
 
 

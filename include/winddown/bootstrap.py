@@ -222,6 +222,7 @@ def _systems(
                 bucket=declaration.bucket,
                 reader=_client(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _client),
+                escrow=escrow(case.id, declaration.name),
                 report=ReportPlace.parse(declaration.inventory, settings.workspace / case.id / "scratch")
                 if declaration.inventory
                 else None,
@@ -231,6 +232,7 @@ def _systems(
                 declaration.name,
                 bucket=declaration.bucket,
                 client=_client(_parameters(connections, declaration, "__inspect")),
+                escrow=escrow(case.id, declaration.name),
                 set_apart=[
                     entry.collection.name
                     for entry in case.register

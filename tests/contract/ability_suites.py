@@ -138,12 +138,12 @@ class MinimiseSuite:
             self._are_empty(subject, planned.names[0], content)
             assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
             assert planned.remaining() == 0
-            assert planned.leftovers() == planned.batches[0].records
+            assert planned.leftovers() == planned.batches[0].records or subject.keeps_history
         others = {name: mark for name, mark in marks.items() if name not in planned.names[0]}
         assert {name: mark for name, mark in subject.marks().items() if name in others} == others
         planned.act(Power.RESTORE)
         assert subject.content() == content
-        assert planned.leftovers() == 0
+        assert planned.leftovers() == 0 or subject.keeps_history
 
     def test_minimised_values_can_be_purged_and_stay_empty(self, subject: Subject) -> None:
         planned, content = work(subject, act=Act.MINIMISE), subject.content()
@@ -160,6 +160,10 @@ class MinimiseSuite:
         planned.act(Power.QUARANTINE)
         subject.alter(min(planned.names[0]))
         content, left = subject.content(), planned.leftovers()
+        if subject.keeps_history:
+            planned.act(Power.RESTORE)
+            assert subject.content() == content, "what was written meanwhile lies on top"
+            return
         with pytest.raises(Residual):
             planned.act(Power.RESTORE)
         assert (subject.content(), planned.leftovers()) == (content, left)

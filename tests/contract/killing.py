@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from winddown.archive import escrow
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.plan import Order
@@ -25,6 +26,8 @@ from winddown.stores.files import rename
 from winddown.stores.files.store import FilesStore
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.sqlite_store import SqliteStore
+
+from .subject import Work
 
 STORES: dict[str, Callable[[str, Path], Any]] = {
     "sqlite": lambda name, path: SqliteStore(name, path=path, unlock=lambda _: path),
@@ -210,3 +213,49 @@ def _watch_folders(count: Callable[[], None]) -> None:
         "utime",
     ):
         setattr(os, name, _watched(getattr(os, name), count))
+
+
+def dies(planned: Work, powers: tuple[Power, ...], before: int, *, watch: Callable[[Callable[[], None]], None]) -> bool:
+    """Let a process of its own act, and die before its step of that number; False when it came to its end.
+
+    ``watch`` is told in that process what to call before each step.
+    """
+    process = os.fork()
+    if process == 0:
+        planned.subject.desk.engine.dispose(close=False)
+        count = 0
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+            if count == before:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        status = 1
+        try:
+            watch(step)
+            for power in powers:
+                planned.act(power)
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(process, 0)
+    assert status in {0, signal.SIGKILL}, "it failed instead"
+    return status == signal.SIGKILL
+
+
+def watch_escrow(step: Callable[[], None]) -> None:
+    """Each change to a file in escrow is a step."""
+    escrow.os = Stepping(step)  # type: ignore[attr-defined]
+
+
+class Stepping:
+    """The module ``os``, in which each change to a file is a step."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"pwrite", "fsync", "close"}:
+            self._step()
+        return getattr(os, name)

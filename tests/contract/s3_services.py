@@ -14,16 +14,24 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from winddown.stores.objects.abilities import PROBE
+
 
 class Interrupted:
-    """Somebody else writes just before our first change."""
+    """Somebody else writes just before our first change, trials apart."""
 
     def __init__(self, client: Any, writer: Callable[[], None]) -> None:
         self._client, self._writer = client, writer
 
     def put_object(self, **request: Any) -> Any:
-        self._come()
+        if not request["Key"].startswith(PROBE):
+            self._come()
         return self._client.put_object(**request)
+
+    def delete_object(self, **request: Any) -> Any:
+        if not request["Key"].startswith(PROBE):
+            self._come()
+        return self._client.delete_object(**request)
 
     def delete_objects(self, **request: Any) -> Any:
         self._come()
@@ -35,6 +43,19 @@ class Interrupted:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+
+class Unconditional:
+    """Ignores every condition on a change."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if name not in {"put_object", "delete_object", "complete_multipart_upload"}:
+            return found
+        return lambda **request: found(**{k: v for k, v in request.items() if k not in {"IfMatch", "IfNoneMatch"}})
 
 
 class Incomplete:
@@ -68,14 +89,11 @@ class Privileged:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def put_object(self, **request: Any) -> Any:
-        return self._past_the_policy(self._client.put_object, request)
-
-    def delete_objects(self, **request: Any) -> Any:
-        return self._past_the_policy(self._client.delete_objects, request)
-
     def _past_the_policy(self, call: Callable[..., Any], request: dict[str, Any]) -> Any:
-        policy = self._client.get_bucket_policy(Bucket=request["Bucket"])["Policy"]
+        try:
+            policy = self._client.get_bucket_policy(Bucket=request["Bucket"])["Policy"]
+        except ClientError:
+            return call(**request)
         self._client.delete_bucket_policy(Bucket=request["Bucket"])
         try:
             return call(**request)
@@ -83,7 +101,10 @@ class Privileged:
             self._client.put_bucket_policy(Bucket=request["Bucket"], Policy=policy)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        found = getattr(self._client, name)
+        if not name.startswith(("put_object", "delete_object", "upload_", "create_", "complete_")):
+            return found
+        return lambda **request: self._past_the_policy(found, request)
 
 
 FAULTS = ("lost answer", "500", "503", "reset", "partial", "stale", "torn body")
@@ -105,6 +126,9 @@ class Faulty:
 
     def put_object(self, **request: Any) -> Any:
         return self._effect(self._client.put_object, request, "PutObject")
+
+    def delete_object(self, **request: Any) -> Any:
+        return self._effect(self._client.delete_object, request, "DeleteObject")
 
     def delete_objects(self, **request: Any) -> Any:
         objects = request["Delete"]["Objects"]

@@ -23,6 +23,7 @@ from winddown.stores.retrying import Backoff
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
+from .table_files import CsvRecords, JsonRecords, ParquetRecords
 from .text_files import CSV, FOLDER, JSON_LINES, TextRecords
 
 STORE = "contract_files"
@@ -42,10 +43,11 @@ def make_bucket(client: Any, name: str, **more: Any) -> None:
 class Bucket:
     """A bucket of its own for one test."""
 
-    def __init__(self, client: Any, **more: Any) -> None:
+    def __init__(self, client: Any, *, keeps_versions: bool = True, **more: Any) -> None:
         self.client, self.name = client, f"contract-{secrets.token_hex(6)}"
         make_bucket(client, self.name, **more)
-        client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+        if keeps_versions:
+            client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes, *, media_type: str = "application/x-test") -> None:
         self.client.put_object(
@@ -96,19 +98,24 @@ class Bucket:
 class BucketSubject(FreezableSubject):
     marks_survive_restore = True
     keeps_history = True
+    keeps_versions = True
     more: Mapping[str, Any] = MappingProxyType({})  # of the bucket
 
     def __init__(self, client: Any, desk: Desk) -> None:
-        self.bucket, self.desk, self.ref = Bucket(client, **self.more), desk, CollectionRef(STORE, FOLDER)
+        self.bucket = Bucket(client, keeps_versions=self.keeps_versions, **self.more)
+        self.desk, self.ref = desk, CollectionRef(STORE, FOLDER)
         self.acting = client
         self.store = S3Store(
             STORE,
             bucket=self.bucket.name,
             reader=client,
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
+            escrow=desk.escrow(STORE),
             backoff=Backoff(sleep=lambda _: None),
         )
-        self.inspector = S3Inspector(STORE, bucket=self.bucket.name, client=client, set_apart=())
+        self.inspector = S3Inspector(
+            STORE, bucket=self.bucket.name, client=client, escrow=desk.escrow(STORE), set_apart=()
+        )
         for key in self.keys():
             self.bucket.put(key, self.earlier(key))
             self.bucket.put(key, self.original(key))
@@ -128,6 +135,12 @@ class BucketSubject(FreezableSubject):
     @abstractmethod
     def key_of(self, name: str) -> str:
         """The object that holds a record."""
+
+    def put(self, key: str, body: bytes) -> None:
+        self.bucket.put(key, body)
+
+    def live(self) -> dict[str, bytes]:
+        return self.bucket.live()
 
     def bring_back(self, name: str) -> None:
         self.bucket.put(self.key_of(name), self.original(self.key_of(name)))
@@ -238,3 +251,36 @@ class ParquetFiles(RowFiles):
 
     def rows(self, key: str, body: bytes) -> dict[str, object]:  # noqa: ARG002 - every file has the same schema
         return {str(row["id"]): row for row in pq.read_table(io.BytesIO(body)).to_pylist()}
+
+
+class ParquetTables(ParquetRecords, BucketSubject):
+    alter = ParquetRecords.spoil
+
+
+class CsvTables(CsvRecords, BucketSubject):
+    alter = CsvRecords.spoil
+
+
+class JsonTables(JsonRecords, BucketSubject):
+    alter = JsonRecords.spoil
+
+
+class Unversioned(BucketSubject):
+    """The same in a bucket that never kept versions."""
+
+    keeps_versions = False
+    keeps_history = False
+    is_known_by_content = True
+    marks_survive_restore = False
+
+
+class UnversionedObjects(Unversioned, WholeObjects):
+    pass
+
+
+class UnversionedCsv(Unversioned, CsvFiles):
+    pass
+
+
+class UnversionedTables(Unversioned, CsvTables):
+    pass

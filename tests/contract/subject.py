@@ -31,6 +31,7 @@ class Subject(ABC):
     minimise_fields: tuple[str, ...] = ()
     marks_survive_restore = False
     keeps_history = False  # what is restored may lie below what was written meanwhile
+    is_known_by_content = False  # what is written again as it was is the planned record
 
     @abstractmethod
     def content(self) -> dict[str, object]:

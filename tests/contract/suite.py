@@ -237,7 +237,7 @@ class EffectSuite:
         content, left = subject.content(), planned.leftovers()
         assert planned.remaining() > 0
         assert where(planned) is MIXED
-        if subject.keeps_history:
+        if subject.keeps_history or subject.is_known_by_content:
             planned.act(RESTORE)
             assert planned.unchanged() == planned.batches[0].records, "older versions lie below the newer one"
         else:

@@ -18,7 +18,16 @@ from winddown.domain.errors import Refused, Residual
 from winddown.ports import SupportsFreeze, ability
 
 from .delta_subject import DeltaFiles
-from .s3_subject import FOLDER, BucketSubject, CsvFiles, ParquetFiles, WholeObjects
+from .desk import Desk
+from .s3_subject import (
+    FOLDER,
+    BucketSubject,
+    CsvFiles,
+    ParquetFiles,
+    UnversionedCsv,
+    UnversionedObjects,
+    WholeObjects,
+)
 from .subject import work
 from .suite import EffectSuite, ReturnSuite
 from .test_s3 import HistorySuite, subject
@@ -212,25 +221,79 @@ class TestUsersAndRules:
 @pytest.mark.parametrize("subject", [CsvFiles, ParquetFiles], indirect=True)
 def test_a_rewritten_object_keeps_everything_but_the_rows(subject: BucketSubject) -> None:
     client, name, key = subject.bucket.client, subject.bucket.name, subject.keys()[0]
-    body = subject.bucket.live()[key]
+    put_with_everything(client, name, key, subject.bucket.live()[key])
+    version = client.head_object(Bucket=name, Key=key)["VersionId"]
+    before = everything(client, name, key)
+    planned = work(subject, chosen=["0"])
+    planned.act(QUARANTINE)
+    assert everything(client, name, key) == before
+    assert client.head_object(Bucket=name, Key=key)["VersionId"] != version
+
+
+def put_with_everything(client: Any, name: str, key: str, body: bytes) -> None:
+    """Put an object that has whatever an object can have."""
     client.put_object(
         Bucket=name, Key=key, Body=body, ContentType="text/x-rows", CacheControl="max-age=7",
         Metadata={"owner": "shop"},
         ContentDisposition="inline", ContentLanguage="zh", Expires=datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC),
         ServerSideEncryption="aws:kms", SSEKMSKeyId=KMS_KEY, Tagging="a=1&b=%2B", ACL="public-read",
     )  # fmt: skip
-    before, acl = client.head_object(Bucket=name, Key=key), client.get_object_acl(Bucket=name, Key=key)["Grants"]
-    tags = client.get_object_tagging(Bucket=name, Key=key)["TagSet"]
-    planned = work(subject, chosen=["0"])
-    planned.act(QUARANTINE)
-    after = client.head_object(Bucket=name, Key=key)
+
+
+def everything(client: Any, name: str, key: str) -> tuple[object, object, object]:
+    """Headers but those that a write changes, metadata but ours; grants; tags."""
+    head = client.head_object(Bucket=name, Key=key)
+    assert head["SSEKMSKeyId"] == KMS_KEY
     changing = {"ResponseMetadata", "ETag", "LastModified", "VersionId", "ContentLength", "Metadata"}
-    assert {header: value for header, value in after.items() if header not in changing} == {
-        header: value for header, value in before.items() if header not in changing
-    }
-    assert after["SSEKMSKeyId"] == KMS_KEY
-    assert after["VersionId"] != before["VersionId"]
-    assert after["Metadata"].items() >= before["Metadata"].items()
-    order = operator.itemgetter("Permission")
-    assert sorted(client.get_object_acl(Bucket=name, Key=key)["Grants"], key=order) == sorted(acl, key=order)
-    assert client.get_object_tagging(Bucket=name, Key=key)["TagSet"] == tags
+    kept = {header: value for header, value in head.items() if header not in changing}
+    metadata = {name: value for name, value in head["Metadata"].items() if not name.startswith("winddown-")}
+    grants = client.get_object_acl(Bucket=name, Key=key)["Grants"]
+    tags = client.get_object_tagging(Bucket=name, Key=key)["TagSet"]
+    return {**kept, "Metadata": metadata}, sorted(grants, key=operator.itemgetter("Permission")), tags
+
+
+@pytest.fixture(scope="module")
+def marker(gateway: Gateway) -> Iterator[Any]:
+    """A user whom a freeze lets write."""
+    with closing(gateway.client(gateway.user("winddown-marker"))) as found:
+        yield found
+
+
+class WithoutVersions:
+    """A frozen bucket without versions: this service obeys no condition, so it has to be frozen."""
+
+    @pytest.fixture
+    def subject(self, request: pytest.FixtureRequest, marker: Any, desk: Desk) -> Iterator[BucketSubject]:
+        found: BucketSubject = request.param(marker, desk)
+        store = ability(found.store, SupportsFreeze)
+        assert store is not None
+        remembered = store.remember_writers([found.ref], None)
+        assert store.freeze(desk.mint_for(Power.FREEZE, found.ref.store), remembered).records == 1
+        yield found
+        found.bucket.remove()
+
+
+@pytest.mark.parametrize("subject", [UnversionedObjects], indirect=True)
+class TestObjectsWithoutVersions(WithoutVersions, EffectSuite, ReturnSuite):
+    def test_a_bucket_that_is_not_frozen_is_left_alone(self, subject: BucketSubject) -> None:
+        planned, content = work(subject), subject.content()
+        subject.bucket.client.delete_bucket_policy(Bucket=subject.bucket.name)
+        with pytest.raises(Refused, match="not frozen"):
+            planned.act(QUARANTINE)
+        assert (subject.content(), planned.leftovers()) == (content, 0)
+
+    def test_everything_comes_back_with_the_object(self, subject: BucketSubject) -> None:
+        client, name, key = subject.bucket.client, subject.bucket.name, subject.keys()[0]
+        put_with_everything(client, name, key, subject.original(key))
+        before, acl, tags = everything(client, name, key)
+        planned = work(subject, chosen=[key])
+        planned.act(QUARANTINE)
+        assert key not in subject.bucket.live()
+        receipt = planned.act(RESTORE)
+        assert everything(client, name, key) == (before, acl, tags)
+        assert receipt.details == ()
+
+
+@pytest.mark.parametrize("subject", [UnversionedCsv], indirect=True)
+class TestRowsWithoutVersions(WithoutVersions, EffectSuite):
+    pass

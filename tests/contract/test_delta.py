@@ -8,6 +8,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 
 from winddown.domain.authorization import Power
+from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Medium
 from winddown.domain.plan import Act, Method
@@ -18,6 +19,7 @@ from winddown.stages import safeguards
 from .delta_subject import DeltaFiles, Lake, customers
 from .desk import Desk
 from .s3_services import Interrupted
+from .s3_subject import Unversioned
 from .subject import names_of, read_all, work
 from .suite import EffectSuite, FieldSuite, ReadingSuite, where
 
@@ -222,6 +224,29 @@ def test_a_feature_that_changes_what_files_mean_is_a_named_blocker(
     assert said in blocker.explanation
     with pytest.raises(Refused, match=said):
         planned.act(QUARANTINE)
+
+
+class UnversionedDelta(Unversioned, DeltaFiles):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "act", "code"),
+    [
+        (DeltaFiles, Act.MINIMISE, "cannot-minimise"),
+        (UnversionedDelta, Act.MINIMISE, "cannot-minimise"),
+        (UnversionedDelta, Act.ERASE, "table-without-versions"),
+    ],
+)
+def test_what_cannot_be_taken_back_or_emptied_is_a_named_blocker(
+    client: Any, desk: Desk, kind: type[DeltaFiles], act: Act, code: str
+) -> None:
+    found = kind(client, desk)
+    (collection,) = found.store.discover().collections
+    refused = found.store.method(collection, act, whole=True)
+    assert isinstance(refused, Blocker)
+    assert (refused.code, refused.subject) == (code, str(found.ref))
+    found.bucket.remove()
 
 
 def test_broken_tables_are_named_blockers(subject: DeltaFiles) -> None:

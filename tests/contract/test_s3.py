@@ -7,16 +7,25 @@ from typing import Any
 import pytest
 
 from winddown.domain.authorization import Power
-from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
-from winddown.domain.plan import Act, Method
+from winddown.domain.plan import Method
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsContent, SupportsFreeze, SupportsSanitise, SupportsVersions, ability
 
-from .ability_suites import FreezeSuite, SanitiseSuite
+from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite
 from .desk import Desk
 from .s3_services import Incomplete, Interrupted, Privileged
-from .s3_subject import FOLDER, BucketSubject, CsvFiles, JsonFiles, ParquetFiles, WholeObjects
+from .s3_subject import (
+    FOLDER,
+    BucketSubject,
+    CsvFiles,
+    CsvTables,
+    JsonFiles,
+    JsonTables,
+    ParquetFiles,
+    ParquetTables,
+    WholeObjects,
+)
 from .subject import Work, names_of, read_all, work
 from .suite import AuthorizationSuite, EffectSuite, FieldSuite, ReadingSuite, ReturnSuite, StoreSuite
 
@@ -42,6 +51,11 @@ class TestRowsInObjectsAreGuarded(AuthorizationSuite):
 
 @pytest.mark.parametrize("subject", [WholeObjects], indirect=True)
 class TestWholeObjects(StoreSuite, ReturnSuite, SanitiseSuite):
+    pass
+
+
+@pytest.mark.parametrize("subject", [ParquetTables, CsvTables, JsonTables], indirect=True)
+class TestFieldsInObjects(MinimiseSuite):
     pass
 
 
@@ -209,14 +223,16 @@ class TestDiscovery:
         read = [row for batch in subject.store.read(found[f"{FOLDER}#opaque"]) for row in batch.to_pylist()]
         assert [row["winddown_object"] for row in read] == [f"{FOLDER}/scan"]
 
-    def test_a_bucket_without_versions_blocks_the_store(self, subject: BucketSubject) -> None:
+    def test_a_bucket_that_no_longer_keeps_versions_blocks_the_store(self, subject: BucketSubject) -> None:
         subject.bucket.client.put_bucket_versioning(
             Bucket=subject.bucket.name, VersioningConfiguration={"Status": "Suspended"}
         )
-        assert [blocker.code for blocker in subject.store.discover().blockers] == ["unversioned-bucket"]
+        assert [blocker.code for blocker in subject.store.discover().blockers] == ["suspended-versioning"]
 
-    def test_fields_in_objects_are_not_minimised(self, subject: BucketSubject) -> None:
-        assert isinstance(subject.store.method(subject.collection, Act.MINIMISE, whole=False), Blocker)
+    def test_a_field_that_stands_in_names_of_folders_is_tied_to_them(self, subject: BucketSubject) -> None:
+        subject.bucket.put("parts/city=1/a.csv", b"id,name\n1,a\n")
+        (found,) = (each for each in subject.store.discover().collections if each.ref.name == "parts")
+        assert {field.name: bool(field.tied) for field in found.fields} == {"id": False, "name": False, "city": True}
 
 
 @pytest.mark.parametrize("subject", [WholeObjects], indirect=True)

@@ -191,7 +191,7 @@ def test_an_object_replaced_while_it_is_read_is_named(bucket: Bucket) -> None:
     bucket.put("folder/a.csv", body)
     changing = Meanwhile(bucket.client, lambda: bucket.put("folder/a.csv", body.replace(b"a", b"b")))
     codes = {blocker.code for blocker in discovered(bucket, changing)[0].blockers}
-    assert codes == {"unversioned-bucket", "changed-while-read"}
+    assert codes == {"suspended-versioning", "changed-while-read"}
     collection = discovered(bucket)[1]["folder"]
     changing = Meanwhile(bucket.client, lambda: bucket.put("folder/a.csv", body))
     with pytest.raises(Refused, match="replaced or removed"):

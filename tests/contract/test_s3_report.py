@@ -137,7 +137,7 @@ def test_versions_from_before_the_bucket_kept_any(reports: Reports, scratch: Pat
     reports.client.put_object(Bucket=reports.source, Key="old/a.csv", Body=TABLE)
     reports.deliver(form)
     found = reported(reports, scratch)
-    assert "unversioned-bucket" in {blocker.code for blocker in found.blockers}
+    assert "suspended-versioning" in {blocker.code for blocker in found.blockers}
     assert without_report_facts(found) == listed(reports)
     keep_versions("Enabled")
 

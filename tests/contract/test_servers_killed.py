@@ -1,20 +1,17 @@
 """A worker that dies before any of its statements, and whoever comes after it."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
-from winddown.archive import escrow
 from winddown.domain.authorization import Power
 from winddown.domain.receipt import Whereabouts
 
 from . import postgresql_subject
 from .desk import Desk
-from .killing import stride
+from .killing import dies, stride, watch_escrow
 from .mysql_subject import MySqlSubject
 from .postgresql_subject import PostgresSubject
 from .subject import Work, work
@@ -47,51 +44,16 @@ def subject(request: pytest.FixtureRequest, desk: Desk) -> Iterator[MySqlSubject
     found.drop()
 
 
-def dies(planned: Work, powers: tuple[Power, ...], before: int) -> bool:
-    """Let a process of its own act, and die before its step of that number; False when it came to its end.
+def watch(step: Callable[[], None]) -> None:
+    """Steps are statements, commits, and whatever is done to a file in escrow."""
 
-    Steps are statements, commits, and whatever is done to a file in escrow.
-    """
-    process = os.fork()
-    if process == 0:
-        planned.subject.desk.engine.dispose(close=False)
-        count = 0
+    def counted(connection: Any, *_: object) -> None:
+        if connection.dialect.name != "sqlite":
+            step()
 
-        def step() -> None:
-            nonlocal count
-            count += 1
-            if count == before:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        def counted(connection: Any, *_: object) -> None:
-            if connection.dialect.name != "sqlite":
-                step()
-
-        event.listen(Engine, "before_cursor_execute", counted)
-        event.listen(Engine, "commit", counted)
-        escrow.os = Stepping(step)  # type: ignore[attr-defined]
-        status = 1
-        try:
-            for power in powers:
-                planned.act(power)
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(process, 0)
-    assert status in {0, signal.SIGKILL}, "it failed instead"
-    return status == signal.SIGKILL
-
-
-class Stepping:
-    """The module ``os``, in which each change to a file is a step."""
-
-    def __init__(self, step: Callable[[], None]) -> None:
-        self._step = step
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"pwrite", "fsync", "close"}:
-            self._step()
-        return getattr(os, name)
+    event.listen(Engine, "before_cursor_execute", counted)
+    event.listen(Engine, "commit", counted)
+    watch_escrow(step)
 
 
 def where(planned: Work) -> Whereabouts:
@@ -105,7 +67,7 @@ def test_killed_before_any_statement_the_end_is_the_same(
     content = subject.content()
     for before in range(1, MOST, stride(4)):
         planned = work(subject, size=3)
-        was_killed = dies(planned, powers, before)
+        was_killed = dies(planned, powers, before, watch=watch)
         state = where(planned)
         hidden = {name: row for name, row in content.items() if name not in planned.names[0]}
         assert subject.content() == (content if state is Whereabouts.LIVE else hidden), "never half of a batch"

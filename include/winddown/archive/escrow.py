@@ -15,6 +15,7 @@ A file is named by its batch and its own SHA-256. Attempts never overwrite one a
 in the transaction in which the records go, which file is the true one, and every other one of the batch is an orphan.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -27,13 +28,14 @@ from typing import BinaryIO
 
 from winddown.archive.atomic import sync_folder
 from winddown.archive.container import ContainerKey, decrypt, encrypt
+from winddown.archive.spool import Spool
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Transient
 
 _PART_KEY_BYTES = 32
 _LENGTH = struct.Struct(">I")
 _PIECE_BYTES = 1 << 18
-_SUFFIX, _UNFINISHED = ".escrow", ".part"
+_SUFFIX, _UNFINISHED, _TURN = ".escrow", ".part", ".turn"
 
 
 class Attempt:
@@ -86,7 +88,8 @@ class Attempt:
 class Escrow:
     """The escrow of one store in one case.
 
-    Whoever writes or destroys has the turn on the batch: by the store's own lock, one worker at a time acts on it.
+    Whoever writes or destroys has the turn on the batch: by the store's own lock, or by ``turn`` where it has none, one
+    worker at a time acts on it.
 
     Args:
         folder: of this store's files; made at first use.
@@ -98,6 +101,28 @@ class Escrow:
         self._folder = folder
         self._scope = scope
         self._key = key
+
+    @contextmanager
+    def turn(self, order_id: str) -> Iterator[None]:
+        """Act on an order's batches alone: other workers with the same workspace wait."""
+        folder = self._of(order_id)
+        try:
+            _made(folder)
+            descriptor = os.open(folder / _TURN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Transient(
+                f"the escrow of order {order_id} cannot be used ({error.strerror})",
+                next_step="look at the workspace's disk: space, quota, mode",
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def spool(self) -> Spool:
+        """A temporary file on the same disk that nobody else can read."""
+        return Spool(self._folder)
 
     @contextmanager
     def written(self, order_id: str, batch: Batch, records: Iterable[bytes]) -> Iterator[Attempt]:
@@ -139,7 +164,7 @@ class Escrow:
 
     def count(self) -> int:
         """Number of files of all batches of all orders."""
-        return sum(len(files) for _, _, files in os.walk(self._folder))
+        return sum(name != _TURN for _, _, files in os.walk(self._folder) for name in files)
 
     def records(self, order_id: str, batch: Batch, name: str) -> Iterator[bytes]:
         """Yield the records of a file. Act on them after the iterator is exhausted: a wrong end is known at the end.

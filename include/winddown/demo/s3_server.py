@@ -3,8 +3,9 @@
 To mark the latest versions of a listing, moto marks copies of all objects of the bucket, contents included; here the
 copies come without contents, which a listing does not show. It reads each time anew from text for each line of each
 listing; here it remembers them. It leaves out the first version behind a marker that is a key alone; here it does not.
-Asked for an object's retention, it hands out the object; here it answers. It looks through all of its services with
-each request; here it serves one. And no access log is written: nobody reads it, and object keys name customers.
+Asked for an object's retention, it hands out the object; here it answers. Asked who may use an object that came in
+parts, it fails; here that is its owner. It looks through all of its services with each request; here it serves one.
+And no access log is written: nobody reads it, and object keys name customers.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any
 from moto.core import serialize
 from moto.core.utils import unix_time_millis
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-from moto.s3.models import FakeKey, S3Backend
+from moto.s3.models import FakeKey, S3Backend, get_canned_acl
 from moto.s3.responses import S3Response
 from werkzeug.serving import run_simple
 
@@ -59,6 +60,10 @@ def _with_retention(answer: Callable[..., Any]) -> Callable[..., Any]:
     return answered
 
 
+def _acl_of(_: S3Backend, key: FakeKey) -> Any:
+    return key.acl or get_canned_acl("private")
+
+
 def _application() -> Callable[[Any, Any], Any]:
     objects, control = create_backend_app("s3"), create_backend_app("moto_api")
 
@@ -83,6 +88,7 @@ def main() -> None:
     FakeKey.__deepcopy__ = _without_content
     S3Response._key_response_get = _with_retention(S3Response._key_response_get)  # noqa: SLF001
     S3Backend.list_object_versions = _behind_a_key(S3Backend.list_object_versions)
+    S3Backend.get_object_acl = _acl_of
     serialize.parse_to_aware_datetime = lru_cache(100_000)(serialize.parse_to_aware_datetime)
     run_simple(chosen.host, chosen.port, _application(), threaded=True, request_handler=_Silent)
 

@@ -42,6 +42,8 @@ class Method(StrEnum):
     REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
     DELETE_MARKER = "delete_marker"  # a delete marker hides the object; its versions stay until purge
     COMMIT_TABLE = "commit_table"  # a version of the table without the rows; its old files and history go with purge
+    ESCROW_OBJECT = "escrow_object"  # the object is copied into an encrypted file, which stays until purge, and deleted
+    ESCROW_AND_REWRITE = "escrow_and_rewrite"  # the object is copied in the same way, and one without the rows written
     MOVE_FILE = "move_file"  # the file moves to a quarantine folder on its own file system, and is unlinked there
     REWRITE_FILE = "rewrite_file"  # a new file takes the place of the old one, which stays in quarantine until purge
     # In the memory store one method stands for both:

@@ -83,7 +83,7 @@ class DeltaFiles:
                 survivors = self._prefix + tags["winddown-survivors"] if tags["winddown-survivors"] else ""
                 after = self._content(survivors, _latest(listed, survivors)) if survivors else b""
                 before = self._content(key["object"], key["version"])
-                seen += contradictions(before, after, without=key["rows"])
+                seen += contradictions(before, after, order, set(key["rows"]))
         return seen
 
     def leftovers(self, batch: Batch) -> int:

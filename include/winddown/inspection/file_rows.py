@@ -10,13 +10,16 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import polars as pl
 import pyarrow as pa
 from pyarrow import orc
+
+from winddown.domain.plan import Act, Order
 
 _CSV_RECORD = re.compile(rb'(?:[^"\r\n]++|"(?:[^"]|"")*+")*+(?:\r\n|\r|\n|\Z)')
 _DELIMITERS = ",;\t|"
@@ -37,14 +40,6 @@ def rows_of(content: bytes) -> Iterator[str]:
     yield from [raw.strip(b"\r\n").decode("utf-8", "surrogateescape") for raw in records if raw.strip()][1:]
 
 
-def contradictions(before: bytes, after: bytes, *, without: Sequence[int]) -> int:
-    """Number of records in which a file differs from an earlier one ``without`` some rows, whatever their order."""
-    doomed = set(without)
-    found = Counter(rows_of(after)) if after else Counter[str]()
-    survivors = Counter(row for number, row in enumerate(rows_of(before)) if number not in doomed)
-    return sum((found - survivors).values()) + sum((survivors - found).values())
-
-
 def records_of(content: bytes) -> Iterator[Record]:
     """Yield each record with its fields, of the same formats."""
     content = _unpacked(content)
@@ -56,6 +51,37 @@ def records_of(content: bytes) -> Iterator[Record]:
     header = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=header.count)
     yield from csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def contradictions(before: bytes | None, after: bytes, order: Order, doomed: set[int]) -> int:
+    """Number of records that a file which was written anew has and should not, or the other way round.
+
+    The old file, ``before``, may be gone; then only what should be empty is looked at. ``doomed`` are numbers of rows.
+    """
+    if order.act is Act.MINIMISE:
+        left = (number in doomed and not _is_emptied(found, order) for number, found in enumerate(records_of(after)))
+        return sum(left) + (0 if before is None else _differences(before, after, order, doomed))
+    if before is None:
+        return 0
+    survivors = Counter(row for number, row in enumerate(rows_of(before)) if number not in doomed)
+    found = Counter(rows_of(after)) if after else Counter[str]()  # nothing took its place
+    return sum((found - survivors).values()) + sum((survivors - found).values())
+
+
+def _is_emptied(record: Record, order: Order) -> bool:
+    return all(is_empty(record, name) for name in order.fields)
+
+
+def _differences(before: bytes, after: bytes, order: Order, doomed: set[int]) -> int:
+    """Number of records that differ in what should have stayed; fields inside others are not told apart."""
+    emptied = {name.partition(".")[0] for name in order.fields}
+
+    def kept(number: int, record: Record) -> Record:
+        return {name: value for name, value in record.items() if number not in doomed or name not in emptied}
+
+    none: Record = {}
+    pairs = enumerate(zip_longest(records_of(before), records_of(after), fillvalue=none))
+    return sum(kept(number, old) != kept(number, new) for number, (old, new) in pairs)
 
 
 def is_empty(record: Record, field: str) -> bool:

@@ -10,19 +10,17 @@ import hashlib
 import os
 import re
 import stat
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Method, Order
-from winddown.inspection.file_rows import is_empty, records_of, rows_of
+from winddown.domain.plan import Method, Order
+from winddown.inspection.file_rows import contradictions
 from winddown.inspection.raw_bytes import Patterns, search_paths
 from winddown.ports import ByteSearch
 
@@ -181,24 +179,14 @@ class FilesInspector:
             return bool(hasher.hexdigest() == key[CONTENT])
 
     def _contradictions(self, root: int, order: Order, slot: Sequence[bytes], key: Key) -> int:
-        """Records that are there and should not be, or the other way round, in a file that was written anew."""
+        """Records that contradict the order in a file that was written anew."""
         live = _found(root, key["object"])
         if live is not None and _is_planned(key, live):
             return _records(key)
         after = _content(root, _parts(key["object"]))
         if after is None:
             return 0
-        before, doomed = _content(root, slot), set(key["rows"])
-        if order.act is Act.MINIMISE:
-            left = (
-                number in doomed and not _is_emptied(found, order) for number, found in enumerate(records_of(after))
-            )
-            return sum(left) + (0 if before is None else _differences(before, after, order, doomed))
-        if before is None:
-            return 0
-        survivors = Counter(row for number, row in enumerate(rows_of(before)) if number not in doomed)
-        found = Counter(rows_of(after))
-        return sum((found - survivors).values()) + sum((survivors - found).values())
+        return contradictions(_content(root, slot), after, order, set(key["rows"]))
 
     def _statuses(self, collections: Sequence[CollectionRef]) -> Iterator[os.stat_result]:
         folders = {name: name for name in (ref.name.partition("#")[0] for ref in collections)}
@@ -268,22 +256,6 @@ def _content(root: int, path: Sequence[bytes]) -> bytes | None:
                 return file.read()
         except OSError:
             return None
-
-
-def _is_emptied(record: dict[str, Any], order: Order) -> bool:
-    return all(is_empty(record, name) for name in order.fields)
-
-
-def _differences(before: bytes, after: bytes, order: Order, doomed: set[int]) -> int:
-    """Number of records that differ in what should have stayed; fields inside others are not told apart."""
-    emptied = {name.partition(".")[0] for name in order.fields}
-
-    def kept(number: int, record: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in record.items() if number not in doomed or name not in emptied}
-
-    none: dict[str, Any] = {}
-    pairs = enumerate(zip_longest(records_of(before), records_of(after), fillvalue=none))
-    return sum(kept(number, old) != kept(number, new) for number, (old, new) in pairs)
 
 
 def _listed(folder: int) -> list[str]:

@@ -19,16 +19,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
-from winddown.domain.batch import Batch
+from winddown.archive.escrow import Escrow
+from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Method, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.delta import DeltaFiles
 from winddown.inspection.file_rows import contradictions
+from winddown.inspection.in_escrow import contents, held
 from winddown.inspection.raw_bytes import Patterns
 from winddown.ports import ByteSearch
 
 _READERS = 8
+_ESCROWED = {Method.ESCROW_OBJECT, Method.ESCROW_AND_REWRITE}
+_PIECE = 1 << 20
 _SMALL = 1 << 20
 _WINDOW = 64
 
@@ -37,11 +41,13 @@ class S3Inspector:
     """Reads with a credential of its own.
 
     Args:
+        escrow: of the store, where what a bucket without versions loses waits for its purge.
         set_apart: folders that are known to hold copies until a stated day, e.g. backups; they are not searched.
     """
 
-    def __init__(self, name: str, *, bucket: str, client: Any, set_apart: Sequence[str]) -> None:
+    def __init__(self, name: str, *, bucket: str, client: Any, escrow: Escrow, set_apart: Sequence[str]) -> None:
         self._name = name
+        self._escrow = escrow
         self._bucket = bucket
         self._client = client
         self._set_apart = tuple(f"{folder}/" for folder in set_apart)
@@ -53,27 +59,39 @@ class S3Inspector:
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count records of objects whose planned versions are all listed, with nothing of the order above them.
 
-        A writer's newer version may lie on top: it takes nothing away.
+        A writer's newer version may lie on top: it takes nothing away. Without versions, contents are hashed.
         """
         if _is_of_table(batch):
             return self._table(order).unchanged(order, batch)
+        if order.method in _ESCROWED:
+            return sum(_records(key) for key in batch.keys.to_pylist() if self._digest(key["object"]) == key[CONTENT])
         seen = 0
         for key, history in self._histories(batch):
             above = [found for found in history if found["version"] not in key["versions"]]
             whole = len(history) - len(above) == len(key["versions"])
             if whole and not any(self._made_by(order, found) for found in above):
-                seen += max(len(key.get("rows") or ()), 1)
+                seen += _records(key)
         return seen
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """Count records of objects whose planned versions are all listed and none of them is the latest."""
+        """Count records of objects whose planned versions are all listed and none of them is the latest.
+
+        Without versions: whose planned content is in the escrow, and not in the bucket.
+        """
         if _is_of_table(batch):
             return self._table(order).set_aside(order, batch)
+        if order.method in _ESCROWED:
+            kept = held(self._escrow, order, batch)
+            return sum(
+                _records(key)
+                for number, key in enumerate(batch.keys.to_pylist())
+                if number in kept and self._digest(key["object"]) != key[CONTENT]
+            )
         seen = 0
         for key, history in self._histories(batch):
             planned = [found for found in history if found["version"] in key["versions"]]
             if len(planned) == len(key["versions"]) and not any(found["latest"] for found in planned):
-                seen += max(len(key.get("rows") or ()), 1)
+                seen += _records(key)
         return seen
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:  # noqa: ARG002 - a policy is a bucket's
@@ -104,22 +122,46 @@ class S3Inspector:
         """
         if _is_of_table(batch):
             return self._table(order).remaining(order, batch)
+        if order.method is Method.ESCROW_AND_REWRITE:
+            return self._remaining_rows(order, batch)
         seen = 0
         for key, history in self._histories(batch):
             latest = history[0] if history else None
             if latest is None or latest["marker"]:
                 continue
-            records = max(len(key.get("rows") or ()), 1)
-            if latest["version"] == key["version"] or order.method is Method.DELETE_MARKER:
-                seen += records
-            elif any(found["version"] == key["version"] for found in history):
-                seen += self._contradictions(key, latest["version"])
+            if latest["version"] == key["version"] or order.method is not Method.REWRITE_OBJECT:
+                seen += _records(key)
+                continue
+            is_there = any(found["version"] == key["version"] for found in history)
+            if is_there or order.act is Act.MINIMISE:
+                before = self._content(key["object"], key["version"]) if is_there else None
+                after = self._content(key["object"], latest["version"])
+                seen += contradictions(before, after, order, set(key["rows"]))
+        return seen
+
+    def _remaining_rows(self, order: Order, batch: Batch) -> int:
+        """The same in a bucket without versions, whose planned objects are in the escrow while they are."""
+        before = contents(self._escrow, order, batch)
+        seen = 0
+        for key in batch.keys.to_pylist():
+            digest = self._digest(key["object"])
+            old = next(before, None)
+            if digest == key[CONTENT]:
+                seen += _records(key)
+            elif digest:
+                seen += contradictions(old, self._content(key["object"]), order, set(key["rows"]))
         return seen
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count planned versions that are still listed, and markers above whole objects; of tables, see there."""
+        """Count planned versions that are still listed, and markers above whole objects; of tables, see there.
+
+        Without versions: all records, while a file of the batch is in the escrow; and versions that came nevertheless.
+        """
         if _is_of_table(batch):
             return self._table(order).leftovers(batch)
+        if order.method in _ESCROWED:
+            older = sum(not found["latest"] for _, history in self._histories(batch) for found in history)
+            return older + (batch.records if self._escrow.names(order.id, batch.index) else 0)
         left = 0
         for key, history in self._histories(batch):
             planned = set(key["versions"])
@@ -182,12 +224,7 @@ class S3Inspector:
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
         if head.get("Metadata", {}).get("winddown-order") != order.id:
             return False
-        content = self._content(found["key"], found["version"])
-        return bool(head["Metadata"].get("winddown-sha256") == hashlib.sha256(content).hexdigest())
-
-    def _contradictions(self, key: dict[str, Any], latest: str) -> int:
-        before, after = self._content(key["object"], key["version"]), self._content(key["object"], latest)
-        return contradictions(before, after, without=key["rows"])
+        return bool(head["Metadata"].get("winddown-sha256") == self._digest(found["key"], found["version"]))
 
     def _histories(self, batch: Batch) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Each key of the batch with its versions, the latest first, from one listing of what the keys share."""
@@ -220,12 +257,38 @@ class S3Inspector:
                 return
             position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
-    def _content(self, key: str, version: str) -> bytes:
+    def _content(self, key: str, version: str = "") -> bytes:
+        return b"".join(self._pieces(key, version))
+
+    def _digest(self, key: str, version: str = "") -> str:
+        """Hex SHA-256 of a content; "" where there is no such object."""
+        hasher = hashlib.sha256()
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
-            return bytes(answer["Body"].read())
-        except (ClientError, BotoCoreError):
+            for piece in self._pieces(key, version):
+                hasher.update(piece)
+        except _NotThereError:
+            return ""
+        return hasher.hexdigest()
+
+    def _pieces(self, key: str, version: str) -> Iterator[bytes]:
+        exact = {"VersionId": version} if version else {}
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, **exact)
+            yield from answer["Body"].iter_chunks(_PIECE)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                raise _NotThereError(f"an object of store {self._name} is gone") from None
             raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+        except BotoCoreError:
+            raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+
+
+class _NotThereError(Transient):
+    """An object that was listed a moment ago, or was planned, is not there."""
+
+
+def _records(key: dict[str, Any]) -> int:
+    return max(len(key.get("rows") or ()), 1)
 
 
 def _is_of_table(batch: Batch) -> bool:

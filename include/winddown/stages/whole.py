@@ -22,6 +22,8 @@ _OF_OBJECTS = {
     Method.DELETE_MARKER: "every record in these objects goes",
     Method.REWRITE_OBJECT: "other records in the same objects stay",
     Method.COMMIT_TABLE: "the table goes on without them, and its history ends with the purge",
+    Method.ESCROW_OBJECT: "every record in these objects goes, and the bucket keeps no versions",
+    Method.ESCROW_AND_REWRITE: "other records in the same objects stay, and the bucket keeps no versions",
     Method.MOVE_FILE: "every record in these files goes",
     Method.REWRITE_FILE: "other records in the same files stay",
 }

@@ -170,6 +170,10 @@ _WORDS = {
             "表的新版本，旧文件和历史保留至清除", "new table version, old files and log stay until purge"
         ),
         "delete_marker": Word("删除标记，旧版本保留至清除", "delete marker, old versions stay until purge"),
+        "escrow_object": Word("删除对象，加密副本留存至清除", "object deleted, an encrypted copy stays until purge"),
+        "escrow_and_rewrite": Word(
+            "重写对象，加密副本留存至清除", "object rewritten, an encrypted copy stays until purge"
+        ),
         "move_file": Word("文件移入隔离目录", "file moves to a quarantine folder"),
         "rewrite_file": Word("重写文件，旧文件保留至清除", "file written anew, the old one stays until purge"),
         "set_aside": Word("移出", "set aside"),

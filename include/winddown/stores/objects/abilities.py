@@ -3,33 +3,123 @@
 Services differ, and some accept a header and ignore it, so an ability counts only when it is seen to have an effect.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from winddown.stores.objects.faults import code_of
-from winddown.stores.objects.versions import histories
+from winddown.stores.objects.faults import code_of, is_passing
+from winddown.stores.objects.versions import histories, list_versions
 
 PROBE = "winddown-probe"
 _WRONG = '"00000000000000000000000000000000"'
+_DENIED = {"AccessDenied", "403"}
+_LOOKS = 4
+_RANGE = 5 << 20  # services copy ranges of objects above this size alone
+
+Ability = Callable[[Any, str], bool]
+
+
+class Abilities:
+    """What is known of one bucket's service; each ability is tried when it is asked for, once."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._known: dict[Ability, bool] = {}
+
+    def can(self, client: Any, ability: Ability) -> bool:
+        """Whether the service has an ability, one of the functions of this module."""
+        if ability not in self._known:
+            self._known[ability] = ability(client, self._bucket)
+        return self._known[ability]
 
 
 def writes_conditionally(client: Any, bucket: str) -> bool:
     """Whether ``If-Match`` on a write is obeyed: refused for a wrong tag, let through for the right one."""
     with probe(client, bucket) as key:
         tag = client.put_object(Bucket=bucket, Key=key, Body=b"1")["ETag"]
-        if _is_written(client, bucket, key, tag=_WRONG):
+        return not _is_done(lambda: client.put_object(Bucket=bucket, Key=key, Body=b"2", IfMatch=_WRONG)) and _is_done(
+            lambda: client.put_object(Bucket=bucket, Key=key, Body=b"2", IfMatch=tag)
+        )
+
+
+def creates_conditionally(client: Any, bucket: str) -> bool:
+    """Whether ``If-None-Match: *`` on a write is obeyed: refused where an object is, let through where none is."""
+    with probe(client, bucket) as key:
+
+        def create() -> Any:
+            return client.put_object(Bucket=bucket, Key=key, Body=b"2", IfNoneMatch="*")
+
+        return _is_done(create) and not _is_done(create)
+
+
+def completes_conditionally(client: Any, bucket: str) -> bool:
+    """Whether ``If-Match`` is obeyed where the parts of an object are put together."""
+    with probe(client, bucket) as key:
+        tag = client.put_object(Bucket=bucket, Key=key, Body=b"1")["ETag"]
+        return not _is_completed(client, bucket, key, IfMatch=_WRONG) and _is_completed(
+            client, bucket, key, IfMatch=tag
+        )
+
+
+def completes_where_none_is(client: Any, bucket: str) -> bool:
+    """Whether ``If-None-Match: *`` is obeyed where the parts of an object are put together."""
+    with probe(client, bucket) as key:
+        return _is_completed(client, bucket, key, IfNoneMatch="*") and not _is_completed(
+            client, bucket, key, IfNoneMatch="*"
+        )
+
+
+def deletes_conditionally(client: Any, bucket: str) -> bool:
+    """Whether ``If-Match`` on a deletion is obeyed, in a bucket without versions."""
+    with probe(client, bucket) as key:
+        tag = client.put_object(Bucket=bucket, Key=key, Body=b"1")["ETag"]
+        return not _is_done(lambda: client.delete_object(Bucket=bucket, Key=key, IfMatch=_WRONG)) and _is_done(
+            lambda: client.delete_object(Bucket=bucket, Key=key, IfMatch=tag)
+        )
+
+
+def copies_ranges(client: Any, bucket: str) -> bool:
+    """Whether a part of an object can be copied from a range of another one, by what comes of it."""
+    body = bytes(_RANGE) + b"range"
+    with probe(client, bucket) as key:
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+        source = {"Bucket": bucket, "Key": key}
+        named = {**source, "UploadId": client.create_multipart_upload(**source)["UploadId"]}
+
+        def copy() -> None:
+            where = f"bytes={_RANGE}-{len(body) - 1}"
+            copied = client.upload_part_copy(**named, PartNumber=1, CopySource=source, CopySourceRange=where)
+            parts = {"Parts": [{"PartNumber": 1, "ETag": copied["CopyPartResult"]["ETag"]}]}
+            client.complete_multipart_upload(**named, MultipartUpload=parts)
+
+        if not _is_done(copy):
+            with suppress(ClientError):
+                client.abort_multipart_upload(**named)
             return False
-        return _is_written(client, bucket, key, tag=tag)
+        return bool(client.get_object(**source)["Body"].read() == body[_RANGE:])
 
 
-def _is_written(client: Any, bucket: str, key: str, *, tag: str) -> bool:
+def _is_completed(client: Any, bucket: str, key: str, **condition: str) -> bool:
+    named = {"Bucket": bucket, "Key": key}
+    upload = {**named, "UploadId": client.create_multipart_upload(**named)["UploadId"]}
+    tag = client.upload_part(**upload, PartNumber=1, Body=b"2")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    is_done = _is_done(lambda: client.complete_multipart_upload(**upload, MultipartUpload=parts, **condition))
+    if not is_done:
+        with suppress(ClientError):
+            client.abort_multipart_upload(**upload)
+    return is_done
+
+
+def _is_done(act: Callable[[], Any]) -> bool:
+    """Whether the service does it; raises where it says that we may not."""
     try:
-        client.put_object(Bucket=bucket, Key=key, Body=b"2", IfMatch=tag)
+        act()
     except ClientError as error:
-        if code_of(error) in {"AccessDenied", "403"}:
+        if code_of(error) in _DENIED:
             raise
         return False
     return True
@@ -37,9 +127,32 @@ def _is_written(client: Any, bucket: str, key: str, *, tag: str) -> bool:
 
 @contextmanager
 def probe(client: Any, bucket: str) -> Iterator[str]:
-    """Yield a key for trials; every version of it is deleted afterwards."""
+    """Yield a key for trials that no other worker uses; every version of it is deleted afterwards."""
+    key = f"{PROBE}-{secrets.token_hex(8)}"
     try:
-        yield PROBE
+        yield key
     finally:
-        for version in histories(client, bucket, PROBE, {PROBE}).get(PROBE, []):
-            client.delete_object(Bucket=bucket, Key=PROBE, VersionId=version.version_id)
+        _remove(client, bucket, key)
+
+
+def _remove(client: Any, bucket: str, key: str) -> None:
+    """Delete what a trial wrote, also where the service is busy now and then, or lists what was a moment ago."""
+    was_seen = False
+    for _ in range(_LOOKS):
+        try:
+            found = histories(client, bucket, key, {key}).get(key, [])
+            for version in found:
+                client.delete_object(Bucket=bucket, Key=key, VersionId=version.version_id)
+        except (ClientError, BotoCoreError) as error:
+            if not is_passing(error):
+                raise
+            continue
+        if was_seen and not found:
+            return
+        was_seen = was_seen or bool(found)
+
+
+def remove_probes(client: Any, bucket: str) -> None:
+    """Delete every trial's object; a trial of another worker that goes on meanwhile finds less than there is."""
+    for version in list_versions(client, bucket, PROBE):
+        client.delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)

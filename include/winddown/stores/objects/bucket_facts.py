@@ -17,7 +17,7 @@ _NOTHING = {
     "NoSuchObjectLockConfiguration",
     "NoSuchConfiguration",
 }
-NONE, NOT_KNOWN = "none", "not known"
+NONE, NOT_KNOWN, NEVER = "none", "not known", "Never"
 
 
 def bucket_facts(client: Any, bucket: str, store: str) -> Iterator[Fact]:
@@ -42,7 +42,7 @@ def bucket_facts(client: Any, bucket: str, store: str) -> Iterator[Fact]:
 def versioning(client: Any, bucket: str) -> tuple[str, str]:
     """Return the state of versioning, and the service's code when it may not be asked (then the state is not known)."""
     try:
-        return client.get_bucket_versioning(Bucket=bucket).get("Status") or "Never", ""
+        return client.get_bucket_versioning(Bucket=bucket).get("Status") or NEVER, ""
     except ClientError as error:
         code = _code(error)
         if code in {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:

@@ -15,18 +15,18 @@ from typing import Any
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Fact
 from winddown.ports import Discovery, Notes
-from winddown.stores.objects.bucket_facts import bucket_facts, deletes_noncurrent, versioning
+from winddown.stores.objects.bucket_facts import NEVER, bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Gathering, Looked, look, place_of
 from winddown.stores.objects.locks import FACTS, has_locks, locks_of
-from winddown.stores.objects.noted import UNNAMED, is_passing, name_of, read, written
+from winddown.stores.objects.noted import is_passing, name_of, read, written
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.refusals import changing, expiring, hidden, kept, unknown_versioning, unnamed, unversioned
+from winddown.stores.objects.refusals import changing, expiring, hidden, kept, suspended, unknown_versioning, unnamed
 from winddown.stores.objects.report.listing import Listing
 from winddown.stores.objects.tables.described import Described, Describer
 from winddown.stores.objects.tables.roots import Kind, Roots, home_of
-from winddown.stores.objects.versions import Version, by_key
+from winddown.stores.objects.versions import UNNAMED, Version, by_key
 
 WINDOW = 256  # objects that are looked at together
 _LOOKERS = 8
@@ -76,10 +76,10 @@ def discover_bucket(source: Source, *, report: Listing | None = None) -> Discove
     blockers: list[Blocker] = []
     if refusal:
         blockers.append(unknown_versioning(store, refusal))
-    elif state != "Enabled":
-        blockers.append(unversioned(store))
-    else:
+    elif state == "Enabled":
         blockers += [unnamed(store, *each) for each in sorted(found.unnamed().items())]
+    elif state != NEVER:
+        blockers.append(suspended(store))
     if is_expiring:
         blockers.append(expiring(store))
     collections = (*found.gathering.collections(), *(each for table in described for each in table.collections))

@@ -9,6 +9,8 @@ from winddown.domain.errors import Refused, Transient
 
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "403", "401"}
 PASSING_CODES = {"SlowDown", "Throttling", "RequestTimeout", "InternalError", "ServiceUnavailable", "503", "500"}
+OVERTAKEN_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"}
+"""What a conditional request is refused with when somebody else was quicker: wrote, or removed."""
 _SERVER_ERROR = 500
 
 

@@ -23,6 +23,7 @@ from winddown.stores.objects.refusals import empty, strange, unreadable
 from winddown.stores.objects.tables.roots import home_of
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
+_TIED = "the names of the folders that its files lie in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class _Gathered:
     problems: dict[Problem, Counter[str]] = field(default_factory=dict)
     classes: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    stated: set[str] = field(default_factory=set)  # fields that stand in paths
 
 
 @dataclass(slots=True)
@@ -179,6 +181,7 @@ class Gathering:
         found.kinds[looked.kind] += 1
         found.hasher.update(canonical(history))
         stated = [] if looked.format == formats.OPAQUE else [(name, "partition") for name, _ in place.partitions]
+        found.stated |= {name for name, _ in stated}
         for name, kind in (*looked.fields, *stated):
             known = found.fields.setdefault(name, kind)
             if known != kind:
@@ -198,7 +201,10 @@ class Gathering:
                 medium=Medium.OBJECTS if form == formats.OPAQUE else Medium.ROW_FILES,
                 format=form,
                 key=(),
-                fields=tuple(Field(name, kind, nullable=True) for name, kind in found.fields.items()),
+                fields=tuple(
+                    Field(name, kind, nullable=True, tied=_TIED if name in found.stated else "")
+                    for name, kind in found.fields.items()
+                ),
                 foreign_keys=(),
                 record_count=found.records,
                 byte_count=found.size,

@@ -13,9 +13,8 @@ from winddown.ports import Note
 from winddown.stores.objects import formats
 from winddown.stores.objects.formats.problem import Problem
 from winddown.stores.objects.gathering import Looked
-from winddown.stores.objects.versions import Version
+from winddown.stores.objects.versions import UNNAMED, Version
 
-UNNAMED = "null"  # the version of whatever was written while the bucket kept none
 _COUNT_BYTES = 8
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from winddown.stores.objects.faults import code_of
-from winddown.stores.objects.versions import histories
+from winddown.stores.objects.versions import UNNAMED, histories
 
 _POLICY_ID = "winddown-freeze"
 _PROBE = "winddown-probe"
@@ -47,6 +47,11 @@ def deny_writes(client: Any, bucket: str, before: str) -> bool:
     return False
 
 
+def is_frozen(client: Any, bucket: str) -> bool:
+    """Whether our statement stands in the policy."""
+    return any(str(found.get("Sid", "")).startswith(_POLICY_ID) for found in _statements(_policy(client, bucket)))
+
+
 def put_policy(client: Any, bucket: str, policy: str) -> None:
     """Put a policy back; ``{}`` removes it."""
     if policy == "{}":
@@ -58,7 +63,7 @@ def put_policy(client: Any, bucket: str, policy: str) -> None:
 def _can_write(client: Any, bucket: str) -> bool:
     """Write and delete an empty object, the way quarantine and purge do; some services check only one of them."""
     try:
-        version = client.put_object(Bucket=bucket, Key=_PROBE, Body=b"")["VersionId"]
+        version = client.put_object(Bucket=bucket, Key=_PROBE, Body=b"").get("VersionId", UNNAMED)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
             return False

@@ -22,12 +22,13 @@ from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.text import as_text
 from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 from winddown.stores.objects.located import WHOLE, Stated, located, select
-from winddown.stores.objects.noted import UNNAMED, name_of, read
+from winddown.stores.objects.naming import planned
+from winddown.stores.objects.noted import name_of, read
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.tables.delta_log import stated_in
 from winddown.stores.objects.tables.registry import SeenTable, table_of
 from winddown.stores.objects.tables.roots import Kind
-from winddown.stores.objects.versions import Version, by_key
+from winddown.stores.objects.versions import UNNAMED, Version, by_key
 
 _LOOKERS = 8
 _FORMS_MAX = 100_000  # remembered formats; some 20 MB
@@ -61,12 +62,12 @@ class Reading:
         wanted = list(collection.field_names() if fields is None else fields)
         if collection.medium is Medium.OBJECTS:
             for version, _ in self._members(collection):
-                yield located((version.key, version.version_id), 0, WHOLE, [])
+                yield located((version.key, version.state), 0, WHOLE, [])
             return
         for version, source, stated in self._row_files(collection):
             start = 0
             for batch in formats.read(_form(collection), source, fields=wanted):
-                yield located((version.key, version.version_id), start, batch, wanted, stated)
+                yield located((version.key, version.state), start, batch, wanted, stated)
                 start += batch.num_rows
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
@@ -122,10 +123,7 @@ class Reading:
         """Yield ``fields`` of the rows that the batch names, from the planned versions, as text."""
         for key in batch.keys.to_pylist():
             with translated(self._store, "reading an object"):
-                head = self._client.head_object(Bucket=self._bucket, Key=key["object"], VersionId=key["version"])
-            version = Version(
-                key["object"], key["version"], head["ETag"], head["ContentLength"], is_latest=True, is_marker=False
-            )
+                version, _ = planned(self._client, self._bucket, key)
             rows = pa.array(sorted(key["rows"]), type=pa.int64())
             outside = stated_in(key["action"]) if collection.format == Kind.DELTA else None
             start = 0

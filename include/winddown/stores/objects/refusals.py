@@ -10,14 +10,15 @@ from winddown.stores.objects.formats.problem import Problem
 _REPAIR = "repair or replace what cannot be read"
 
 
-def unversioned(store: str) -> Blocker:
-    """The bucket keeps no versions."""
+def suspended(store: str) -> Blocker:
+    """The bucket keeps its versions and makes no new ones."""
     return Blocker(
-        "unversioned-bucket",
+        "suspended-versioning",
         store,
-        "the bucket does not keep versions, so nothing in it can be quarantined reversibly",
+        "the bucket keeps the versions that it has and overwrites what is written now, so neither a marker nor a "
+        "deletion does what it says",
         "storage administrator",
-        "switch versioning on",
+        "switch versioning on again",
     )
 
 
@@ -166,6 +167,28 @@ def needs_catalogue(ref: CollectionRef) -> Blocker:
         "which metadata of an Iceberg table counts is decided by its catalogue, so nothing is taken out of it here",
         "data engineer",
         "erase the rows by the engine that writes it, expire its snapshots, remove orphan files, record the evidence",
+    )
+
+
+def table_without_versions(ref: CollectionRef) -> Blocker:
+    """Rows of a Delta table in a bucket that never kept versions."""
+    return Blocker(
+        "table-without-versions",
+        str(ref),
+        "the bucket keeps no versions, so a clean-up of the table would destroy what waits in quarantine",
+        "storage administrator",
+        "switch versioning on and discover again",
+    )
+
+
+def fields_of_table(ref: CollectionRef) -> Blocker:
+    """Fields of a Delta table."""
+    return Blocker(
+        "cannot-minimise",
+        str(ref),
+        "fields of a table with a log cannot be emptied in place yet",
+        "data engineer",
+        "seal what is needed and erase the rows, or empty the fields by the engine that writes the table",
     )
 
 

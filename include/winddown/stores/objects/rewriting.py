@@ -1,123 +1,82 @@
-"""Writes an object again without some of its rows, as a new version that has everything else of the planned one.
+"""Writes an object again without some of its rows, or with fields of them emptied; all else is the planned one's.
 
-Where the service supports it, the write is conditional: nothing is written when another version came on top meanwhile.
-Elsewhere only looking again tells, so whoever rewrites looks again in any case. A body under a key of its owner's
-(SSE-C) cannot be read, so it never gets here; Object Lock stays with the planned version, because a locked survivor
-could not be taken back.
+The new content goes through an encrypted temporary file, so memory does not grow with the object. Long ranges that
+stay as they are, are copied by the service where it can (``uploading``). Where the service supports it, the write is
+conditional: nothing is written when another content came on top meanwhile. Elsewhere only looking again tells, so
+whoever rewrites looks again in any case. A body under a key of its owner's (SSE-C) cannot be read, so it never gets
+here; Object Lock stays with the planned version, because a locked survivor could not be taken back.
 """
 
-import hashlib
-import io
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from winddown.domain.plan import OrderId
+from winddown.archive.escrow import Escrow
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Order
 from winddown.stores.objects import formats
-from winddown.stores.objects.faults import code_of
-from winddown.stores.objects.formats.change import Change
-from winddown.stores.objects.standing import DIGEST, ORDER, SOURCE, Key
-
-_KEPT = (
-    "ContentType",
-    "ContentEncoding",
-    "ContentDisposition",
-    "ContentLanguage",
-    "CacheControl",
-    "WebsiteRedirectLocation",
-    "StorageClass",
-    "ServerSideEncryption",
-    "SSEKMSKeyId",
-    "BucketKeyEnabled",
+from winddown.stores.objects.abilities import (
+    Abilities,
+    completes_conditionally,
+    copies_ranges,
+    writes_conditionally,
 )
-_GRANTS = {
-    "FULL_CONTROL": "GrantFullControl",
-    "READ": "GrantRead",
-    "READ_ACP": "GrantReadACP",
-    "WRITE_ACP": "GrantWriteACP",
-}
-_NO_ACL = {"AccessControlListNotSupported", "NotImplemented", "MethodNotAllowed", "XNotImplemented"}
-OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+from winddown.stores.objects.attributes import attributes
+from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of
+from winddown.stores.objects.formats.change import Change
+from winddown.stores.objects.naming import Key
+from winddown.stores.objects.ranges import ObjectFile
+from winddown.stores.objects.standing import DIGEST, ORDER, SOURCE
+from winddown.stores.objects.uploading import SINGLE, Upload, parts_of
+from winddown.stores.objects.versions import UNNAMED, Version
 
 
-@dataclass(frozen=True, slots=True)
-class Survivors:
-    """What stays of an object without some of its rows.
+class Rewriting:
+    """Rewrites objects of one bucket for one order.
 
-    Attributes:
-        body: the new content.
-        rows: how many rows are in it.
-        source: the service's answer about the object's planned version.
+    Args:
+        store: for messages.
+        escrow: where temporary files may lie.
     """
 
-    body: bytes = field(repr=False)
-    rows: int
-    source: dict[str, Any] = field(repr=False)
+    def __init__(
+        self, store: str, client: Any, bucket: str, *, order: Order, abilities: Abilities, escrow: Escrow
+    ) -> None:
+        self._store, self._client, self._bucket = store, client, bucket
+        self._order, self._abilities, self._escrow = order, abilities, escrow
 
-    def metadata(self, key: Key, *, order_id: OrderId) -> dict[str, str]:
-        """The object's own, and what says whose work the new content is."""
-        ours = {ORDER: order_id, SOURCE: key["version"], DIGEST: hashlib.sha256(self.body).hexdigest()}
-        return {**self.source.get("Metadata", {}), **ours}
+    def rewrite(self, key: Key, version: Version, head: dict[str, Any]) -> None:
+        """Put an object without the key's rows, or without their fields, in the place of a version with its headers.
 
-
-def survivors_of(client: Any, bucket: str, key: Key) -> Survivors:
-    """Take the key's rows out of its planned version. Memory for one object and its survivors."""
-    answer = client.get_object(Bucket=bucket, Key=key["object"], VersionId=key["version"])
-    found = formats.recognise_content(content := bytes(answer["Body"].read()))
-    sink = io.BytesIO()
-    outcome = formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
-    return Survivors(sink.getvalue(), outcome.survivors, answer)
-
-
-def rewrite(client: Any, bucket: str, key: Key, *, order_id: OrderId, is_conditional: bool) -> None:
-    """Put a version without the key's rows on top of its planned version.
-
-    With ``is_conditional``, nothing is written when the latest version is not the planned one any more.
-    """
-    found = survivors_of(client, bucket, key)
-    named = {"Key": key["object"], "VersionId": key["version"]}
-    request = {
-        **attributes(client, bucket, found.source, named),
-        "Metadata": found.metadata(key, order_id=order_id),
-        **({"IfMatch": found.source["ETag"]} if is_conditional else {}),
-    }
-    try:
-        client.put_object(Bucket=bucket, Key=key["object"], Body=found.body, **request)
-    except ClientError as error:
-        if not is_conditional or code_of(error) not in OVERTAKEN:
-            raise
-
-
-def attributes(client: Any, bucket: str, answer: dict[str, Any], named: dict[str, str]) -> dict[str, Any]:
-    """What a version has beside its body and metadata, as a request to write says it.
-
-    ``answer`` is what the service said about it, ``named`` its key and version.
-    """
-    named = {"Bucket": bucket, **named}
-    kept = {header: answer[header] for header in _KEPT if answer.get(header)}
-    if answer.get("ExpiresString"):
-        kept["Expires"] = answer["ExpiresString"]
-    tags = client.get_object_tagging(**named).get("TagSet", [])
-    if tags:
-        kept["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
-    return kept | _grants(client, named)
-
-
-def _grants(client: Any, named: dict[str, str]) -> dict[str, str]:
-    """The version's ACL as headers; none where only its owner has rights, which every new version has by itself."""
-    try:
-        acl = client.get_object_acl(**named)
-    except ClientError as error:
-        if code_of(error) in _NO_ACL:
-            return {}
-        raise
-    owner = acl.get("Owner", {}).get("ID")
-    rights: dict[str, list[str]] = {}
-    for grant in acl.get("Grants", ()):
-        who = grant["Grantee"]
-        kind = next(name for name in ("ID", "URI", "EmailAddress") if who.get(name))
-        rights.setdefault(_GRANTS[grant["Permission"]], []).append(f'{kind.lower()}="{who[kind]}"')
-    only_owner = {"GrantFullControl": [f'id="{owner}"']}
-    return {} if rights == only_owner else {header: ", ".join(found) for header, found in rights.items()}
+        Nothing is written when another content is there and the service tells.
+        """
+        source = cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
+        form = formats.identify(source, version.size)
+        if form not in formats.REWRITABLE:
+            raise Refused("an object is no longer of the format that was planned", next_step="discover and plan again")
+        named = {"Bucket": self._bucket, "Key": version.key}
+        exact = named if version.version_id == UNNAMED else {**named, "VersionId": version.version_id}
+        with self._escrow.spool() as spool:
+            change = Change.of(key["rows"], fields=self._order.fields)
+            outcome = formats.rewrite(str(form), source, cast("BinaryIO", spool), change)
+            ours = {ORDER: self._order.id, SOURCE: key["version"].strip('"'), DIGEST: spool.finish()}
+            kept = attributes(self._client, exact, head)
+            kept["Metadata"] = {**kept.get("Metadata", {}), **ours}
+            is_small = spool.size <= SINGLE
+            is_conditional = self._abilities.can(
+                self._client, writes_conditionally if is_small else completes_conditionally
+            )
+            upload = Upload(self._client, named, kept, {"IfMatch": version.etag} if is_conditional else {})
+            try:
+                if is_small:
+                    upload.whole(spool, spool.size)
+                    return
+                parts = parts_of(spool.size, outcome.copied)
+                if any(part.origin is not None for part in parts) and not self._abilities.can(
+                    self._client, copies_ranges
+                ):
+                    parts = parts_of(spool.size)
+                upload.parted(spool, parts, source=exact, tag=version.etag)
+            except ClientError as error:
+                if code_of(error) not in OVERTAKEN_CODES:
+                    raise

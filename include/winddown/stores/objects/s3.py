@@ -1,11 +1,12 @@
-"""S3-compatible object storage as a store; the bucket must keep versions.
+"""S3-compatible object storage as a store.
 
-Quarantine of whole objects is a delete marker; of rows inside an object, a new version without them. The planned
-versions, named one by one in the approved manifest, stay until purge, which deletes exactly those. A writer that comes
-in between wins: the order is refused and planned again, never overwritten.
+Quarantine of whole objects is a delete marker; of rows inside an object, or of fields of them, a new version without.
+The planned versions, named one by one in the approved manifest, stay until purge, which deletes exactly those. Where a
+bucket never kept versions, an encrypted copy comes first (``unversioned``). A writer that comes in between wins: the
+order is refused and planned again, never overwritten.
 
 Collections are folders: all objects with the same dirname and format, partitions (``name=value``) with their parent.
-Reading holds a batch at a time; a rewrite, one object.
+Reading and rewriting hold a batch at a time, not an object.
 """
 
 import json
@@ -16,8 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch, batch_size
+from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Medium
@@ -25,27 +27,35 @@ from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
-from winddown.stores.objects.abilities import writes_conditionally
-from winddown.stores.objects.bucket_facts import deletes_noncurrent
+from winddown.stores.objects.abilities import Abilities, remove_probes
+from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
 from winddown.stores.objects.gathering import place_of, prefix_of
 from winddown.stores.objects.lifecycle import interfering, switch
-from winddown.stores.objects.located import OBJECT, ROW, VERSION
+from winddown.stores.objects.located import LOCATORS
 from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
+from winddown.stores.objects.naming import Key, grouped, keys_by_content, keys_by_versions, planned
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
 from winddown.stores.objects.reading import Reading
-from winddown.stores.objects.refusals import needs_catalogue, read_only, unusable_report
+from winddown.stores.objects.refusals import (
+    fields_of_table,
+    needs_catalogue,
+    read_only,
+    table_without_versions,
+    unusable_report,
+)
 from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
-from winddown.stores.objects.rewriting import rewrite
-from winddown.stores.objects.standing import Key, Standing
+from winddown.stores.objects.rewriting import Rewriting
+from winddown.stores.objects.standing import Standing
 from winddown.stores.objects.tables.delta import DeltaTable
 from winddown.stores.objects.tables.delta_acts import TableActs
 from winddown.stores.objects.tables.delta_keys import keys_of
 from winddown.stores.objects.tables.roots import Kind
-from winddown.stores.objects.versions import Version, histories_of
+from winddown.stores.objects.unversioned import METHODS, Unversioned
+from winddown.stores.objects.versions import Version
 from winddown.stores.retrying import Backoff
 
 _LIVE = Whereabouts.LIVE
@@ -60,12 +70,14 @@ class S3Store:
     Args:
         reader: client with the reading credential.
         unlock: exchanges an authorization for a client with the credential of its power; spends it.
+        escrow: of this store, for what is set aside outside the bucket, and for temporary files; None where the store
+            is only read.
         report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
         notes: opens what earlier looks found, so that objects which did not change are not fetched again.
         backoff: how long to wait for a service that throttles a deletion or breaks it off.
     """
 
-    methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER, Method.COMMIT_TABLE})
+    methods = frozenset({Method.REWRITE_OBJECT, Method.DELETE_MARKER, Method.COMMIT_TABLE, *METHODS})
 
     def __init__(
         self,
@@ -74,6 +86,7 @@ class S3Store:
         bucket: str,
         reader: Any,
         unlock: Unlock,
+        escrow: Escrow | None = None,
         report: ReportPlace | None = None,
         notes: Callable[[], Notes] = NoNotes,
         backoff: Backoff = _PATIENCE,
@@ -82,10 +95,11 @@ class S3Store:
         self._bucket = bucket
         self._reader = reader
         self._unlock = unlock
+        self._escrow = escrow
         self._report = report
         self._notes = notes
         self._backoff = backoff
-        self._is_conditional: bool | None = None  # whether the service writes conditionally; not asked yet
+        self._abilities = Abilities(bucket)
         self._reading = Reading(name, reader, bucket, place=self._identity(reader), notes=notes)
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -116,8 +130,8 @@ class S3Store:
         return replace(found, identity=place)
 
     def locators(self, collection: Collection) -> tuple[str, ...]:  # noqa: ARG002 - the same for every folder
-        """Object, version and row number name a record exactly, whatever its fields hold."""
-        return (OBJECT, VERSION, ROW)
+        """Object, version (or tag) and row number name a record exactly, whatever its fields hold."""
+        return LOCATORS
 
     def read(
         self,
@@ -150,72 +164,53 @@ class S3Store:
         return self._reading.content(collection)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """One key an object: its planned version, every version that it has now, and the row numbers.
+        """One key an object: all versions that it has, or its tag and content where it has none; and row numbers.
 
         Of a table, also what its log says of the file, and a part of the table's past, which goes along.
         """
-        rows: dict[str, list[int]] = {}
-        latest: dict[str, str] = {}
-        for record in located.select([OBJECT, VERSION, ROW]).to_pylist():
-            rows.setdefault(record[OBJECT], []).append(record[ROW])
-            latest[record[OBJECT]] = record[VERSION]
-        with translated(self.name, "listing versions"):
+        has_rows = collection.medium is not Medium.OBJECTS
+        with translated(self.name, "naming objects"):
             if collection.format == Kind.DELTA:
-                return keys_of(self._table(self._reader, collection.ref), rows, latest, size=size)
-            grouped = histories_of(self._reader, self._bucket, list(rows))
-        keys: list[dict[str, Any]] = []
-        batch = filled = 0
-        for name in sorted(rows):
-            if filled >= batch_size(batch, size=size):
-                batch, filled = batch + 1, 0
-            opaque = collection.medium is Medium.OBJECTS
-            keys.append(
-                {
-                    "object": name,
-                    "version": latest[name],
-                    "versions": sorted(version.version_id for version in grouped.get(name, [])),
-                    "batch": batch,
-                }
-                | ({} if opaque else {"rows": sorted(rows[name])})
-            )
-            filled += 1 if opaque else len(rows[name])
-        schema = [("object", pa.string()), ("version", pa.string()), ("versions", pa.list_(pa.string()))]
-        schema += [] if collection.medium is Medium.OBJECTS else [("rows", pa.list_(pa.int64()))]
-        return pa.Table.from_pylist(keys, schema=pa.schema([*schema, ("batch", pa.int32())]))
+                return keys_of(self._table(self._reader, collection.ref), *grouped(located), size=size)
+            if self._keeps_versions():
+                return keys_by_versions(self._reader, self._bucket, located, size=size, has_rows=has_rows)
+            return keys_by_content(self.name, self._reader, self._bucket, located, size=size, has_rows=has_rows)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
-        """Whole objects get a delete marker; rows are removed by a rewrite; fields inside files are not minimised."""
-        if act is Act.MINIMISE:
-            return Blocker(
-                "cannot-minimise",
-                str(collection.ref),
-                "fields inside objects cannot be emptied in place yet",
-                "data engineer",
-                "seal what is needed and erase the rows, or rewrite the file by hand",
-            )
-        if collection.format == Kind.DELTA:
-            return Method.COMMIT_TABLE
+        """Whole objects are hidden, or go into escrow; rows and fields by a rewrite, those of a table by a commit."""
+        with translated(self.name, "asking for versioning"):
+            keeps_versions = self._keeps_versions()
         if collection.format == Kind.ICEBERG:
             return needs_catalogue(collection.ref)
-        if whole or collection.medium is Medium.OBJECTS:
-            return Method.DELETE_MARKER
+        if collection.format == Kind.DELTA:
+            if act is Act.MINIMISE:
+                return fields_of_table(collection.ref)
+            return Method.COMMIT_TABLE if keeps_versions else table_without_versions(collection.ref)
+        if act is Act.ERASE and (whole or collection.medium is Medium.OBJECTS):
+            return Method.DELETE_MARKER if keeps_versions else Method.ESCROW_OBJECT
         if collection.format not in formats.REWRITABLE:
             return read_only(collection.ref, collection.format)
-        return Method.REWRITE_OBJECT
+        return Method.REWRITE_OBJECT if keeps_versions else Method.ESCROW_AND_REWRITE
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
-        """Compare each object's history with the planned versions."""
+        """Compare each object's history with the planned versions; without versions, its content and the escrow."""
         with translated(self.name, f"locating {order.id}"):
             if order.method is Method.COMMIT_TABLE:
                 return self._acts(self._reader, order, batch).whereabouts()
+            if order.method in METHODS:
+                return self._unversioned(self._reader, order, batch).whereabouts()
             return self._standing(self._reader, order, batch).whereabouts()
 
     # -- effects -------------------------------------------------------------------------------------------------
 
     def quarantine(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Hide each object behind a delete marker, or put a version without the rows on top."""
+        """Hide each object, or put a version without the rows or fields on top; or copy it, then delete or rewrite."""
         client = self._open(authorization, Power.QUARANTINE, order, batch)
         receipt = Receipt("quarantine", order.id, batch.index, batch.records, (("method", order.method.value),))
+        if order.method in METHODS:
+            with translated(self.name, f"quarantine of {order.id}"):
+                self._unversioned(client, order, batch).quarantine()
+            return receipt
         with translated(self.name, f"quarantine of {order.id}"):
             self._require_reversible(client, order)
             if order.method is Method.COMMIT_TABLE:
@@ -238,12 +233,18 @@ class S3Store:
         return receipt
 
     def restore(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
-        """Remove our markers or our versions, so that the planned version is the latest again.
+        """Remove our markers or our versions, so that the planned version is the latest again; or write it again.
 
         An object that was overwritten meanwhile keeps the newer version on top. Every object that still can be is
-        restored, before Residual is raised for those that cannot.
+        restored, before Residual is raised for those that cannot. The receipt names attributes that the service did
+        not keep of what was written again.
         """
         client = self._open(authorization, Power.RESTORE, order, batch)
+        if order.method in METHODS:
+            with translated(self.name, f"restore of {order.id}"):
+                changed = self._unversioned(client, order, batch).restore()
+            details = (("not_kept", ", ".join(changed)),) if changed else ()
+            return Receipt("restore", order.id, batch.index, batch.records, details)
         with translated(self.name, f"restore of {order.id}"):
             if order.method is Method.COMMIT_TABLE:
                 self._acts(client, order, batch).restore()
@@ -258,9 +259,14 @@ class S3Store:
         """Delete every planned version and then our markers, listing again until nothing of them is left.
 
         The receipt accounts for every planned version: ``ordered = purged + held + locked + failed``. Unless all are
-        purged, Residual is raised in its place and says the same.
+        purged, Residual is raised in its place and says the same. Without versions, the copies are destroyed.
         """
         client = self._open(authorization, Power.PURGE, order, batch)
+        if order.method in METHODS:
+            with translated(self.name, f"purge of {order.id}"):
+                self._unversioned(client, order, batch).purge()
+            details = Account(batch.keys.num_rows).details()
+            return Receipt("purge", order.id, batch.index, batch.records, details)
         with translated(self.name, f"purge of {order.id}"):
             if order.method is Method.COMMIT_TABLE:
                 acts = self._acts(client, order, batch)
@@ -312,7 +318,10 @@ class S3Store:
         return remembered
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Abort the multipart uploads that lie in the purged folders. The service's medium is not reached."""
+        """Abort the multipart uploads that lie in the purged folders, and remove what killed trials left behind.
+
+        The service's medium is not reached.
+        """
         authorization.require(Power.SANITISE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         aborted = 0
@@ -331,6 +340,7 @@ class S3Store:
                             Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                         )
                         aborted += 1
+            remove_probes(client, self._bucket)
         details = (
             ("multipart_uploads_aborted", str(aborted)),
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
@@ -379,6 +389,27 @@ class S3Store:
             )
         return found
 
+    def _unversioned(self, client: Any, order: Order, batch: Batch) -> Unversioned:
+        return Unversioned(
+            self.name,
+            client,
+            self._bucket,
+            order=order,
+            batch=batch,
+            escrow=self._the_escrow(),
+            abilities=self._abilities,
+            backoff=self._backoff,
+        )
+
+    def _the_escrow(self) -> Escrow:
+        if self._escrow is None:
+            raise Refused(f"store {self.name} is only read", rule="copy first")
+        return self._escrow
+
+    def _keeps_versions(self) -> bool:
+        """Whether the bucket keeps versions; False only where it never did."""
+        return versioning(self._reader, self._bucket)[0] != NEVER
+
     def _locks(self, client: Any, versions: Iterable[Version]) -> dict[Version, Lock]:
         return locks_of(client, self._bucket, versions) if has_locks(client, self._bucket) else {}
 
@@ -421,10 +452,11 @@ class S3Store:
         raise Transient(f"store {self.name} is not available: {len(keys)} objects could not be hidden")
 
     def _rewrite(self, client: Any, order: Order, keys: list[Key]) -> None:
-        if keys and self._is_conditional is None:
-            self._is_conditional = writes_conditionally(client, self._bucket)
+        rewriting = Rewriting(
+            self.name, client, self._bucket, order=order, abilities=self._abilities, escrow=self._the_escrow()
+        )
         for key in keys:
-            rewrite(client, self._bucket, key, order_id=order.id, is_conditional=bool(self._is_conditional))
+            rewriting.rewrite(key, *planned(client, self._bucket, key))
 
     def _yield_to_writers(self, client: Any, standing: Standing, order: Order, batch: Batch) -> None:
         """Look again after acting; when a writer came in between, take back what was put on top of its version."""

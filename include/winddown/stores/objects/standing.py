@@ -9,11 +9,10 @@ from typing import Any
 from winddown.domain.batch import Batch
 from winddown.domain.plan import Method, Order
 from winddown.domain.receipt import Whereabouts
+from winddown.stores.objects.naming import Key
 from winddown.stores.objects.versions import Version, histories_of
 
 ORDER, SOURCE, DIGEST = "winddown-order", "winddown-source", "winddown-sha256"
-
-Key = dict[str, Any]
 
 
 class Standing:
@@ -25,6 +24,7 @@ class Standing:
         self._order = order
         self._keys: list[Key] = batch.keys.to_pylist()
         self._planned = {(key["object"], version) for key in self._keys for version in key["versions"]}
+        self._told: dict[tuple[str, str], bool] = {}  # whether a version is ours, which never changes
 
     def look(self) -> list[tuple[Key, list[Version]]]:
         """Each key of the batch with its versions, the latest first."""
@@ -93,15 +93,26 @@ class Standing:
         # A marker carries nothing that says who set it; writers are told by their versions.
         if self._order.method is Method.DELETE_MARKER or version.is_marker:
             return version.is_marker and self._order.method is Method.DELETE_MARKER
+        named = (version.key, version.version_id)
+        if named not in self._told:
+            self._told[named] = self._is_written_by_us(version)
+        return self._told[named]
+
+    def _is_written_by_us(self, version: Version) -> bool:
         head = self._client.head_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
         if head["Metadata"].get(ORDER) != self._order.id:
             return False
         # A writer may read our version, change it and write it back with its metadata.
-        answer = self._client.get_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
-        hasher = hashlib.sha256()
-        for piece in answer["Body"].iter_chunks(1 << 20):
-            hasher.update(piece)
-        return bool(head["Metadata"].get(DIGEST) == hasher.hexdigest())
+        named = {"Bucket": self._bucket, "Key": version.key, "VersionId": version.version_id}
+        return bool(head["Metadata"].get(DIGEST) == digest_of(self._client.get_object(**named)))
+
+
+def digest_of(answer: dict[str, Any]) -> str:
+    """The SHA-256 of what a request fetches, in hex; memory for a piece."""
+    hasher = hashlib.sha256()
+    for piece in answer["Body"].iter_chunks(1 << 20):
+        hasher.update(piece)
+    return hasher.hexdigest()
 
 
 def _unplanned(key: Key, history: list[Version]) -> list[Version]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from winddown.domain.errors import Refused
 
+UNNAMED = "null"  # the version of whatever was written while the bucket kept none
 _SIDE_BY_SIDE, _PART_LEAST = 4, 1_000
 _BEGINNING: Mapping[str, str] = MappingProxyType({})
 
@@ -24,6 +25,11 @@ class Version:
     is_latest: bool
     is_marker: bool
     storage_class: str = "STANDARD"
+
+    @property
+    def state(self) -> str:
+        """What names it in a plan: its id; its tag, which changes with the content, where it has none of its own."""
+        return self.etag if self.version_id == UNNAMED else self.version_id
 
 
 def list_versions(client: Any, bucket: str, prefix: str = "") -> Iterator[Version]:

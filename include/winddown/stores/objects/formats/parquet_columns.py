@@ -5,9 +5,10 @@ chunk had; all that sums up values is made anew from those that stay. A dictiona
 made smaller: Arrow's ``filter`` would keep the value in the dictionary page.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -111,14 +112,44 @@ def _paths(path: str, kind: pa.DataType) -> Iterator[str]:
         yield path
 
 
-def written(table: pa.Table, encodings: Sequence[Encoding], pages: Pages) -> pa.Buffer:
+class Written(io.RawIOBase):
+    """A file in memory, in the pieces in which it came: one buffer would be twice as long, and copied as it grows.
+
+    Attributes:
+        size: its bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep a piece."""
+        self._pieces.append(bytes(data))
+        self.size += len(self._pieces[-1])
+        return len(self._pieces[-1])
+
+    def range(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of a range, in pieces."""
+        place = 0
+        for piece in self._pieces:
+            if place < end and place + len(piece) > start:
+                yield piece[max(start - place, 0) : end - place]
+            place += len(piece)
+
+
+def written(table: pa.Table, encodings: Sequence[Encoding], pages: Pages) -> Written:
     """A file of one row group that holds this table; one encoding a leaf of its schema."""
     schema, rows = table.schema, table.num_rows
     names = [path for field in schema for path in paths(field)]
     each = dict(zip(names, encodings, strict=True))
     folded = [path for path, found in each.items() if found.is_dictionary]
     others = {path: found.name or "PLAIN" for path, found in each.items() if not found.is_dictionary}
-    sink = pa.BufferOutputStream()
+    sink = Written()
     with pq.ParquetWriter(
         sink,
         schema,
@@ -138,7 +169,7 @@ def written(table: pa.Table, encodings: Sequence[Encoding], pages: Pages) -> pa.
     ) as writer:
         # Column after column: the fewest bytes are held at once.
         writer.write_table(table, row_group_size=max(rows, 1))
-    return sink.getvalue()
+    return sink
 
 
 def compacted(table: pa.Table) -> pa.Table:

@@ -98,7 +98,7 @@ class Encoder:
             self._pages[leaf] = columns.pages_of(self._source, chunk)
         return self._pages[leaf]
 
-    def encode(self, number: int, group: Struct, part: list[int], doomed: Mask) -> pa.Buffer:
+    def encode(self, number: int, group: Struct, part: list[int], doomed: Mask) -> columns.Written:
         """A file with these columns of the group, without the doomed rows, or with their fields emptied."""
         chunks = [footers.chunks(group)[leaf] for leaf in part]
         encodings = [columns.encoding_of(chunk, self._leaves[leaf]) for chunk, leaf in zip(chunks, part, strict=True)]

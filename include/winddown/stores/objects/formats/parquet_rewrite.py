@@ -19,6 +19,7 @@ from winddown.stores.objects.formats import parquet_footer as footers
 from winddown.stores.objects.formats import thrift
 from winddown.stores.objects.formats.change import Change, Copied, Mask, Outcome
 from winddown.stores.objects.formats.columnar import translated
+from winddown.stores.objects.formats.parquet_columns import Written
 from winddown.stores.objects.formats.parquet_encoder import Encoder, other_types
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.formats.thrift import Struct
@@ -159,17 +160,19 @@ class _Splice:
         self._encoder = self._encoder or Encoder(self._source, self._footer, self._change, self._emptied)
         found: list[_Chunk] = []
         for part in self._encoder.parts(group, wanted):
-            data = self._encoder.encode(number, group, part, doomed)
             old = [footers.chunks(group)[leaf] for leaf in part]
             rows = len(doomed) - int(doomed.sum()) if self._change.is_erasure else len(doomed)
-            found += self._spliced(old, [self._leaves[leaf] for leaf in part], data, rows)
+            # No name is given to what was encoded, so that it is gone before the next part is.
+            leaves = [self._leaves[leaf] for leaf in part]
+            found += self._spliced(old, leaves, self._encoder.encode(number, group, part, doomed), rows)
+            pa.default_memory_pool().release_unused()
         return found
 
-    def _spliced(self, old: list[Struct], leaves: list[footers.Leaf], data: pa.Buffer, rows: int) -> list[_Chunk]:
+    def _spliced(self, old: list[Struct], leaves: list[footers.Leaf], data: Written, rows: int) -> list[_Chunk]:
         """Put the pages of a file of one row group that was just encoded into this one, and its footer into ours."""
-        whole = memoryview(data)
-        length = int.from_bytes(whole[-footers.TAIL : -4], "little")
-        footer, _ = thrift.read(bytes(whole[-footers.TAIL - length : -footers.TAIL]))
+        behind = data.size - footers.TAIL
+        length = int.from_bytes(b"".join(data.range(behind, data.size))[:4], "little")
+        footer, _ = thrift.read(b"".join(data.range(behind - length, behind)))
         if [leaf.shape for leaf in footers.leaves(footer)] != [_written_shape(leaf) for leaf in leaves]:
             raise other_types()
         (written,) = footers.groups(footer)
@@ -177,8 +180,10 @@ class _Splice:
             raise other_types()
         new = footers.chunks(written)
         end = max(footers.span(chunk)[1] for chunk in new)
-        place = self.out.write(whole[len(footers.MAGIC) : end])
-        origin = _New(bytes(whole[end:]), end)
+        place = self.out.place
+        for piece in data.range(len(footers.MAGIC), end):
+            self.out.write(piece)
+        origin = _New(b"".join(data.range(end, data.size)), end)
         return [
             _Chunk(_entry(before, after, leaf), place - len(footers.MAGIC), origin)
             for before, after, leaf in zip(old, new, leaves, strict=True)
@@ -313,30 +318,34 @@ def _exactly(source: BinaryIO, size: int) -> bytes:
 
 
 class _Out:
-    """The new file: counts its bytes, and remembers which of them are the old file's."""
+    """The new file: counts its bytes, and remembers which of them are the old file's.
+
+    Attributes:
+        place: where the next byte goes.
+    """
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
-        self._place = 0
+        self.place = 0
         self.copied: list[Copied] = []
 
     def write(self, data: Any) -> int:
         """Write bytes; returns their place."""
-        place = self._place
+        place = self.place
         self._sink.write(data)
-        self._place += len(data)
+        self.place += len(data)
         return place
 
     def copy(self, source: BinaryIO, place: int, size: int) -> int:
         """Copy a range of the old file; returns its new place."""
-        start = self._place
+        start = self.place
         source.seek(place)
         left = size
         while left:
             piece = _exactly(source, min(left, _PIECE))
             self._sink.write(piece)
             left -= len(piece)
-        self._place += size
+        self.place += size
         last = self.copied[-1] if self.copied else None
         if last and last.source + last.size == place and last.sink + last.size == start:
             self.copied[-1] = Copied(last.source, last.sink, last.size + size)

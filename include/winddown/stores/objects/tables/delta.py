@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Residual, Transient
 from winddown.domain.inventory import CollectionRef, Field
+from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.deleting import Deletion
-from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.gathering import prefix_of
 from winddown.stores.objects.located import Stated
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.rewriting import OVERTAKEN, attributes
 from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
 from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names, texts_of
 from winddown.stores.objects.versions import Version, by_key, histories_of
@@ -218,7 +218,7 @@ class DeltaTable:
                 Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **self._like_the_log(seen)
             )
         except ClientError as error:
-            if code_of(error) in OVERTAKEN:
+            if code_of(error) in OVERTAKEN_CODES:
                 return False
             raise
         known = {found.version_id for found in seen.histories.get(key, ())}
@@ -238,9 +238,10 @@ class DeltaTable:
             (found[0] for key, found in seen.histories.items() if key.startswith(log) and not found[0].is_marker),
             key=lambda version: version.key,
         )
-        named = {"Key": newest.key, "VersionId": newest.version_id}
-        head = self._client.head_object(Bucket=self._bucket, **named)
-        return attributes(self._client, self._bucket, head, named)
+        named = {"Bucket": self._bucket, "Key": newest.key, "VersionId": newest.version_id}
+        kept = attributes(self._client, named, self._client.head_object(**named))
+        kept.pop("Metadata", None)  # says whose file it is
+        return kept
 
 
 def _require_same(snapshot: Snapshot, content: bytes, tombstones: list[Action]) -> None:

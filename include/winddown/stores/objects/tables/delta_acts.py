@@ -14,13 +14,15 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
+from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.deleting import Deletion
-from winddown.stores.objects.rewriting import attributes, survivors_of
-from winddown.stores.objects.standing import DIGEST, Key
+from winddown.stores.objects.naming import Key
+from winddown.stores.objects.standing import DIGEST
 from winddown.stores.objects.tables.delta import DeltaTable, Seen
 from winddown.stores.objects.tables.delta_actions import Actions, put_in, survivors_path, taken_out
 from winddown.stores.objects.tables.delta_log import SURVIVORS
 from winddown.stores.objects.tables.delta_stats import of_rows
+from winddown.stores.objects.tables.survivors import survivors_of
 from winddown.stores.objects.versions import Version
 
 _ATTEMPTS = 8  # at a version's number that others take first
@@ -219,14 +221,14 @@ class TableActs:
 
     def _write(self, seen: Seen, path: str, body: bytes, *, metadata: dict[str, str], found: _File) -> None:
         """Put our file there, unless an earlier attempt did."""
-        key, named = seen.prefix + path, {"Key": found.key["object"], "VersionId": found.key["version"]}
+        key = seen.prefix + path
+        named = {"Bucket": self._bucket, "Key": found.key["object"], "VersionId": found.key["version"]}
         if seen.file(path) is not None:
             head = self._client.head_object(Bucket=self._bucket, Key=key)
             if head["Metadata"].get(DIGEST) == metadata[DIGEST] and head["ContentLength"] == len(body):
                 return
-        source = self._client.head_object(Bucket=self._bucket, **named)
-        request = attributes(self._client, self._bucket, source, named)
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, Metadata=metadata, **request)
+        kept = attributes(self._client, named, self._client.head_object(**named))
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **kept | {"Metadata": metadata})
 
     def _put_back(self, seen: Seen, found: _File) -> Actions:
         """What brings one file back; nothing for one that is there, or cannot be brought back whole."""

@@ -1,0 +1,36 @@
+"""Objects in escrow, decrypted and hashed once more, whichever file of the batch opens."""
+
+import hashlib
+from collections.abc import Iterator
+
+from winddown.archive.escrow import Escrow
+from winddown.archive.objects import from_records
+from winddown.domain.batch import CONTENT, Batch
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Order
+
+
+def held(escrow: Escrow, order: Order, batch: Batch) -> frozenset[int]:
+    """Numbers of the keys whose planned content is in a file of the batch."""
+    wanted = batch.keys.column(CONTENT).to_pylist()
+    found: set[int] = set()
+    for name in escrow.names(order.id, batch.index):
+        try:
+            for heading, pieces in from_records(escrow.records(order.id, batch, name)):
+                hasher = hashlib.sha256()
+                for piece in pieces:
+                    hasher.update(piece)
+                if hasher.hexdigest() == wanted[heading["number"]]:
+                    found.add(heading["number"])
+        except Refused:
+            continue
+    return frozenset(found)
+
+
+def contents(escrow: Escrow, order: Order, batch: Batch) -> Iterator[bytes]:
+    """Yield the planned content of each key, one in memory at a time; nothing when no file of the batch opens."""
+    for name in escrow.names(order.id, batch.index):
+        if escrow.is_whole(order.id, batch, name):
+            for _, pieces in from_records(escrow.records(order.id, batch, name)):
+                yield b"".join(pieces)
+            return
