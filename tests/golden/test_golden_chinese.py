@@ -7,7 +7,7 @@ import pytest
 from winddown.domain.decision import Decision, Reason
 from winddown.domain.disposition import Facts, decide
 from winddown.stages.silent import silent_rules
-from winddown.web.sentences import said
+from winddown.rules.sentences import said
 
 from . import test_golden_decisions
 from .companies import names, selections

@@ -13,7 +13,7 @@ from winddown.domain.case import Case
 from winddown.domain.deadline import Status
 from winddown.domain.timeline import Timeline, TimelineEvent
 from winddown.stages.deployment import Deployment
-from winddown.web import words
+from winddown.rules import words
 
 from .small_case import CASE, SCRIPT, make_case
 

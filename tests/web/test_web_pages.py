@@ -27,7 +27,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
 from winddown.stages.relations import Relation
 from winddown.stages.seal import SealedArchive
-from winddown.web import words
+from winddown.rules import words
 from winddown.web.course import AFTER_BORDER, BEFORE_BORDER
 from winddown.web.fates import fates
 from winddown.web.plans import plan_view

@@ -12,7 +12,7 @@ from winddown.settings import load, pack_names
 from winddown.stages.deployment import Deployment
 from winddown.stages.review import review, review_lines
 from winddown.stages.rules_diff import CaseDiff, diff_case
-from winddown.web.words import Word, count
+from winddown.rules.words import Word, count
 
 Deploy = Callable[[], Deployment]
 _BOOK_HELP = "names of packs or paths, separated by commas; those of the deployment when left out"

@@ -80,6 +80,7 @@ BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "done": _CLOSE,
     "unknown": _CLOSE,
     "certificate_issued": {"certificate_id": str, "digest": str},
+    "report_issued": {"entries": int},
 }
 """What the verifier reads out of each body; further keys are free."""
 

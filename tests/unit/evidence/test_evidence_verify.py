@@ -289,7 +289,7 @@ def test_a_checkpoint_over_other_entries_is_refused(case: Any) -> None:
         ("plans/p1.json", b'{"id":"p1","id":"p1"}', "not in canonical form"),
         ("plans/p1.json", b"[]", "not a JSON object"),
         ("certificates/k1.json", b"{}", "not a DSSE envelope"),
-        ("certificates/k9.html", b"", "no signed document beside it"),
+        ("certificates/k9.zh.html", b"", "no signed document beside it"),
     ],
 )
 def test_signed_rubbish_is_refused_and_never_crashes(case: Any, name: str, content: bytes, word: str) -> None:
