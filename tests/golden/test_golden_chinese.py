@@ -6,8 +6,8 @@ import pytest
 
 from winddown.domain.decision import Decision, Reason
 from winddown.domain.disposition import Facts, decide
-from winddown.stages.silent import silent_rules
 from winddown.rules.sentences import said
+from winddown.stages.silent import silent_rules
 
 from . import test_golden_decisions
 from .companies import names, selections

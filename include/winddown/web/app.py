@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from winddown.bootstrap import deploy
 from winddown.control.door import Door
-from winddown.stages.deployment import Deployment
 from winddown.rules import words
+from winddown.rules.sentences import said
+from winddown.stages.deployment import Deployment
 from winddown.web.auth import current_person, require_same_origin
 from winddown.web.cases import case_view, cases_view, known_case
 from winddown.web.errors import add_errors, not_found
@@ -22,7 +23,6 @@ from winddown.web.forms import ApprovalForm, ReceiptForm
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import known_plan, plan_view
-from winddown.rules.sentences import said
 from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from winddown.rules.words import Word
 from winddown.stages.deployment import Deployment
 from winddown.web.errors import not_found
-from winddown.rules.words import Word
 
 _ENDINGS = (".html", ".json", ".pdf", ".xlsx", ".zip", ".pub")
 _LANGUAGES = {"zh": Word("中文", "Chinese"), "en": Word("英文", "English")}

@@ -174,7 +174,7 @@ def test_of_two_reports_at_once_the_first_gives_way(company: Running, monkeypatc
 
 
 def sheet_of(*blocks: dict[str, Any]) -> dict[str, Any]:
-    code = segno.make_qr("x").svg_inline(svgns=False)
+    code = segno.make_qr("x").svg_inline()
     return {
         "language": "zh", "title": "标题", "subtitle": "title", "number": "n-1", "issued_on": "2026-11-23",
         "holder": "公司", "page": "{n}/{of}", "position": "here", "qr": code, "blocks": list(blocks),
