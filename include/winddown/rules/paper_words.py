@@ -18,7 +18,8 @@ SENTENCES: Final = {
         "兹证明：上述公司在清算中，已按照经批准的方案处置本证明所列的客户信息。处置前，方案由下列人员批准；处置后，"
         "由与执行程序相互独立的检查程序逐批回读。本证明载明：做了什么、如何检查、还有什么留存及至何时，"
         "以及哪些事项不作保证。",
-        "This certifies that the company named above, in its winding-up, has disposed of the customer information listed "
+        "This certifies that the company named above, in its winding-up, has disposed of the customer "
+        "information listed "
         "here under a plan that the persons named below approved before anything was done. Every batch was read back "
         "afterwards by code that is independent of the code that acted. This certificate states what was done, how it "
         "was checked, what remains and until when, and what is not claimed.",
@@ -26,7 +27,8 @@ SENTENCES: Final = {
     "lead_case": Word(
         "兹证明：上述公司在清算中，已按照下列各批次证明处置其客户信息。本总证明汇总各批次结果，并载明最后一批次之后"
         "仍然留存的内容、期限和负责人。",
-        "This certifies that the company named above, in its winding-up, has disposed of its customer information as the "
+        "This certifies that the company named above, in its winding-up, has disposed of its customer "
+        "information as the "
         "certificates listed below state. It sums up their results, and states what remains after the last of them, "
         "until when, and in whose care.",
     ),
@@ -63,7 +65,7 @@ SENTENCES: Final = {
     "methods": Word("方法与 NIST SP 800-88 Rev. 2 结果", "Methods and outcomes under NIST SP 800-88 Rev. 2"),
     "act": Word("处置", "Act"),
     "method": Word("方法", "Method"),
-    "outcome": Word("结果等级", "Outcome"),
+    "outcome": Word("NIST 结果等级", "NIST outcome"),
     "orders": Word("指令数", "Orders"),
     "outcome_clear": Word("Clear（清除）", "Clear"),
     "outcome_none": Word("不主张任何结果等级", "none claimed"),
@@ -76,7 +78,8 @@ SENTENCES: Final = {
         "Clear 指经逐批回读，记录已不在，且对所能读取的原始字节检索抽样值均未命中。仅执行数据库删除语句不构成 Clear，"
         "更不称为 Purge。Purge 与 Destroy 是针对介质的结果，本证明对任何介质均不作此主张。程序自身所称“清除”"
         "（purge）是一个处置阶段，不是上述结果等级。",
-        "Clear: every batch was read back as gone, and sampled values were not found in the raw bytes that could be read. "
+        "Clear: every batch was read back as gone, and sampled values were not found in the raw bytes that "
+        "could be read. "
         "A deletion by a database's statement alone is no Clear, and is never called Purge. Purge and Destroy are "
         "outcomes for a medium; none is claimed here for any. The program's own stage of the name “purge” is not that "
         "outcome.",
@@ -95,6 +98,7 @@ SENTENCES: Final = {
     "from_to": Word("{first} 至 {last}，共 {batches} 批", "{first} to {last}, in {batches} batches"),
     "rule_packs": Word("规则包", "Rule packs"),
     # checks
+    "read_back_by": Word("检查", "Verification"),
     "verified": Word("检查与确认", "Verification and validation"),
     "store": Word("系统", "Store"),
     "live": Word("仍在的记录", "Records still live"),
@@ -208,13 +212,15 @@ SENTENCES: Final = {
     "position_note": Word(
         "二维码载有上述账本位置。签名文件 {id}.json 为准；本页与之不一致时，以签名文件为准。本页的摘要记于账本最后一次"
         "报告条目，随附审计包的 verify.py 可离线核验，无需信任出具人。",
-        "The QR code carries this position. The signed document {id}.json counts; where this page differs from it, that "
+        "The QR code carries this position. The signed document {id}.json counts; where this page differs "
+        "from it, that "
         "document is right. The digest of this page stands in the ledger's last report entry; verify.py, which comes "
         "with the auditor's bundle, checks both offline and without trust in whoever issued them.",
     ),
     "position_note_case": Word(
         "二维码载有最后一批次证明的账本位置。本总证明的摘要记于账本最后一次报告条目；各批次的签名文件为准。",
-        "The QR code carries the position of the last wave's certificate. The digest of this page stands in the ledger's "
+        "The QR code carries the position of the last wave's certificate. The digest of this page stands in "
+        "the ledger's "
         "last report entry; the signed documents of the waves count.",
     ),
     "signatures": Word("签署", "Signatures"),

@@ -1,8 +1,8 @@
 """What is recorded in English, in Chinese: a catalogue of sentences of decisions and certificates, with their places.
 
 Reasons and limits are recorded once, under the digest of a plan or a certificate; pages and papers show them in the
-reader's language, old ones too. A sentence that is not in the catalogue stays in English and is never guessed: a blocker's explanation, which
-names systems and files, is one. Nothing is decided here.
+reader's language, old ones too. A sentence that is not in the catalogue stays in English and is never guessed: a
+blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
 ``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` (another sentence), or
@@ -289,7 +289,9 @@ _SENTENCES = {
     "{due:text} of {total:text} records go, in batches, and an encrypted file keeps each until the purge": (
         "{total} 条记录中删除 {due} 条，分批进行，每批由加密文件留存至清除"
     ),
-    "all {total:text} records go, and no table that stays refers to it": "全部 {total} 条记录均删除，且没有留存的表引用它",
+    "all {total:text} records go, and no table that stays refers to it": (
+        "全部 {total} 条记录均删除，且没有留存的表引用它"
+    ),
     "all records of {count:text} of {total:text} partitions that hold any go": (
         "在有记录的 {total} 个分区中，{count} 个分区的记录全部删除"
     ),

@@ -1,4 +1,4 @@
-"""The vocabulary of pages and papers: one Chinese and one English word for each idea; how numbers and times are written.
+"""The vocabulary of pages and papers: one Chinese and one English word for an idea; how numbers and times are written.
 
 A key without a word here is shown as it is, never hidden. Nothing is decided here.
 """

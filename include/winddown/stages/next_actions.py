@@ -1,4 +1,4 @@
-"""What comes next for what a certificate leaves: who acts, by when. A code, so that every language has its own sentence."""
+"""What comes next for what a certificate leaves: who acts, from when. A code, so each language has its own sentence."""
 
 from datetime import date, timedelta
 from enum import StrEnum

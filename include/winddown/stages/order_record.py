@@ -6,7 +6,7 @@ ground, who answers for it, the deletion method, and the record of the deletion.
 
 The outcome is never stronger than what another path could look at. Rows that a database deleted, and objects and files
 that a service removed, are *clear* at best, and only where raw bytes were searched and nothing was left for an
-administrator to do. ``purge`` and ``destroy`` are outcomes for a medium; no method here reaches one, so none is claimed.
+administrator to do. ``purge`` and ``destroy`` are outcomes for a medium; no method reaches one here: none is claimed.
 """
 
 import json

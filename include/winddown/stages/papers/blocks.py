@@ -48,9 +48,9 @@ def items(texts: Iterable[str], *, numbered: bool = False) -> Block:
     return {"kind": "items", "items": list(texts), "numbered": numbered}
 
 
-def signatures(rows: Iterable[tuple[str, str]], *, labels: Sequence[str]) -> Block:
-    """Room to sign for each role with its name; ``labels``: words for name, signature and date."""
-    return {"kind": "signatures", "rows": [list(row) for row in rows], "labels": list(labels)}
+def signatures(rows: Iterable[tuple[str, str]], *, note: str, labels: Sequence[str]) -> Block:
+    """Room to sign ``note`` for each role with its name; ``labels``: words for name, signature and date."""
+    return {"kind": "signatures", "rows": [list(row) for row in rows], "note": note, "labels": list(labels)}
 
 
 def sheet(title: str, number: str) -> Block:

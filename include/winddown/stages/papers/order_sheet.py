@@ -33,7 +33,7 @@ def order_sheet(speak: Speaker, document: Document, order: Document, *, number: 
         (speak.say("approved"), [_approvals(speak, document)]),
         (speak.say("executed"), [speak.say("executed_by", version=document["code_version"])]),
         (speak.say("executed_at"), sections.executed_at(speak, [order])),
-        (speak.say("verified"), [_checked(speak, order)]),
+        (speak.say("read_back_by"), [_checked(speak, order)]),
         (speak.say("validation"), [speak.say(f"validation_{order['validation']}")]),
         *_results(speak, order),
         (speak.say("exceptions"), [speak.recorded(said) for said in order["exceptions"]] or [speak.say("none")]),

@@ -7,8 +7,8 @@
     origin winddown/demo-1
 
 ``index`` is the number of the ``certificate_issued`` entry, from 0; ``leaf`` its RFC 6962 leaf hash, SHA-256 of a zero
-byte and the entry; ``origin`` the first line of the ledger's checkpoints. Whoever has the bundle finds that entry as line
-``index + 1`` of ``ledger.jsonl``; ``verify.py`` prints index and leaf of every certificate. Each line ends in a newline.
+byte and the entry; ``origin`` the first line of the ledger's checkpoints. Whoever has the bundle finds that entry as
+line ``index + 1`` of ``ledger.jsonl``; ``verify.py`` prints both of every certificate. Each line ends in a newline.
 """
 
 import io

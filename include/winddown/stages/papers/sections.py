@@ -154,7 +154,7 @@ def signing(speak: Speaker, documents: Iterable[Document]) -> list[Block]:
             if "receiver" in order:
                 rows[speak.word("role", order["receiver"]["role"]), order["receiver"]["organisation"]] = None
     labels = [speak.say(name) for name in ("sign_name", "sign_here", "sign_on")]
-    return [text(speak.say("signatures_note")), signatures(rows, labels=labels)]
+    return [signatures(rows, note=speak.say("signatures_note"), labels=labels)]
 
 
 def outcome_of(speak: Speaker, order: Document) -> str:
