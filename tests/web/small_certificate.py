@@ -15,7 +15,10 @@ def order(act: Act, method: Method, **changes: Any) -> dict[str, Any]:
         "cluster": {"category": "customer_profile", "purpose": "sale", "about": "customers", "steward": "li"},
         "place": {"store": "shop", "kind": "postgresql", "region": "cn-east-1", "bucket": ""},
         "grounds": [
-            {"rule": "DEL-PIPL-47-2", "citation": "个人信息保护法 第四十七条", "says": "the service stopped on 2026-05-31"}
+            {
+                "rule": "DEL-PIPL-47-2", "citation": "个人信息保护法 第四十七条",
+                "says": "the service stopped on 2026-05-31",
+            }
         ],
         "executed": {"from": "2026-11-21T02:00:00.000000Z", "to": "2026-11-28T03:00:00.000000Z", "batches": 3},
         "outcome": "none" if is_copy else "clear", "quarantine_copy": "none",

@@ -1,8 +1,8 @@
 """The registers that people ask for, as one workbook: schedule, destruction list, retained records, holds, backups.
 
 Headers and words are in both languages. Dates are dates, and text is text: a value that begins with ``=``, ``+``, ``-``
-or ``@`` is marked as such, so that no program takes it for a formula. No personal data: counts, ids, reasons, and people
-in their roles. The same content gives the same bytes.
+or ``@`` is marked as such, so that no program takes it for a formula. No personal data: counts, ids, reasons, and
+people in their roles. The same content gives the same bytes.
 """
 
 import io

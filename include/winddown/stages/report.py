@@ -55,9 +55,9 @@ class Report:
 def report(deployment: Deployment, case_id: str) -> Report:
     """Write certificates, registers and bundle of everything certified so far; each call writes them anew.
 
-    What people read (pages, PDF, workbook) is bound by its digests in the report's ledger entry, so the verifier finds an
-    exchanged one. What killed writers left half-written in the case's folders is removed. Raises Transient when another
-    report of the case was written meanwhile.
+    What people read (pages, PDF, workbook) is bound by its digests in the report's ledger entry, so the verifier finds
+    an exchanged one. What killed writers left half-written in the case's folders is removed. Raises Transient when
+    another report of the case was written meanwhile.
     """
     folder = deployment.folder(case_id, "evidence")
     for path in deployment.folder(case_id).glob("*/**/.*"):
@@ -121,7 +121,7 @@ def _for_people(deployment: Deployment, case_id: str, documents: Sequence[dict[s
 
 
 def _entered(deployment: Deployment, case_id: str, read: Mapping[str, bytes], waits_for: Sequence[str]) -> list[bytes]:
-    """Enter the report into the ledger with the digests of what people read; return all entries, this the last report."""
+    """Enter the report with the digests of what people read; return all entries, of which this is the last report."""
     body = {
         "entries": deployment.ledger.size(case_id),
         "waits_for": list(waits_for),
@@ -157,7 +157,8 @@ def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
 
 
 def _pack(pack: RulePack) -> bytes:
-    rules = {name: TypeAdapter(Rule).dump_python(rule, mode="json") for name, rule in pack.rules.items()}
+    adapter = TypeAdapter(Rule)  # building one takes much longer than using it
+    rules = {name: adapter.dump_python(rule, mode="json") for name, rule in pack.rules.items()}
     articles = [[found.law, found.article, found.text, found.source] for found in pack.articles.values()]
     whole = {"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules, "articles": articles}
     return canonical(whole)

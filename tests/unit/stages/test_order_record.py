@@ -1,4 +1,4 @@
-"""What a certificate claims of an order is never stronger than what was looked at; what comes next has a day and a name."""
+"""What a certificate claims of an order is never stronger than what was looked at; the next action has a name."""
 
 from dataclasses import replace
 from typing import Any

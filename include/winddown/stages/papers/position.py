@@ -57,7 +57,7 @@ def find_position(case_id: str, entries: Sequence[bytes], certificate_id: str) -
 
 
 def draw(position: LedgerPosition) -> str:
-    """The QR code as SVG: black on nothing, four modules of quiet zone, without namespace, to stand in a page; the same each time."""
+    """The QR code as SVG: black on nothing, four modules of quiet zone, without namespace; the same each time."""
     sink = io.BytesIO()
     code = segno.make_qr(position.text, error="m", encoding="utf-8")
     code.save(sink, kind="svg", xmldecl=False, svgns=False, svgclass=None, lineclass=None, nl=False, omitsize=True)

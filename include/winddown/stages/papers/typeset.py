@@ -1,7 +1,7 @@
 """Sets a paper as PDF/A-2b with its fonts inside: the same paper gives the same bytes, on any machine, offline.
 
-Only the two fonts of ``pylopdf-fonts-zh-cn`` are used, never one of the system; the time in the file is the day on which
-the certificate was issued. All texts go in as JSON and are never markup. PDF/A forbids a glyph that no font has, so a
+Only the two fonts of ``pylopdf-fonts-zh-cn`` are used, never one of the system; the time in the file is the day on
+which the certificate was issued. All texts go in as JSON and are never markup. PDF/A forbids a glyph that no font has, so a
 character without one stands by its number, e.g. ``[U+1F600]``; invisible and direction-changing characters do too.
 """
 
