@@ -57,7 +57,7 @@ def make_document() -> dict[str, Any]:
         "rule_packs": [["cn 2026.11.1", "c" * 64]],
         "code_version": "0.1.0",
         "grace": {"seconds": 604800, "reason": "usual; accepted by chen"},
-        "preconditions": ["DL-CO-229-PUBLICISE: in time"],
+        "preconditions": ["DL-CO-229-PUBLICISE: in time (late)"],
         "approvals": [
             {"person": "chen", "name": "陈立", "role": "liquidation_group", "door": "api_session",
              "approved_at": "2026-11-20T08:00:00.000000Z"}

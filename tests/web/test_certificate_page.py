@@ -26,13 +26,13 @@ IN = {
     Language.ZH: (
         "客户信息销毁证明", "清算组", "7 天", "客户 2025", "尚无", "仍可读取：无", "Clear（清除）",
         "不适用（仅复制）", "其密钥已销毁", "服务已于 2026-05-31 停止", "2027-03-01 起：确认已到期消失（示例托管）",
-        "每种组合至少由 5 人共有", "第 57 条", "3 批，每批处置后由独立程序另行回读",
+        "每种组合至少由 5 人共有", "第 57 条", "in time（逾期）", "3 批，每批处置后由独立程序另行回读",
     ),
     Language.EN: (
         "Certificate of Destruction of Customer Information", "liquidation group", "7 days", "customers 2025",
         "nobody yet", "can still read: nobody", "not applicable (copied only)", "its key was destroyed",
         "the service stopped on 2026-05-31", "from 2027-03-01: confirm that it has expired (示例托管)",
-        "every combination is shared by 5 persons or more", "entry 57", "each read back by independent code",
+        "every combination is shared by 5 persons or more", "entry 57", "in time (late)", "each read back by independent code",
     ),
 }  # fmt: skip
 

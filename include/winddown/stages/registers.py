@@ -15,6 +15,7 @@ from typing import Any, Final
 import pandas as pd
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from winddown.control.holds import RecordedHold
@@ -213,7 +214,7 @@ def _cell(value: Any) -> Any:
 def _dress(sheet: Worksheet) -> None:
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
-    for column in sheet.columns:
+    for number, column in enumerate(sheet.columns, 1):
         for cell in column:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
             if isinstance(cell.value, str):
@@ -225,7 +226,7 @@ def _dress(sheet: Worksheet) -> None:
                 cell.number_format = "yyyy-mm-dd"
         column[0].font, column[0].fill = Font(bold=True), _HEADER
         longest = max(_width(cell.value) for cell in column)
-        sheet.column_dimensions[column[0].column_letter].width = min(_WIDTH_MAX, longest + 2)
+        sheet.column_dimensions[get_column_letter(number)].width = min(_WIDTH_MAX, longest + 2)
 
 
 def _width(value: Any) -> int:

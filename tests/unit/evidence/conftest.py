@@ -82,7 +82,10 @@ class Case:
         files |= {f"plans/{one}.json": canonical(plan) for one, plan in self.plans.items()}
         for one, document in self.certificates.items():
             files[f"certificates/{one}.json"] = self.certificate(document)
-        return {**files, **FOR_PEOPLE, "rules/pipl.json": b'{"rule":"PIPL 47"}'}
+        if "report" in self.steps:
+            signed = {f"certificates/{one}.zh.html" for one in self.certificates}
+            files |= {name: data for name, data in FOR_PEOPLE.items() if "/" not in name or name in signed}
+        return {**files, "rules/pipl.json": b'{"rule":"PIPL 47"}'}
 
     def bundle(self) -> bytes:
         return bundle_bytes(self.files(), signers=self.signers)

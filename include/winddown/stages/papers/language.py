@@ -28,9 +28,9 @@ class Speaker:
         """The word in this language; in English where there is no Chinese."""
         return found.zh or found.en if self.language is Language.ZH else found.en
 
-    def say(self, sentence: str, **places: Any) -> str:
+    def say(self, key: str, /, **places: Any) -> str:
         """A sentence of the catalogue with its places filled."""
-        return self.pick(SENTENCES[sentence]).format(**places)
+        return self.pick(SENTENCES[key]).format(**places)
 
     def word(self, kind: str, key: str) -> str:
         """A word of the vocabulary."""

@@ -1,8 +1,8 @@
 """Sets a paper as PDF/A-2b with its fonts inside: the same paper gives the same bytes, on any machine, offline.
 
 Only the two fonts of ``pylopdf-fonts-zh-cn`` are used, never one of the system; the time in the file is the day on
-which the certificate was issued. All texts go in as JSON and are never markup. PDF/A forbids a glyph that no font has, so a
-character without one stands by its number, e.g. ``[U+1F600]``; invisible and direction-changing characters do too.
+which the certificate was issued. All texts go in as JSON and are never markup. PDF/A forbids a glyph that no font has,
+so a character without one stands by its number, e.g. ``[U+1F600]``; so do invisible and direction-changing characters.
 """
 
 import json
@@ -39,8 +39,8 @@ def pdf(paper: dict[str, Any]) -> bytes:
 
 @cache
 def _fonts() -> typst.Fonts:
-    paths: list[str | Path | bytes] = [sans_path().parent]
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
+    folder = sans_path().parent
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
 
 
 def _printable(value: Any) -> Any:
