@@ -32,7 +32,8 @@ IN = {
         "Certificate of Destruction of Customer Information", "liquidation group", "7 days", "customers 2025",
         "nobody yet", "can still read: nobody", "not applicable (copied only)", "its key was destroyed",
         "the service stopped on 2026-05-31", "from 2027-03-01: confirm that it has expired (示例托管)",
-        "every combination is shared by 5 persons or more", "entry 57", "in time (late)", "each read back by independent code",
+        "every combination is shared by 5 persons or more", "entry 57", "in time (late)",
+        "each read back by independent code",
     ),
 }  # fmt: skip
 
