@@ -73,7 +73,8 @@ def make_document() -> dict[str, Any]:
             remaining("held"),
             remaining("customer/2025", until="2055-12-31", disposition="store_only", keeper="", readable_by=""),
         ],
-        "residual_until": [{"collection": "files:backups", "what": "backup still holds", "until": "2027-02-28",
+        "residual_until": [{"collection": "files:backups", "what": "backup still holds", "store": "shop",
+                            "until": "2027-02-28",
                             "next": {"what": "confirm_expiry", "who": "示例托管", "on": "2027-03-01"}}],
         "inspection": [
             {"store": "shop", "batches": 1, "records_live": 0, "leftovers": 0, "bytes_searched": 99_000,

@@ -72,6 +72,13 @@ def test_what_could_not_be_read_is_not_said_to_be_nothing(document: dict[str, An
     assert "not counted" in text
 
 
+def test_an_order_sheet_names_a_backup_of_its_store_that_lies_elsewhere(document: dict[str, Any]) -> None:
+    sheet = text_of(document).partition("Order sheet · 3 of 4")[2].partition("Order sheet · 4 of 4")[0]
+    assert "files:backups: backup still holds; Until 2027-02-28; from 2027-03-01: confirm that it has expired" in sheet
+    document["residual_until"][0]["store"] = "files"
+    assert "Residuals of this store None." in text_of(document)
+
+
 def test_an_archive_without_a_receipt_is_said_to_have_none(document: dict[str, Any]) -> None:
     document["orders"][0]["acknowledged_by"] = None
     assert "no receipt" in text_of(document)

@@ -5,7 +5,7 @@ reader's language, old ones too. A sentence that is not in the catalogue stays i
 blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
-``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` (another sentence), or
+``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another sentence), or
 ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
 """
 
@@ -23,6 +23,7 @@ _KINDS = {
     "text": ".+?",
     "rules": ".+?",
     "says": ".+?",
+    "review": "(?:next review on|overdue for review since) .+",
     "parts": ".+?",
 }
 # The first that matches is taken, so what is composed of other sentences stands where nothing more special can match.
@@ -127,7 +128,7 @@ _SENTENCES = {
     "its longest time ended on {day:day}, and a minimum still runs": "最长期限已于 {day} 届满，而最短期限仍在进行",
     "children's information must go, and a minimum still runs": "儿童信息应当删除，而最短期限仍在进行",
     # holds and hand-overs
-    "{covers:says}; hold {hold:text}, matter {matter:text}: {zh:text}; {en:text}; {review:says}": (
+    "{covers:says}; hold {hold:text}, matter {matter:text}: {zh:text}; {en:text}; {review:review}": (
         "{covers}；保全 {hold}，事项 {matter}：{zh}；{review}"
     ),
     "the record, or one that refers to it, is under a legal hold; it stays with every field": (
@@ -278,6 +279,9 @@ _SENTENCES = {
     "every file below the folder": "目录下的全部文件",
     "and the whole device": "以及整个设备",
     "not the free space of the device": "不含设备的空闲空间",
+    # who keeps, and who reads
+    "{who:text}, by agreement of {day:day}": "{who}（{day} 协议）",
+    "not known: the administrator takes the readers of this store away": "不明：由管理员撤销本系统的读取权限",
     # exceptions, and why a method
     "versions under governance retention were purged for the approved reason": (
         "已按批准的理由清除处于治理保留期的版本"
@@ -295,6 +299,8 @@ _SENTENCES = {
     "all records of {count:text} of {total:text} partitions that hold any go": (
         "在有记录的 {total} 个分区中，{count} 个分区的记录全部删除"
     ),
+    "every record in these objects goes": "这些对象中的记录全部删除",
+    "other records in the same objects stay": "同一对象中尚有其他记录留存",
     "{due:text} of {total:text} records go": "{total} 条记录中删除 {due} 条",
     "{reason:text}; accepted by {who:text}": "{reason}；由 {who} 接受",
 }
@@ -334,7 +340,7 @@ def _in_chinese(says: str) -> str:
 def _told(kind: str, value: str) -> str:
     """What stands at a place, in Chinese; "" for a sentence that is not in the catalogue."""
     match kind:
-        case "says":
+        case "says" | "review":
             return _in_chinese(value)
         case "event":
             return word("event", value).zh or value

@@ -14,7 +14,7 @@ from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
-from winddown.stages.residuals import residuals, unproven
+from winddown.stages.residuals import residuals, store_of, unproven
 from winddown.stages.retention import kept_by_services
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
@@ -80,7 +80,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             for row in (*_remaining(deployment, case, plan), *_unread(deployment, plan))
         ],
         "residual_until": [
-            row | {"next": next_for_residual(case, row)}
+            row | {"store": store_of(case, row), "next": next_for_residual(case, row)}
             for row in (*residuals(deployment, case, plan), *_kept(deployment, plan))
         ],
         "inspection": [_check(found) for found in checks],

@@ -21,7 +21,7 @@ class NextAction(StrEnum):
 
 
 def next_for_record(case: Case, row: dict[str, Any]) -> dict[str, str | None]:
-    """The next action for a row of what remains: ``what``, ``who`` (a person's login, or an organisation), ``on``."""
+    """The next action for a row of what remains: ``what``, ``who`` (a person's name, or an organisation), ``on``."""
     disposition, until = Disposition(row["disposition"]), row["until"]
     if disposition in {Disposition.ERASE, Disposition.ANONYMISE}:
         return _next(NextAction.LATER_WAVE, _responsible(case, row))
@@ -55,6 +55,8 @@ def _day_after(until: str | None) -> str | None:
 
 
 def _responsible(case: Case, row: dict[str, Any]) -> str:
-    """The steward of the collection; the first approver for one that nobody registered."""
+    """Name of the steward of the collection; of the first approver for one that nobody registered."""
     named = next((entry.steward for entry in case.register if str(entry.collection) == row["collection"]), "")
-    return named or case.approvers[0]
+    login = named or case.approvers[0]
+    person = case.person(login)
+    return login if person is None else person.name

@@ -1,6 +1,7 @@
 """What a certificate claims of an order is never stronger than what was looked at; the next action has a name."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from winddown.domain.selection import Selection
 from winddown.stages.case_file import read_case_file
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import Outcome, Validation, reached
+from winddown.stages.residuals import store_of
 from winddown.stages.verify import StoreCheck
 
 ORDER = Order(
@@ -69,6 +71,16 @@ def test_what_remains_has_a_next_action_with_a_person(
 ) -> None:
     case = read_case_file(write_case(case_document)).case
     assert tuple(next_for_record(case, said).values()) == expected
+
+
+def test_a_backup_is_a_residual_of_the_store_that_it_was_taken_of(
+    write_case: Any, case_document: dict[str, Any]
+) -> None:
+    case_document["register"][-1] |= {
+        "category": "backup", "backup": {"of": "shop", "taken_on": date(2026, 11, 1), "expires_on": date(2027, 2, 28)},
+    }  # fmt: skip
+    case = read_case_file(write_case(case_document)).case
+    assert [store_of(case, {"collection": name}) for name in ("files:reports", "files:scans")] == ["shop", "files"]
 
 
 def test_a_backup_is_looked_after_on_the_day_after_its_last(write_case: Any, case_document: dict[str, Any]) -> None:

@@ -132,7 +132,7 @@ def _executed(speak: Speaker, document: Document) -> Block:
 def _handed(speak: Speaker, document: Document) -> list[Block]:
     orders = [order for order in document["orders"] if "archive" in order]
     columns = [
-        column(speak.say("collection")),
+        column(speak.say("collection"), WIDE),
         column(speak.say("receiver"), WIDE),
         column(speak.say("archive"), 3),
         column(speak.say("keep_until")),

@@ -97,9 +97,8 @@ def _results(speak: Speaker, order: Document) -> list[tuple[str, Sequence[Line]]
 
 
 def _residuals(speak: Speaker, document: Document, order: Document) -> list[Line]:
-    """The rows of the certificate that speak of the order's store, or of a collection in it."""
-    store = order["place"]["store"]
-    rows = [row for row in document["residual_until"] if row["collection"].partition(":")[0] == store]
+    """The rows of the certificate that speak of the order's store, its backups elsewhere included."""
+    rows = [row for row in document["residual_until"] if row["store"] == order["place"]["store"]]
     if order["validation"] == "not_applicable":
         return [speak.say("none")]
     return [

@@ -46,7 +46,7 @@ def residuals(speak: Speaker, rows: Sequence[Document]) -> list[Block]:
     """What may still hold erased records, until when, and who looks after it."""
     if not rows:
         return [text(speak.say("none"))]
-    columns = [column(speak.say("where")), column(speak.say("what"), WIDE), column(speak.say("until"))]
+    columns = [column(speak.say("where"), WIDE), column(speak.say("what"), WIDE), column(speak.say("until"))]
     cells: list[list[list[Line]]] = [
         [
             [row["collection"]],
@@ -89,9 +89,9 @@ def _remains(speak: Speaker, key: tuple[Any, ...], rows: Sequence[Document]) -> 
     outcome: list[Line] = [speak.say(disposition)]
     if until is not None or disposition in {"store_only", "hand_over"}:
         outcome.append(f"{speak.say('until')} {until or speak.say('open')}")
-    care: list[Line] = [] if keeper is None else [keeper or speak.say("nobody_yet")]
+    care: list[Line] = [] if keeper is None else [speak.recorded(keeper) if keeper else speak.say("nobody_yet")]
     if readable is not None:
-        care.append(speak.say("readable_by", who=readable or speak.say("nobody")))
+        care.append(speak.say("readable_by", who=speak.recorded(readable) if readable else speak.say("nobody")))
     number = count(sum(row["records"] for row in rows)) if is_counted else speak.say("not_counted")
     where: list[Line] = [collection, labels]
     return [where, [number], outcome, care, [action], [", ".join(f"[{one}]" for one in refers)]]
@@ -106,7 +106,7 @@ def ground(speak: Speaker, reason: str) -> str:
 def verification(speak: Speaker, documents: Iterable[Document]) -> Block:
     """What independent code found in each store."""
     columns = [
-        column(speak.say("store")),
+        column(speak.say("store"), WIDE),
         column(speak.say("live"), right=True),
         column(speak.say("leftovers"), right=True),
         column(speak.say("bytes"), right=True),
