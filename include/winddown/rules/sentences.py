@@ -5,8 +5,8 @@ reader's language, old ones too. A sentence that is not in the catalogue stays i
 blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
-``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another sentence), or
-``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
+``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another
+sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
 """
 
 import re
