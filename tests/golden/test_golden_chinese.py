@@ -1,13 +1,15 @@
 """Every reason of the agreed decisions can be read in Chinese, with every day that the English has."""
 
 import re
+from datetime import date
 
 import pytest
 
 from winddown.domain.decision import Decision, Reason
 from winddown.domain.disposition import Facts, decide
+from winddown.domain.hold import Ground, LegalHold, Scope
+from winddown.rules.sentences import said
 from winddown.stages.silent import silent_rules
-from winddown.web.sentences import said
 
 from . import test_golden_decisions
 from .companies import names, selections
@@ -47,6 +49,16 @@ def test_every_rule_that_took_no_part_says_so_in_chinese(name: str) -> None:
 def test_every_reason_of_the_fixed_case_is_told_in_chinese() -> None:
     decisions: list[Decision] = test_golden_decisions.decisions()
     assert untold([reason for found in decisions for reason in found.reasons]) == []
+
+
+@pytest.mark.parametrize("ground", Ground)
+def test_why_a_record_is_held_is_told_in_chinese_for_every_ground(ground: Ground) -> None:
+    covers = "the record, or one that refers to it, is under a legal hold; it stays with every field"
+    hold = LegalHold("H-1", "甲", ground, "法院", "1", "li", date(2026, 6, 1), date(2027, 6, 1), Scope(company=True))
+    for as_of in (date(2026, 7, 1), date(2027, 7, 1)):
+        zh = said(f"{covers}; {hold.says(as_of)}").zh
+        assert ground.zh in zh
+        assert not _ENGLISH.search(zh)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pypdfium2 as pdfium
 import pytest
 
 from winddown.demo.airflow import OPERATOR, AirflowClient
@@ -254,5 +255,9 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 yield f"{path.name}/{name}", archive.read(name)
+    if path.suffix == ".pdf":
+        with pdfium.PdfDocument(path) as document:
+            for page in document:
+                yield path.name, page.get_textpage().get_text_bounded().encode()
     if path.suffix == ".gz":
         yield path.name, gzip.decompress(path.read_bytes())

@@ -15,11 +15,14 @@ from fastapi.responses import HTMLResponse
 
 from winddown.domain.plan import Plan
 from winddown.stages.deployment import Deployment
-from winddown.stages.report import _html
+from winddown.stages.papers.certificate import certificate_paper
+from winddown.stages.papers.language import Language
+from winddown.stages.papers.page import html
 from winddown.web.app import create_app
 
 from .chromium import Browser, open_browser
 from .small_case import APPROVER, CASE, PLAN, SCRIPT
+from .small_certificate import POSITION
 
 pytestmark = pytest.mark.servers
 PAGES = ("", f"cases/{CASE}", f"plans/{PLAN}", "plans/nothing")
@@ -198,7 +201,7 @@ def test_nothing_of_a_certificate_is_cut_off(
     browser: Browser, tmp_path: Path, document: dict[str, Any], width: int
 ) -> None:
     path = tmp_path / "certificate.html"
-    path.write_text(_html(document), "utf-8")
+    path.write_bytes(html(certificate_paper(document, POSITION, Language.EN)))
     browser.resize(width)
     browser.open(path.as_uri())
     scroll_width, _, cut = browser.run(CUT_OFF)

@@ -21,13 +21,13 @@ from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
+from winddown.rules import words
 from winddown.stages.anonymise import Extract
 from winddown.stages.classify import Coverage, TradeSecret
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import PREPARATION
 from winddown.stages.relations import Relation
 from winddown.stages.seal import SealedArchive
-from winddown.web import words
 from winddown.web.course import AFTER_BORDER, BEFORE_BORDER
 from winddown.web.fates import fates
 from winddown.web.plans import plan_view

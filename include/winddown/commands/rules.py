@@ -8,11 +8,11 @@ from winddown.commands.why_text import Language, rule_lines
 from winddown.domain.rule import Rule
 from winddown.domain.rule_changes import RuleChange, rule_changes
 from winddown.rules.loader import load_rulebook
+from winddown.rules.words import Word, count
 from winddown.settings import load, names
 from winddown.stages.deployment import Deployment
 from winddown.stages.review import review, review_lines
 from winddown.stages.rules_diff import CaseDiff, diff_case
-from winddown.web.words import Word, count
 
 Deploy = Callable[[], Deployment]
 _BOOK_HELP = "names of packs or paths, separated by commas; those of the deployment when left out"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from winddown.domain.decision import Decision
 from winddown.domain.pack import Article
 from winddown.domain.rule import Rule
+from winddown.rules.sentences import said
+from winddown.rules.words import Word, count, label_word, word
 from winddown.stages.alike import Alike, Sentence, alike
 from winddown.stages.explain import Explanation, LabelExplained, Spoken
-from winddown.web.sentences import said
-from winddown.web.words import Word, count, label_word, word
 
 _TERMS = {
     "decided": Word("决定依据", "decided under"),

@@ -277,8 +277,8 @@ class Story:
             self._say(f"residual     until {row['until'] or 'somebody acts'}: {row['what']}")
         bundle, key = next(evidence.glob("*-bundle.zip")), evidence / "winddown.pub"
         self._say("")
-        self._say(f"certificates {', '.join(str(path) for path in sorted(evidence.glob('certificate-*.html')))}")
-        self._say(f"schedule     {evidence / 'schedule.xlsx'}")
+        self._say(f"certificates {', '.join(str(path) for path in sorted(evidence.glob('certificate*.pdf')))}")
+        self._say(f"registers    {evidence / 'registers.xlsx'}")
         self._say(f"bundle       {bundle}")
         command = [sys.executable, "-m", "winddown.evidence.verify", str(bundle), "--policy", str(key)]
         self._say(f"verify with  {' '.join(command)}")

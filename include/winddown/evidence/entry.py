@@ -85,6 +85,7 @@ BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "halted": {"reason": str, "door": str},
     "resumed": {"reason": str, "door": str},
     "evidence_read": {"name": str},
+    "report_issued": {"entries": int},
 }
 """What the verifier reads out of each body; further keys are free."""
 

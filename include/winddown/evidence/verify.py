@@ -53,7 +53,7 @@ ACTS = {"freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "resto
 COPIES = {"seal", "hand_over", "anonymise"}  # acts of orders that take nothing from a store
 SILENT = (
     "case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised "
-    "residual_checked report_issued restored hold_released"
+    "residual_checked restored hold_released"
 )
 CLOSE = "effect plan_id order_id act batch records read_back"
 FIELDS = {
@@ -68,8 +68,12 @@ FIELDS = {
     "halted": "reason door",
     "resumed": "reason door",
     "evidence_read": "name",
+    "report_issued": "entries",
 }
-COUNTS = {"seq", "records", "record_count_max", "purged", "approvals_needed", "grace_seconds", "count", "approval_days"}
+COUNTS = {
+    *("seq", "records", "record_count_max", "purged", "entries"),
+    *("approvals_needed", "approval_days", "grace_seconds", "count"),
+}
 LISTS = {"orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers"}
 ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
@@ -85,6 +89,7 @@ DAYS_MAX = 366
 SKEW_MAX = timedelta(minutes=5)  # how far ahead the clock may be of the machine on which an approver signs
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
+FOR_PEOPLE = (".html", ".pdf", ".xlsx")  # what is read and filed, bound by the ledger's last report
 Document = dict[str, Any]
 
 
@@ -581,7 +586,8 @@ class Story:
         self.quarantined: dict[tuple[str, str, str], tuple[datetime, int, str]] = {}  # since, records, batch digest
         self.purged: dict[tuple[str, str, str], int] = {}
         self.totals: defaultdict[tuple[str, str], int] = defaultdict(int)  # purged records per order
-        self.issued: set[str] = set()
+        self.issued: dict[str, int] = {}  # certificate to its entry
+        self.documents: Document = {}  # digest of each document for people, by the last report
         self.certified: set[str] = set()  # plans with a certificate
 
     def replay(self, entries: Iterator[Entry]) -> None:
@@ -809,7 +815,7 @@ class Story:
         document = shape(self.certificates[one], "id case plan_id orders")
         digest = hashlib.sha256(canonical(document)).hexdigest()
         need(body["digest"] == digest, f"certificate {one} in the bundle has another digest")
-        self.issued.add(one)
+        self.issued[one] = entry.seq
         need((document["id"], document["case"]) == (one, entry.case), f"certificate {one} states another id or case")
         plan_id = self.of_plan(entry, document)
         named = subjects(self.statements[one], f"certificate {one}")
@@ -833,6 +839,20 @@ class Story:
                     actual == count,
                     f"certificate {one}: order {order['id']} names {count} records, {actual} are purged",
                 )
+
+    def report_issued(self, _entry: Entry, body: Document) -> None:
+        """The last report says which documents for people there are."""
+        documents = body.get("documents", {})
+        if not isinstance(documents, dict):
+            raise Rejected("documents is not a list of names with digests")
+        self.documents = documents
+
+    def require_documents(self, members: Mapping[str, bytes]) -> None:
+        """Each document for people is the one that the last report names; none is missing and none was added."""
+        found = {name: hashlib.sha256(data).hexdigest() for name, data in members.items() if name.endswith(FOR_PEOPLE)}
+        for name in sorted({*found, *self.documents}):
+            if found.get(name) != self.documents.get(name):
+                self.reasons.append(f"{name}: not what the ledger's last report_issued entry names")
 
 
 # -- time stamps -----------------------------------------------------------------------------------------------------
@@ -1016,6 +1036,7 @@ def judge(  # noqa: PLR0917 - what a reader may have
     story = Story(*read_documents(members, policy, note), approvers)
     checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
     story.replay(read_ledger(lines))
+    story.require_documents(members)
     notes = [text for _, text in story.open_effects()]
     if stamps and not authorities:
         notes.append(f"time: {len(stamps)} time stamps were not looked at: no --authority was given")
@@ -1027,6 +1048,8 @@ def judge(  # noqa: PLR0917 - what a reader may have
         checks.append(f"approvals: enough distinct persons approved each plan's exact digest before each effect{said}")
         checks.append(f"effects: {len(story.last)}, all within their orders, purges after quarantine and grace")
         checks.append(f"certificates: {len(story.issued)} say of each order what the ledger says")
+        checks += [f"certificate {one}: entry {seq}, leaf {leaves[seq].hex()}" for one, seq in story.issued.items()]
+        checks.append(f"for people: {len(story.documents)} pages, PDF and workbooks are those that the ledger names")
     return Report(checks, notes, story.reasons)
 
 
@@ -1039,7 +1062,7 @@ def read_documents(
         folder, _, rest = name.rpartition("/")
         stem, _, kind = rest.rpartition(".")
         need(folder != "plans" or kind == "json", f"{name}: not a plan")
-        signed = f"certificates/{stem}.json"
+        signed = f"certificates/{stem if kind == 'json' else stem.rpartition('.')[0]}.json"
         need(folder != "certificates" or signed in members, f"{name}: no signed document beside it")
         if folder == "plans":
             plans[stem] = parse(content, name)

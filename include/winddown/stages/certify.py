@@ -1,6 +1,7 @@
 """Issues a wave's certificate: what was done, what remains and until when, and what nobody can promise."""
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from winddown.domain.canonical import digest
@@ -8,13 +9,13 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Inventory
-from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.plan import Act, Plan
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
-from winddown.stages.anonymise import Extract
 from winddown.stages.deployment import ACTOR, Deployment, today
-from winddown.stages.residuals import residuals, unproven
+from winddown.stages.next_actions import next_for_record, next_for_residual
+from winddown.stages.order_record import carried_out, order_row
+from winddown.stages.residuals import residuals, store_of, unproven
 from winddown.stages.retention import kept_by_services
-from winddown.stages.seal import SealedArchive
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
 from winddown.stages.verify import StoreCheck
@@ -44,19 +45,18 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
     unfinished = [effect.effect_id for effect in effects if effect.state != "done"]
     if unfinished:
         raise Refused(f"plan {plan_id} has open effects: {', '.join(unfinished)}", rule="all effects closed")
-    purged: dict[str, int] = {}
+    purged: Counter[str] = Counter()
     for effect in effects:
         if effect.power == "purge":
-            purged[effect.order_id] = purged.get(effect.order_id, 0) + effect.records
-    undone = [
-        order.id for order in plan.orders if order.changes_store and purged.get(order.id) != order.selection.count
-    ]
+            purged[effect.order_id] += effect.records
+    undone = [order.id for order in plan.orders if order.changes_store and purged[order.id] != order.selection.count]
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
             f"plan {plan_id} is not carried out: {', '.join(undone) or 'it is not open'}",
             rule="a certificate says what was done",
             next_step="run the stages before; marking them success does nothing",
         )
+    done = carried_out(deployment, plan, checks)
     document = {
         "id": certificate_id,
         "case": case.id,
@@ -70,18 +70,31 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
         "grace": {"seconds": plan.grace_seconds, "reason": plan.grace_reason},
         "preconditions": list(plan.preconditions),
         "approvals": [
-            {"person": row["person"], "role": row["role"], "door": row["door"], "approved_at": row["approved_at"]}
+            {"person": row["person"], "name": _name(case, row["person"]), "role": row["role"]}
+            | {"door": row["door"], "approved_at": row["approved_at"]}
             for row in deployment.control.approvals(plan_id)
         ],
-        "orders": [_order(deployment, case, plan, order, purged) for order in plan.orders],
-        "remaining": [*_remaining(deployment, case, plan), *_unread(deployment, plan)],
-        "residual_until": [*residuals(deployment, case, plan), *_kept(deployment, plan)],
+        "orders": [order_row(deployment, case, plan, order, done=done) for order in plan.orders],
+        "remaining": [
+            row | {"next": next_for_record(case, row)}
+            for row in (*_remaining(deployment, case, plan), *_unread(deployment, plan))
+        ],
+        "residual_until": [
+            row | {"store": store_of(case, row), "next": next_for_residual(case, row)}
+            for row in (*residuals(deployment, case, plan), *_kept(deployment, plan))
+        ],
         "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
         "ledger_size": deployment.ledger.size(case.id),
     }
     deployment.control.put(plan.case, "certificate", certificate_id, document)
     return _issued(deployment, plan, certificate_id, document)
+
+
+def _name(case: Case, person_id: str) -> str:
+    """The name under which somebody signs; the login where the case no longer knows the person."""
+    person = case.person(person_id)
+    return person_id if person is None else person.name
 
 
 def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: dict[str, Any]) -> Issued:
@@ -93,49 +106,6 @@ def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: d
         deployment.ledger.append(plan.case, "certificate_issued", body, actor=ACTOR)
     deployment.control.set_plan_state(plan.id, "certified")
     return Issued(certificate_id, found)
-
-
-def _order(deployment: Deployment, case: Case, plan: Plan, order: Order, purged: dict[str, int]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": order.id,
-        "collection": str(order.collection),
-        "act": order.act.value,
-        "method": order.method.value,
-        "reason": order.reason,
-        "records": order.selection.count,
-        "manifest_digest": order.selection.digest,
-        # A minimised record stays; what is purged of it is its fields' values.
-        "purged": purged.get(order.id, 0),
-        "fields": list(order.fields),
-        "rules": sorted({rule for decision in _decisions(plan, order) for rule in _rules(decision)}),
-    }
-    if order.act is Act.SEAL:
-        name = f"{plan.id}/{order.id}"
-        archive = deployment.control.require(plan.case, "archive", name, type_=SealedArchive)
-        receipts = {found["order_id"]: found for found in deployment.control.acknowledgements(plan.id)}
-        row["archive"] = {"file": archive.file, "sha256": archive.archive_sha256, "keep_until": archive.until}
-        row["receiver"] = receiver_row(case, order)
-        row["acknowledged_by"] = receipts[order.id]["person"] if order.id in receipts else None
-        row["acknowledged_at"] = receipts[order.id]["acknowledged_at"] if order.id in receipts else None
-    if order.act is Act.ANONYMISE:
-        extract: Extract = deployment.control.require(plan.case, "extract", f"{plan.id}/{order.id}", type_=Extract)
-        row["extract"] = asdict(extract) | {"k": order.k, "generalised": [list(pair) for pair in order.generalised]}
-    return row
-
-
-def receiver_row(case: Case, order: Order) -> dict[str, str]:
-    """Who receives the archive of a seal: organisation, role and person."""
-    receiver = case.receiver(order.recipient)
-    return {"organisation": receiver.organisation, "role": receiver.role, "person": receiver.person}
-
-
-def _decisions(plan: Plan, order: Order) -> list[Decision]:
-    labels = order.label.split(", ")
-    return [found for found in plan.decisions if found.collection == order.collection and found.label in labels]
-
-
-def _rules(decision: Decision) -> list[str]:
-    return [reason.rule for reason in decision.reasons if reason.prevails]
 
 
 def _remaining(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, Any]]:

@@ -1,15 +1,15 @@
-"""Writes what outlives the case: certificates for reading, the disposition schedule, and the auditor's bundle."""
+"""Writes what outlives the case: certificates as papers, the registers, and the auditor's bundle."""
 
-import io
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from winddown.domain.canonical import canonical
+from winddown.domain.errors import Transient
 from winddown.domain.pack import RulePack
 from winddown.domain.rule import Rule
 from winddown.evidence.bundle import write_bundle
@@ -17,25 +17,17 @@ from winddown.evidence.page import PAGE_NAME, verifier_page
 from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
 from winddown.stages.checkpoints import publish
-from winddown.stages.deployment import Deployment
+from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.papers.certificate import certificate_paper
+from winddown.stages.papers.language import Language
+from winddown.stages.papers.page import html
+from winddown.stages.papers.position import find_position
+from winddown.stages.papers.typeset import pdf
+from winddown.stages.papers.whole_case import whole_case_paper
+from winddown.stages.registers import registers
 from winddown.stages.transfers import open_recipients
 
-_WORDS = {
-    "destroyed": "已销毁 destroyed",
-    "minimised": "已最小化 minimised",
-    "handed over": "已移交 handed over",
-    "anonymised": "已匿名化 made anonymous",
-    "store_only": "仅存储 storage only",
-    "hand_over": "待移交 to be handed over",
-    "anonymise": "待匿名化 to be made anonymous",
-    "held": "法律保全 held",
-    "blocked": "待决定 blocked",
-    "erase": "后续批次 due in a later wave",
-}
-_WAVES = {
-    "at_once": "立即（儿童信息）· at once: children",
-    "after_claims": "债权申报期后 · after the creditors' window",
-}
+REGISTERS = "registers.xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +35,8 @@ class Report:
     """Where the evidence lies.
 
     Attributes:
+        certificates: the page of each in English; the other language and the PDF lie beside it.
+        registers: the workbook.
         waits_for: transfers whose recipients abroad have not confirmed deletion. While there are some the report is an
             interim one, by the bundle's name and in the ledger.
         open_ends: what is still stored with neither a keeper nor a last day; while there is any, nothing is final.
@@ -53,47 +47,44 @@ class Report:
     bundle_sha256: str
     key: Path
     certificates: tuple[Path, ...]
-    schedule: Path
+    registers: Path
     waits_for: tuple[str, ...] = ()
     open_ends: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
 
 def report(deployment: Deployment, case_id: str) -> Report:
-    """Write certificates, schedule and bundle of everything certified so far; each call writes them anew.
+    """Write certificates, registers and bundle of everything certified so far; each call writes them anew.
 
-    What killed writers left half-written in the case's folders is removed.
+    What people read (pages, PDF, workbook) is bound by its digests in the report's ledger entry, so the verifier finds
+    an exchanged one. What killed writers left half-written in the case's folders is removed. Raises Transient when
+    another report of the case was written meanwhile.
     """
     folder = deployment.folder(case_id, "evidence")
     for path in deployment.folder(case_id).glob("*/**/.*"):
         path.unlink(missing_ok=True)
     checks = deployment.control.get(case_id, "checks", "before", type_=Checks)
     waits_for = open_recipients(checks.transfers) if checks is not None else ()
-    body = {"entries": deployment.ledger.size(case_id), "waits_for": list(waits_for)}
-    deployment.ledger.append(case_id, "report_issued", body, actor="winddown")
     documents = _certificates(deployment, case_id)
-    plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]
-    entries = deployment.ledger.entries(case_id)
+    read = _for_people(deployment, case_id, documents)
+    entries = _entered(deployment, case_id, read, waits_for)
     signers = deployment.signers(case_id)
     published = publish(deployment, case_id, entries)
     files: dict[str, bytes] = {
         "ledger.jsonl": b"".join(raw + b"\n" for raw in entries),
         "checkpoint.txt": published.note,
-        "schedule.xlsx": _schedule(documents),
         **published.stamps,
+        **read,
     }
     files |= {f"rules/{pack.id}.json": _pack(pack) for pack in deployment.rulebook.packs}
-    files |= {f"plans/{plan.id}.json": canonical(plan.document()) for plan in plans}
-    paths = []
+    for plan_id in deployment.control.plans(case_id):
+        files[f"plans/{plan_id}.json"] = canonical(deployment.control.plan(plan_id).document())
     for document in documents:
         name = document["id"]
         files[f"certificates/{name}.json"] = certificate_bytes(deployment, case_id, name)
-        files[f"certificates/{name}.html"] = _html(document).encode()
-        for suffix in ("json", "html"):
-            (folder / f"{name}.{suffix}").write_bytes(files[f"certificates/{name}.{suffix}"])
-        paths.append(folder / f"{name}.html")
-    schedule = folder / "schedule.xlsx"
-    schedule.write_bytes(files["schedule.xlsx"])
+        (folder / f"{name}.json").write_bytes(files[f"certificates/{name}.json"])
+    for name, content in read.items():
+        (folder / name.rpartition("/")[2]).write_bytes(content)
     key = folder / "winddown.pub"
     key.write_text("".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n")
     (folder / PAGE_NAME).write_bytes(verifier_page())
@@ -102,7 +93,47 @@ def report(deployment: Deployment, case_id: str) -> Report:
     other.unlink(missing_ok=True)
     bundle_sha256 = write_bundle(bundle, files=files, signers=signers)
     ends = open_ends(documents[-1]) if documents else ()
-    return Report(bundle, bundle_sha256, key, tuple(paths), schedule, waits_for, ends, published.missing)
+    paths = tuple(folder / f"{document['id']}.en.html" for document in documents)
+    return Report(bundle, bundle_sha256, key, paths, folder / REGISTERS, waits_for, ends, published.missing)
+
+
+def _for_people(deployment: Deployment, case_id: str, documents: Sequence[dict[str, Any]]) -> dict[str, bytes]:
+    """Everything that people read instead of a program, by its name in the bundle; the same for the same case."""
+    control = deployment.control
+    entries = deployment.ledger.entries(case_id)
+    positions = [find_position(case_id, entries, document["id"]) for document in documents]
+    files: dict[str, bytes] = {}
+    for language in Language:
+        papers = {
+            f"certificates/{document['id']}": certificate_paper(document, position, language)
+            for document, position in zip(documents, positions, strict=True)
+        }
+        if documents:
+            papers["certificate"] = whole_case_paper(documents, positions, language)
+        for name, paper in papers.items():
+            files[f"{name}.{language}.html"] = html(paper)
+            files[f"{name}.{language}.pdf"] = pdf(paper)
+    files[REGISTERS] = registers(
+        deployment.case(case_id),
+        plans=[control.plan(document["plan_id"]) for document in documents],
+        documents=documents,
+        holds=control.recorded_holds(case_id),
+    )
+    return files
+
+
+def _entered(deployment: Deployment, case_id: str, read: Mapping[str, bytes], waits_for: Sequence[str]) -> list[bytes]:
+    """Enter the report with the digests of what people read; return all entries, of which this is the last report."""
+    body = {
+        "entries": deployment.ledger.size(case_id),
+        "waits_for": list(waits_for),
+        "documents": {name: hashlib.sha256(content).hexdigest() for name, content in read.items()},
+    }
+    seq = deployment.ledger.append(case_id, "report_issued", body, actor=ACTOR)
+    entries = deployment.ledger.entries(case_id)
+    if any(b'"type":"report_issued"' in raw for raw in entries[seq + 1 :]):
+        raise Transient(f"another report of case {case_id} was written at the same time", next_step="report again")
+    return entries
 
 
 def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
@@ -128,69 +159,8 @@ def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
 
 
 def _pack(pack: RulePack) -> bytes:
-    rules = {name: TypeAdapter(Rule).dump_python(rule, mode="json") for name, rule in pack.rules.items()}
+    adapter = TypeAdapter(Rule)  # building one takes much longer than using it
+    rules = {name: adapter.dump_python(rule, mode="json") for name, rule in pack.rules.items()}
     articles = [[found.law, found.article, found.text, found.source] for found in pack.articles.values()]
     whole = {"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules, "articles": articles}
     return canonical(whole)
-
-
-def _html(document: dict[str, Any]) -> str:
-    environment = Environment(
-        loader=PackageLoader("winddown.stages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    template = environment.get_template("certificate.html")
-    return template.render(c=document, totals=totals(document), words=_WORDS, waves=_WAVES)
-
-
-def _keeper(row: dict[str, Any]) -> str:
-    """Who keeps a row of what remains; a store-only record that nobody keeps is not passed over in silence."""
-    return "nobody yet" if row.get("keeper") == "" else row.get("keeper") or ""
-
-
-def _schedule(documents: list[dict[str, Any]]) -> bytes:
-    """The disposition schedule (ISO 15489): what was done, and what remains with its end date."""
-    done = [
-        {
-            "wave": document["wave"],
-            "collection": order["collection"],
-            "act": order["act"],
-            "records": order["records"],
-            "fields": ", ".join(order["fields"]),
-            "rules": ", ".join(order["rules"]),
-            "method": order["method"],
-            "keep until": order.get("archive", {}).get("keep_until", ""),
-            "received by": order.get("receiver", {}).get("organisation", ""),
-            "as": order.get("receiver", {}).get("role", ""),
-            "acknowledged by": order.get("acknowledged_by") or "",
-            "acknowledged at": order.get("acknowledged_at") or "",
-            "extract": order.get("extract", {}).get("file", ""),
-            "rows in it": order.get("extract", {}).get("written", ""),
-            "left out of it": order.get("extract", {}).get("suppressed", ""),
-        }
-        for document in documents
-        for order in document["orders"]
-    ]
-    remaining = [
-        {
-            "collection": row["collection"],
-            "label": row.get("label", ""),
-            "records": row.get("records"),
-            "disposition": row.get("disposition", "residual"),
-            "until": row["until"] or "open",
-            "kept by": _keeper(row),
-            "readable by": row.get("readable_by") or "",
-            "reasons": "; ".join(row.get("reasons", [row.get("what", "")])),
-        }
-        for row in (documents[-1]["remaining"] + documents[-1]["residual_until"] if documents else [])
-    ]
-    sink = io.BytesIO()
-    with pd.ExcelWriter(sink, engine="openpyxl") as book:
-        for name, rows in (("done", done), ("remaining", remaining)):
-            frame = pd.DataFrame(rows)
-            frame.to_excel(book, sheet_name=name, index=False)
-            sheet = book.sheets[name]
-            sheet.freeze_panes = "A2"
-            for column in sheet.columns:
-                longest = max(len(str(cell.value or "")) for cell in column)
-                sheet.column_dimensions[column[0].column_letter].width = min(60, longest + 2)
-    return sink.getvalue()

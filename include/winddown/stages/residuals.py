@@ -42,6 +42,12 @@ def residuals(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, 
     return found
 
 
+def store_of(case: Case, row: dict[str, Any]) -> str:
+    """The store whose erased records a row of residuals speaks of: of a backup the one that it was taken of."""
+    taken_of = {str(entry.collection): entry.backup.of for entry in case.register if entry.backup is not None}
+    return taken_of.get(row["collection"], str(row["collection"]).partition(":")[0])
+
+
 def unproven(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
     """What is not claimed of each store that the plan changed, in words for a certificate."""
     said = []

@@ -14,9 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from winddown.bootstrap import deploy
 from winddown.connections import NoConnections
 from winddown.evidence.page import PAGE_NAME
+from winddown.rules import words
+from winddown.rules.sentences import said
 from winddown.stages.deployment import Deployment
 from winddown.stages.people import may, record_reading
-from winddown.web import words
 from winddown.web.access import guard
 from winddown.web.approving import add_approval_routes
 from winddown.web.auth import current_person
@@ -27,7 +28,6 @@ from winddown.web.halts import add_halt_routes
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import plan_view
-from winddown.web.sentences import said
 from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"

@@ -4,19 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from winddown.evidence.page import PAGE_NAME
+from winddown.rules.words import Word
 from winddown.stages.deployment import Deployment
 from winddown.web.errors import not_found
-from winddown.web.words import Word
 
-_KINDS = {
-    PAGE_NAME: Word(
-        "核验页面：存盘后用浏览器打开，不联网", "verifier: save it, then open it in a browser; it uses no network"
-    ),
-    ".zip": Word("审计包，可离线核验", "auditor's bundle, verifies offline"),
-    ".xlsx": Word("处置清单", "disposition schedule"),
-    ".pub": Word("签名公钥", "public key of the signatures"),
-}
-_ENDINGS = (".html", ".json", ".xlsx", ".zip", ".pub")
+_ENDINGS = (".html", ".json", ".pdf", ".xlsx", ".zip", ".pub")
+_LANGUAGES = {"zh": Word("中文", "Chinese"), "en": Word("英文", "English")}
 
 
 def evidence_rows(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
@@ -43,8 +36,28 @@ def _is_evidence(path: Path) -> bool:
 
 
 def _what(name: str) -> Word:
-    if name.startswith("certificate-"):
-        if name.endswith(".html"):
-            return Word("处置证明，供阅读", "certificate of disposition, to read")
-        return Word("处置证明，已签名，以此为准", "certificate, signed; this one counts")
-    return _KINDS.get(name) or _KINDS.get(Path(name).suffix) or Word("证据", "evidence")
+    if name.startswith("certificate"):
+        return _certificate(name)
+    if name == PAGE_NAME:
+        return Word(
+            "核验页面：存盘后用浏览器打开，不联网", "verifier: save it, then open it in a browser; it uses no network"
+        )
+    if name.endswith(".zip"):
+        return Word("审计包，可离线核验", "auditor's bundle, verifies offline")
+    if name.endswith(".xlsx"):
+        return Word(
+            "登记簿：处置计划、销毁清单、留存、保全、备份", "registers: schedule, destroyed, retained, holds, backups"
+        )
+    if name.endswith(".pub"):
+        return Word("签名公钥", "public key of the signatures")
+    return Word("证据", "evidence")
+
+
+def _certificate(name: str) -> Word:
+    if name.endswith(".json"):
+        return Word("销毁证明，已签名，以此为准", "certificate, signed; this one counts")
+    language = _LANGUAGES.get(name.rpartition(".")[0].rpartition(".")[2], Word("", ""))
+    whole = Word("总证明（全案）", "certificate of the whole case")
+    zh, en = whole if name.startswith("certificate.") else Word("销毁证明", "certificate of destruction")
+    use = Word("可签署归档", "to sign and file") if name.endswith(".pdf") else Word("供阅读", "to read")
+    return Word("，".join(filter(None, (zh, language.zh, use.zh))), ", ".join(filter(None, (en, language.en, use.en))))

@@ -11,9 +11,9 @@ from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Plan
 from winddown.evidence.entry import parse_time
 from winddown.stages.anonymise import Extract
-from winddown.stages.certify import receiver_row
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import counted_approvals, missing_approvals
+from winddown.stages.order_record import receiver_row
 from winddown.stages.seal import SealedArchive, unacknowledged
 from winddown.stages.staying import blockers_of
 from winddown.web.course import border_of

@@ -1,6 +1,7 @@
 """One small, realistic case that the tests bundle, bend and verify."""
 
 import copy
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,11 @@ START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 GRACE = 3600
 ORIGIN = "winddown.example/ledger"
 NOW = 1_796_000_000
+FOR_PEOPLE = {
+    "certificate.zh.pdf": b"%PDF-1.7 the whole case",
+    "certificates/k1.zh.html": b"<!doctype html><title>certificate</title>",
+    "registers.xlsx": bytes(range(256)),
+}
 
 
 @dataclass
@@ -76,8 +82,10 @@ class Case:
         files |= {f"plans/{one}.json": canonical(plan) for one, plan in self.plans.items()}
         for one, document in self.certificates.items():
             files[f"certificates/{one}.json"] = self.certificate(document)
-            files[f"certificates/{one}.html"] = b"<!doctype html><title>certificate</title>"
-        return {**files, "schedule.xlsx": bytes(range(256)), "rules/pipl.json": b'{"rule":"PIPL 47"}'}
+        if "report" in self.steps:
+            signed = {f"certificates/{one}.zh.html" for one in self.certificates}
+            files |= {name: data for name, data in FOR_PEOPLE.items() if "/" not in name or name in signed}
+        return {**files, "rules/pipl.json": b'{"rule":"PIPL 47"}'}
 
     def bundle(self) -> bytes:
         return bundle_bytes(self.files(), signers=self.signers)
@@ -125,6 +133,8 @@ def realistic(*signers: Signer) -> Case:
     case.effect("P-o3b1", 67 + GRACE, "done", "purge", "o3", "b1", 4)
     case.step("residual", 70 + GRACE, "residual_checked", found=0)
     case.step("certificate", 80 + GRACE, "certificate_issued", certificate_id="k1", digest="certificate:k1")
+    documents = {name: hashlib.sha256(content).hexdigest() for name, content in FOR_PEOPLE.items()}
+    case.step("report", 90 + GRACE, "report_issued", entries=len(case.steps), documents=documents)
     return case
 
 

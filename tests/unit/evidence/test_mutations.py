@@ -20,7 +20,11 @@ from winddown.evidence.bundle import bundle_bytes
 from winddown.evidence.signing import Kind, Signer
 
 EVERYTHING = os.environ.get("WINDDOWN_TEST_MUTATIONS") == "all"
-SIGNED = ("ledger.jsonl", "checkpoint.txt", "plans/p1.json", "certificates/k1.json")  # by more than the manifest
+# Bound by more than the manifest: by signatures of their own, or by an entry of the ledger.
+SIGNED = (
+    "ledger.jsonl", "checkpoint.txt", "plans/p1.json", "certificates/k1.json",
+    "certificate.zh.pdf", "certificates/k1.zh.html", "registers.xlsx",
+)  # fmt: skip
 Lines = list[bytes]
 
 

@@ -105,7 +105,7 @@ def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) ->
     assert "HO-AML-34" in rows[kyc]["rules"]
     written = report(company.deployment, "demo-1")
     require_sound(written)
-    assert "示例清算机构 (designated_body)" in written.certificates[0].read_text("utf-8")
+    assert "示例清算机构<br>designated body" in written.certificates[0].read_text("utf-8")
 
 
 def test_the_body_receives_every_field(company: Running) -> None:

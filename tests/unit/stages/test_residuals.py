@@ -46,7 +46,10 @@ def certificate(company: Running) -> tuple[dict[str, Any], str]:
 
 def test_a_backup_that_nobody_declared_and_what_was_not_reached_are_named(company: Running) -> None:
     document, page = certificate(company)
-    assert document["residual_until"] == [{"collection": "shop", "what": UNDECLARED, "until": None}]
+    asked = {"what": "find_out", "who": "示例托管", "on": None}
+    assert document["residual_until"] == [
+        {"collection": "shop", "what": UNDECLARED, "until": None, "store": "shop", "next": asked}
+    ]
     assert {UNPROVEN, "store shop: not reached: memory of the process"} <= set(document["not_claimed"])
     assert UNDECLARED in page
 

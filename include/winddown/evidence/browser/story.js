@@ -2,6 +2,7 @@
 
 const APPROVAL_HEAD = "winddown approval v1";
 const STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]; // the lines after the head, in order
+const FOR_PEOPLE = /\.(?:html|pdf|xlsx)$/; // what is read and filed, bound by the ledger's last report
 const DAYS_MAX = 366;
 const DAY_SECONDS = 86400;
 const SKEW_MAX_SECONDS = 300; // how far ahead the clock may be of the machine on which an approver signs
@@ -33,7 +34,8 @@ class Story {
     this.quarantined = new Map(); // batch to since, records, batch digest
     this.purged = new Map();
     this.totals = new Map(); // purged records per order
-    this.issued = new Set();
+    this.issued = new Map(); // certificate to its entry
+    this.documents = new Map(); // digest of each document for people, by the last report
     this.certified = new Set(); // plans with a certificate
   }
 
@@ -48,6 +50,7 @@ class Story {
       unknown: this.unknown,
       certificate_issued: this.certificateIssued,
       halted: this.halted,
+      report_issued: this.reportIssued,
       resumed: this.resumed,
     };
     for (const entry of entries) {
@@ -251,7 +254,7 @@ class Story {
     const few = `plan ${planId}: ${given} distinct persons approved before this intent, ${needed} needed`;
     need(given >= needed, few);
     const roles = new Set(valid.map(({ role }) => role));
-    const missing = [...new Set(plan.get("approver_roles") ?? [])].filter((role) => !roles.has(role)).sort();
+    const missing = [...new Set(plan.get("approver_roles") ?? [])].filter((role) => !roles.has(role)).sort(inPythonsOrder);
     need(!missing.length, `plan ${planId}: nobody with the role ${missing.join(", ")} approved`);
     this.approved.set(planId, valid.map(({ since }) => since).reduce((one, other) => (isBefore(other, one) ? other : one)));
   }
@@ -311,7 +314,7 @@ class Story {
     need(!this.issued.has(one), `${what} was issued before`);
     const document = shape(this.certificates.get(one), "id case plan_id orders");
     need(body.get("digest") === hex(sha256(utf8(canonical(document)))), `${what} in the bundle has another digest`);
-    this.issued.add(one);
+    this.issued.set(one, entry.seq);
     const isOwn = document.get("id") === one && document.get("case") === entry.of;
     need(isOwn, `${what} states another id or case`);
     const planId = this.ofPlan(entry, document);
@@ -338,6 +341,23 @@ class Story {
         const count = order.get("selection").get("count");
         need(actual === count, `${what}: order ${id} names ${count} records, ${actual} are purged`);
       }
+    }
+  }
+
+  /** The last report says which documents for people there are. */
+  reportIssued(_entry, body) {
+    const documents = body.has("documents") ? body.get("documents") : new Map();
+    need(documents instanceof Map, "documents is not a list of names with digests");
+    this.documents = documents;
+  }
+
+  /** Each document for people is the one that the last report names; none is missing and none was added. */
+  requireDocuments(members) {
+    const own = [...members].filter(([name]) => FOR_PEOPLE.test(name)).map(([name, data]) => [name, hex(sha256(data))]);
+    const found = new Map(own);
+    for (const name of [...new Set([...found.keys(), ...this.documents.keys()])].sort(inPythonsOrder)) {
+      if ((found.get(name) ?? null) === (this.documents.get(name) ?? null)) continue;
+      this.reasons.push(`${name}: not what the ledger's last report_issued entry names`);
     }
   }
 }

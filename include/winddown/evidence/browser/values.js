@@ -12,7 +12,7 @@ const COPIES = new Set(["seal", "hand_over", "anonymise"]); // acts of orders th
 const CLOSE = "effect plan_id order_id act batch records read_back";
 const FIELDS = new Map([
   ...("case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised " +
-    "residual_checked report_issued restored hold_released").split(" ").map((name) => [name, ""]),
+    "residual_checked restored hold_released").split(" ").map((name) => [name, ""]),
   ["plan_made", "plan_id wave digest"],
   ["approval_given", "plan_id plan_digest person role door"],
   ["handover_acknowledged", "plan_id order_id archive_digest person"],
@@ -23,9 +23,10 @@ const FIELDS = new Map([
   ["halted", "reason door"],
   ["resumed", "reason door"],
   ["evidence_read", "name"],
+  ["report_issued", "entries"],
 ]);
 const KINDS = new Map([
-  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days")
+  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries")
     .split(" ").map((name) => [name, "int"]),
   ...("orders requires subject signatures batch_digests approver_roles approvers").split(" ").map((name) => [name, "list"]),
   ...["wave", "read_back", "body", "predicate"].map((name) => [name, "object"]),
@@ -72,6 +73,14 @@ function long(number) {
 function cutLast(text, separator) {
   const at = text.lastIndexOf(separator);
   return at < 0 ? ["", text] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** Texts in the order of their code points, as Python sorts them. */
+function inPythonsOrder(one, other) {
+  const [ours, theirs] = [[...one], [...other]].map((text) => text.map((letter) => letter.codePointAt(0)));
+  const at = ours.findIndex((code, place) => code !== theirs[place]);
+  if (at < 0) return ours.length - theirs.length;
+  return at < theirs.length ? ours[at] - theirs[at] : 1;
 }
 
 function cutFirst(text, separator) {

@@ -47,6 +47,7 @@ function verifyBundle(data, policyText, earlier = [], approvers = "") {
     const counts = `${story.plans.size} plans canonical, ${story.certificates.size} certificates signed`;
     checks.push(`documents: ${counts}`);
     await story.replay(readLedger(lines));
+    story.requireDocuments(members);
     report.notes.push(...story.openEffects().map((effect) => effect.text));
     const stamps = [...members.keys()].filter((name) => name.startsWith("timestamps/")).length;
     if (stamps) report.notes.push(`time: ${stamps} time stamps were not looked at: no --authority was given`);
@@ -59,6 +60,8 @@ function verifyBundle(data, policyText, earlier = [], approvers = "") {
     checks.push(`approvals: enough distinct persons approved each plan's exact digest before each effect${said}`);
     checks.push(`effects: ${story.last.size}, all within their orders, purges after quarantine and grace`);
     checks.push(`certificates: ${story.issued.size} say of each order what the ledger says`);
+    for (const [one, seq] of story.issued) checks.push(`certificate ${one}: entry ${seq}, leaf ${hex(leaves[seq])}`);
+    checks.push(`for people: ${story.documents.size} pages, PDF and workbooks are those that the ledger names`);
   });
 }
 
@@ -70,7 +73,8 @@ async function readDocuments(members, policy, note) {
     const at = rest.lastIndexOf(".");
     const [stem, kind] = at < 0 ? ["", rest] : [rest.slice(0, at), rest.slice(at + 1)];
     need(folder !== "plans" || kind === "json", `${name}: not a plan`);
-    const isBeside = folder !== "certificates" || members.has(`certificates/${stem}.json`);
+    const signed = `certificates/${kind === "json" ? stem : cutLast(stem, ".")[0]}.json`;
+    const isBeside = folder !== "certificates" || members.has(signed);
     need(isBeside, `${name}: no signed document beside it`);
     if (folder === "plans") plans.set(stem, parse(content, name));
     if (folder === "certificates" && kind === "json") {

@@ -1,4 +1,4 @@
-"""The pages' vocabulary: one Chinese and one English word for each idea, and how numbers and times are written.
+"""The vocabulary of pages and papers: one Chinese and one English word for an idea; how numbers and times are written.
 
 A key without a word here is shown as it is, never hidden. Nothing is decided here.
 """
@@ -77,6 +77,7 @@ _WORDS = {
         "other": Word("与客户无关的记录", "about others than customers"),
         "minor": Word("不满十四周岁的客户", "children under 14"),
         "customer": Word("客户", "customers"),
+        "unread": Word("未能读取", "could not be read"),
     },
     "wave": {
         "case": Word("全案", "whole case"),

@@ -1,17 +1,18 @@
-"""The reasons of decisions in Chinese: a catalogue of their sentences, each with its places.
+"""What is recorded in English, in Chinese: a catalogue of sentences of decisions and certificates, with their places.
 
-Decisions record their reasons in English, once, under a plan's digest; a page shows them in the reader's language, old
-ones too. A sentence that is not in the catalogue stays in English and is never guessed: a blocker's explanation, which
-names systems and files, is one. Nothing is decided here.
+Reasons and limits are recorded once, under the digest of a plan or a certificate; pages and papers show them in the
+reader's language, old ones too. A sentence that is not in the catalogue stays in English and is never guessed: a
+blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
-``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), or ``says`` (another sentence).
+``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another
+sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
 """
 
 import re
 from functools import cache
 
-from winddown.web.words import Word, word
+from winddown.rules.words import Word, word
 
 _KINDS = {
     "day": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
@@ -22,6 +23,8 @@ _KINDS = {
     "text": ".+?",
     "rules": ".+?",
     "says": ".+?",
+    "review": "(?:next review on|overdue for review since) .+",
+    "parts": ".+?",
 }
 # The first that matches is taken, so what is composed of other sentences stands where nothing more special can match.
 _SENTENCES = {
@@ -125,7 +128,7 @@ _SENTENCES = {
     "its longest time ended on {day:day}, and a minimum still runs": "最长期限已于 {day} 届满，而最短期限仍在进行",
     "children's information must go, and a minimum still runs": "儿童信息应当删除，而最短期限仍在进行",
     # holds and hand-overs
-    "{covers:says}; hold {hold:text}, matter {matter:text}: {zh:text}; {en:text}; {review:says}": (
+    "{covers:says}; hold {hold:text}, matter {matter:text}: {zh:text}; {en:text}; {review:review}": (
         "{covers}；保全 {hold}，事项 {matter}：{zh}；{review}"
     ),
     "the record, or one that refers to it, is under a legal hold; it stays with every field": (
@@ -193,6 +196,113 @@ _SENTENCES = {
     ),
     "{event:event} on {day:day}": "“{event}”于 {day}",
     "until {event:event}": "至“{event}”",
+    # what a certificate says of places that may hold records longer
+    "backup of {store:text}, taken on {day:day}, still holds erased records": (
+        "{store} 于 {day} 的备份仍含已删除的记录"
+    ),
+    "no backup of this store is declared; one that exists still holds erased records": (
+        "未申报本系统的备份；如有备份，其中仍含已删除的记录"
+    ),
+    "nothing here clears this store's files and logs; they may still hold erased records": (
+        "本程序不净化该系统的文件和日志；其中可能仍含已删除的记录"
+    ),
+    "files and logs may still hold erased records until the store's administrator has done: {tasks:text}": (
+        "在系统管理员完成以下事项之前，文件和日志可能仍含已删除的记录：{tasks}"
+    ),
+    "{number:text} in compliance retention": "{number}，处于合规保留期",
+    "{number:text} under a legal hold of the object service, until it is lifted": (
+        "{number}，受对象存储服务的法律保全，直至解除"
+    ),
+    "names of objects in {lists:text} delivered {where:text}, until they are deleted there": (
+        "{lists} 中的对象名称（送达 {where}），直至在该处删除"
+    ),
+    # what it does not claim
+    "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best": (
+        "未覆写文件系统和磁盘的块：NIST SP 800-88 Rev. 2 结果至多为 Clear"
+    ),
+    "archived WAL, replicas, service logs and inventories outside the declared stores were not reached": (
+        "未触及已归档的预写日志、副本、服务日志，以及已申报系统之外的清单"
+    ),
+    "store {store:text}: no backup of it was restored as a proof; only PostgreSQL's are": (
+        "系统 {store}：未以还原备份作为证明；仅对 PostgreSQL 这样做"
+    ),
+    "store {store:text}: not reached: {left:parts}": "系统 {store}：未触及：{left}",
+    (
+        "anonymous extracts: combinations were counted in each extract alone; nothing is claimed about what the "
+        "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
+        "other sources"
+    ): "匿名摘录：仅在各摘录内部计数组合；对同组成员的共同之处（l-多样性）、摘录之间或与其他来源的比对不作任何主张",
+    "embedded mode: approvals are not protected against this machine's own operating-system user": (
+        "单机模式：无法防止本机操作系统用户影响批准"
+    ),
+    (
+        "store {store:text}: where it is the demonstration's object server, it does not enforce "
+        "credentials, policies or locks, so nothing is claimed about them"
+    ): "系统 {store}：如为演示用对象存储，则不强制执行凭证、策略和锁定，对此不作主张",
+    "blocks of the device until they are trimmed or overwritten": "设备上的块，直至被回收或覆写",
+    "blocks of the file system": "文件系统的块",
+    "names and short files in the file system's journal and in unused parts of folders": (
+        "文件系统日志和目录未用部分中的名称及短文件"
+    ),
+    "copies, indexes and thumbnails that other programs made": "其他程序生成的副本、索引和缩略图",
+    "what programs of other users and other machines hold open": "其他用户或其他机器的程序仍打开的内容",
+    "backups": "备份",
+    "files of replicas": "副本的文件",
+    "copies of the write-ahead log elsewhere": "他处的预写日志副本",
+    "copies of binary logs": "二进制日志的副本",
+    "memory of the process": "进程内存",
+    "blocks of the file system, copies of the file, memory of other programs": (
+        "文件系统的块、文件的副本、其他程序的内存"
+    ),
+    "the service's disks, replicas, inventory and access logs": "服务的磁盘、副本、清单和访问日志",
+    "the write-ahead log that waits to be archived": "等待归档的预写日志",
+    # how far an inspection reached
+    "logically deleted; no value was fit for a search in raw bytes, so nothing is claimed about them": (
+        "已逻辑删除；没有适合在原始字节中检索的值，故对原始字节不作主张"
+    ),
+    "logically deleted; sampled values absent from live files, logs and statistics; NIST outcome: clear": (
+        "已逻辑删除；现存文件、日志和统计信息中没有抽样值；NIST 结果：Clear"
+    ),
+    "logically deleted; raw bytes could not be reached, so nothing is claimed about them": (
+        "已逻辑删除；无法读取原始字节，故对原始字节不作主张"
+    ),
+    "every object version that the service lists; not the service's disks": "服务所列出的全部对象版本；不含服务的磁盘",
+    "the database file and the files beside it": "数据库文件及其旁的文件",
+    "files of the database server": "数据库服务器的文件",
+    "files of the database server, but for values over some 2 kB, which it compresses": (
+        "数据库服务器的文件，约 2 kB 以上因压缩存放的值除外"
+    ),
+    "files of the database server, but for values over some 2 kB, which it compresses, and page images in its log": (
+        "数据库服务器的文件，约 2 kB 以上因压缩存放的值及日志中的页映像除外"
+    ),
+    "files of the engine": "数据库引擎的文件",
+    "every file below the folder": "目录下的全部文件",
+    "and the whole device": "以及整个设备",
+    "not the free space of the device": "不含设备的空闲空间",
+    # who keeps, and who reads
+    "{who:text}, by agreement of {day:day}": "{who}（{day} 协议）",
+    "not known: the administrator takes the readers of this store away": "不明：由管理员撤销本系统的读取权限",
+    # exceptions, and why a method
+    "versions under governance retention were purged for the approved reason": (
+        "已按批准的理由清除处于治理保留期的版本"
+    ),
+    "interrupted {count:text} times with an unknown outcome, which was settled by looking again": (
+        "曾 {count} 次中断而结果不明，均经重新查看予以确定"
+    ),
+    "the records stay and {count:text} of their fields are emptied": "记录保留，清空其中 {count} 个字段",
+    "{due:text} of {total:text} records go, in batches, and an encrypted file keeps each until the purge": (
+        "{total} 条记录中删除 {due} 条，分批进行，每批由加密文件留存至清除"
+    ),
+    "all {total:text} records go, and no table that stays refers to it": (
+        "全部 {total} 条记录均删除，且没有留存的表引用它"
+    ),
+    "all records of {count:text} of {total:text} partitions that hold any go": (
+        "在有记录的 {total} 个分区中，{count} 个分区的记录全部删除"
+    ),
+    "every record in these objects goes": "这些对象中的记录全部删除",
+    "other records in the same objects stay": "同一对象中尚有其他记录留存",
+    "{due:text} of {total:text} records go": "{total} 条记录中删除 {due} 条",
+    "{reason:text}; accepted by {who:text}": "{reason}；由 {who} 接受",
 }
 _PLACE = re.compile(r"\{([a-z]+):([a-z]+)\}")
 _MAXIMUM = re.compile(r"([A-Za-z0-9_-]+ \(.+?\)) on ([0-9]{4}-[0-9]{2}-[0-9]{2})")
@@ -230,12 +340,14 @@ def _in_chinese(says: str) -> str:
 def _told(kind: str, value: str) -> str:
     """What stands at a place, in Chinese; "" for a sentence that is not in the catalogue."""
     match kind:
-        case "says":
+        case "says" | "review":
             return _in_chinese(value)
         case "event":
             return word("event", value).zh or value
         case "role":
             return "、".join(word("role", name).zh or name for name in value.split(" and "))
+        case "parts":
+            return "；".join(_in_chinese(part) or part for part in value.split("; "))
         case "rules":
             return _MAXIMUM.sub(r"\1 至 \2", value)
         case _:
