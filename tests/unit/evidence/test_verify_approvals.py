@@ -120,6 +120,7 @@ def test_every_byte_of_a_signed_approval_counts(case: Any) -> None:
         (KEYS + signer_of("u-8").named("u-7").key.line, "stands twice"),
         (Signer.of(Ed25519PrivateKey.generate(), name="w", kind=Kind.COSIGNATURE).key.line, "signs something else"),
     ],
+    ids=["nonsense", "a name twice", "a key twice", "a witness"],
 )
 def test_a_file_of_keys_that_is_none_is_refused(case: Any, keys: str, word: str) -> None:
     assert word in "\n".join(judged(case, keys).reasons)
