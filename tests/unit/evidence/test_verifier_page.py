@@ -95,7 +95,7 @@ def test_a_reader_chooses_files_and_reads_the_verdict(browser: Browser, page: Pa
         browser.click("#verify")
         wait(browser, f"document.getElementById('verdict').innerText === '{good}'")
         assert "the first 9 entries are those of the earlier checkpoint" in browser.text("#findings")
-        assert browser.text("#findings").count("✓") == 9
+        assert browser.text("#findings").count("✓") == 11
         forged = tmp_path / f"{language}.zip"
         forged.write_bytes(bundle.read_bytes().replace(b"u-7", b"u-6"))
         browser.choose("#evidence", forged)
