@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert
 from winddown import bootstrap
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
+from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters
 from winddown.control import tables
 from winddown.control.authority import LIFETIME, Authority
@@ -22,6 +23,7 @@ from winddown.domain.case import StoreDeclaration
 from winddown.domain.plan import Order
 
 CASE = "contract"
+TOKEN_KEY = b"the key of the suite's tokens..."
 
 
 @dataclass(slots=True)
@@ -94,6 +96,10 @@ class Desk:
     def escrow(self, store: str) -> Escrow:
         """As the composition root wires it."""
         return Escrow(self.workspace / "escrow" / store, scope=f"{CASE}/{store}", key=self._keys.container_key)
+
+    def tokens(self) -> Tokens:
+        """Under one key in every process of the suite."""
+        return Tokens(lambda: TOKEN_KEY)
 
     def unlock(
         self, store: str, connections: Mapping[str, ConnectionParameters], build: Callable[[ConnectionParameters], Any]

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.plan import Order
@@ -26,9 +27,12 @@ from winddown.stores.files.store import FilesStore
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.sqlite_store import SqliteStore
 
+from .desk import TOKEN_KEY
+
+_TOKENS = Tokens(lambda: TOKEN_KEY)
 STORES: dict[str, Callable[[str, Path], Any]] = {
-    "sqlite": lambda name, path: SqliteStore(name, path=path, unlock=lambda _: path),
-    "duckdb": lambda name, path: DuckDbStore(name, path=path, unlock=lambda _: path),
+    "sqlite": lambda name, path: SqliteStore(name, path=path, unlock=lambda _: path, tokens=_TOKENS),
+    "duckdb": lambda name, path: DuckDbStore(name, path=path, unlock=lambda _: path, tokens=_TOKENS),
     "files": lambda name, path: FilesStore(name, root=path, unlock=lambda _: path),
 }
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
+from winddown.inspection.forms import Judge
 from winddown.inspection.raw_bytes import search_paths
 from winddown.ports import ByteSearch
 
@@ -33,9 +34,10 @@ Pair = tuple[str, Any]
 class SqliteInspector:
     """Reads one file and changes nothing in it."""
 
-    def __init__(self, name: str, *, path: Path) -> None:
+    def __init__(self, name: str, *, path: Path, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._path = path
+        self._token_key = token_key
 
     def identity(self) -> str:
         """The file's real path and its number."""
@@ -50,6 +52,12 @@ class SqliteInspector:
             columns = _columns(connection, order)
             fields = [index for index, (name, _) in enumerate(columns) if name in order.fields]
             rows = _rows(connection, order, batch, columns)
+            if order.generalised:
+                encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+                live = (
+                    [_as_planned(*row[index], encoding) for index in _places(columns, order.fields)] for row in rows
+                )
+                return Judge(order, dict(columns), self._token_key).whole(live)
             if order.act is Act.MINIMISE:
                 return sum(any(row[index] not in {("null", None), ("text", b"")} for index in fields) for row in rows)
             return sum(1 for _ in rows)
@@ -62,24 +70,41 @@ class SqliteInspector:
             return sum(_digest(columns, row) in planned for row in _rows(connection, order, batch, columns))
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """The rows that are left over before a purge are those that could be restored.
+
+        Of fields of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        """
+        if not order.generalised:
+            return self.leftovers(order, batch)
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+            key = [name for name in batch.keys.column_names if name != CONTENT]
+            firsts, lasts = _places(columns, key), _places(columns, order.fields)
+            live = [
+                (tuple(row[index] for index in firsts), [_as_planned(*row[index], encoding) for index in lasts])
+                for row in _rows(connection, order, batch, columns)
+            ]
+            pieces = ", ".join(map(_pair, (*key, *order.fields)))
+            aside = [
+                (tuple(pairs[: len(key)]), [_as_planned(*pair, encoding) for pair in pairs[len(key) :]])
+                for name in _aside_tables(connection, order)
+                for row in connection.execute(
+                    f"SELECT {pieces} FROM {_quoted(name)} WHERE +winddown_batch = {batch.index}"
+                )
+                for pairs in [list(zip(row[::2], row[1::2], strict=True))]
+            ]
+        return Judge(order, dict(columns), self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's rows in every table that has our column and ends with the order's digest."""
-        ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
-        ours = (
-            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'winddown_batch' "
-            "WHERE m.type = 'table'"
-        )
         with self._reading() as connection:
-            names = [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
             return sum(
                 sum(
                     number == batch.index
                     for (number,) in connection.execute(f"SELECT +winddown_batch FROM {_quoted(name)}")
                 )
-                for name in names
+                for name in _aside_tables(connection, order)
             )
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
@@ -122,6 +147,21 @@ class SqliteInspector:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _aside_tables(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Tables that have our column and end with the order's digest."""
+    ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
+    ours = (
+        "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'winddown_batch' "
+        "WHERE m.type = 'table'"
+    )
+    return [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
+
+
+def _places(columns: Sequence[tuple[str, str]], names: Sequence[str]) -> list[int]:
+    known = [name for name, _ in columns]
+    return [known.index(name) for name in names]
 
 
 def _columns(connection: sqlite3.Connection, order: Order) -> list[tuple[str, str]]:

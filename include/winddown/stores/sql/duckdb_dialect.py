@@ -5,7 +5,8 @@ enum's labels are values). The engine joins by hashes and looks at the whole col
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import duckdb
 
@@ -13,8 +14,9 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.duckdb_catalogue import computed, table_of, triggers
+from winddown.stores.sql.forms import TOKEN_COLUMN, Words
 
-_KEYS = "winddown_keys"
+_KEYS, _TOKENS = "winddown_keys", "winddown_tokens"
 
 
 def whole(kind: str, column: str) -> str:
@@ -38,6 +40,8 @@ def content(collection: Collection) -> str:
 
 class DuckDbDialect:
     """One open transaction on a table of a DuckDB file; see ``Dialect``."""
+
+    words = Words("VARCHAR", lambda beginning, rest: f"CAST({beginning} || '{rest}' AS DATE)")
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, collection: Collection) -> None:
         self._connection = connection
@@ -91,9 +95,18 @@ class DuckDbDialect:
         """The digest of a row, written so that the engine computes it for rows that are joined, not for all."""
         return f"CASE WHEN k.{CONTENT} IS NULL THEN NULL ELSE {content(self._collection)} END"
 
-    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+    def tokens(self, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+        """Put them into a temporary table."""
+        names = [CONTENT, *columns]
+        given = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+        chosen = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS {name}" for name in names)
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_TOKENS} AS SELECT {chosen}", given)
+        return f"temp.{_TOKENS}"
+
+    def create_aside(self, name: str, columns: Sequence[str], tokens: Sequence[str]) -> None:
         """Create a table with the columns' own types."""
-        fields = ", ".join(map(quoted_name, columns))
+        named = (f"{quoted_name(field)} AS {TOKEN_COLUMN}{place}" for place, field in enumerate(tokens))
+        fields = ", ".join([*map(quoted_name, columns), *named])
         empty = f"SELECT 0 AS winddown_batch, {fields} FROM {self.table()} WHERE false"
         self._connection.execute(f"CREATE TABLE {self.own(name)} AS {empty}")
 
@@ -114,6 +127,10 @@ class DuckDbDialect:
         """Execute a statement; the engine answers a change with the number of rows."""
         found = self._connection.execute(statement).fetchone()
         return int(found[0]) if found is not None else 0
+
+    def rows(self, query: str) -> Iterator[Sequence[Any]]:
+        """The rows of a query."""
+        yield from self._connection.execute(query).fetchall()
 
     def value(self, query: str) -> object:
         """The first value of the first row."""

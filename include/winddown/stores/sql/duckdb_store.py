@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch, numbered
 from winddown.domain.inventory import Collection, CollectionRef
@@ -35,9 +36,10 @@ _TURNS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 class DuckDbFile:
     """Opens a file for one act: exchanges the authorization for its place, and compares which file it is."""
 
-    def __init__(self, store: str, *, unlock: Unlock) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
+        self._tokens = tokens
 
     @contextmanager
     def alone(self, authorization: Authorization) -> Iterator[Path]:
@@ -57,7 +59,7 @@ class DuckDbFile:
             dialect = DuckDbDialect(connection, collection)
             if power is not Power.PURGE:
                 prepare(dialect, collection, order)
-            yield CopyThenDelete(dialect, collection, order, batch)
+            yield CopyThenDelete(dialect, collection, order, batch, tokens=self._tokens)
             connection.execute("COMMIT")
 
 
@@ -68,10 +70,11 @@ class DuckDbStore(SqlStore):
         name: the store's name in the case.
         path: of the file, for reading.
         unlock: exchanges an authorization for the file's path; spends it.
+        tokens: of the case.
     """
 
-    def __init__(self, name: str, *, path: Path, unlock: Unlock) -> None:
-        self._file = DuckDbFile(name, unlock=unlock)
+    def __init__(self, name: str, *, path: Path, unlock: Unlock, tokens: Tokens) -> None:
+        self._file = DuckDbFile(name, unlock=unlock, tokens=tokens)
         super().__init__(name, source=DuckDbSource(name, path=path), effects=self._file)
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:

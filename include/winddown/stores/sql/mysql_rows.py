@@ -10,8 +10,9 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import order_digest
+from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
-from winddown.stores.sql.mysql_values import content, is_text, literals, quoted, table_name, whole
+from winddown.stores.sql.mysql_values import WORDS, content, is_text, literals, quoted, table_name, whole
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -103,14 +104,17 @@ class MySqlLook:
         fields = ["0"]
         if self._order.act is Act.MINIMISE:
             generated = computed(self._connection, self._collection.ref)
-            nullable = {field.name: field.nullable for field in self._collection.fields}
-            fields = [
-                f"t.{quoted(name)} IS NULL" if nullable[name] else f"HEX(t.{quoted(name)}) = ''"
-                for name in self._order.fields
-                if name not in generated
-            ]
+            fields = [self._is_left(name) for name in self._order.fields if name not in generated]
         rows = named_rows(self._connection, self._collection, self._batch, fields)
         return sum(not all(row) for _, row in rows)
+
+    def _is_left(self, name: str) -> str:
+        """The condition that a field has lost its value, as far as it can be told."""
+        forms, column = Forms(self._collection, self._order), f"t.{quoted(name)}"
+        if name in forms:
+            return f"NOT COALESCE({forms.is_whole(name, column, WORDS)}, FALSE)"
+        nullable = next(field.nullable for field in self._collection.fields if field.name == name)
+        return f"{column} IS NULL" if nullable else f"HEX({column}) = ''"
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content, in which their keys are."""

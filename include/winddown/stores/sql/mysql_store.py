@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, text
 
 from winddown.archive.escrow import Escrow
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
@@ -43,10 +44,11 @@ Unlock = Callable[[Authorization], Engine]
 class MySqlEffects:
     """How rows and fields are moved here; see ``Effects``."""
 
-    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
         self._escrow = escrow
+        self._tokens = tokens
 
     @contextmanager
     def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
@@ -74,7 +76,7 @@ class MySqlEffects:
                     dialect.value(f"SELECT count(*) FROM (SELECT 1 FROM {dialect.own(name)} LIMIT 1) one")
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
             if not is_whole:
-                yield CopyThenDelete(dialect, collection, order, batch)
+                yield CopyThenDelete(dialect, collection, order, batch, tokens=self._tokens)
                 connection.execute(text("COMMIT"))
                 return
             rows = MySqlRows(connection, collection, order, batch, escrow=self._escrow)
@@ -92,13 +94,14 @@ class MySqlStore(SqlStore):
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
         escrow: of this store in the case.
+        tokens: of the case.
     """
 
     methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_FIELDS})
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow) -> None:
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         source = MySqlSource(name, engine=reader, is_acted_on=True)
-        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock, escrow=escrow))
+        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock, escrow=escrow, tokens=tokens))
         self._looking = source
         self._reader = reader
         self._escrow = escrow

@@ -5,20 +5,23 @@ so the next one sees in the journal what the first one did. How whole rows go is
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, text
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
+from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
+_WORDS = Words("text", lambda beginning, rest: f"CAST({beginning} || '{rest}' AS date)")
 _PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
@@ -79,10 +82,14 @@ def prepare(connection: Connection, order: Order) -> None:
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     collection = describe(connection, order.collection)
+    forms = Forms(collection, order)
+    named = [
+        f", {quoted_name(field)} AS {column}" for field, column in zip(forms.tokens, forms.token_columns(), strict=True)
+    ]
     connection.execute(
         text(
-            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))} "
-            f"FROM {quoted(collection.ref.name)} WHERE false"
+            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))}"
+            f"{''.join(named)} FROM {quoted(collection.ref.name)} WHERE false"
         )
     )
     connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
@@ -152,8 +159,8 @@ class Position:
         query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
         return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
 
-    def _counted(self, query: str) -> int:
-        return int(self._connection.execute(text(query), self._values()).scalar_one())
+    def _counted(self, query: str, more: Mapping[str, object] | None = None) -> int:
+        return int(self._connection.execute(text(query), self._values() | dict(more or {})).scalar_one())
 
     def _values(self) -> dict[str, object]:
         return key_values(self._collection, self._batch) | {"batch": self._batch.index}
@@ -162,27 +169,46 @@ class Position:
 class FieldsPosition(Position):
     """Values of fields move to a quarantine table of the same database, with their keys, and the row stays."""
 
-    def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+    def __init__(
+        self, connection: Connection, collection: Collection, order: Order, batch: Batch, *, tokens: Tokens
+    ) -> None:
         super().__init__(connection, collection, order, batch)
         self._aside = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}"
+        self._tokens = tokens
+        self._forms = Forms(collection, order)
 
     def set_aside(self) -> int:
         """Move the values of the order's fields from unchanged rows into quarantine; return of how many rows."""
         join = key_join(self._collection, "t")
-        kept = (*self._collection.key, *self._order.fields)
-        emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
+        kept, named = (*self._collection.key, *self._order.fields), self._forms.token_columns()
+        handed = self._handed(join) if named else {}
+        if handed:
+            arrays = ", ".join(f"CAST(:{name} AS text[])" for name in handed)
+            join += f" JOIN unnest({arrays}) AS x({', '.join(handed)}) ON x.{CONTENT} = k.{CONTENT}"
+        columns = ", ".join([_names(kept), *named])
+        left = ", ".join(f"{quoted_name(name)} = {self._left(name, 'found')}" for name in self._stored_fields())
         # The digest is computed once a row: the lock keeps it true until the row is changed by its place. Somebody who
         # was writing at this very moment leaves it in another place, where it is not found, and the counts differ.
         query = (
-            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')} "
+            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')}"
+            f"{''.join(f', x.{name}' for name in named)} "
             f"FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t), "
-            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
-            f"SELECT :batch, {_names(kept)} FROM found RETURNING 1), "
-            f"cleared AS (UPDATE {self._table} t SET {emptied} FROM found "
+            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {columns}) "
+            f"SELECT :batch, {columns} FROM found RETURNING 1), "
+            f"cleared AS (UPDATE {self._table} t SET {left} FROM found "
             "WHERE t.ctid = found.winddown_place AND t.tableoid = found.winddown_table RETURNING 1) "
             "SELECT least((SELECT count(*) FROM copied), (SELECT count(*) FROM cleared))"
         )
-        return self._counted(query)
+        return self._counted(query, handed)
+
+    def _handed(self, join: str) -> dict[str, object]:
+        """Tokens of planned rows, a column each, with the rows' contents first; the rows are locked."""
+        columns = ", ".join([f"k.{CONTENT}", *(f"CAST(t.{quoted_name(name)} AS text)" for name in self._forms.tokens)])
+        query = f"SELECT {columns} FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t"
+        rows = [tuple(row) for row in self._connection.execute(text(query), self._values())]
+        names = [CONTENT, *self._forms.token_columns()]
+        found = list(self._forms.made(rows, self._tokens))
+        return {name: [row[place] for row in found] for place, name in enumerate(names)}
 
     def put_back(self) -> int:
         """Write them back where nothing was written meanwhile; return to how many rows."""
@@ -190,8 +216,7 @@ class FieldsPosition(Position):
         match = keys_equal(self._collection, "t", "q")
         # A field that was written anew meanwhile is not overwritten.
         match += "".join(
-            f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
-            for name in self._stored_fields()
+            f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {self._left(name, 'q')}" for name in self._stored_fields()
         )
         restored = self._run(
             f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}"
@@ -205,11 +230,23 @@ class FieldsPosition(Position):
 
     def live(self) -> int:
         """Rows that the batch names and whose fields are not all empty."""
-        full = (
-            f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}" for name in self._stored_fields()
-        )
+        full = map(self._is_full, self._stored_fields())
         join = key_join(self._collection, "t")
         return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {' OR '.join(full)}")
+
+    def _left(self, name: str, alias: str) -> str:
+        """What stays of a field, of whose value an alias has the whole, and the token if it has one."""
+        if name not in self._forms:
+            return _empty(self._collection, name)
+        if self._forms.is_token(name):
+            return f"{alias}.{self._forms.token_column(name)}"
+        return self._forms.coarser(name, f"{alias}.{quoted_name(name)}", _WORDS)
+
+    def _is_full(self, name: str) -> str:
+        column = f"t.{quoted_name(name)}"
+        if name in self._forms:
+            return self._forms.is_whole(name, column, _WORDS)
+        return f"{column} IS DISTINCT FROM {_empty(self._collection, name)}"
 
     def _stored_fields(self) -> tuple[str, ...]:
         computed = self._computed()

@@ -10,16 +10,18 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.stores.sql.catalogue import quoted_name
+from winddown.stores.sql.forms import TOKEN_COLUMN, Words
 from winddown.stores.sql.sqlite_catalogue import computed, has_table, hazards, table_name
 
-_FORMS, _KEYS = "winddown_forms", "winddown_keys"
+_FORMS, _KEYS, _TOKENS = "winddown_forms", "winddown_keys", "winddown_tokens"
 _COLUMNS_A_CALL = 60  # a function takes 127 arguments
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -60,6 +62,8 @@ def _content(before: str, *pairs: Value) -> str:
 
 class SqliteDialect:
     """One open transaction on a table of a SQLite file; see ``Dialect``."""
+
+    words = Words("TEXT", lambda beginning, rest: f"{beginning} || '{rest}'")
 
     def __init__(self, connection: sqlite3.Connection, collection: Collection) -> None:
         self._connection = connection
@@ -107,9 +111,17 @@ class SqliteDialect:
         """The digest of a row."""
         return content(self._connection, self._collection)
 
-    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+    def tokens(self, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+        """Fill a temporary table, held in memory."""
+        self._connection.execute(f"CREATE TEMP TABLE {_TOKENS} ({', '.join([CONTENT, *columns])})")
+        places = ", ".join("?" * (len(columns) + 1))
+        self._connection.executemany(f"INSERT INTO temp.{_TOKENS} VALUES ({places})", rows)
+        return f"temp.{_TOKENS}"
+
+    def create_aside(self, name: str, columns: Sequence[str], tokens: Sequence[str]) -> None:
         """Create a table whose columns have no type, so that they keep every value as it is."""
-        fields = ", ".join(map(quoted_name, columns))
+        named = [f"{TOKEN_COLUMN}{place}" for place in range(len(tokens))]
+        fields = ", ".join([*map(quoted_name, columns), *named])
         self._connection.execute(f"CREATE TABLE {self.own(name)} (winddown_batch INTEGER, {fields})")
         index = self.own(f"{name}_batch")
         self._connection.execute(f"CREATE INDEX {index} ON {quoted_name(name)} (winddown_batch)")
@@ -131,6 +143,10 @@ class SqliteDialect:
     def execute(self, statement: str) -> int:
         """Execute a statement."""
         return self._connection.execute(statement).rowcount
+
+    def rows(self, query: str) -> Iterator[Sequence[Any]]:
+        """The rows of a query."""
+        yield from self._connection.execute(query).fetchall()
 
     def value(self, query: str) -> object:
         """The first value of the first row."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Transient
@@ -34,9 +35,10 @@ Unlock = Callable[[Authorization], Path]
 class SqliteFile:
     """Opens a file for one act: exchanges the authorization for its place, and compares which file it is."""
 
-    def __init__(self, store: str, *, unlock: Unlock) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
+        self._tokens = tokens
 
     @contextmanager
     def opened(self, authorization: Authorization, doing: str) -> Iterator[sqlite3.Connection]:
@@ -57,7 +59,7 @@ class SqliteFile:
             is_frozen = has_table(connection, ACTING)
             if is_frozen:
                 connection.execute(f"INSERT INTO {ACTING} VALUES (1)")
-            yield CopyThenDelete(dialect, collection, order, batch)
+            yield CopyThenDelete(dialect, collection, order, batch, tokens=self._tokens)
             if is_frozen:
                 connection.execute(f"DELETE FROM {ACTING}")
 
@@ -69,10 +71,11 @@ class SqliteStore(SqlStore):
         name: the store's name in the case.
         path: of the file, for reading.
         unlock: exchanges an authorization for the file's path; spends it.
+        tokens: of the case.
     """
 
-    def __init__(self, name: str, *, path: Path, unlock: Unlock) -> None:
-        self._file = SqliteFile(name, unlock=unlock)
+    def __init__(self, name: str, *, path: Path, unlock: Unlock, tokens: Tokens) -> None:
+        self._file = SqliteFile(name, unlock=unlock, tokens=tokens)
         super().__init__(name, source=SqliteSource(name, path=path), effects=self._file)
         self._path = path
 
