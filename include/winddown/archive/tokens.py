@@ -31,7 +31,7 @@ class Tokens:
         """The token of a value in so many characters, its sign included; of an empty one there is none.
 
         >>> Tokens(lambda: b"k" * 32).of("13800000000", length=11), Tokens(lambda: b"").of("", length=11)
-        ('~wjmvmkymwv', '')
+        ('~cng4zq6wb2', '')
         """
         if not value:
             return ""

@@ -109,6 +109,8 @@ def _order(deployment: Deployment, case: Case, plan: Plan, order: Order, purged:
         "fields": list(order.fields),
         "rules": sorted({rule for decision in _decisions(plan, order) for rule in _rules(decision)}),
     }
+    if order.act is Act.MINIMISE and order.generalised:
+        row["left"] = [list(pair) for pair in order.generalised]
     if order.act is Act.SEAL:
         name = f"{plan.id}/{order.id}"
         archive = deployment.control.require(plan.case, "archive", name, type_=SealedArchive)

@@ -290,7 +290,14 @@ def _losing(
         if fields:
             forms = tuple((name, form) for name, form in in_part if name in fields)
             stuck = tuple(f"{name} names records, so it stays" for name, _ in in_part if name not in fields)
+            stuck += tuple(f"there is no field {name}" for name in _unknown_parts(case, found.collection))
             yield _Draft(found, tuple(labels), Act.MINIMISE, fields, generalised=forms, stuck=stuck)
+
+
+def _unknown_parts(case: Case, collection: Collection) -> Iterator[str]:
+    """Fields of which the register says what stays, and which are not there."""
+    entry, present = case.entry(collection.ref), set(collection.field_names())
+    yield from (name for name, _ in ([] if entry is None else entry.minimise) if name not in present)
 
 
 def _sealing(found: Labelled, leaving: Sequence[Decision]) -> Iterator[_Draft]:
