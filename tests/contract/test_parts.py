@@ -55,10 +55,11 @@ def token(value: str, length: int) -> str:
     return ("~" + base64.b32encode(digest).decode().lower()[:26])[:length]
 
 
-def left(row: tuple[Any, ...]) -> dict[str, str | None]:
+def left(row: tuple[Any, ...], room: int) -> dict[str, str | None]:
+    """``room`` is that of the column ``mobile`` for a token; DuckDB knows no lengths."""
     _, mobile, idno, born, visited, age, nick, _ = row
     return {
-        "mobile": token(mobile, 20),
+        "mobile": token(mobile, room),
         "idno": idno and idno[:6],
         "born": born and born[:8] + "01",
         "visited": visited and visited[:4],
@@ -114,26 +115,31 @@ def planned_of(subject: Subject) -> Work:
     return work(subject, chosen=GOING, act=Act.MINIMISE, size=3)
 
 
-def expected(gone: frozenset[str]) -> dict[str, dict[str, str | None]]:
-    return {str(row[0]): left(row) if str(row[0]) in gone else whole(row) for row in ROWS}
+def room_of(subject: Subject) -> int:
+    return 27 if isinstance(subject, DuckDbSubject) else 20
+
+
+def expected(subject: Subject, gone: frozenset[str] = frozenset()) -> dict[str, dict[str, str | None]]:
+    room = room_of(subject)
+    return {str(row[0]): left(row, room) if str(row[0]) in gone else whole(row) for row in ROWS}
 
 
 def test_exactly_the_part_stays_and_comes_back_whole(subject: Subject) -> None:
     planned = planned_of(subject)
-    assert live(subject) == expected(frozenset())
+    assert live(subject) == expected(subject)
     assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.LIVE
     for _ in range(2):
         assert planned.act(Power.QUARANTINE).records == planned.batches[0].records
-        assert live(subject) == expected(planned.names[0])
+        assert live(subject) == expected(subject, planned.names[0])
         assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
         assert (planned.remaining(), planned.set_aside()) == (0, planned.batches[0].records)
         assert planned.leftovers() == planned.batches[0].records
     planned.act(Power.QUARANTINE, 1)
-    assert live(subject) == expected(planned.chosen)
+    assert live(subject) == expected(subject, planned.chosen)
     assert live(subject)["1"]["nick"] == live(subject)["2"]["nick"], "the same value has the same token"
     for index in (1, 0):
         planned.act(Power.RESTORE, index)
-    assert live(subject) == expected(frozenset())
+    assert live(subject) == expected(subject)
     assert (planned.leftovers(), planned.set_aside()) == (0, 0)
 
 
@@ -141,7 +147,7 @@ def test_what_was_left_stays_after_the_purge(subject: Subject) -> None:
     planned = planned_of(subject)
     planned.act_all(Power.QUARANTINE)
     planned.act_all(Power.PURGE)
-    assert live(subject) == expected(planned.chosen)
+    assert live(subject) == expected(subject, planned.chosen)
     for index in range(2):
         assert subject.store.locate(planned.order, planned.batches[index]) is Whereabouts.GONE
         assert (planned.remaining(index), planned.leftovers(index)) == (0, 0)
@@ -151,7 +157,7 @@ def test_what_was_left_stays_after_the_purge(subject: Subject) -> None:
     ("name", "value", "is_like"),
     [
         ("mobile", "13900000001", False),
-        ("mobile", "~" + "a" * 19, True),
+        ("mobile", "~aaa", True),
         ("idno", "310101199001011234", False),
         ("idno", "310102", True),
         ("born", "1990-05-06", False),
@@ -166,6 +172,8 @@ def test_what_is_written_in_grace_is_seen_by_both_and_never_overwritten(
 ) -> None:
     planned = planned_of(subject)
     planned.act(Power.QUARANTINE)
+    if value == "~aaa":
+        value = "~" + "a" * (room_of(subject) - 1)
     write(subject, "1", name, value)
     content, left_over = live(subject), planned.leftovers()
     assert planned.remaining() == (0 if is_like else 1)
