@@ -219,7 +219,9 @@ def test_rows_are_looked_up_by_their_keys_whatever_the_batch(subject: MySqlSubje
 
 def test_a_connection_for_the_inspector_is_what_makes_it_a_store_of_effects(subject: MySqlSubject) -> None:
     declaration = StoreDeclaration(STORE, kind="mysql", connection=STORE, region="")
-    known = partial(bootstrap._database, declaration, escrow=lambda: subject.desk.escrow(STORE))
+    known = partial(
+        bootstrap._database, declaration, escrow=lambda: subject.desk.escrow(STORE), tokens=subject.desk.tokens()
+    )
     store, inspector = known(Known(subject.connections), subject.desk.authority)
     assert isinstance(store, MySqlStore)
     assert inspector is not None
