@@ -306,16 +306,16 @@ def _database(
             from winddown.stores.sql.sqlite_store import SqliteStore
 
             return (
-                SqliteStore(name, path=here, unlock=unlock, tokens=tokens),
-                SqliteInspector(name, path=there, token_key=tokens.key),
+                SqliteStore(name, path=here, unlock=unlock, escrow=escrow(), tokens=tokens),
+                SqliteInspector(name, path=there, escrow=escrow(), token_key=tokens.key),
             )
         case "duckdb":
             from winddown.inspection.duckdb_file import DuckDbInspector
             from winddown.stores.sql.duckdb_store import DuckDbStore
 
             return (
-                DuckDbStore(name, path=here, unlock=unlock, tokens=tokens),
-                DuckDbInspector(name, path=there, token_key=tokens.key),
+                DuckDbStore(name, path=here, unlock=unlock, escrow=escrow(), tokens=tokens),
+                DuckDbInspector(name, path=there, escrow=escrow(), token_key=tokens.key),
             )
         case _:
             from winddown.inspection.generic import GenericInspector

@@ -46,6 +46,12 @@ class Known:
         return self.found.get(name)
 
 
+def escrow_in(workspace: Path, store: str) -> Escrow:
+    """The escrow of a store, from any process of the suite."""
+    keys = CaseKeys(workspace / "keys")
+    return Escrow(workspace / "escrow" / store, scope=f"{CASE}/{store}", key=keys.container_key)
+
+
 class Desk:
     """Stands in for ``Authority.authorize`` alone: spending is the real thing.
 
@@ -57,7 +63,6 @@ class Desk:
         self.clock = SteppingClock()
         self.engine = engine
         self.workspace = workspace
-        self._keys = CaseKeys(workspace / "keys")
         self.identities: dict[str, str] = {}  # what a plan would say of each store
         self.ledger = Ledger(engine, clock=self.clock)
         self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
@@ -95,7 +100,7 @@ class Desk:
 
     def escrow(self, store: str) -> Escrow:
         """As the composition root wires it."""
-        return Escrow(self.workspace / "escrow" / store, scope=f"{CASE}/{store}", key=self._keys.container_key)
+        return escrow_in(self.workspace, store)
 
     def tokens(self) -> Tokens:
         """Under one key in every process of the suite."""

@@ -69,9 +69,13 @@ class SqliteSubject(TableSubject, FreezableSubject, WatchableSubject):
         self.connections = connections_to(self.path)
         build = partial(bootstrap._path, STORE, "sqlite")
         self.store = SqliteStore(
-            STORE, path=self.path, unlock=desk.unlock(STORE, self.connections, build), tokens=desk.tokens()
+            STORE,
+            path=self.path,
+            unlock=desk.unlock(STORE, self.connections, build),
+            escrow=desk.escrow(STORE),
+            tokens=desk.tokens(),
         )
-        self.inspector = SqliteInspector(STORE, path=self.path, token_key=desk.tokens().key)
+        self.inspector = SqliteInspector(STORE, path=self.path, escrow=desk.escrow(STORE), token_key=desk.tokens().key)
         self.create()
         self.plan_systems()
 

@@ -62,7 +62,7 @@ def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: s
     whole.mkdir()
     shutil.copy(path, whole)
     probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
-    killer = Killer(Run(kind, path, planned.order, planned.batches))
+    killer = Killer(Run(kind, path, planned.order, planned.batches, desk.workspace))
     step = stride(5 if kind == "duckdb" else 1)
     statement, kills = 1 - step, 0
     while True:
@@ -137,7 +137,7 @@ def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole:
         share = folder / "share"
         before = seen_in(share)
         planned = work(subject, chosen=chosen, size=4, whole=whole)
-        run = Run("files", share, planned.order, planned.batches, restores)
+        run = Run("files", share, planned.order, planned.batches, desk.workspace, restores)
         killer = killer or Killer(run)
         killer.of = run
         number += step

@@ -7,6 +7,7 @@ file open meanwhile: closing it would drop their locks.
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.forms import Judge, Row
 from winddown.inspection.raw_bytes import search_paths
 from winddown.ports import ByteSearch
@@ -31,9 +33,10 @@ _ANYBODY = "programs that may write the file"
 class DuckDbInspector:
     """Reads one file and changes nothing in it."""
 
-    def __init__(self, name: str, *, path: Path, token_key: Callable[[], bytes]) -> None:
+    def __init__(self, name: str, *, path: Path, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._path = path
+        self._escrow = escrow
         self._token_key = token_key
 
     def identity(self) -> str:
@@ -73,8 +76,11 @@ class DuckDbInspector:
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored.
 
-        Of fields of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        Of rows in escrow, planned ones in the file that the journal names, as far as it holds nothing else. Of fields
+        of which something stays, rows whose values are in quarantine, and of which exactly that is live.
         """
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
         if not order.generalised:
             return self.leftovers(order, batch)
         with self._reading() as connection:
@@ -95,7 +101,12 @@ class DuckDbInspector:
         return Judge(order, types, self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every table that has our column and ends with the order's digest."""
+        """Count the batch's rows in every table that has our column and ends with the order's digest, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._reading() as connection:
             return sum(
                 number == batch.index
@@ -104,6 +115,21 @@ class DuckDbInspector:
                     f"SELECT winddown_batch FROM {_quoted(schema)}.{_quoted(name)}"
                 ).fetchall()
             )
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        begun = _shape(columns)
+        try:
+            rows = self._escrow.records(order.id, batch, name)
+            found = Counter(hashlib.sha256(begun + row).hexdigest() for row in rows)
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Programs that may write the file: nothing in it stops them."""
@@ -172,6 +198,16 @@ def _split(rows: Iterable[Sequence[Any]], order: Order) -> Iterator[Row]:
         yield tuple(row[: -len(order.fields)]), tuple(row[-len(order.fields) :])
 
 
+def _escrow_name(connection: duckdb.DuckDBPyConnection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    known = "SELECT table_name FROM information_schema.columns WHERE column_name = 'escrow'"
+    if ("winddown_journal",) not in connection.execute(known).fetchall():
+        return ""
+    query = "SELECT escrow FROM winddown_journal WHERE order_id = ? AND batch = ? AND state = 'quarantined'"
+    found = connection.execute(query, [str(order.id), batch.index]).fetchone()
+    return "" if found is None else str(found[0])
+
+
 def _numbers(connection: duckdb.DuckDBPyConnection, order: Order, batch: Batch) -> list[int]:
     """Numbers of the rows that the batch names; the key of every row of the table is looked at."""
     kinds = dict(_columns(connection, order))
@@ -209,7 +245,7 @@ def _unlabelled(kind: str) -> str:
 
 def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> str:
     """The digest that binds a row: names and types first, then length and text of each value; bytes in hex."""
-    written = [hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest().encode()]
+    written = [_shape(columns)]
     for value in row:
         if value is None:
             written.append(b" -")
@@ -217,6 +253,10 @@ def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> str:
         raw = value.hex().upper().encode() if isinstance(value, bytes) else str(value).encode()
         written.append(b" %d " % len(raw) + raw)
     return hashlib.sha256(b"".join(written)).hexdigest()
+
+
+def _shape(columns: Sequence[tuple[str, str]]) -> bytes:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest().encode()
 
 
 def _table(order: Order) -> str:

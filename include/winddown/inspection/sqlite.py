@@ -10,16 +10,18 @@ import hashlib
 import re
 import sqlite3
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.forms import Judge
 from winddown.inspection.raw_bytes import search_paths
 from winddown.ports import ByteSearch
@@ -34,9 +36,10 @@ Pair = tuple[str, Any]
 class SqliteInspector:
     """Reads one file and changes nothing in it."""
 
-    def __init__(self, name: str, *, path: Path, token_key: Callable[[], bytes]) -> None:
+    def __init__(self, name: str, *, path: Path, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._path = path
+        self._escrow = escrow
         self._token_key = token_key
 
     def identity(self) -> str:
@@ -72,8 +75,11 @@ class SqliteInspector:
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored.
 
-        Of fields of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        Of rows in escrow, planned ones in the file that the journal names, as far as it holds nothing else. Of fields
+        of which something stays, rows whose values are in quarantine, and of which exactly that is live.
         """
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
         if not order.generalised:
             return self.leftovers(order, batch)
         with self._reading() as connection:
@@ -97,7 +103,12 @@ class SqliteInspector:
         return Judge(order, dict(columns), self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every table that has our column and ends with the order's digest."""
+        """Count the batch's rows in every table that has our column and ends with the order's digest, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._reading() as connection:
             return sum(
                 sum(
@@ -106,6 +117,19 @@ class SqliteInspector:
                 )
                 for name in _aside_tables(connection, order)
             )
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            found = Counter(_digest(columns, list(_stored(row))) for row in self._escrow.records(order.id, batch, name))
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Say that programs may write while a table lacks one of the triggers of a freeze; a file knows no users."""
@@ -157,6 +181,27 @@ def _aside_tables(connection: sqlite3.Connection, order: Order) -> list[str]:
         "WHERE m.type = 'table'"
     )
     return [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
+
+
+def _escrow_name(connection: sqlite3.Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    known = connection.execute("SELECT count(*) FROM pragma_table_info('winddown_journal') WHERE name = 'escrow'")
+    if known.fetchone() != (1,):
+        return ""
+    query = "SELECT escrow FROM winddown_journal WHERE order_id = ? AND batch = ? AND state = 'quarantined'"
+    found = connection.execute(query, (str(order.id), batch.index)).fetchone()
+    return "" if found is None else str(found[0])
+
+
+def _stored(row: bytes) -> Iterator[Pair]:
+    """Kind and bytes of each value of a row in escrow, where length and bytes follow the kind."""
+    rest = memoryview(row)
+    while rest:
+        head = bytes(rest[:32]).split(b" ")
+        begin = len(head[0]) + len(head[1]) + 2
+        end = begin + int(head[1])
+        yield head[0].decode(), bytes(rest[begin:end])
+        rest = rest[end:]
 
 
 def _places(columns: Sequence[tuple[str, str]], names: Sequence[str]) -> list[int]:
@@ -242,8 +287,8 @@ def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Pair]) -> str:
 
 
 def _raw(kind: str, value: Any) -> bytes:
-    if kind in {"text", "blob"}:
-        return bytes(value)
+    if isinstance(value, bytes):  # of any kind in escrow
+        return value
     if kind == "real":
         return struct.pack("!d", value)
     return b"" if kind == "null" else b"%d" % value

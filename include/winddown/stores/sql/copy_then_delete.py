@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
 from winddown.stores.sql.forms import Forms, Words, same
 
 JOURNAL = "winddown_journal"
@@ -40,8 +40,8 @@ class Dialect(Protocol):
         """The full quoted name of a table of ours in the same database."""
         ...
 
-    def has_own(self, name: str) -> bool:
-        """Whether there is such a table of ours."""
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of the columns of a table of ours; none where there is no such table."""
         ...
 
     def computed(self) -> frozenset[str]:
@@ -126,10 +126,17 @@ class CopyThenDelete:
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
-        if not self._dialect.has_own(JOURNAL):
-            return None
-        found = self._dialect.value(f"SELECT state FROM {self._dialect.own(JOURNAL)} WHERE {self._entry()}")
-        return None if found is None else str(found)
+        return self.entry()[0]
+
+    def entry(self) -> tuple[str | None, str]:
+        """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
+        columns = self._dialect.columns(JOURNAL)
+        if not columns:
+            return None, ""
+        # The journal of an earlier version knows of no escrow.
+        chosen = "state, escrow" if "escrow" in columns else "state, ''"
+        query = f"SELECT {chosen} FROM {self._dialect.own(JOURNAL)} WHERE {self._entry()}"
+        return next(((str(state), str(name)) for state, name in self._dialect.rows(query)), (None, ""))
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
@@ -259,17 +266,23 @@ class CopyThenDelete:
 
 
 def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:
-    """Create the journal and the order's quarantine table where they are not there yet.
+    """Create the journal and, unless its rows go into escrow, the order's quarantine table.
 
-    An engine that ends a transaction at DDL prepares before the turn's own transaction begins.
+    What is there already stays, and the journal of an earlier version gets what it lacks. An engine that ends a
+    transaction at DDL prepares before the turn's own transaction begins.
     """
-    if not dialect.has_own(JOURNAL):
+    columns, journal = dialect.columns(JOURNAL), dialect.own(JOURNAL)
+    if not columns:
         dialect.execute(
-            f"CREATE TABLE {dialect.own(JOURNAL)} (order_digest varchar(40) NOT NULL, batch integer NOT NULL, "
-            "state varchar(20) NOT NULL, PRIMARY KEY (order_digest, batch))"
+            f"CREATE TABLE {journal} (order_digest varchar(40) NOT NULL, batch integer NOT NULL, "
+            "state varchar(20) NOT NULL, order_id varchar(255) DEFAULT '', escrow varchar(100) DEFAULT '', "
+            "PRIMARY KEY (order_digest, batch))"
         )
+    elif "escrow" not in columns:
+        dialect.execute(f"ALTER TABLE {journal} ADD COLUMN order_id varchar(255) DEFAULT ''")
+        dialect.execute(f"ALTER TABLE {journal} ADD COLUMN escrow varchar(100) DEFAULT ''")
     name = aside_name(order)
-    if not dialect.has_own(name):
+    if order.method is not Method.ESCROW_ROWS and not dialect.columns(name):
         dialect.create_aside(name, kept_columns(collection, order), Forms(collection, order).tokens)
 
 

@@ -15,7 +15,7 @@ from winddown.domain.plan import Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.forms import TOKEN_COLUMN, Forms
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE, computed, hazards, stamped
-from winddown.stores.sql.mysql_rows import has_table, key_literals
+from winddown.stores.sql.mysql_rows import columns_of, has_table, key_literals
 from winddown.stores.sql.mysql_values import WORDS, content, is_text, quoted, table_name
 
 _KEYS, _TOKENS = "winddown_keys", "winddown_tokens"
@@ -45,9 +45,9 @@ class MySqlDialect:
         """A table of ours; the journal lies in a database apart, so that whoever reads it reads nothing else."""
         return f"{_database(name)}.{quoted(name)}"
 
-    def has_own(self, name: str) -> bool:
-        """Whether it is there."""
-        return has_table(self._connection, _database(name), name)
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of the columns of a table of ours."""
+        return columns_of(self._connection, _database(name), name)
 
     def computed(self) -> frozenset[str]:
         """Generated columns."""
@@ -152,8 +152,13 @@ class MySqlDialect:
 
 
 def prepare_own(connection: Connection) -> None:
-    """Create our two databases and the journal where they are not there yet."""
+    """Create our two databases and the journal where they are not there yet; that of an earlier version grows."""
     if has_table(connection, JOURNAL, JOURNAL_TABLE):
+        columns = columns_of(connection, JOURNAL, JOURNAL_TABLE)
+        for name, length in (("order_id", 255), ("escrow", 100)):
+            if name not in columns:
+                column = f"{name} varchar({length}) NOT NULL DEFAULT ''"
+                connection.execute(text(f"ALTER TABLE {JOURNAL}.{JOURNAL_TABLE} ADD COLUMN {column}"))
         return
     for name in (QUARANTINE, JOURNAL):
         connection.execute(text(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4"))

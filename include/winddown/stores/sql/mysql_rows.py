@@ -94,10 +94,11 @@ class MySqlLook:
         """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
         if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
             return None, ""
-        query = text(f"SELECT state, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+        query = text(f"SELECT * FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}
-        found = self._connection.execute(query, values).one_or_none()
-        return (None, "") if found is None else (str(found.state), str(found.escrow))
+        found = self._connection.execute(query, values).mappings().one_or_none()
+        # The journal of an earlier version knows of no escrow.
+        return (None, "") if found is None else (str(found["state"]), str(found.get("escrow", "")))
 
     def live(self) -> int:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
@@ -132,3 +133,9 @@ def has_table(connection: Connection, schema: str, name: str) -> bool:
     """Whether there is such a table, and we may know of it."""
     query = text("SELECT 1 FROM information_schema.tables WHERE table_schema = :s AND table_name = :n")
     return connection.execute(query, {"s": schema, "n": name}).scalar() is not None
+
+
+def columns_of(connection: Connection, schema: str, name: str) -> frozenset[str]:
+    """Names of the columns of a table; none where there is no such table, or we may not know of it."""
+    query = text("SELECT column_name FROM information_schema.columns WHERE table_schema = :s AND table_name = :n")
+    return frozenset(connection.execute(query, {"s": schema, "n": name}).scalars())

@@ -70,10 +70,19 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
+def _bring_up_to_date(connection: Connection) -> None:
+    """Add to the journal of an earlier version what it lacks."""
+    known = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0")
+    columns = set(connection.execute(known, {"t": JOURNAL}).scalars())
+    if columns and "escrow" not in columns:
+        connection.execute(text(f"ALTER TABLE {JOURNAL} ADD COLUMN IF NOT EXISTS escrow text NOT NULL DEFAULT ''"))
+
+
 def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
+    _bring_up_to_date(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
@@ -132,9 +141,11 @@ class Position:
         """The state that the journal has, and the name of the escrow."""
         if self._connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
             return None, ""
-        query = text(f"SELECT state, escrow FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
-        found = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).one_or_none()
-        return (None, "") if found is None else (str(found.state), str(found.escrow))
+        query = text(f"SELECT * FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
+        rows = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).mappings()
+        found = rows.one_or_none()
+        # The journal of an earlier version knows of no escrow.
+        return (None, "") if found is None else (str(found["state"]), str(found.get("escrow", "")))
 
     def journal(self, state: str) -> None:
         """Write down what is being done, in the transaction that does it."""

@@ -123,6 +123,7 @@ class PostgresStore(staged.StagedStore):
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare the journal with the rows that are there, or with where the table is."""
+        self.require_method(order)
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
