@@ -17,10 +17,8 @@ from winddown.domain.receipt import Whereabouts
 
 from .desk import TOKEN_KEY, Desk
 from .duckdb_subject import DuckDbSubject
-from .mysql_subject import MySqlSubject
-from .postgresql_subject import Database, PostgresSubject
-from .postgresql_subject import Shape as PostgresShape
-from .sqlite_subject import SqliteSubject
+from .every_engine import ENGINES, subject_on
+from .postgresql_subject import PostgresSubject
 from .subject import Subject, Work, work
 from .table_subject import Shape
 from .test_generic import GenericSubject
@@ -88,27 +86,11 @@ def write(subject: Any, key: str, name: str, value: Any) -> None:
         subject.run(f"UPDATE {subject.table} SET {name} = ? WHERE id = ?", (value, int(key)))
 
 
-@pytest.fixture(params=["postgresql", "generic", "mariadb", "sqlite", "duckdb"])
+@pytest.fixture(params=ENGINES)
 def subject(request: pytest.FixtureRequest, desk: Desk, tmp_path: Path) -> Iterator[Subject]:
-    shape = Shape(DDL, ("id",), FIELDS, ROWS, LOSING)
-    found: Any
-    match request.param:
-        case "sqlite":
-            found = SqliteSubject(tmp_path, desk, shape)
-        case "duckdb":
-            found = DuckDbSubject(tmp_path, desk, shape)
-        case "mariadb":
-            found = MySqlSubject(request.getfixturevalue("mariadb_url"), desk, shape)
-        case other:
-            database: Database = request.getfixturevalue("database")
-            kind = PostgresSubject if other == "postgresql" else GenericSubject
-            found = kind(database, desk, PostgresShape(DDL, ("id",), FIELDS, ROWS, LOSING))
-    found.parts = PARTS
-    yield found
-    if isinstance(found, SqliteSubject):
-        found.close()
-    elif not isinstance(found, DuckDbSubject):
-        found.drop()
+    with subject_on(request.param, request, desk, tmp_path, Shape(DDL, ("id",), FIELDS, ROWS, LOSING)) as found:
+        found.parts = PARTS
+        yield found
 
 
 def planned_of(subject: Subject) -> Work:
