@@ -22,7 +22,6 @@ from .table_subject import Shape, TableSubject
 from .text_files import File
 
 ROWS = tuple((number, f"marker-{number:04}-mobile", f"备注-{number:04}") for number in range(8))
-ENGINES = (("sqlite", "delete"), ("sqlite", "wal"), ("duckdb", ""))
 PARTS = (("mobile", "token"), ("note", "first:2"))
 SHAPES = {
     "sqlite": Shape(
@@ -55,17 +54,10 @@ def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize(
-    ("kind", "mode", "act", "parts"),
-    [
-        *((*engine, act, ()) for engine in ENGINES for act in (Act.ERASE, Act.MINIMISE)),
-        ("sqlite", "delete", Act.MINIMISE, PARTS),
-        ("duckdb", "", Act.MINIMISE, PARTS),
-    ],
-)
-def test_killed_at_any_statement_and_run_again(
-    folder: Path, desk: Desk, kind: str, mode: str, act: Act, parts: tuple[tuple[str, str], ...]
-) -> None:
+@pytest.mark.parametrize(("kind", "mode"), [("sqlite", "delete"), ("sqlite", "wal"), ("duckdb", "")])
+@pytest.mark.parametrize("act", [Act.ERASE, Act.MINIMISE])
+def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: str, mode: str, act: Act) -> None:
+    parts = () if mode == "delete" else PARTS  # with a journal of the file's own, fields are emptied
     subject = made(kind, folder, desk, mode)
     subject.parts = parts
     planned = work(subject, chosen=["1", "3", "5", "7"], act=act)
