@@ -190,19 +190,15 @@ class FieldsPosition(Position):
 
     def set_aside(self) -> int:
         """Move the values of the order's fields from unchanged rows into quarantine; return of how many rows."""
-        join = key_join(self._collection, "t")
         kept, named = (*self._collection.key, *self._order.fields), self._forms.token_columns()
-        handed = self._handed(join) if named else {}
-        if handed:
-            arrays = ", ".join(f"CAST(:{name} AS text[])" for name in handed)
-            join += f" JOIN unnest({arrays}) AS x({', '.join(handed)}) ON x.{CONTENT} = k.{CONTENT}"
+        join, handed = key_join(self._collection, "t", more=named), self._handed() if named else {}
         columns = ", ".join([_names(kept), *named])
         left = ", ".join(f"{quoted_name(name)} = {self._left(name, 'found')}" for name in self._stored_fields())
         # The digest is computed once a row: the lock keeps it true until the row is changed by its place. Somebody who
         # was writing at this very moment leaves it in another place, where it is not found, and the counts differ.
         query = (
             f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')}"
-            f"{''.join(f', x.{name}' for name in named)} "
+            f"{''.join(f', k.{name}' for name in named)} "
             f"FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t), "
             f"copied AS (INSERT INTO {self._aside} (winddown_batch, {columns}) "
             f"SELECT :batch, {columns} FROM found RETURNING 1), "
@@ -212,14 +208,16 @@ class FieldsPosition(Position):
         )
         return self._counted(query, handed)
 
-    def _handed(self, join: str) -> dict[str, object]:
-        """Tokens of planned rows, a column each, with the rows' contents first; the rows are locked."""
+    def _handed(self) -> dict[str, object]:
+        """Tokens of planned rows, which are locked: an array for each column of tokens, in the order of the batch."""
+        join = key_join(self._collection, "t")
         columns = ", ".join([f"k.{CONTENT}", *(f"CAST(t.{quoted_name(name)} AS text)" for name in self._forms.tokens)])
         query = f"SELECT {columns} FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t"
         rows = [tuple(row) for row in self._connection.execute(text(query), self._values())]
-        names = [CONTENT, *self._forms.token_columns()]
-        found = list(self._forms.made(rows, self._tokens))
-        return {name: [row[place] for row in found] for place, name in enumerate(names)}
+        found = {row[0]: row[1:] for row in self._forms.made(rows, self._tokens)}
+        names, contents = self._forms.token_columns(), self._batch.keys.column(CONTENT).to_pylist()
+        none = (None,) * len(names)
+        return {name: [found.get(one, none)[place] for one in contents] for place, name in enumerate(names)}
 
     def put_back(self) -> int:
         """Write them back where nothing was written meanwhile; return to how many rows."""
@@ -298,19 +296,27 @@ def _has_index(collection: Collection) -> bool:
     return not any("." in types[name] for name in collection.key)
 
 
-def typed_keys(collection: Collection, *arrays: str) -> str:
-    """What selects the batch's keys, each field as its own type, from a text array each; another one is contents."""
+def typed_keys(collection: Collection, *arrays: str, more: Sequence[str] = ()) -> str:
+    """What selects the batch's keys, each field as its own type, from a text array each.
+
+    Another one is contents, and further ones are ``more``.
+    """
     types = {field.name: field.type for field in collection.fields}
     names = [f"c{index}" for index in range(len(arrays))]
     typed = [f"CAST(c{index} AS {types[name]}) AS {quoted_name(name)}" for index, name in enumerate(collection.key)]
-    typed += [f"c{index} AS {CONTENT}" for index in range(len(collection.key), len(arrays))]
+    typed += [
+        f"{column} AS {name}" for column, name in zip(names[len(collection.key) :], (CONTENT, *more), strict=False)
+    ]
     return f"SELECT {', '.join(typed)} FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})"
 
 
-def key_join(collection: Collection, alias: str) -> str:
-    """What joins an alias of the table to the batch's rows; the values come from ``key_values``."""
-    arrays = [f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + 1)]
-    return f"({typed_keys(collection, *arrays)}) k ON {keys_equal(collection, alias, 'k')}"
+def key_join(collection: Collection, alias: str, *, more: Sequence[str] = ()) -> str:
+    """What joins an alias of the table to the batch's rows; the values come from ``key_values``.
+
+    ``more`` are parameters with an array each that become columns of the rows.
+    """
+    arrays = [f"CAST(:{name} AS text[])" for name in (*(f"k{n}" for n in range(len(collection.key) + 1)), *more)]
+    return f"({typed_keys(collection, *arrays, more=more)}) k ON {keys_equal(collection, alias, 'k')}"
 
 
 def key_values(collection: Collection, batch: Batch) -> dict[str, object]:
