@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
+from winddown.archive.tokens import Tokens
 from winddown.demo.schema import CUSTOMERS
 from winddown.demo.servers import EmbeddedPostgres
 from winddown.detectors import Profiler
@@ -164,7 +165,9 @@ def main() -> None:
             engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
             keys = CaseKeys(Path(folder) / "keys")
             escrow = Escrow(Path(folder) / "escrow", scope="bench", key=keys.container_key)
-            store = PostgresStore("bench", reader=engine, unlock=lambda _: engine, escrow=escrow)
+            store = PostgresStore(
+                "bench", reader=engine, unlock=lambda _: engine, escrow=escrow, tokens=Tokens(keys.tokens)
+            )
             for collection in store.discover().collections:
                 if collection.ref.name.startswith(f"{SCHEMA}."):
                     measure(url, store, collection)

@@ -26,6 +26,7 @@ from winddown import __version__
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
+from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters, Connections, FileConnections
 from winddown.control.authority import Authority
 from winddown.control.engine import open_control, require_current, upgrade
@@ -124,6 +125,9 @@ def deploy(
         folder = settings.workspace / case_id / "escrow" / store
         return Escrow(folder, scope=f"{case_id}/{store}", key=lambda: keys(case_id).container_key())
 
+    def tokens(case_id: str) -> Tokens:
+        return Tokens(lambda: keys(case_id).tokens())
+
     return Deployment(
         settings=settings,
         clock=clock,
@@ -131,7 +135,9 @@ def deploy(
         ledger=ledger,
         authority=authority,
         rulebook=load_rulebook(settings.rule_packs),
-        systems=_remembered(lambda case: _systems(case, found, authority, settings, notes=notes, escrow=escrow)),
+        systems=_remembered(
+            lambda case: _systems(case, found, authority, settings, notes=notes, escrow=escrow, tokens=tokens)
+        ),
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
         signing_keys=settings.workspace / _SIGNING_KEYS,
@@ -176,7 +182,9 @@ def _systems(
     *,
     notes: Callable[[str, str], Notes],
     escrow: Callable[[str, str], Escrow],
+    tokens: Callable[[str], Tokens],
 ) -> Systems:
+    made = tokens(case.id)
     stores: dict[str, Store] = {}
     inspectors: dict[str, Inspector] = {}
     drills: dict[str, BackupDrill] = {}
@@ -191,11 +199,13 @@ def _systems(
                 reader=_reading_engine(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, cache(_engine)),
                 escrow=escrow(case.id, declaration.name),
+                tokens=made,
             )
             inspectors[declaration.name] = PostgresInspector(
                 declaration.name,
                 engine=_reading_engine(_parameters(connections, declaration, "__inspect")),
                 escrow=escrow(case.id, declaration.name),
+                token_key=made.key,
             )
             drills[declaration.name] = PostgresDrill(
                 declaration.name,
@@ -208,7 +218,7 @@ def _systems(
                 inspectors[declaration.name] = inspector
         elif declaration.kind != "s3":
             stores[declaration.name], inspector = _database(
-                declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name)
+                declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name), tokens=made
             )
             if inspector is not None:
                 inspectors[declaration.name] = inspector
@@ -267,7 +277,12 @@ def _folder(store: str, parameters: ConnectionParameters) -> Path:
 
 
 def _database(
-    declaration: StoreDeclaration, connections: Connections, authority: Authority, *, escrow: Callable[[], Escrow]
+    declaration: StoreDeclaration,
+    connections: Connections,
+    authority: Authority,
+    *,
+    escrow: Callable[[], Escrow],
+    tokens: Tokens,
 ) -> tuple[Store, Inspector | None]:
     """A database beside PostgreSQL. It is only read where nobody could read back what was done to it."""
     name, kind = declaration.name, declaration.kind
@@ -291,24 +306,33 @@ def _database(
             from winddown.stores.sql.mysql_store import MySqlStore
 
             return (
-                MySqlStore(name, reader=here, unlock=unlock, escrow=escrow()),
-                MySqlInspector(name, engine=there, escrow=escrow()),
+                MySqlStore(name, reader=here, unlock=unlock, escrow=escrow(), tokens=tokens),
+                MySqlInspector(name, engine=there, escrow=escrow(), token_key=tokens.key),
             )
         case "sqlite":
             from winddown.inspection.sqlite import SqliteInspector
             from winddown.stores.sql.sqlite_store import SqliteStore
 
-            return SqliteStore(name, path=here, unlock=unlock), SqliteInspector(name, path=there)
+            return (
+                SqliteStore(name, path=here, unlock=unlock, escrow=escrow(), tokens=tokens),
+                SqliteInspector(name, path=there, escrow=escrow(), token_key=tokens.key),
+            )
         case "duckdb":
             from winddown.inspection.duckdb_file import DuckDbInspector
             from winddown.stores.sql.duckdb_store import DuckDbStore
 
-            return DuckDbStore(name, path=here, unlock=unlock), DuckDbInspector(name, path=there)
+            return (
+                DuckDbStore(name, path=here, unlock=unlock, escrow=escrow(), tokens=tokens),
+                DuckDbInspector(name, path=there, escrow=escrow(), token_key=tokens.key),
+            )
         case _:
             from winddown.inspection.generic import GenericInspector
             from winddown.stores.sql.generic_store import GenericStore
 
-            return GenericStore(name, reader=here, unlock=unlock), GenericInspector(name, engine=there)
+            return (
+                GenericStore(name, reader=here, unlock=unlock, tokens=tokens),
+                GenericInspector(name, engine=there, token_key=tokens.key),
+            )
 
 
 def _unlock(

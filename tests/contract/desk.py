@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert
 from winddown import bootstrap
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
+from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters
 from winddown.control import tables
 from winddown.control.authority import LIFETIME, Authority
@@ -22,6 +23,7 @@ from winddown.domain.case import StoreDeclaration
 from winddown.domain.plan import Order
 
 CASE = "contract"
+TOKEN_KEY = b"the key of the suite's tokens..."
 
 
 @dataclass(slots=True)
@@ -44,6 +46,12 @@ class Known:
         return self.found.get(name)
 
 
+def escrow_in(workspace: Path, store: str) -> Escrow:
+    """The escrow of a store, from any process of the suite."""
+    keys = CaseKeys(workspace / "keys")
+    return Escrow(workspace / "escrow" / store, scope=f"{CASE}/{store}", key=keys.container_key)
+
+
 class Desk:
     """Stands in for ``Authority.authorize`` alone: spending is the real thing.
 
@@ -55,7 +63,6 @@ class Desk:
         self.clock = SteppingClock()
         self.engine = engine
         self.workspace = workspace
-        self._keys = CaseKeys(workspace / "keys")
         self.identities: dict[str, str] = {}  # what a plan would say of each store
         self.ledger = Ledger(engine, clock=self.clock)
         self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
@@ -93,7 +100,11 @@ class Desk:
 
     def escrow(self, store: str) -> Escrow:
         """As the composition root wires it."""
-        return Escrow(self.workspace / "escrow" / store, scope=f"{CASE}/{store}", key=self._keys.container_key)
+        return escrow_in(self.workspace, store)
+
+    def tokens(self) -> Tokens:
+        """Under one key in every process of the suite."""
+        return Tokens(lambda: TOKEN_KEY)
 
     def unlock(
         self, store: str, connections: Mapping[str, ConnectionParameters], build: Callable[[ConnectionParameters], Any]

@@ -69,8 +69,14 @@ class DuckDbSubject(TableSubject, WatchableSubject):
         found = ConnectionParameters(url="duckdb:///" + quote(str(self.path)))
         self.connections = {STORE + suffix: found for suffix in ("", "__mark", "__purge", "__inspect")}
         build = partial(bootstrap._path, STORE, "duckdb")
-        self.store = DuckDbStore(STORE, path=self.path, unlock=desk.unlock(STORE, self.connections, build))
-        self.inspector = DuckDbInspector(STORE, path=self.path)
+        self.store = DuckDbStore(
+            STORE,
+            path=self.path,
+            unlock=desk.unlock(STORE, self.connections, build),
+            escrow=desk.escrow(STORE),
+            tokens=desk.tokens(),
+        )
+        self.inspector = DuckDbInspector(STORE, path=self.path, escrow=desk.escrow(STORE), token_key=desk.tokens().key)
         self.create()
         self.plan_systems()
 

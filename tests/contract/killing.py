@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from winddown.archive import escrow
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.plan import Order
@@ -27,12 +28,18 @@ from winddown.stores.files.store import FilesStore
 from winddown.stores.sql.duckdb_store import DuckDbStore
 from winddown.stores.sql.sqlite_store import SqliteStore
 
+from .desk import TOKEN_KEY, escrow_in
 from .subject import Work
 
-STORES: dict[str, Callable[[str, Path], Any]] = {
-    "sqlite": lambda name, path: SqliteStore(name, path=path, unlock=lambda _: path),
-    "duckdb": lambda name, path: DuckDbStore(name, path=path, unlock=lambda _: path),
-    "files": lambda name, path: FilesStore(name, root=path, unlock=lambda _: path),
+_TOKENS = Tokens(lambda: TOKEN_KEY)
+STORES: dict[str, Callable[[str, Path, Path], Any]] = {
+    "sqlite": lambda name, path, workspace: SqliteStore(
+        name, path=path, unlock=lambda _: path, escrow=escrow_in(workspace, name), tokens=_TOKENS
+    ),
+    "duckdb": lambda name, path, workspace: DuckDbStore(
+        name, path=path, unlock=lambda _: path, escrow=escrow_in(workspace, name), tokens=_TOKENS
+    ),
+    "files": lambda name, path, _: FilesStore(name, root=path, unlock=lambda _: path),
 }
 
 
@@ -49,11 +56,12 @@ class Run:
     path: Path
     order: Order
     batches: Sequence[Batch]
+    workspace: Path
     restores: bool = False
 
     def to_the_end(self) -> None:
         """Quarantine, then purge and sanitise, or restore; from wherever an earlier run was stopped."""
-        store = STORES[self.kind](self.order.collection.store, self.path)
+        store = STORES[self.kind](self.order.collection.store, self.path, self.workspace)
         identity = store.discover().identity
 
         def right(power: Power, batch: Batch | None = None) -> Authorization:

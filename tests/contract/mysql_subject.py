@@ -115,9 +115,18 @@ class MySqlSubject(TableSubject, FreezableSubject, WatchableSubject):
         self.connections = {STORE + suffix: self._account(role) for suffix, role in SUFFIXES.items()}
         opened = partial(bootstrap._mysql_engine, STORE)
         unlock = desk.unlock(STORE, self.connections, opened)
-        self.store = MySqlStore(STORE, reader=opened(self.connections[STORE]), unlock=unlock, escrow=desk.escrow(STORE))
+        self.store = MySqlStore(
+            STORE,
+            reader=opened(self.connections[STORE]),
+            unlock=unlock,
+            escrow=desk.escrow(STORE),
+            tokens=desk.tokens(),
+        )
         self.inspector = MySqlInspector(
-            STORE, engine=opened(self.connections[f"{STORE}__inspect"]), escrow=desk.escrow(STORE)
+            STORE,
+            engine=opened(self.connections[f"{STORE}__inspect"]),
+            escrow=desk.escrow(STORE),
+            token_key=desk.tokens().key,
         )
         self._admit_applications()
         self.plan_systems()

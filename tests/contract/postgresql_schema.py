@@ -7,7 +7,7 @@ from winddown.domain.inventory import Collection, Fact
 from winddown.ports import Discovery
 from winddown.stores.sql.postgresql import PostgresStore
 
-from .postgresql_subject import STORE, Database, no_escrow
+from .postgresql_subject import STORE, Database, no_escrow, no_tokens
 
 
 class Schema:
@@ -17,7 +17,9 @@ class Schema:
         self.database = database
         self.name = f"kinds_{secrets.token_hex(4)}"
         engine = database.engine(STORE)
-        self.store = PostgresStore(STORE, reader=engine, unlock=lambda _: engine, escrow=no_escrow())
+        self.store = PostgresStore(
+            STORE, reader=engine, unlock=lambda _: engine, escrow=no_escrow(), tokens=no_tokens()
+        )
         self.run(f"CREATE SCHEMA {self.name}; SET search_path = {self.name}")
         self.run(f"GRANT USAGE ON SCHEMA {self.name} TO winddown_contract_reader, contract_clerk")
         self.run(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {self.name} GRANT SELECT ON TABLES TO winddown_contract_reader")

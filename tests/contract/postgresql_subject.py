@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from winddown import bootstrap
 from winddown.archive.container import ContainerKey
 from winddown.archive.escrow import Escrow
+from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef
@@ -122,9 +123,13 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
             reader=database.engine(STORE),
             unlock=desk.unlock(STORE, database.connections, bootstrap._engine),
             escrow=desk.escrow(STORE),
+            tokens=desk.tokens(),
         )
         self.inspector = PostgresInspector(
-            STORE, engine=database.engine(f"{STORE}__inspect"), escrow=desk.escrow(STORE)
+            STORE,
+            engine=database.engine(f"{STORE}__inspect"),
+            escrow=desk.escrow(STORE),
+            token_key=desk.tokens().key,
         )
         self._create()
         self.plan_systems()
@@ -211,6 +216,11 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
             for role, power in (("contract_app", "INSERT"), ("contract_app", "UPDATE"), ("contract_clerk", "UPDATE"))
         )
         return any(found[0][0] for found in held)
+
+
+def no_tokens() -> Tokens:
+    """Of a store that is only read."""
+    return Tokens(lambda: b"")
 
 
 def no_escrow() -> Escrow:

@@ -16,7 +16,7 @@ from winddown.ports import Store
 from winddown.stores.sql.postgresql import PostgresStore
 from winddown.stores.sql.readable import ReadableStore
 
-from .postgresql_subject import Database, no_escrow
+from .postgresql_subject import Database, no_escrow, no_tokens
 from .reading_subject import ReadingSubject, Types
 
 NAME, CLOSED_PORT = "read_db", 9
@@ -40,7 +40,7 @@ class PostgresReading(ReadingSubject):
 
     def _open(self, url: str) -> Store:
         engine = bootstrap._engine(ConnectionParameters(url=url))
-        return PostgresStore(NAME, reader=engine, unlock=lambda _: engine, escrow=no_escrow())
+        return PostgresStore(NAME, reader=engine, unlock=lambda _: engine, escrow=no_escrow(), tokens=no_tokens())
 
     def run(self, statement: str, rows: Sequence[tuple[Any, ...]] = ()) -> None:
         if not rows:

@@ -68,8 +68,14 @@ class SqliteSubject(TableSubject, FreezableSubject, WatchableSubject):
         self._owner.execute("PRAGMA secure_delete = OFF")
         self.connections = connections_to(self.path)
         build = partial(bootstrap._path, STORE, "sqlite")
-        self.store = SqliteStore(STORE, path=self.path, unlock=desk.unlock(STORE, self.connections, build))
-        self.inspector = SqliteInspector(STORE, path=self.path)
+        self.store = SqliteStore(
+            STORE,
+            path=self.path,
+            unlock=desk.unlock(STORE, self.connections, build),
+            escrow=desk.escrow(STORE),
+            tokens=desk.tokens(),
+        )
+        self.inspector = SqliteInspector(STORE, path=self.path, escrow=desk.escrow(STORE), token_key=desk.tokens().key)
         self.create()
         self.plan_systems()
 

@@ -29,6 +29,7 @@ class Subject(ABC):
     name_fields: tuple[str, ...] = ()
     name_columns: tuple[str, ...] = ()
     minimise_fields: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()  # of these, those of which something stays, and what
     marks_survive_restore = False
     keeps_history = False  # what is restored may lie below what was written meanwhile
     is_known_by_content = False  # what is written again as it was is the planned record
@@ -155,6 +156,7 @@ def work(
         level=0,
         record_count_max=count,
         fields=subject.minimise_fields if act is Act.MINIMISE else (),
+        generalised=subject.parts if act is Act.MINIMISE else (),
     )
     return Work(
         subject,

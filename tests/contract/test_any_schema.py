@@ -72,8 +72,12 @@ class PostgresGround:
         self.desk, self._admin = desk, database.admin
         unlock = desk.unlock(STORE, database.connections, bootstrap._engine)
         escrow = desk.escrow(STORE)
-        self.store = PostgresStore(STORE, reader=database.engine(STORE), unlock=unlock, escrow=escrow)
-        self.inspector = PostgresInspector(STORE, engine=database.engine(f"{STORE}__inspect"), escrow=escrow)
+        self.store = PostgresStore(
+            STORE, reader=database.engine(STORE), unlock=unlock, escrow=escrow, tokens=desk.tokens()
+        )
+        self.inspector = PostgresInspector(
+            STORE, engine=database.engine(f"{STORE}__inspect"), escrow=escrow, token_key=desk.tokens().key
+        )
 
     def ref(self, table: str) -> CollectionRef:
         return CollectionRef(STORE, f"{self.schema}.{table}")

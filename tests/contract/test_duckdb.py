@@ -5,7 +5,7 @@ import pytest
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Transient
-from winddown.domain.plan import Act
+from winddown.domain.plan import Act, Method
 from winddown.ports import SupportsSanitise, ability
 
 from .ability_suites import MinimiseSuite, SanitiseSuite, WatchSuite
@@ -189,3 +189,35 @@ def test_a_file_that_another_program_writes_is_waited_for(
     planned.act(Power.QUARANTINE)
     planned.act(Power.RESTORE)
     assert subject.content() == content
+
+
+def test_every_type_that_goes_into_escrow_comes_back_exactly(tmp_path: Path, desk: Desk) -> None:
+    ddl = (
+        "(id BIGINT PRIMARY KEY, a BOOLEAN, b DECIMAL(38, 10), c DOUBLE, d FLOAT, e HUGEINT, f TIME, g TIMESTAMP, "
+        "h TIMESTAMPTZ, i UBIGINT, j UUID, k ENUM('x', 'y ''z'), l BLOB, m VARCHAR, n DATE, o TINYINT)"
+    )
+    names = ("id", *"abcdefghijklmno")
+    rows = (
+        (1, True, "1234567890123456789012345678.0123456789", 0.1 + 0.2, 16777217.0, -(2**127) + 1, "23:59:59.999999",
+         "2024-02-29 23:59:59.123456", "2024-02-29 23:59:59.123456+08", 2**64 - 1,
+         "123e4567-e89b-12d3-a456-426655440000", "y 'z", bytes(range(256)), " - 3 a\n\\ 欧阳", "9999-12-31", -128),
+        (2, False, "-0.0000000001", float("-inf"), 1e-45, 0, "00:00:00", "0001-01-01", "infinity", 0, None, "x", b"",
+         "", "0001-01-01", 127),
+        (3, *(None,) * 15),
+        (4, None, None, float("nan"), float("nan"), None, None, "infinity", "-infinity", None, None, None, None,
+         "NULL", "infinity", None),
+    )  # fmt: skip
+    subject = DuckDbSubject(tmp_path, desk, Shape(ddl, ("id",), names, rows, ("m",)))
+    planned, content = work(subject, chosen=["1", "2", "3", "4"]), subject.content()
+    assert planned.order.method is Method.ESCROW_ROWS
+    planned.act_all(Power.QUARANTINE)
+    assert subject.content() == {}
+    assert sum(planned.set_aside(index) for index in range(len(planned.batches))) == 4
+    for index in reversed(range(len(planned.batches))):
+        planned.act(Power.RESTORE, index)
+        assert planned.unchanged(index) == planned.batches[index].records
+    assert repr(sorted(subject.content().items())) == repr(sorted(content.items())), "a NaN is no NaN's equal"
+
+
+def test_rows_that_no_text_holds_exactly_stay_in_the_file(tmp_path: Path, desk: Desk) -> None:
+    assert work(DuckDbSubject(tmp_path, desk, COMPOSITE)).order.method is Method.MOVE_ROWS

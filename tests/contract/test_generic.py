@@ -59,9 +59,9 @@ class GenericSubject(PostgresSubject):
         connect = partial(bootstrap._any_engine, STORE)
         connections = {STORE + suffix: connection(database, suffix) for suffix in ("", "__mark", "__purge")}
         unlock = desk.unlock(STORE, connections, connect)
-        self.store = GenericStore(STORE, reader=connect(connections[STORE]), unlock=unlock)  # type: ignore[assignment]
+        self.store = GenericStore(STORE, reader=connect(connections[STORE]), unlock=unlock, tokens=desk.tokens())  # type: ignore[assignment]
         self.inspector = GenericInspector(  # type: ignore[assignment]
-            STORE, engine=connect(connection(database, "__inspect"))
+            STORE, engine=connect(connection(database, "__inspect")), token_key=desk.tokens().key
         )
         self._run(
             f"ALTER DEFAULT PRIVILEGES FOR ROLE winddown_contract_marker IN SCHEMA {self.schema} "

@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import pytest
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.plan import Act
 
-from .desk import Desk
+from .desk import TOKEN_KEY, Desk
 from .duckdb_subject import DuckDbSubject
 from .files_subject import FOLDER, CsvFiles
 from .killing import Killer, Run, stride
@@ -21,6 +22,7 @@ from .table_subject import Shape, TableSubject
 from .text_files import File
 
 ROWS = tuple((number, f"marker-{number:04}-mobile", f"备注-{number:04}") for number in range(8))
+PARTS = (("mobile", "token"), ("note", "first:2"))
 SHAPES = {
     "sqlite": Shape(
         "(id INTEGER PRIMARY KEY, mobile TEXT, note TEXT)", ("id",), ("id", "mobile", "note"), ROWS, ("mobile", "note")
@@ -55,14 +57,16 @@ def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:
 @pytest.mark.parametrize(("kind", "mode"), [("sqlite", "delete"), ("sqlite", "wal"), ("duckdb", "")])
 @pytest.mark.parametrize("act", [Act.ERASE, Act.MINIMISE])
 def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: str, mode: str, act: Act) -> None:
+    parts = () if mode == "delete" else PARTS  # with a journal of the file's own, fields are emptied
     subject = made(kind, folder, desk, mode)
+    subject.parts = parts
     planned = work(subject, chosen=["1", "3", "5", "7"], act=act)
     path: Path = subject.path  # type: ignore[attr-defined]
     whole = folder / "whole"
     whole.mkdir()
     shutil.copy(path, whole)
     probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
-    killer = Killer(Run(kind, path, planned.order, planned.batches))
+    killer = Killer(Run(kind, path, planned.order, planned.batches, desk.workspace))
     step = stride(5 if kind == "duckdb" else 1)
     statement, kills = 1 - step, 0
     while True:
@@ -79,7 +83,7 @@ def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: s
         assert planned.leftovers() + planned.leftovers(1) == 0
         search = subject.inspector.search_bytes(probes)
         assert (search.reached, search.found, search.where) == (True, 0, ()), statement
-        assert live(subject) == expected(act), statement
+        assert live(subject) == expected(act, parts), statement
         assert [found.name for found in folder.iterdir() if found.is_file()] == [path.name]
     killer.close()
     assert kills >= 40 // step, "there are not fewer statements that change something"
@@ -102,10 +106,11 @@ def fresh(subject: TableSubject) -> dict[str, object]:
     return subject.content()
 
 
-def expected(act: Act) -> list[tuple[object, ...]]:
+def expected(act: Act, parts: tuple[tuple[str, str], ...]) -> list[tuple[object, ...]]:
     if act is Act.ERASE:
         return [row for row in ROWS if row[0] % 2 == 0]
-    return [row if row[0] % 2 == 0 else (row[0], None, None) for row in ROWS]
+    left = {row[0]: (Tokens(lambda: TOKEN_KEY).of(row[1], length=27), row[2][:2]) for row in ROWS}
+    return [row if row[0] % 2 == 0 else (row[0], *(left[row[0]] if parts else (None, None))) for row in ROWS]
 
 
 class KilledFiles(CsvFiles):
@@ -137,7 +142,7 @@ def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole:
         share = folder / "share"
         before = seen_in(share)
         planned = work(subject, chosen=chosen, size=4, whole=whole)
-        run = Run("files", share, planned.order, planned.batches, restores)
+        run = Run("files", share, planned.order, planned.batches, desk.workspace, restores)
         killer = killer or Killer(run)
         killer.of = run
         number += step

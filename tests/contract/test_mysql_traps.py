@@ -94,7 +94,8 @@ def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(su
     ranks = pa.array([7 - int(row["id"][1:]) for row in located.to_pylist()], pa.int64())
     keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=4)
     planned = work(subject, chosen=content.keys(), size=4)
-    with pytest.raises(Refused, match="error 1451"):  # parents first, as the order of the keys has it
+    # Parents first, as the order of the keys has it:
+    with pytest.raises(Refused, match=r"error 1451 constraint .+ of .+, which refers to"):
         planned.act_all(Power.QUARANTINE)
     assert subject.content() == content
     planned = replace(planned, batches=tuple(split(keys)))
@@ -219,7 +220,9 @@ def test_rows_are_looked_up_by_their_keys_whatever_the_batch(subject: MySqlSubje
 
 def test_a_connection_for_the_inspector_is_what_makes_it_a_store_of_effects(subject: MySqlSubject) -> None:
     declaration = StoreDeclaration(STORE, kind="mysql", connection=STORE, region="")
-    known = partial(bootstrap._database, declaration, escrow=lambda: subject.desk.escrow(STORE))
+    known = partial(
+        bootstrap._database, declaration, escrow=lambda: subject.desk.escrow(STORE), tokens=subject.desk.tokens()
+    )
     store, inspector = known(Known(subject.connections), subject.desk.authority)
     assert isinstance(store, MySqlStore)
     assert inspector is not None

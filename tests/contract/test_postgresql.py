@@ -9,7 +9,9 @@ import psycopg
 import pyarrow as pa
 import pytest
 from psycopg import sql
+from sqlalchemy import text
 
+from winddown import bootstrap
 from winddown.domain.authorization import Power
 from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.errors import Refused
@@ -18,11 +20,12 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
 from winddown.stages.manifests import split
+from winddown.stores.sql import kept_open
 from winddown.stores.sql.copy_out import handed_out
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
-from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, Database, PostgresSubject, Shape
+from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, STORE, Database, PostgresSubject, Shape
 from .subject import read_all, work
 from .suite import FieldSuite, ReturnSuite, StoreSuite
 
@@ -310,3 +313,22 @@ def test_our_own_reading_is_not_taken_with_the_applications(subject: PostgresSub
     with pytest.raises(Refused, match=r"winddown_contract_reader on .* by rights that applications share"):
         shut(subject)
     assert subject.grants() == before
+
+
+def test_a_session_that_nobody_uses_is_closed_and_one_in_use_is_not(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_open, "_IDLE_SECONDS", 1)
+    engine = bootstrap._reading_engine(database.connections[STORE])
+    query, sessions = text("SELECT pg_backend_pid()"), "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    for _ in range(2):
+        with engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            number = connection.execute(query).scalar()
+            time.sleep(1.5)
+            assert connection.execute(query).scalar() == number
+        until = time.monotonic() + 10
+        while database.admin.execute(sessions, [number]).fetchone() != (0,):
+            assert time.monotonic() < until, "nobody closed it"
+            time.sleep(0.1)
+    engine.dispose()

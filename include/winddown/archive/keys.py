@@ -57,6 +57,10 @@ class CaseKeys:
         # A lone surrogate is hashed too, since an encoding error would carry the customer's text in its traceback.
         return hmac.digest(self._derived(b"winddown pseudonyms"), text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
+    def tokens(self) -> bytes:
+        """Return the key of the tokens that stand in place of values in records that stay; see ``archive.tokens``."""
+        return self._derived(b"winddown tokens")
+
     def destroy(self) -> None:
         """Destroy the key: the last act of a case; afterwards its containers stay closed. May be repeated.
 

@@ -169,6 +169,7 @@ class RegisterEntry:
         answers: field → (kind or None, why): the steward's corrections of the classification.
         record_count_max: most records that one order may erase or empty here; None where the steward set no limit.
         sentinels: records that must never be touched, each by fields that name it among those that ``read`` yields.
+        minimise: (field, what of its values stays in a record that stays, e.g. ``first:4`` or ``token``).
         bypass_governance: why versions under governance retention may be purged; "" where they may not.
     """
 
@@ -188,6 +189,7 @@ class RegisterEntry:
     anonymise: Anonymisation | None = None
     record_count_max: int | None = None
     sentinels: tuple[tuple[tuple[str, str], ...], ...] = field(default=(), repr=False)
+    minimise: tuple[tuple[str, str], ...] = ()
     bypass_governance: str = ""
 
     @property

@@ -75,6 +75,7 @@ class Decision:
         until: last day on which the record must be kept; None when nothing must be kept or the end is open.
         terms: the needed fields by their last day, longest first; empty where nothing is kept.
         recipient: role of who receives, for a hand-over.
+        in_part: (field, form) of each personal field of which something stays in a record that loses fields.
         is_open: stored only while a question is open: nothing of it is sealed or erased until it is answered.
         in_place: the custodian takes the store over, so the record stays where it is and loses unneeded fields.
         at_once: the personal fields go in the first wave, before the rest of the decision.
@@ -92,6 +93,7 @@ class Decision:
     terms: tuple[Term, ...] = ()
     recipient: str = ""
     is_open: bool = False
+    in_part: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.disposition is Disposition.HAND_OVER) != bool(self.recipient):

@@ -25,6 +25,7 @@ from winddown.domain.keeping import (
     notice,
     of_others,
     passed_promises,
+    tokens,
     weigh,
 )
 from winddown.domain.label import Label, RecordClass
@@ -57,6 +58,7 @@ def decide(facts: Facts, label: Label, count: int) -> Decision:
         terms=found.terms,
         recipient=found.recipient,
         is_open=found.is_open,
+        in_part=found.in_part,
     )
 
 
@@ -221,4 +223,5 @@ def _erase(facts: Facts, label: Label, entry: RegisterEntry, others: Sequence[Re
     elif entry.anonymise is not None:
         says = "the register asks to anonymise, but no rule that names it as the alternative speaks of these records"
         reasons.append(Reason("no-anonymising", "", says, prevails=False))
-    return Verdict(outcome, reasons, at_once=duty.is_childs and outcome is Disposition.ERASE)
+    at_once = duty.is_childs and outcome is Disposition.ERASE
+    return Verdict(outcome, reasons, at_once=at_once, in_part=tokens(facts) if at_once else ())

@@ -30,10 +30,10 @@ class How(StrEnum):
     MONTH = "month"  # of a date: 2025-03
     FIRST = "first"  # the first N characters of a longer text
     BAND = "band"  # the band of N units that a number lies in: [2000,3000)
-    REGION = "region"  # the first 2 or 4 digits of a postcode or resident id: province, city
+    REGION = "region"  # the first 2, 4 or 6 digits of a postcode or resident id: province, city, county
 
 
-_SIZES: dict[How, range] = {How.FIRST: range(1, 9), How.BAND: range(2, 10**9), How.REGION: range(2, 5, 2)}
+_SIZES: dict[How, range] = {How.FIRST: range(1, 9), How.BAND: range(2, 10**9), How.REGION: range(2, 7, 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Generalisation:
             raise Refused(f"{text!r} is no generalisation; known are {', '.join(How)}")
         how, size = How(found[1]), int(found[2] or 0)
         if size not in _SIZES.get(how, range(1)):
-            raise Refused(f"{text!r} has no sensible size; write first:1 to first:8, band:2 or more, region:2 or 4")
+            raise Refused(f"{text!r} has no sensible size; write first:1 to first:8, band:2 or more, region:2, 4 or 6")
         return cls(how, size)
 
     def of(self, value: str | None) -> str | None:

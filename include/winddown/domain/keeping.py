@@ -5,10 +5,11 @@ from datetime import date
 
 from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Disposition, Reason, Term, stop
-from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima
+from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima, personal_fields
 from winddown.domain.duties import CHILD, EVERY_RECORD, Authority, Duty, Facts, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label
+from winddown.domain.minimise import TOKEN
 from winddown.domain.rule import WHOLE_RECORD, Rule, RuleKind
 from winddown.domain.verdict import WHOLE_OBJECT, Verdict, blocked, reason_of
 
@@ -66,6 +67,7 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
         minimise = f"every personal field but {', '.join(needed)} is not needed for it"
         verdict.reasons.append(reason_of(facts.rulebook.rule(_SHORTEST), minimise, step="P5"))
     verdict.reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    _keep_in_part(facts, verdict, is_whole=is_whole)
     if not in_place:
         archives = [rule for rule in hand_overs(facts, entry) if rule.recipient == CUSTODIAN]
         verdict.reasons += [reason_of(rule, "on termination it goes to the custodian") for rule in archives]
@@ -74,6 +76,43 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
         verdict.at_once = True
         verdict.reasons += [_child_reason(reason) for reason in _childs(duty, facts)]
     return verdict
+
+
+def _keep_in_part(facts: Facts, verdict: Verdict, *, is_whole: bool) -> None:
+    """Note what stays of fields that the register speaks of, and why.
+
+    A duty that needs the whole record needs every field as it is. What is sealed is sealed as it is, too: until it
+    goes, only a token may stand in a field that is not needed.
+    """
+    asked = _asked_in_part(facts)
+    rule = facts.rulebook.rule(_SHORTEST)
+    if is_whole:
+        if asked:
+            says = f"the register asks to keep less of {_named(asked)}, but the duty needs the whole record"
+            verdict.reasons.append(reason_of(rule, says, prevails=False, step="P5"))
+        return
+    verdict.in_part = (
+        asked
+        if verdict.in_place
+        else tuple((field, form) for field, form in tokens(facts) if field not in verdict.needed)
+    )
+    if verdict.in_part:
+        says = f"the register says what stays of {_named(verdict.in_part)}"
+        verdict.reasons.append(reason_of(rule, says, step="P5"))
+
+
+def tokens(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Personal fields in which a token is to stand: what stays where no duty needs anything of a value."""
+    return tuple((field, form) for field, form in _asked_in_part(facts) if form == TOKEN)
+
+
+def _asked_in_part(facts: Facts) -> tuple[tuple[str, str], ...]:
+    personal = set(personal_fields(facts.findings))
+    return () if facts.entry is None else tuple(pair for pair in facts.entry.minimise if pair[0] in personal)
+
+
+def _named(forms: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{field} ({form})" for field, form in forms)
 
 
 def _longest(standing: Sequence[Duty]) -> date | None:

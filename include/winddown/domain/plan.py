@@ -25,7 +25,7 @@ class Act(StrEnum):
 
     ANONYMISE = "anonymise"  # write a coarse extract in which nobody can be told; the record itself goes by an erase
     SEAL = "seal"  # copy the needed fields into an archive that only its receiver can open
-    MINIMISE = "minimise"  # empty the fields that no duty needs; the record stays
+    MINIMISE = "minimise"  # empty the fields that no duty needs, or leave what it needs of them; the record stays
     ERASE = "erase"  # the record goes
 
 
@@ -38,7 +38,7 @@ class Method(StrEnum):
     ESCROW_ROWS = "escrow_rows"  # rows are deleted in batches, and kept in an encrypted file a batch until purge
     MOVE_TABLE = "move_table"  # the table moves to a quarantine schema as it is, and is dropped from there
     DETACH_PARTITION = "detach_partition"  # a partition is detached, moves as a table does, and is dropped
-    MOVE_FIELDS = "move_fields"  # the fields' values move to a quarantine table; the row keeps null or ''
+    MOVE_FIELDS = "move_fields"  # the values move to a quarantine table; the row keeps null, '', or a part of them
     REWRITE_OBJECT = "rewrite_object"  # a new version without the rows; the old versions stay until purge
     DELETE_MARKER = "delete_marker"  # a delete marker hides the object; its versions stay until purge
     COMMIT_TABLE = "commit_table"  # a version of the table without the rows; its old files and history go with purge
@@ -69,7 +69,8 @@ class Order:
         requires: seals whose receipt must be acknowledged first, and extracts that must be written and checked.
         until: for a seal, the day to which its receiver must keep it (ISO date); "" where no end is set, or no seal.
         recipient: for a seal, role of its receiver; "" for the custodian.
-        generalised: for an extract, each of its fields and how its values are made coarser.
+        generalised: for an extract, each of its fields and how its values are made coarser; for a minimise, those of
+            its fields of which something stays, and what (``domain.minimise``).
         k: for an extract, number of persons that share every combination in it, at least.
         reason: why this method and no other, in words and counts; "" where there is no choice.
         bypasses_governance: whether versions under governance retention may be purged; approvers see it in ``reason``.
@@ -100,8 +101,9 @@ class Order:
             )
         if (self.act is Act.ERASE) == bool(self.fields):
             raise Refused(f"order {self.id}: an erase takes no fields, any other act needs some")
-        names = self.fields if self.act is Act.ANONYMISE else ()
-        if tuple(name for name, _ in self.generalised) != names or (self.k > 1) != bool(names):
+        names, told = self.fields if self.act is Act.ANONYMISE else (), tuple(name for name, _ in self.generalised)
+        is_partly = self.act is Act.MINIMISE and set(told) <= set(self.fields)
+        if (told != names and not is_partly) or (self.k > 1) != bool(names):
             raise Refused(f"order {self.id}: an extract, and nothing else, says how each field becomes coarser, and k")
 
     @property

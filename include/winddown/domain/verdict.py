@@ -22,6 +22,7 @@ class Verdict:
     at_once: bool = False
     recipient: str = ""
     is_open: bool = False
+    in_part: tuple[tuple[str, str], ...] = ()
 
 
 def blocked(*reasons: Reason) -> Verdict:

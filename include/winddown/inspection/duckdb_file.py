@@ -7,7 +7,8 @@ file open meanwhile: closing it would drop their locks.
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
+from winddown.inspection.forms import Judge, Row
 from winddown.inspection.raw_bytes import search_paths
 from winddown.ports import ByteSearch
 
@@ -30,9 +33,11 @@ _ANYBODY = "programs that may write the file"
 class DuckDbInspector:
     """Reads one file and changes nothing in it."""
 
-    def __init__(self, name: str, *, path: Path) -> None:
+    def __init__(self, name: str, *, path: Path, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._path = path
+        self._escrow = escrow
+        self._token_key = token_key
 
     def identity(self) -> str:
         """The real path of the file that the engine opens."""
@@ -45,6 +50,9 @@ class DuckDbInspector:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
         with self._reading() as connection:
             numbers = _numbers(connection, order, batch)
+            if order.generalised:
+                live = _texts(connection, order, batch, numbers)
+                return Judge(order, dict(_columns(connection, order)), self._token_key).whole(row for _, row in live)
             if order.act is not Act.MINIMISE or not numbers:
                 return len(numbers)
             full = " OR ".join(f"coalesce(CAST({_quoted(name)} AS VARCHAR), '') <> ''" for name in order.fields)
@@ -66,22 +74,62 @@ class DuckDbInspector:
             return sum(_digest(columns, row) in planned for row in connection.execute(query, [numbers]).fetchall())
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """The rows that are left over before a purge are those that could be restored.
+
+        Of rows in escrow, planned ones in the file that the journal names, as far as it holds nothing else. Of fields
+        of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
+        if not order.generalised:
+            return self.leftovers(order, batch)
+        with self._reading() as connection:
+            types = dict(_columns(connection, order))
+            live = _texts(connection, order, batch, _numbers(connection, order, batch))
+            columns = _key_and_fields(order, batch)
+            aside = [
+                row
+                for schema, name in _aside_tables(connection, order)
+                for row in _split(
+                    connection.execute(
+                        f"SELECT {columns} FROM {_quoted(schema)}.{_quoted(name)} WHERE winddown_batch = ?",
+                        [batch.index],
+                    ).fetchall(),
+                    order,
+                )
+            ]
+        return Judge(order, types, self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every table that has our column and ends with the order's digest."""
-        ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
-        ours = "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'winddown_batch'"
+        """Count the batch's rows in every table that has our column and ends with the order's digest, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._reading() as connection:
-            tables = [row for row in connection.execute(ours).fetchall() if row[1].endswith(ending)]
             return sum(
                 number == batch.index
-                for schema, name in tables
+                for schema, name in _aside_tables(connection, order)
                 for (number,) in connection.execute(
                     f"SELECT winddown_batch FROM {_quoted(schema)}.{_quoted(name)}"
                 ).fetchall()
             )
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        begun = _shape(columns)
+        try:
+            rows = self._escrow.records(order.id, batch, name)
+            found = Counter(hashlib.sha256(begun + row).hexdigest() for row in rows)
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Programs that may write the file: nothing in it stops them."""
@@ -125,6 +173,41 @@ class DuckDbInspector:
         return duckdb.connect(str(self._path), read_only=True, config=config)
 
 
+def _aside_tables(connection: duckdb.DuckDBPyConnection, order: Order) -> list[tuple[str, str]]:
+    """Schema and name of tables that have our column and end with the order's digest."""
+    ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
+    ours = "SELECT table_schema, table_name FROM information_schema.columns WHERE column_name = 'winddown_batch'"
+    return [(schema, name) for schema, name in connection.execute(ours).fetchall() if name.endswith(ending)]
+
+
+def _texts(connection: duckdb.DuckDBPyConnection, order: Order, batch: Batch, numbers: list[int]) -> list[Row]:
+    """Keys and the order's fields, as text, of rows by their numbers."""
+    query = f"SELECT {_key_and_fields(order, batch)} FROM {_table(order)}"
+    rows = connection.execute(f"{query} WHERE rowid IN (SELECT unnest(CAST(? AS BIGINT[])))", [numbers]).fetchall()
+    return list(_split(rows, order))
+
+
+def _key_and_fields(order: Order, batch: Batch) -> str:
+    key = [name for name in batch.keys.column_names if name != CONTENT]
+    return ", ".join(f"CAST({_quoted(name)} AS VARCHAR)" for name in (*key, *order.fields))
+
+
+def _split(rows: Iterable[Sequence[Any]], order: Order) -> Iterator[Row]:
+    """Rows as key and fields."""
+    for row in rows:
+        yield tuple(row[: -len(order.fields)]), tuple(row[-len(order.fields) :])
+
+
+def _escrow_name(connection: duckdb.DuckDBPyConnection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    known = "SELECT table_name FROM information_schema.columns WHERE column_name = 'escrow'"
+    if ("winddown_journal",) not in connection.execute(known).fetchall():
+        return ""
+    query = "SELECT escrow FROM winddown_journal WHERE order_id = ? AND batch = ? AND state = 'quarantined'"
+    found = connection.execute(query, [str(order.id), batch.index]).fetchone()
+    return "" if found is None else str(found[0])
+
+
 def _numbers(connection: duckdb.DuckDBPyConnection, order: Order, batch: Batch) -> list[int]:
     """Numbers of the rows that the batch names; the key of every row of the table is looked at."""
     kinds = dict(_columns(connection, order))
@@ -162,7 +245,7 @@ def _unlabelled(kind: str) -> str:
 
 def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> str:
     """The digest that binds a row: names and types first, then length and text of each value; bytes in hex."""
-    written = [hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest().encode()]
+    written = [_shape(columns)]
     for value in row:
         if value is None:
             written.append(b" -")
@@ -170,6 +253,10 @@ def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Any]) -> str:
         raw = value.hex().upper().encode() if isinstance(value, bytes) else str(value).encode()
         written.append(b" %d " % len(raw) + raw)
     return hashlib.sha256(b"".join(written)).hexdigest()
+
+
+def _shape(columns: Sequence[tuple[str, str]]) -> bytes:
+    return hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest().encode()
 
 
 def _table(order: Order) -> str:

@@ -6,7 +6,7 @@ digests are computed anew. Roles and raw bytes are known to no dialect, so nothi
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Order
+from winddown.inspection.forms import Judge, Row
 from winddown.ports import ByteSearch
 
 _VALUES_A_QUERY = 200
@@ -30,9 +31,10 @@ _UNKNOWN = "users that this dialect does not tell"
 class GenericInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine) -> None:
+    def __init__(self, name: str, *, engine: Engine, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._engine = engine
+        self._token_key = token_key
 
     def identity(self) -> str:
         """Dialect, host, port and database that the inspector's own connection names, once it answered."""
@@ -45,6 +47,9 @@ class GenericInspector:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
         with self._reading() as connection:
             rows = _rows(connection, order, batch)
+            if order.generalised:
+                live = ([_text(row[name]) for name in order.fields] for row in rows)
+                return Judge(order, dict(_columns(connection, order)), self._token_key).whole(live)
             if order.act is Act.MINIMISE:
                 return sum(any(row[name] not in {None, ""} for name in order.fields) for row in _hashable(rows))
             return sum(1 for _ in rows)
@@ -52,24 +57,42 @@ class GenericInspector:
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch whose values, with the names and types of the fields, have the planned digest."""
         planned = set(batch.keys.column(CONTENT).to_pylist())
-        schema, _, name = order.collection.name.partition(".")
         with self._reading() as connection:
-            columns = [(found["name"], str(found["type"])) for found in inspect(connection).get_columns(name, schema)]
+            columns = _columns(connection, order)
             return sum(_digest(columns, row) in planned for row in _rows(connection, order, batch))
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """The rows that are left over before a purge are those that could be restored.
+
+        Of fields of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        """
+        if not order.generalised:
+            return self.leftovers(order, batch)
+        key = [name for name in batch.keys.column_names if name != CONTENT]
+        schema = order.collection.name.partition(".")[0]
+
+        def told(row: Mapping[str, Any]) -> Row:
+            return tuple(_text(row[name]) for name in key), [_text(row[name]) for name in order.fields]
+
+        with self._reading() as connection:
+            types = dict(_columns(connection, order))
+            live = list(map(told, _rows(connection, order, batch)))
+            wanted = list(dict.fromkeys([*key, *order.fields]))
+            aside = []
+            for name in _aside_tables(connection, order):
+                source = table(name, column("winddown_batch"), *map(column, wanted), schema=schema)
+                query = select(source.c.winddown_batch, *(source.c[field] for field in wanted))
+                rows = connection.execute(query).all()
+                aside += [told(dict(zip(wanted, row[1:], strict=True))) for row in rows if row[0] == batch.index]
+        return Judge(order, types, self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's rows in every table of the schema whose name ends with the order's digest."""
-        ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
         schema = order.collection.name.partition(".")[0]
         with self._reading() as connection:
-            names = [name for name in inspect(connection).get_table_names(schema) if name.endswith(ending)]
             numbers = (
                 number
-                for name in names
+                for name in _aside_tables(connection, order)
                 for (number,) in connection.execute(select(table(name, column("winddown_batch"), schema=schema)))
             )
             return sum(number == batch.index for number in numbers)
@@ -93,6 +116,19 @@ class GenericInspector:
                 yield connection
         except SQLAlchemyError as error:
             raise Transient(f"the inspector of store {self._name} failed ({type(error).__name__})") from None
+
+
+def _aside_tables(connection: Connection, order: Order) -> list[str]:
+    """Tables of the schema whose names end with the order's digest."""
+    ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
+    schema = order.collection.name.partition(".")[0]
+    return [name for name in inspect(connection).get_table_names(schema) if name.endswith(ending)]
+
+
+def _columns(connection: Connection, order: Order) -> list[tuple[str, str]]:
+    """Name and type of each field."""
+    schema, _, name = order.collection.name.partition(".")
+    return [(found["name"], str(found["type"])) for found in inspect(connection).get_columns(name, schema)]
 
 
 def _rows(connection: Connection, order: Order, batch: Batch) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order
+from winddown.inspection.forms import Judge, Row
 from winddown.inspection.mysql_files import search_server
 from winddown.ports import ByteSearch
 
@@ -52,10 +53,11 @@ Column = tuple[str, str]  # name, and declared type without labels
 class MySqlInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._engine = engine
         self._escrow = escrow
+        self._token_key = token_key
 
     def identity(self) -> str:
         """The server and its database, asked for one by one."""
@@ -72,6 +74,9 @@ class MySqlInspector:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""
         with self._reading() as connection:
             columns = _columns(connection, order.collection)
+            if order.generalised:
+                live = _texts(connection, order, batch, columns)
+                return Judge(order, dict(columns), self._token_key).whole(values for _, values in live)
             full = [_is_full(name, kind) for name, kind in columns if name in order.fields]
             where = f" AND ({' OR '.join(full) or 'false'})" if order.act is Act.MINIMISE else ""
             return sum(int(count) for count in _found(connection, order, batch, columns, what="COUNT(*)", where=where))
@@ -89,7 +94,12 @@ class MySqlInspector:
         return len(planned & seen)
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """Planned rows in the file that the journal names, as far as it holds nothing else; fields as ``leftovers``."""
+        """Planned rows in the file that the journal names, as far as it holds nothing else; fields as ``leftovers``.
+
+        Of fields of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        """
+        if order.generalised:
+            return self._left_as_asked(order, batch)
         if order.method is not Method.ESCROW_ROWS:
             return self.leftovers(order, batch)
         with self._reading() as connection:
@@ -110,17 +120,29 @@ class MySqlInspector:
         """
         if order.method is Method.ESCROW_ROWS:
             return len(self._escrow.names(order.id, batch.index))
-        query = text(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'winddown_quarantine' "
-            "AND table_comment = :order"
-        )
         with self._reading() as connection:
-            names = connection.execute(query, {"order": str(order.id)}).scalars().all()
             counts = (
                 f"SELECT count(*) FROM `winddown_quarantine`.{_identifier(name)} WHERE winddown_batch = :b"
-                for name in names
+                for name in _aside_tables(connection, order)
             )
             return sum(int(connection.execute(text(count), {"b": batch.index}).scalar_one()) for count in counts)
+
+    def _left_as_asked(self, order: Order, batch: Batch) -> int:
+        with self._reading() as connection:
+            columns = _columns(connection, order.collection)
+            live = list(_texts(connection, order, batch, columns))
+            aside = [
+                row
+                for name in _aside_tables(connection, order)
+                for row in _split(
+                    connection.exec_driver_sql(
+                        f"SELECT {_key_and_fields(order, batch, columns)} FROM `winddown_quarantine`."
+                        f"{_identifier(name)} WHERE winddown_batch = {batch.index}".replace("%", "%%")
+                    ),
+                    order,
+                )
+            ]
+        return Judge(order, dict(columns), self._token_key).as_asked(live, aside)
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Accounts and roles that may write to a table by whatever grant.
@@ -184,10 +206,50 @@ def _columns(connection: Connection, ref: CollectionRef) -> list[Column]:
     return [(row[0], re.sub(r"'(?:[^']|'')*'", "'…'", row[1])) for row in rows]
 
 
+def _aside_tables(connection: Connection, order: Order) -> Sequence[str]:
+    """Quarantine tables that carry the order's name in their comment."""
+    query = text(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'winddown_quarantine' "
+        "AND table_comment = :order"
+    )
+    return connection.execute(query, {"order": str(order.id)}).scalars().all()
+
+
+def _texts(connection: Connection, order: Order, batch: Batch, columns: Sequence[Column]) -> Iterator[Row]:
+    """Keys and the order's fields, as text, of the rows that the batch names."""
+    for query in _queries(order, batch, columns, what=_key_and_fields(order, batch, columns)):
+        yield from _split(connection.exec_driver_sql(query), order)
+
+
+def _key_and_fields(order: Order, batch: Batch, columns: Sequence[Column]) -> str:
+    """Expressions of a key, exactly, and of fields; of those that are to be empty, whether something is there."""
+    types, forms = dict(columns), dict(order.generalised)
+    keys = [f"HEX({_stored(types[name], _identifier(name))})" for name in batch.keys.column_names if name != CONTENT]
+    fields = [
+        f"CAST({_identifier(name)} AS CHAR)" if name in forms else f"IF({_is_full(name, types[name])}, 'full', '')"
+        for name in order.fields
+    ]
+    return ", ".join([*keys, *fields])
+
+
+def _split(rows: Iterable[Any], order: Order) -> Iterator[Row]:
+    """Rows as key and fields."""
+    for row in rows:
+        yield tuple(row[: -len(order.fields)]), tuple(row[-len(order.fields) :])
+
+
 def _found(
     connection: Connection, order: Order, batch: Batch, columns: Sequence[Column], *, what: str, where: str = ""
 ) -> Iterator[Any]:
-    """Yield what is asked about the rows that the batch names by exactly the key that was planned, some at a time."""
+    """Yield what is asked about the rows that the batch names, some at a time."""
+    for query in _queries(order, batch, columns, what=what, where=where):
+        found = connection.exec_driver_sql(query).scalar()
+        if found is not None:
+            yield found
+
+
+def _queries(order: Order, batch: Batch, columns: Sequence[Column], *, what: str, where: str = "") -> Iterator[str]:
+    """Yield queries about the rows that the batch names by exactly the key that was planned, some at a time each."""
     types = dict(columns)
     key = [name for name in batch.keys.column_names if name != CONTENT]
     if not types.keys() >= set(key):
@@ -202,9 +264,7 @@ def _found(
         else:
             each = ([f"{expression} = {literal}" for literal in literals] for expression, literals in parts)
             condition = " OR ".join(f"({' AND '.join(row)})" for row in zip(*each, strict=True))
-        found = connection.exec_driver_sql(f"{query}({condition}){where}".replace("%", "%%")).scalar()
-        if found is not None:
-            yield found
+        yield f"{query}({condition}){where}".replace("%", "%%")
 
 
 def _compared(name: str, declared: str, planned: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

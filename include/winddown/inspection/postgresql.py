@@ -11,8 +11,9 @@ the file that the journal names.
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ from winddown.domain.batch import CONTENT, RELATION, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order
+from winddown.inspection.forms import Judge, Row
 from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
@@ -34,10 +36,11 @@ _ROWS_AT_ONCE = 500
 class PostgresInspector:
     """Reads with a credential that may read everything and change nothing."""
 
-    def __init__(self, name: str, *, engine: Engine, escrow: Escrow) -> None:
+    def __init__(self, name: str, *, engine: Engine, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._engine = engine
         self._escrow = escrow
+        self._token_key = token_key
 
     def identity(self) -> str:
         """Cluster and database, asked for one by one."""
@@ -52,6 +55,11 @@ class PostgresInspector:
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).remaining()
+        if order.generalised:
+            with self._connection() as connection:
+                types = _types(connection, order)
+                live = _texts(connection, order, batch, types)
+                return Judge(order, types, self._token_key).whole(values for _, values in live)
         condition = "true"
         if order.act is Act.MINIMISE:
             condition = " OR ".join(
@@ -78,7 +86,30 @@ class PostgresInspector:
                 return WholeTableLook(connection, order, batch).set_aside()
         if order.method is Method.ESCROW_ROWS:
             return self._in_escrow(order, batch)
+        if order.generalised:
+            return self._left_as_asked(order, batch)
         return self.leftovers(order, batch)
+
+    def _left_as_asked(self, order: Order, batch: Batch) -> int:
+        """Rows whose values are in quarantine, and of which exactly what was to stay is live."""
+        with self._connection() as connection:
+            types = _types(connection, order)
+            live = list(_texts(connection, order, batch, types))
+            columns = _key_and_fields(order, batch)
+            aside = [
+                row
+                for name in _aside_tables(connection, order)
+                for row in _split(
+                    connection.execute(
+                        text(
+                            f"SELECT {columns} FROM winddown_quarantine.{_identifier(name)} WHERE winddown_batch = :b"
+                        ),
+                        {"b": batch.index},
+                    ),
+                    order,
+                )
+            ]
+        return Judge(order, types, self._token_key).as_asked(live, aside)
 
     def _in_escrow(self, order: Order, batch: Batch) -> int:
         """Planned rows in the file that the journal names, as far as it holds nothing else."""
@@ -149,14 +180,6 @@ class PostgresInspector:
         if order.method is Method.ESCROW_ROWS:
             return len(self._escrow.names(order.id, batch.index))
         with self._connection() as connection:
-            tables = connection.execute(
-                text(
-                    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                    "WHERE n.nspname = 'winddown_quarantine' AND c.relkind = 'r' "
-                    "AND obj_description(c.oid, 'pg_class') = :order"
-                ),
-                {"order": str(order.id)},
-            ).scalars()
             return sum(
                 int(
                     connection.execute(
@@ -164,7 +187,7 @@ class PostgresInspector:
                         {"b": batch.index},
                     ).scalar_one()
                 )
-                for name in list(tables)
+                for name in _aside_tables(connection, order)
             )
 
     def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:  # noqa: ARG002
@@ -227,6 +250,34 @@ def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[st
     query, values = _found(connection, order, batch, types)
     counted = text(f"SELECT count(*) {query} WHERE {condition}")
     return int(connection.execute(counted, values).scalar_one())
+
+
+def _aside_tables(connection: Connection, order: Order) -> list[str]:
+    """Quarantine tables that carry the order's name in their comment."""
+    query = text(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 'winddown_quarantine' AND c.relkind = 'r' "
+        "AND obj_description(c.oid, 'pg_class') = :order"
+    )
+    return list(connection.execute(query, {"order": str(order.id)}).scalars())
+
+
+def _texts(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]) -> Iterable[Row]:
+    """Keys and the order's fields, as text, of the rows that a batch names."""
+    query, values = _found(connection, order, batch, types)
+    columns = _key_and_fields(order, batch, "winddown_row.")
+    return _split(connection.execute(text(f"SELECT {columns} {query}"), values), order)
+
+
+def _key_and_fields(order: Order, batch: Batch, prefix: str = "") -> str:
+    key = [name for name in batch.keys.column_names if name != CONTENT]
+    return ", ".join(f"CAST({prefix}{_identifier(name)} AS text)" for name in (*key, *order.fields))
+
+
+def _split(rows: Iterable[Any], order: Order) -> Iterator[Row]:
+    """Rows as key and fields."""
+    for row in rows:
+        yield tuple(row[: -len(order.fields)]), tuple(row[-len(order.fields) :])
 
 
 def _rows(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]) -> Iterable[str]:

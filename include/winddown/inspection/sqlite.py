@@ -10,16 +10,19 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
+from winddown.inspection.forms import Judge
 from winddown.inspection.raw_bytes import search_paths
 from winddown.ports import ByteSearch
 
@@ -33,9 +36,11 @@ Pair = tuple[str, Any]
 class SqliteInspector:
     """Reads one file and changes nothing in it."""
 
-    def __init__(self, name: str, *, path: Path) -> None:
+    def __init__(self, name: str, *, path: Path, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
         self._path = path
+        self._escrow = escrow
+        self._token_key = token_key
 
     def identity(self) -> str:
         """The file's real path and its number."""
@@ -50,6 +55,12 @@ class SqliteInspector:
             columns = _columns(connection, order)
             fields = [index for index, (name, _) in enumerate(columns) if name in order.fields]
             rows = _rows(connection, order, batch, columns)
+            if order.generalised:
+                encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+                live = (
+                    [_as_planned(*row[index], encoding) for index in _places(columns, order.fields)] for row in rows
+                )
+                return Judge(order, dict(columns), self._token_key).whole(live)
             if order.act is Act.MINIMISE:
                 return sum(any(row[index] not in {("null", None), ("text", b"")} for index in fields) for row in rows)
             return sum(1 for _ in rows)
@@ -62,25 +73,63 @@ class SqliteInspector:
             return sum(_digest(columns, row) in planned for row in _rows(connection, order, batch, columns))
 
     def set_aside(self, order: Order, batch: Batch) -> int:
-        """The rows that are left over before a purge are those that could be restored."""
-        return self.leftovers(order, batch)
+        """The rows that are left over before a purge are those that could be restored.
+
+        Of rows in escrow, planned ones in the file that the journal names, as far as it holds nothing else. Of fields
+        of which something stays, rows whose values are in quarantine, and of which exactly that is live.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return self._in_escrow(order, batch)
+        if not order.generalised:
+            return self.leftovers(order, batch)
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+            key = [name for name in batch.keys.column_names if name != CONTENT]
+            firsts, lasts = _places(columns, key), _places(columns, order.fields)
+            live = [
+                (tuple(row[index] for index in firsts), [_as_planned(*row[index], encoding) for index in lasts])
+                for row in _rows(connection, order, batch, columns)
+            ]
+            pieces = ", ".join(map(_pair, (*key, *order.fields)))
+            aside = [
+                (tuple(pairs[: len(key)]), [_as_planned(*pair, encoding) for pair in pairs[len(key) :]])
+                for name in _aside_tables(connection, order)
+                for row in connection.execute(
+                    f"SELECT {pieces} FROM {_quoted(name)} WHERE +winddown_batch = {batch.index}"
+                )
+                for pairs in [list(zip(row[::2], row[1::2], strict=True))]
+            ]
+        return Judge(order, dict(columns), self._token_key).as_asked(live, aside)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
-        """Count the batch's rows in every table that has our column and ends with the order's digest."""
-        ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
-        ours = (
-            "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'winddown_batch' "
-            "WHERE m.type = 'table'"
-        )
+        """Count the batch's rows in every table that has our column and ends with the order's digest, or its files.
+
+        Files in escrow are counted whether the journal knows them or not.
+        """
+        if order.method is Method.ESCROW_ROWS:
+            return len(self._escrow.names(order.id, batch.index))
         with self._reading() as connection:
-            names = [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
             return sum(
                 sum(
                     number == batch.index
                     for (number,) in connection.execute(f"SELECT +winddown_batch FROM {_quoted(name)}")
                 )
-                for name in names
+                for name in _aside_tables(connection, order)
             )
+
+    def _in_escrow(self, order: Order, batch: Batch) -> int:
+        with self._reading() as connection:
+            columns = _columns(connection, order)
+            name = _escrow_name(connection, order, batch)
+        if not name:
+            return 0
+        try:
+            found = Counter(_digest(columns, list(_stored(row))) for row in self._escrow.records(order.id, batch, name))
+        except Refused:
+            return 0
+        planned = Counter(batch.keys.column(CONTENT).to_pylist())
+        return (found & planned).total() if found.total() == planned.total() else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Say that programs may write while a table lacks one of the triggers of a freeze; a file knows no users."""
@@ -122,6 +171,42 @@ class SqliteInspector:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _aside_tables(connection: sqlite3.Connection, order: Order) -> list[str]:
+    """Tables that have our column and end with the order's digest."""
+    ending = hashlib.sha256(str(order.id).encode()).hexdigest()[:24]
+    ours = (
+        "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'winddown_batch' "
+        "WHERE m.type = 'table'"
+    )
+    return [name for (name,) in connection.execute(ours).fetchall() if name.endswith(ending)]
+
+
+def _escrow_name(connection: sqlite3.Connection, order: Order, batch: Batch) -> str:
+    """The file that the journal names; "" when the batch is not in escrow."""
+    known = connection.execute("SELECT count(*) FROM pragma_table_info('winddown_journal') WHERE name = 'escrow'")
+    if known.fetchone() != (1,):
+        return ""
+    query = "SELECT escrow FROM winddown_journal WHERE order_id = ? AND batch = ? AND state = 'quarantined'"
+    found = connection.execute(query, (str(order.id), batch.index)).fetchone()
+    return "" if found is None else str(found[0])
+
+
+def _stored(row: bytes) -> Iterator[Pair]:
+    """Kind and bytes of each value of a row in escrow, where length and bytes follow the kind."""
+    rest = memoryview(row)
+    while rest:
+        head = bytes(rest[:32]).split(b" ")
+        begin = len(head[0]) + len(head[1]) + 2
+        end = begin + int(head[1])
+        yield head[0].decode(), bytes(rest[begin:end])
+        rest = rest[end:]
+
+
+def _places(columns: Sequence[tuple[str, str]], names: Sequence[str]) -> list[int]:
+    known = [name for name, _ in columns]
+    return [known.index(name) for name in names]
 
 
 def _columns(connection: sqlite3.Connection, order: Order) -> list[tuple[str, str]]:
@@ -202,8 +287,8 @@ def _digest(columns: Sequence[tuple[str, str]], row: Sequence[Pair]) -> str:
 
 
 def _raw(kind: str, value: Any) -> bytes:
-    if kind in {"text", "blob"}:
-        return bytes(value)
+    if isinstance(value, bytes):  # of any kind in escrow
+        return value
     if kind == "real":
         return struct.pack("!d", value)
     return b"" if kind == "null" else b"%d" % value

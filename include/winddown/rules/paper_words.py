@@ -185,6 +185,7 @@ SENTENCES: Final = {
     "selection_said": Word("{label}，{records} 条", "{records} records: {label}"),
     "fields": Word("字段", "Fields"),
     "all_fields": Word("整条记录", "whole records"),
+    "left": Word("留下部分", "A part stays"),
     "purged": Word("已清除", "Purged"),
     "purged_said": Word("{records} 条", "{records} records"),
     "purged_fields": Word("{records} 条记录的上述字段值", "the values of these fields in {records} records"),

@@ -371,6 +371,7 @@ def _entry(found: RegisterModel) -> domain.RegisterEntry:
         else domain.Anonymisation(tuple(sorted(found.anonymise.fields.items())), found.anonymise.k),
         custody=found.custody,
         record_count_max=found.record_count_max,
+        minimise=tuple(sorted(found.minimise.items())),
         bypass_governance=found.bypass_governance.strip(),
         sentinels=tuple(tuple(sorted(sentinel.items())) for sentinel in found.sentinels),
         elements=tuple(

@@ -9,6 +9,7 @@ from winddown.domain.approval import APPROVAL_DAYS
 from winddown.domain.errors import Refused
 from winddown.domain.generalise import PERSONS_MIN, Generalisation, How
 from winddown.domain.hold import Ground
+from winddown.domain.minimise import Form
 from winddown.stages.border_model import ConfirmedCountModel, Country, ExportLogModel, FilingModel, TransferModel
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -181,6 +182,14 @@ def _known_how(text: str) -> str:
     return text
 
 
+def _known_form(text: str) -> str:
+    try:
+        Form.parse(text)
+    except Refused as error:
+        raise ValueError(error.message) from None
+    return text
+
+
 class _Anonymisation(_Strict):
     fields: dict[str, Annotated[str, AfterValidator(_known_how)]]
     k: Annotated[int, Field(ge=PERSONS_MIN, le=100_000)]
@@ -212,6 +221,7 @@ class RegisterModel(_Strict):
     anonymise: _Anonymisation | None = None
     record_count_max: Annotated[int, Field(ge=0)] | None = None
     sentinels: tuple[Annotated[dict[Name, str], Field(min_length=1)], ...] = ()
+    minimise: dict[Name, Annotated[str, AfterValidator(_known_form)]] = {}
     bypass_governance: Annotated[str, Field(max_length=500)] = ""
 
 

@@ -141,8 +141,9 @@ def _act(store: Store, authorization: Authorization, order: Order, batch: Batch,
 def _read_back(inspector: Inspector, order: Order, batch: Batch, power: Power) -> int:
     """Contradictions that another path finds."""
     if power is Power.RESTORE and order.act is Act.MINIMISE:
-        # What else of the row was changed meanwhile is none of ours; nothing may be left behind.
-        return inspector.set_aside(order, batch)
+        # What else of the row was changed meanwhile is none of ours; nothing may be left behind. Where a part of values
+        # stays, what is set aside is only what fits that part.
+        return inspector.leftovers(order, batch) if order.generalised else inspector.set_aside(order, batch)
     if power is Power.RESTORE:
         return batch.records - inspector.unchanged(order, batch)
     if power is Power.QUARANTINE:

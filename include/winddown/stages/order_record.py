@@ -97,6 +97,8 @@ def order_row(deployment: Deployment, case: Case, plan: Plan, order: Order, *, d
         "validation": validation.value,
         "exceptions": _exceptions(order, done.interrupted.get(order.id, 0)),
     }
+    if order.act is Act.MINIMISE and order.generalised:
+        row["left"] = [list(pair) for pair in order.generalised]
     if order.act is Act.SEAL:
         row |= _handed_over(deployment, case, plan, order)
     if order.act is Act.ANONYMISE:

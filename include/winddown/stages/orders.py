@@ -19,14 +19,18 @@ from winddown.ports import WholeTables
 from winddown.stages.anonymise import blocker, generalised, unfit
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
+from winddown.stages.losing import Losing, cannot_lose
 from winddown.stages.manifests import read_manifest, select
 from winddown.stages.references import ranked
 from winddown.stages.whole import Erasure, reason_for, whole_moves
 
 BATCH_RECORDS = 10_000
-_TEXT_TYPES = ("text", "character", "varchar")
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
 _READING = {Act.SEAL: Method.CUSTODIAN_ARCHIVE, Act.ANONYMISE: Method.ANONYMOUS_EXTRACT}
+
+
+_Need = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""Fields that a duty needs of records, and what of which fields stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +213,7 @@ def _parts(draft: _Draft, moves: Mapping[CollectionRef, WholeTables]) -> list[_P
 
     Of tables, what goes whole apart from what goes as rows.
     """
-    records = draft.found.records
-    chosen = records.filter(pl.col("label").is_in(list(draft.labels)))
+    records, chosen = draft.found.records, _chosen(draft)
     move = moves.get(draft.found.collection.ref) if draft.act is Act.ERASE else None
     if move is not None and move.keys.num_rows:
         rest = chosen.join(pl.DataFrame(move.rest), on=list(draft.found.collection.key), how="semi")
@@ -225,6 +228,10 @@ def _parts(draft: _Draft, moves: Mapping[CollectionRef, WholeTables]) -> list[_P
     whole = counted.filter(pl.col("due") == pl.col("total"))
     partly = counted.filter(pl.col("due") < pl.col("total"))
     return [_Part(draft, part, is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
+
+
+def _chosen(draft: _Draft) -> pl.DataFrame:
+    return draft.found.records.filter(pl.col("label").is_in(list(draft.labels)))
 
 
 def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ...]) -> tuple[_Draft, ...]:
@@ -267,13 +274,30 @@ def _minimising(
     case: Case, found: Labelled, findings: tuple[Finding, ...], in_place: Sequence[Decision]
 ) -> Iterator[_Draft]:
     """Records that stay where they are lose what no duty needs."""
-    by_need: dict[tuple[str, ...], list[str]] = {}
+    by_need: dict[_Need, list[str]] = {}
     for decision in in_place:
-        by_need.setdefault(decision.needed_fields, []).append(decision.label)
-    for needed, labels in by_need.items():
-        fields = _unneeded(case, found.collection, findings, needed=needed)
+        by_need.setdefault((decision.needed_fields, decision.in_part), []).append(decision.label)
+    yield from _losing(case, found, findings, by_need)
+
+
+def _losing(
+    case: Case, found: Labelled, findings: tuple[Finding, ...], by_need: Mapping[_Need, list[str]]
+) -> Iterator[_Draft]:
+    """A draft for all records of which the same is needed, unless there is nothing that they could lose."""
+    for (needed, in_part), labels in by_need.items():
+        whole = [name for name in needed if name not in dict(in_part)]
+        fields = _unneeded(case, found.collection, findings, needed=whole)
         if fields:
-            yield _Draft(found, tuple(labels), Act.MINIMISE, fields)
+            forms = tuple((name, form) for name, form in in_part if name in fields)
+            stuck = tuple(f"{name} names records, so it stays" for name, _ in in_part if name not in fields)
+            stuck += tuple(f"there is no field {name}" for name in _unknown_parts(case, found.collection))
+            yield _Draft(found, tuple(labels), Act.MINIMISE, fields, generalised=forms, stuck=stuck)
+
+
+def _unknown_parts(case: Case, collection: Collection) -> Iterator[str]:
+    """Fields of which the register says what stays, and which are not there."""
+    entry, present = case.entry(collection.ref), set(collection.field_names())
+    yield from (name for name, _ in ([] if entry is None else entry.minimise) if name not in present)
 
 
 def _sealing(found: Labelled, leaving: Sequence[Decision]) -> Iterator[_Draft]:
@@ -292,19 +316,18 @@ def _at_once_drafts(
     case: Case, found: Labelled, due: Sequence[Decision], findings: tuple[Finding, ...]
 ) -> list[_Draft]:
     """Children's records: whole records go, but a row that vouchers still refer to, and vouchers, lose fields first."""
-    by_need: dict[tuple[str, ...], list[str]] = {}
+    by_need: dict[_Need, list[str]] = {}
     whole: list[str] = []
     if found.collection.ref == case.subjects.collection and due:
-        by_need[()] = [decision.label for decision in due]
+        by_need[(), tuple(sorted({pair for decision in due for pair in decision.in_part}))] = [
+            decision.label for decision in due
+        ]
     else:
         whole = [decision.label for decision in due if decision.disposition is not Disposition.STORE_ONLY]
         for decision in due:
             if decision.disposition is Disposition.STORE_ONLY:
-                by_need.setdefault(decision.needed_fields, []).append(decision.label)
-    drafts = []
-    for needed, labels in by_need.items():
-        fields = _unneeded(case, found.collection, findings, needed=needed)
-        drafts += [_Draft(found, tuple(labels), Act.MINIMISE, fields)] if fields else []
+                by_need.setdefault((decision.needed_fields, decision.in_part), []).append(decision.label)
+    drafts = list(_losing(case, found, findings, by_need))
     return [*drafts, *([_Draft(found, tuple(whole), Act.ERASE)] if whole else [])]
 
 
@@ -331,7 +354,7 @@ def _declared_links(case: Case, ref: CollectionRef) -> Iterator[str]:
 
 def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, chosen: _Choice) -> Order | Blocker:
     draft, collection = part.draft, part.draft.found.collection
-    if draft.stuck:
+    if draft.stuck and draft.act is Act.ANONYMISE:
         return blocker(collection, draft.stuck)
     store = deployment.systems(case).store(collection.ref.store)
     chosen_before = part.move.method if part.move is not None and part.moves_whole else _READING.get(draft.act)
@@ -340,15 +363,11 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         return method
     if method in {Method.MOVE_ROWS, Method.ESCROW_ROWS} and collection.ref in chosen.levels.circular:
         return _circular(collection)
-    stuck = list(_cannot_be_emptied(collection, draft.fields)) if draft.act is Act.MINIMISE else []
-    if stuck:
-        return Blocker(
-            "cannot-minimise",
-            str(collection.ref),
-            "; ".join(stuck),
-            "database administrator",
-            "change these columns for the case so that each can be emptied",
-        )
+    if draft.act is Act.MINIMISE:
+        losing = Losing(collection, draft.fields, draft.generalised, draft.stuck)
+        stuck = cannot_lose(store, losing, _chosen(draft), method=method)
+        if stuck is not None:
+            return stuck
     keys = _keys(deployment, case, part)
     if isinstance(keys, Blocker):
         return keys
@@ -369,7 +388,9 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         recipient=draft.recipient,
         generalised=draft.generalised,
         k=draft.k,
-        reason=reason_for(erasure, draft.act, part.move, method=method, fields=len(draft.fields)),
+        reason=reason_for(
+            erasure, draft.act, part.move, method=method, fields=len(draft.fields), in_part=len(draft.generalised)
+        ),
     )
 
 
@@ -399,20 +420,6 @@ def _circular(collection: Collection) -> Blocker:
         "drop one of the constraints for the case; or let all records of these tables go in one plan, so that the "
         "tables go whole",
     )
-
-
-def _cannot_be_emptied(collection: Collection, emptied: Sequence[str]) -> Iterator[str]:
-    """Say of each field that is to be emptied why the store would not let it be; what is empty twice is not unique."""
-    for field in collection.fields:
-        if field.name not in emptied:
-            continue
-        kept = [name for name in field.computed_from if name not in emptied]
-        if field.tied:
-            yield f"{field.name} is bound by {field.tied}"
-        elif kept:
-            yield f"{field.name} is computed from {', '.join(kept)}, which stays"
-        elif not field.computed_from and not field.nullable and not field.type.lower().startswith(_TEXT_TYPES):
-            yield f"{field.name} may be neither null nor an empty text"
 
 
 def plain(table: pa.Table) -> pa.Table:

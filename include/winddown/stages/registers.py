@@ -118,6 +118,7 @@ def _destroyed(document: Document, order: Document) -> Row:
         "地区 Region": order["place"]["region"],
         "处置 Act": _both(word("act", order["act"])),
         "字段 Fields": ", ".join(order["fields"]),
+        "留下部分 A part stays": ", ".join(f"{name} → {how}" for name, how in order.get("left", ())),
         "记录数 Records": order["records"],
         "已清除 Purged": order["purged"],
         "方法 Method": _both(word("method", order["method"])),

@@ -13,7 +13,8 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.inventory import Collection, Inventory, Medium
-from winddown.domain.plan import Act, Plan
+from winddown.domain.minimise import TOKEN, Form, kind_of
+from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 
@@ -83,6 +84,19 @@ def _left(deployment: Deployment, case: Case, plan: Plan, found: Labelled) -> It
         left = pl.DataFrame(batch)
         for order in orders:
             if order.act is Act.MINIMISE:
-                yield left.join(keys[order.id], on=locators, how="semi").drop(order.fields)
+                yield _emptied(left.join(keys[order.id], on=locators, how="semi"), collection, order)
             left = left.join(keys[order.id], on=locators, how="anti")
         yield left
+
+
+def _emptied(rows: pl.DataFrame, collection: Collection, order: Order) -> pl.DataFrame:
+    """Rows as a minimise leaves them, without tokens."""
+    types = {field.name: kind_of(field.type) for field in collection.fields}
+    forms = {name: Form.parse(text) for name, text in order.generalised if text != TOKEN}
+
+    def left(name: str, value: str | None) -> str | None:
+        kind = types[name]
+        return forms[name].left(kind, value) if value and kind is not None else None
+
+    columns = [pl.Series(name, [left(name, v) for v in rows.get_column(name)], pl.String) for name in forms]
+    return rows.drop(order.fields).with_columns(columns)

@@ -81,10 +81,13 @@ def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]
     return frozenset(gone)
 
 
-def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int) -> str:
+def reason_for(
+    erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int, in_part: int = 0
+) -> str:
     """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice."""
     if act is Act.MINIMISE:
-        return f"the records stay and {fields} of their fields are emptied"
+        parts = f", and of {in_part} more a part or a token stays" if in_part else ""
+        return f"the records stay and {fields - in_part} of their fields are emptied{parts}"
     if erasure is None:
         return ""
     due, total = erasure.chosen.height, erasure.found.records.height

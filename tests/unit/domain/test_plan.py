@@ -100,6 +100,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "terms": (Term(None, ("amount",)),),
         "recipient": "designated_body",
         "is_open": True,
+        "in_part": (("phone", "first:3"),),
     },
 }
 
@@ -160,6 +161,14 @@ def test_the_digest_changes_with_every_field_of_an_order(name: str) -> None:
     base = {"fields": SEAL, "generalised": EXTRACT, "k": EXTRACT}.get(name, ORDER)
     with_base = replace(PLAN, orders=(base,))
     assert replace(PLAN, orders=(replace(base, **changed),)).digest != with_base.digest
+
+
+def test_a_minimise_says_what_stays_of_fields_that_it_takes_and_of_no_others() -> None:
+    minimise = replace(ORDER, act=Act.MINIMISE, method=Method.MOVE_FIELDS, fields=("phone", "email"))
+    assert replace(minimise, generalised=(("phone", "token"),)).generalised == (("phone", "token"),)
+    for wrong in ({"generalised": (("name", "token"),)}, {"generalised": (("phone", "token"),), "k": 5}):
+        with pytest.raises(Refused, match="says how each field becomes coarser"):
+            replace(minimise, **wrong)
 
 
 @pytest.mark.parametrize("name", [found.name for found in fields(Selection)])

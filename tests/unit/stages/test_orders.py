@@ -268,6 +268,66 @@ def test_a_field_that_cannot_be_emptied_is_named_when_the_plan_is_made(
         assert len(orders) == (0 if expected else 1)
 
 
+PARTS = (("mobile", "token"), ("paid_on", "month"), ("zip", "region:4"))
+
+
+@pytest.fixture
+def partly(deployment: Deployment, case: Case, shop: Any) -> Callable[..., tuple[tuple[Order, ...], list[Blocker]]]:
+    """Orders for payments that stay, of whose fields a part is to stay; of the last row nothing is due."""
+
+    def plan(parts: tuple[tuple[str, str], ...] = PARTS, **changed: list[str | None]) -> Any:
+        columns: dict[str, list[str | None]] = {
+            "payment_no": ["1", "2"], "paid_on": ["2025-03-02", None], "zip": ["200030", "?"],
+            "payer": ["x", "y"], "mobile": ["13800000000", "13800000001"],
+        }  # fmt: skip
+        shop.put("payments", columns | changed, key=("payment_no",))
+        found = labelled(
+            shop.shelf["payments"], Disposition.STORE_ONLY, needed_fields=("paid_on",),
+            until=case.custodian.agreement_on, in_place=True, in_part=parts,
+        )  # fmt: skip
+        found = replace(found, records=found.records.with_columns(pl.Series("label", ["customer", "held"])))
+        return make_orders(
+            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=personal(found.collection)
+        )
+
+    return plan
+
+
+def test_an_order_says_of_which_fields_what_stays(partly: Callable[..., Any]) -> None:
+    ((order,), blockers) = partly()
+    assert blockers == []
+    assert (order.act, order.method, order.generalised) == (Act.MINIMISE, Method.MOVE_FIELDS, PARTS)
+    assert set(order.fields) == {"mobile", "paid_on", "payer", "zip"}, "what is needed in part is no longer whole"
+    assert order.reason == "the records stay and 1 of their fields are emptied, and of 3 more a part or a token stays"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"zip": ["20003", "x"]}, "1 values of zip cannot be read as region:4 expects, or would stay whole"),
+        ({"paid_on": ["2025/03/02", "x"]}, "1 values of paid_on cannot be read as month expects, or would stay whole"),
+        ({"parts": (("payment_no", "token"),)}, "payment_no names records, so it stays"),
+        (
+            {"parts": (("payer", "first:8"),)},
+            "1 values of payer cannot be read as first:8 expects, or would stay whole",
+        ),
+    ],
+)
+def test_values_that_would_not_become_coarser_are_counted_when_the_plan_is_made(
+    partly: Callable[..., Any], given: dict[str, Any], said: str
+) -> None:
+    orders, blockers = partly(**given)
+    assert orders == ()
+    assert [(one.code, one.explanation, one.resolver) for one in blockers] == [("cannot-minimise", said, "steward")]
+
+
+def test_a_part_stays_only_where_fields_move(partly: Callable[..., Any], shop: Any) -> None:
+    shop.method = lambda *_, **__: Method.SET_ASIDE
+    orders, (blocker,) = partly()
+    assert orders == ()
+    assert blocker.explanation == "only fields of database tables keep a part of their values"
+
+
 def test_a_childs_voucher_keeps_what_others_are_tied_through(deployment: Deployment, case: Case, shop: Any) -> None:
     shop.put("orders", {name: ["1"] for name in ("id", "order_no", "customer", "amount", "phone")}, key=("id",))
     found = labelled(

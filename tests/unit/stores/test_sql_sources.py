@@ -2,14 +2,16 @@
 
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import certifi
 import pymysql
 import pytest
 
 from winddown import bootstrap
+from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters
 from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused, Transient
@@ -76,12 +78,12 @@ class Known:
 def test_a_store_is_only_read_where_nobody_could_read_back(kind: str, url: str, store_type: type[Store]) -> None:
     declaration = StoreDeclaration("crm", kind=kind, connection="crm_db", region="")
     authority: Any = None
-    escrow: Any = None
+    made = partial(bootstrap._database, declaration, escrow=cast("Any", lambda: None), tokens=Tokens(lambda: b""))
     reading = {"crm_db": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(reading), authority, escrow=escrow)
+    store, inspector = made(Known(reading), authority)
     assert (type(store), inspector) == (ReadableStore, None)
     whole = reading | {"crm_db__inspect": ConnectionParameters(url=url)}
-    store, inspector = bootstrap._database(declaration, Known(whole), authority, escrow=escrow)
+    store, inspector = made(Known(whole), authority)
     assert type(store) is store_type
     assert inspector is not None
 

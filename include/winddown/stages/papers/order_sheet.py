@@ -22,6 +22,7 @@ def order_sheet(speak: Speaker, document: Document, order: Document, *, number: 
         (speak.say("place"), [speak.say("place_said", store=place["store"], kind=inside, region=place["region"])]),
         (speak.say("selection"), _selection(speak, order)),
         (speak.say("fields"), [speak.join(order["fields"]) or speak.say("all_fields")]),
+        (speak.say("left"), [f"{name} → {how}" for name, how in order.get("left", ())]),
         (speak.say("manifest"), [code(order["manifest_digest"])]),
         (speak.say("cluster"), [_cluster(speak, order["cluster"])]),
         (speak.say("rule"), [_ground(speak, found) for found in order["grounds"]]),

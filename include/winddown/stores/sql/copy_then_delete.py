@@ -7,12 +7,14 @@ and digests; the batch's keys come to the engine by ``Dialect.keys``.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act, Order
+from winddown.domain.plan import Act, Method, Order
+from winddown.stores.sql.forms import Forms, Words, same
 
 JOURNAL = "winddown_journal"
 _OWN_PREFIX, _DIGITS = "winddown_q_", 24
@@ -23,6 +25,8 @@ class Dialect(Protocol):
 
     In statements a live row is ``t``, and what is joined to it (the batch's keys, or the quarantine table) is ``k``.
     """
+
+    words: Words
 
     def quoted(self, name: str) -> str:
         """Quote one identifier."""
@@ -36,8 +40,8 @@ class Dialect(Protocol):
         """The full quoted name of a table of ours in the same database."""
         ...
 
-    def has_own(self, name: str) -> bool:
-        """Whether there is such a table of ours."""
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of the columns of a table of ours; none where there is no such table."""
         ...
 
     def computed(self) -> frozenset[str]:
@@ -60,8 +64,16 @@ class Dialect(Protocol):
         """The expression of the hex digest that binds a row ``t``, as ``read`` yields it."""
         ...
 
-    def create_aside(self, name: str, columns: Sequence[str]) -> None:
-        """Create a table of ours: an integer ``winddown_batch``, then columns that keep values of ``t`` exactly."""
+    def tokens(self, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+        """Hand tokens to the engine, of each row its ``CONTENT`` first; return what FROM calls them."""
+        ...
+
+    def create_aside(self, name: str, columns: Sequence[str], tokens: Sequence[str]) -> None:
+        """Create a table of ours that keeps values of ``t`` exactly.
+
+        Its columns are an integer ``winddown_batch``, these, and what ``forms`` calls the columns of tokens: one for
+        each of the fields ``tokens``, and of its type.
+        """
         ...
 
     def selected(self, columns: str, other: str, condition: str) -> str:
@@ -80,16 +92,24 @@ class Dialect(Protocol):
         """Execute a statement; return how many rows it deleted, inserted, or found to update."""
         ...
 
+    def rows(self, query: str) -> Iterator[Sequence[Any]]:
+        """The rows of a query, texts as such."""
+        ...
+
     def value(self, query: str) -> object:
         """The first value of a query's first row; None when it has no row."""
         ...
 
 
 class CopyThenDelete:
-    """One batch of one order inside one transaction: a ``staged.Turn``, and a ``staged.Look``."""
+    """One batch of one order inside one transaction: a ``staged.Turn``, and a ``staged.Look``, without tokens."""
 
-    def __init__(self, dialect: Dialect, collection: Collection, order: Order, batch: Batch) -> None:
+    def __init__(
+        self, dialect: Dialect, collection: Collection, order: Order, batch: Batch, *, tokens: Tokens | None = None
+    ) -> None:
         self._dialect = dialect
+        self._tokens = tokens
+        self._forms = Forms(collection, order)
         self._collection = collection
         self._order = order
         self._batch = batch
@@ -106,10 +126,17 @@ class CopyThenDelete:
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""
-        if not self._dialect.has_own(JOURNAL):
-            return None
-        found = self._dialect.value(f"SELECT state FROM {self._dialect.own(JOURNAL)} WHERE {self._entry()}")
-        return None if found is None else str(found)
+        return self.entry()[0]
+
+    def entry(self) -> tuple[str | None, str]:
+        """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
+        columns = self._dialect.columns(JOURNAL)
+        if not columns:
+            return None, ""
+        # The journal of an earlier version knows of no escrow.
+        chosen = "state, escrow" if "escrow" in columns else "state, ''"
+        query = f"SELECT {chosen} FROM {self._dialect.own(JOURNAL)} WHERE {self._entry()}"
+        return next(((str(state), str(name)) for state, name in self._dialect.rows(query)), (None, ""))
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
@@ -119,7 +146,7 @@ class CopyThenDelete:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
         condition = self._same_key()
         if self._order.act is Act.MINIMISE:
-            full = (f"NOT ({self._is_empty(name)})" for name in self._stored())
+            full = map(self._is_full, self._stored())
             condition += f" AND ({' OR '.join(full)})"
         return self._count(condition)
 
@@ -134,16 +161,26 @@ class CopyThenDelete:
 
     def set_aside(self) -> int:
         """Copy unchanged rows, or the order's fields of them, then delete or empty them; return how many records."""
-        kept = self._kept()
-        columns = f"{self._batch.index}, {self._names(kept, 't')}"
-        rows = self._dialect.selected(columns, self._keys(), self._is_planned())
-        copied = self._dialect.execute(f"INSERT INTO {self._aside} (winddown_batch, {self._names(kept)}) {rows}")
+        kept, named, keys = self._kept(), self._forms.token_columns(), self._keys()
+        if named:
+            keys = f"(SELECT n.*, {self._names(named, 'x')} FROM {keys} n JOIN {self._handed()} x USING ({CONTENT}))"
+        columns = ", ".join([str(self._batch.index), self._names(kept, "t"), *(f"k.{name}" for name in named)])
+        rows = self._dialect.selected(columns, keys, self._is_planned())
+        into = ", ".join(["winddown_batch", self._names(kept), *named])
+        copied = self._dialect.execute(f"INSERT INTO {self._aside} ({into}) {rows}")
         if self._order.act is Act.ERASE:
-            taken = self._dialect.deleted(self._keys(), self._is_planned())
+            taken = self._dialect.deleted(keys, self._is_planned())
         else:
-            empty = [(self._dialect.quoted(name), self._empty(name)) for name in self._stored()]
-            taken = self._dialect.updated(empty, self._keys(), self._is_planned())
+            left = [(self._dialect.quoted(name), self._left(name, "t")) for name in self._stored()]
+            taken = self._dialect.updated(left, keys, self._is_planned())
         return min(copied, self._dialect.execute(taken))
+
+    def _handed(self) -> str:
+        """Compute the tokens of planned rows, and hand them to the engine."""
+        columns = ", ".join([f"k.{CONTENT}", self._names(self._forms.tokens, "t")])
+        rows = self._dialect.rows(self._dialect.selected(columns, self._keys(), self._is_planned()))
+        assert self._tokens is not None  # noqa: S101 - of a turn
+        return self._dialect.tokens(self._forms.token_columns(), list(self._forms.made(rows, self._tokens)))
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""
@@ -154,7 +191,7 @@ class CopyThenDelete:
         else:
             condition = f"k.{self._in_batch} AND {self._same_key()}"
             # A field that was written anew meanwhile is not overwritten.
-            condition += "".join(f" AND {self._is_empty(name)}" for name in self._stored())
+            condition += "".join(f" AND {self._is_as_left(name)}" for name in self._stored())
             quoted = [self._dialect.quoted(name) for name in self._stored()]
             values = [(name, f"k.{name}") for name in quoted]
             restored = self._dialect.execute(self._dialect.updated(values, self._aside, condition))
@@ -200,6 +237,25 @@ class CopyThenDelete:
     def _is_planned(self) -> str:
         return f"{self._same_key()} AND {self._dialect.content()} = k.{CONTENT}"
 
+    def _left(self, name: str, alias: str) -> str:
+        """What stays of a field, of whose value an alias has the whole; ``k`` has tokens."""
+        if name not in self._forms:
+            return self._empty(name)
+        if self._forms.is_token(name):
+            return f"k.{self._forms.token_column(name)}"
+        return self._forms.coarser(name, f"{alias}.{self._dialect.quoted(name)}", self._dialect.words)
+
+    def _is_as_left(self, name: str) -> str:
+        """The condition that a field holds what stayed of the value that ``k`` has in quarantine."""
+        if name not in self._forms:
+            return self._is_empty(name)
+        return same(f"t.{self._dialect.quoted(name)}", self._left(name, "k"))
+
+    def _is_full(self, name: str) -> str:
+        if name not in self._forms:
+            return f"NOT ({self._is_empty(name)})"
+        return self._forms.is_whole(name, f"t.{self._dialect.quoted(name)}", self._dialect.words)
+
     def _empty(self, name: str) -> str:
         nullable = next(field.nullable for field in self._collection.fields if field.name == name)
         return "NULL" if nullable else "''"
@@ -210,18 +266,24 @@ class CopyThenDelete:
 
 
 def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:
-    """Create the journal and the order's quarantine table where they are not there yet.
+    """Create the journal and, unless its rows go into escrow, the order's quarantine table.
 
-    An engine that ends a transaction at DDL prepares before the turn's own transaction begins.
+    What is there already stays, and the journal of an earlier version gets what it lacks. An engine that ends a
+    transaction at DDL prepares before the turn's own transaction begins.
     """
-    if not dialect.has_own(JOURNAL):
+    columns, journal = dialect.columns(JOURNAL), dialect.own(JOURNAL)
+    if not columns:
         dialect.execute(
-            f"CREATE TABLE {dialect.own(JOURNAL)} (order_digest varchar(40) NOT NULL, batch integer NOT NULL, "
-            "state varchar(20) NOT NULL, PRIMARY KEY (order_digest, batch))"
+            f"CREATE TABLE {journal} (order_digest varchar(40) NOT NULL, batch integer NOT NULL, "
+            "state varchar(20) NOT NULL, order_id varchar(255) DEFAULT '', escrow varchar(100) DEFAULT '', "
+            "PRIMARY KEY (order_digest, batch))"
         )
+    elif "escrow" not in columns:
+        dialect.execute(f"ALTER TABLE {journal} ADD COLUMN order_id varchar(255) DEFAULT ''")
+        dialect.execute(f"ALTER TABLE {journal} ADD COLUMN escrow varchar(100) DEFAULT ''")
     name = aside_name(order)
-    if not dialect.has_own(name):
-        dialect.create_aside(name, kept_columns(collection, order))
+    if order.method is not Method.ESCROW_ROWS and not dialect.columns(name):
+        dialect.create_aside(name, kept_columns(collection, order), Forms(collection, order).tokens)
 
 
 def kept_columns(collection: Collection, order: Order) -> list[str]:

@@ -15,7 +15,6 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Order
-from winddown.stores.sql import staged
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, is_ours
 from winddown.stores.sql.duckdb_catalogue import TABLES, count_of, describe, opened, size_of, table_of, triggers
@@ -111,7 +110,7 @@ class DuckDbSource:
             yield from (named(part, names) for part in reader if part.num_rows)
 
     @contextmanager
-    def look(self, order: Order, batch: Batch) -> Iterator[staged.Look]:
+    def look(self, order: Order, batch: Batch) -> Iterator[CopyThenDelete]:
         """Look at a batch; nobody can write the file meanwhile."""
         with opened(self._store, self._path, f"locating {order.id}") as connection:
             current = describe(connection, order.collection)

@@ -17,6 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from winddown.domain.errors import Refused, Transient
 
 _SPEAKING = re.compile(r"@|[0-9](?:[ -]?[0-9]){8}")
+# What MySQL says of a refused reference, whose message quotes names alone.
+_REFERENCE = re.compile(
+    r"\(`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`, CONSTRAINT `((?:[^`]|``)+)` .* REFERENCES `((?:[^`]|``)+)`"
+)
+_REFUSED_REFERENCES = (1216, 1217, 1451, 1452)
 _RETRYABLE = ("08", "40", "53", "55", "57")  # connection, serialisation, resources, locks, operator intervention
 _DENIED = ("28", "42501", "3D000")
 
@@ -65,8 +70,29 @@ def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
         )
     if not state or state.startswith(_RETRYABLE):
         return Transient(f"store {store} is not available while {doing} ({said})")
-    named = " ".join(part for part in (table, constraint) if part)
-    return Refused(f"store {store} refused {doing} ({said} {named})".replace(" )", ")"))
+    reference = _reference(cause) if own in _REFUSED_REFERENCES else ""
+    named = " ".join(part for part in (table, constraint, reference) if part)
+    return Refused(
+        f"store {store} refused {doing} ({said} {named})".replace(" )", ")"),
+        next_step="see what became of the rows that refer to these, or that these refer to, then plan again"
+        if reference or state == "23503"
+        else "",
+    )
+
+
+def _reference(cause: object) -> str:
+    """Which constraint between which tables refused, by MySQL's message; or that it does not say.
+
+    >>> said = "Cannot delete (`shop`.`orders`, CONSTRAINT `of` FOREIGN KEY (`c`) REFERENCES `customers` (`id`))"
+    >>> _reference(Exception(1451, said))
+    'constraint of of orders, which refers to customers'
+    """
+    given: tuple[object, ...] = getattr(cause, "args", ())
+    found = _REFERENCE.search(str(given[1])) if len(given) > 1 else None
+    if found is None:
+        return "a reference that the server does not name"
+    _, child, constraint, parent = (told(name.replace("``", "`")) for name in found.groups())
+    return f"constraint {constraint} of {child}, which refers to {parent}"
 
 
 def told(name: str) -> str:

@@ -6,7 +6,7 @@ here. A key is given back to the engine as a value of the kind that its driver h
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Null,
     Select,
     and_,
     bindparam,
@@ -33,11 +34,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL, aside_name, kept_columns
+from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.reading import as_text
 
 _KEYS_A_STATEMENT = 100
@@ -134,12 +137,21 @@ def _is(source: FromClause, names: Sequence[str], values: Sequence[Any]) -> Colu
 
 
 class GenericRows:
-    """One batch of one order inside one transaction: a ``staged.Turn``, and a ``staged.Look``."""
+    """One batch of one order inside one transaction: a ``staged.Turn``, and a ``staged.Look``, without tokens."""
 
     def __init__(
-        self, connection: Connection, collection: Collection, order: Order, batch: Batch, *, computed: frozenset[str]
+        self,
+        connection: Connection,
+        collection: Collection,
+        order: Order,
+        batch: Batch,
+        *,
+        computed: frozenset[str],
+        tokens: Tokens | None = None,
     ) -> None:
         self._connection = connection
+        self._forms = Forms(collection, order)
+        self._tokens = tokens
         self._collection = collection
         self._order = order
         self._batch = batch
@@ -172,6 +184,11 @@ class GenericRows:
         full = [~self._is_empty(name) for name in self._stored] if self._order.act is Act.MINIMISE else []
         count = 0
         for condition, _ in chosen(self._connection, self._live, self._collection, self._batch):
+            if self._order.generalised:
+                columns = [self._live.c[name] for name in self._stored]
+                rows = self._connection.execute(select(*columns).where(condition))
+                count += sum(not all(map(self._has_left, self._stored, row)) for row in rows)
+                continue
             query = select(func.count()).select_from(self._live).where(condition)
             count += int(self._connection.execute(query.where(or_(*full)) if full else query).scalar_one())
         return count
@@ -194,16 +211,38 @@ class GenericRows:
             into = ["winddown_batch", *self._kept]
             self._connection.execute(insert(self._aside).from_select(into, copied))
             if self._order.act is Act.ERASE:
-                done = self._connection.execute(delete(live).where(condition))
+                taken += self._connection.execute(delete(live).where(condition)).rowcount
+            elif self._order.generalised:
+                taken += sum(self._reduce(dict(zip(names, row, strict=True))) for row in rows)
             else:
                 empty = {name: self._empty(name) for name in self._stored}
-                done = self._connection.execute(update(live).where(condition).values(empty))
-            taken += done.rowcount
+                taken += self._connection.execute(update(live).where(condition).values(empty)).rowcount
         return min(taken, self._set_aside())
+
+    def _reduce(self, row: Mapping[str, Any]) -> int:
+        """Leave of one row's fields what stays of them; return whether it was there."""
+        live: Any = self._live
+        left = {name: self._left(name, row[name]) for name in self._stored}
+        named = _is(live, self._collection.key, [row[name] for name in self._collection.key])
+        return int(self._connection.execute(update(live).where(named).values(left)).rowcount)
+
+    def _put_back_reduced(self) -> int:
+        """Write back the values of rows that hold exactly what was left of them; return of how many."""
+        live: Any = self._live
+        restored = 0
+        for found in self._connection.execute(select(self._aside).where(self._in_batch())).mappings().all():
+            named = _is(live, self._collection.key, [found[name] for name in self._collection.key])
+            as_left = (_holds(live.c[name], self._left(name, found[name])) for name in self._stored)
+            values = {name: bindparam(None, found[name], type_=NullType(), unique=True) for name in self._stored}
+            statement = update(live).where(named, *as_left).values(values)
+            restored += int(self._connection.execute(statement).rowcount)
+        return restored
 
     def put_back(self) -> int:
         """Move them back where nothing was written meanwhile; return how many records."""
-        if self._order.act is Act.ERASE:
+        if self._order.generalised:
+            restored = self._put_back_reduced()
+        elif self._order.act is Act.ERASE:
             restored = self._set_aside()
             rows = select(*(self._aside.c[name] for name in self._writable)).where(self._in_batch())
             self._connection.execute(insert(self._live).from_select(self._writable, rows))  # type: ignore[arg-type]
@@ -237,6 +276,22 @@ class GenericRows:
     def _entry(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return entry(self._journal, self._order, self._batch)
 
+    def _left(self, name: str, value: Any) -> Any:
+        """What stays of a value, as one of the same kind for a statement."""
+        if name not in self._forms or value is None:
+            return self._empty(name)
+        assert self._tokens is not None  # noqa: S101 - of a turn
+        left = self._forms.left(name, as_text(value) or "", self._tokens)
+        if left is None:
+            raise Refused(f"a value of {name} cannot be made coarser", next_step="plan again")
+        return bindparam(None, READ[type(value)](left), type_=NullType(), unique=True)
+
+    def _has_left(self, name: str, value: Any) -> bool:
+        """Whether a field has lost its value, as far as that can be told."""
+        if value is None:
+            return True
+        return self._forms.has_left(name, as_text(value) or "") if name in self._forms else value == ""
+
     def _empty(self, name: str) -> Any:
         nullable = next(field.nullable for field in self._collection.fields if field.name == name)
         return null() if nullable else literal("", NullType())
@@ -245,6 +300,10 @@ class GenericRows:
         nullable = next(field.nullable for field in self._collection.fields if field.name == name)
         found = self._live.c[name]
         return found.is_(None) if nullable else found == literal("", NullType())
+
+
+def _holds(found: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    return found.is_(None) if isinstance(value, Null) else found == value
 
 
 def journal_table(schema: str) -> Any:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import NullType
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch, numbered
 from winddown.domain.blocker import Blocker
@@ -47,9 +48,10 @@ Unlock = Callable[[Authorization], Engine]
 class GenericEffects:
     """Opens a transaction for one act."""
 
-    def __init__(self, store: str, *, unlock: Unlock) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
+        self._tokens = tokens
 
     @contextmanager
     def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
@@ -71,7 +73,7 @@ class GenericEffects:
                     journal = journal_table(_schema(collection.ref))
                     connection.execute(update(journal).where(*entry(journal, order, batch)).values(batch=batch.index))
                 computed = source.computed(connection, order.collection)
-                yield GenericRows(connection, collection, order, batch, computed=computed)
+                yield GenericRows(connection, collection, order, batch, computed=computed, tokens=self._tokens)
 
 
 class GenericStore(SqlStore):
@@ -81,10 +83,12 @@ class GenericStore(SqlStore):
         name: the store's name in the case.
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
+        tokens: of the case.
     """
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock) -> None:
-        super().__init__(name, source=GenericSource(name, engine=reader), effects=GenericEffects(name, unlock=unlock))
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, tokens: Tokens) -> None:
+        source, effects = GenericSource(name, engine=reader), GenericEffects(name, unlock=unlock, tokens=tokens)
+        super().__init__(name, source=source, effects=effects)
         self._reader = reader
 
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:

@@ -1,7 +1,8 @@
 """An engine of a credential that only reads PostgreSQL, and whose connections stay open.
 
 A new connection costs as much as a look at a batch. What one is used for leaves nothing in it: whoever gets it next
-finds the session as new. It is closed with the engine, and a process that forks leaves it to its parent.
+finds the session as new. It is closed with the engine, and a process that forks leaves it to its parent. A server from
+version 14 closes one that nobody uses for a while: an administrator cannot copy a database in which a session is.
 """
 
 import os
@@ -15,6 +16,8 @@ from sqlalchemy.pool import Pool
 from winddown.forking import opened_anew_after_fork
 
 _OPEN = 2
+_IDLE_SECONDS = 20
+_CAN_CLOSE = 140_000
 
 
 def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
@@ -31,6 +34,7 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
     )
     opened_anew_after_fork(engine)
     event.listen(engine, "reset", _as_new)
+    event.listen(engine, "checkout", _in_use)
     weakref.finalize(engine, _close, engine.pool, os.getpid())
     return engine
 
@@ -39,7 +43,17 @@ def _as_new(connection: Any, *_: Any) -> None:
     connection.rollback()
     connection.autocommit = True
     connection.execute("DISCARD ALL")
+    if connection.info.server_version >= _CAN_CLOSE:
+        connection.execute(f"SET idle_session_timeout = '{_IDLE_SECONDS}s'")
     connection.autocommit = False
+
+
+def _in_use(connection: Any, *_: Any) -> None:
+    """Whoever has the session may take its time between two statements."""
+    if connection.info.server_version >= _CAN_CLOSE:
+        connection.autocommit = True
+        connection.execute("SET idle_session_timeout = 0")
+        connection.autocommit = False
 
 
 def _close(pool: Pool, process: int) -> None:

@@ -171,8 +171,8 @@ def _journalled(connection: Connection) -> list[tuple[str, int, str]]:
     """Order, batch and, while it is in escrow, name of the file, of every batch in the journal."""
     if connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
         return []
-    found = connection.execute(text(f"SELECT order_id, batch, escrow FROM {JOURNAL}"))
-    return [(order_id, index, name) for order_id, index, name in found]
+    found = connection.execute(text(f"SELECT * FROM {JOURNAL}")).mappings()
+    return [(row["order_id"], row["batch"], row.get("escrow", "")) for row in found]
 
 
 def drop_emptied(engine: Engine) -> int:

@@ -4,7 +4,8 @@ The batch's keys go into a temporary table that is held in memory and lies in ou
 look the table's rows up by them (``STRAIGHT_JOIN``): left to itself it may read the table for every batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -12,16 +13,19 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
+from winddown.stores.sql.forms import TOKEN_COLUMN, Forms
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE, computed, hazards, stamped
-from winddown.stores.sql.mysql_rows import has_table, key_literals
-from winddown.stores.sql.mysql_values import content, is_text, quoted, table_name
+from winddown.stores.sql.mysql_rows import columns_of, has_table, key_literals
+from winddown.stores.sql.mysql_values import WORDS, content, is_text, quoted, table_name
 
-_KEYS = "winddown_keys"
+_KEYS, _TOKENS = "winddown_keys", "winddown_tokens"
 _AT_ONCE = 1_000  # rows; more might not fit into one packet of the server
 
 
 class MySqlDialect:
     """One session on a table of MySQL or MariaDB; see ``Dialect``."""
+
+    words = WORDS
 
     def __init__(self, connection: Connection, collection: Collection, order: Order) -> None:
         self._connection = connection
@@ -41,9 +45,9 @@ class MySqlDialect:
         """A table of ours; the journal lies in a database apart, so that whoever reads it reads nothing else."""
         return f"{_database(name)}.{quoted(name)}"
 
-    def has_own(self, name: str) -> bool:
-        """Whether it is there."""
-        return has_table(self._connection, _database(name), name)
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of the columns of a table of ours."""
+        return columns_of(self._connection, _database(name), name)
 
     def computed(self) -> frozenset[str]:
         """Generated columns."""
@@ -54,7 +58,17 @@ class MySqlDialect:
         return tuple(f"{hazard} {name}" for hazard, name in hazards(self._connection, self._collection.ref))
 
     def load(self, batch: Batch) -> None:
-        """Fill the temporary table of keys; before the transaction, in which not every server lets it be created."""
+        """Fill the temporary table of keys; before the transaction, in which not every server lets it be created.
+
+        A table of tokens is created as well where there are any.
+        """
+        tokens = Forms(self._collection, self._order).token_columns()
+        if tokens:
+            columns = ", ".join(f"{name} varchar(40) CHARACTER SET ascii" for name in tokens)
+            self.execute(
+                f"CREATE TEMPORARY TABLE {QUARANTINE}.{_TOKENS} ({CONTENT} char(64) CHARACTER SET ascii "
+                f"COLLATE ascii_bin NOT NULL PRIMARY KEY, {columns}) ENGINE = MEMORY"
+            )
         key = ", ".join(quoted(name) for name in self._collection.key)
         self.execute("SET SESSION max_heap_table_size = 1 << 30")
         self.execute(
@@ -80,9 +94,19 @@ class MySqlDialect:
         """The digest of a row, as the temporary table has it."""
         return f"CONVERT({content(self._collection)} USING ascii) COLLATE ascii_bin"
 
-    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+    def tokens(self, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+        """Fill the temporary table that ``load`` created."""
+        texts = (["NULL" if value is None else f"'{value}'" for value in row] for row in rows)
+        written = [f"({', '.join(row)})" for row in texts]
+        for start in range(0, len(written), _AT_ONCE):
+            part = ", ".join(written[start : start + _AT_ONCE])
+            self.execute(f"INSERT INTO {QUARANTINE}.{_TOKENS} ({', '.join([CONTENT, *columns])}) VALUES {part}")
+        return f"{QUARANTINE}.{_TOKENS}"
+
+    def create_aside(self, name: str, columns: Sequence[str], tokens: Sequence[str]) -> None:
         """Create a table; the order's name is its comment, by which others find it."""
-        names = ", ".join(quoted(column) for column in columns)
+        named = (f"{quoted(field)} AS {TOKEN_COLUMN}{place}" for place, field in enumerate(tokens))
+        names = ", ".join([*map(quoted, columns), *named])
         comment = str(self._order.id).replace("\\", "").replace("'", "")
         self.execute(
             f"CREATE TABLE {self.own(name)} (winddown_row bigint NOT NULL AUTO_INCREMENT, winddown_batch int NOT NULL, "
@@ -110,6 +134,10 @@ class MySqlDialect:
         """Execute a statement."""
         return int(self._connection.exec_driver_sql(statement.replace("%", "%%")).rowcount)
 
+    def rows(self, query: str) -> Iterator[Sequence[Any]]:
+        """The rows of a query."""
+        yield from self._connection.exec_driver_sql(query.replace("%", "%%")).all()
+
     def value(self, query: str) -> object:
         """The first value of the first row."""
         return self._connection.exec_driver_sql(query.replace("%", "%%")).scalar()
@@ -124,8 +152,13 @@ class MySqlDialect:
 
 
 def prepare_own(connection: Connection) -> None:
-    """Create our two databases and the journal where they are not there yet."""
+    """Create our two databases and the journal where they are not there yet; that of an earlier version grows."""
     if has_table(connection, JOURNAL, JOURNAL_TABLE):
+        columns = columns_of(connection, JOURNAL, JOURNAL_TABLE)
+        for name, length in (("order_id", 255), ("escrow", 100)):
+            if name not in columns:
+                column = f"{name} varchar({length}) NOT NULL DEFAULT ''"
+                connection.execute(text(f"ALTER TABLE {JOURNAL}.{JOURNAL_TABLE} ADD COLUMN {column}"))
         return
     for name in (QUARANTINE, JOURNAL):
         connection.execute(text(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4"))

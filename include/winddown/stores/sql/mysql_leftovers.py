@@ -86,9 +86,11 @@ def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> 
 
     Return whether it says that anything is in escrow, and how many of the files that it names are there.
     """
-    query = text(f"SELECT order_id, batch, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_id <> ''")
     destroyed, named, known = 0, False, 0
-    for order_id, index, name in connection.execute(query).all():
+    rows = connection.execute(text(f"SELECT * FROM {JOURNAL}.{JOURNAL_TABLE}")).mappings().all()
+    # The journal of an earlier version has no orders' ids, and knows of no escrow.
+    entries = [(row.get("order_id", ""), row["batch"], row.get("escrow", "")) for row in rows]
+    for order_id, index, name in (entry for entry in entries if entry[0]):
         names = escrow.names(order_id, index)
         over = [found for found in names if found != name]
         escrow.destroy(order_id, over)

@@ -10,8 +10,9 @@ from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import order_digest
+from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
-from winddown.stores.sql.mysql_values import content, is_text, literals, quoted, table_name, whole
+from winddown.stores.sql.mysql_values import WORDS, content, is_text, literals, quoted, table_name, whole
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -93,24 +94,28 @@ class MySqlLook:
         """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
         if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
             return None, ""
-        query = text(f"SELECT state, escrow FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
+        query = text(f"SELECT * FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}
-        found = self._connection.execute(query, values).one_or_none()
-        return (None, "") if found is None else (str(found.state), str(found.escrow))
+        found = self._connection.execute(query, values).mappings().one_or_none()
+        # The journal of an earlier version knows of no escrow.
+        return (None, "") if found is None else (str(found["state"]), str(found.get("escrow", "")))
 
     def live(self) -> int:
         """Rows that the batch names and that are there; of fields to empty, those that are not all empty."""
         fields = ["0"]
         if self._order.act is Act.MINIMISE:
             generated = computed(self._connection, self._collection.ref)
-            nullable = {field.name: field.nullable for field in self._collection.fields}
-            fields = [
-                f"t.{quoted(name)} IS NULL" if nullable[name] else f"HEX(t.{quoted(name)}) = ''"
-                for name in self._order.fields
-                if name not in generated
-            ]
+            fields = [self._is_left(name) for name in self._order.fields if name not in generated]
         rows = named_rows(self._connection, self._collection, self._batch, fields)
         return sum(not all(row) for _, row in rows)
+
+    def _is_left(self, name: str) -> str:
+        """The condition that a field has lost its value, as far as it can be told."""
+        forms, column = Forms(self._collection, self._order), f"t.{quoted(name)}"
+        if name in forms:
+            return f"NOT COALESCE({forms.is_whole(name, column, WORDS)}, FALSE)"
+        nullable = next(field.nullable for field in self._collection.fields if field.name == name)
+        return f"{column} IS NULL" if nullable else f"HEX({column}) = ''"
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content, in which their keys are."""
@@ -128,3 +133,9 @@ def has_table(connection: Connection, schema: str, name: str) -> bool:
     """Whether there is such a table, and we may know of it."""
     query = text("SELECT 1 FROM information_schema.tables WHERE table_schema = :s AND table_name = :n")
     return connection.execute(query, {"s": schema, "n": name}).scalar() is not None
+
+
+def columns_of(connection: Connection, schema: str, name: str) -> frozenset[str]:
+    """Names of the columns of a table; none where there is no such table, or we may not know of it."""
+    query = text("SELECT column_name FROM information_schema.columns WHERE table_schema = :s AND table_name = :n")
+    return frozenset(connection.execute(query, {"s": schema, "n": name}).scalars())

@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, text
 
 from winddown.archive.escrow import Escrow
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order
-from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.domain.receipt import Receipt
 from winddown.ports import Strain
 from winddown.stores.sql import mysql_grants, staged, strain
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, aside_name, prepare
-from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.limits import unbound_fields
 from winddown.stores.sql.mysql import MySqlSource
@@ -33,7 +33,7 @@ from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_own
 from winddown.stores.sql.mysql_escrow import MySqlRows
 from winddown.stores.sql.mysql_leftovers import PREPARING, cleared
 from winddown.stores.sql.mysql_values import unbound
-from winddown.stores.sql.store import SqlStore
+from winddown.stores.sql.store import EscrowStore
 
 _WAIT_SECONDS = 10
 
@@ -43,10 +43,11 @@ Unlock = Callable[[Authorization], Engine]
 class MySqlEffects:
     """How rows and fields are moved here; see ``Effects``."""
 
-    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
         self._escrow = escrow
+        self._tokens = tokens
 
     @contextmanager
     def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
@@ -70,11 +71,11 @@ class MySqlEffects:
             # A table that was looked at in a transaction cannot be dropped before its end, so that from here on nobody
             # takes away what is empty.
             for name in (JOURNAL_TABLE,) if is_whole else (JOURNAL_TABLE, aside_name(order)):
-                if dialect.has_own(name):
+                if dialect.columns(name):
                     dialect.value(f"SELECT count(*) FROM (SELECT 1 FROM {dialect.own(name)} LIMIT 1) one")
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
             if not is_whole:
-                yield CopyThenDelete(dialect, collection, order, batch)
+                yield CopyThenDelete(dialect, collection, order, batch, tokens=self._tokens)
                 connection.execute(text("COMMIT"))
                 return
             rows = MySqlRows(connection, collection, order, batch, escrow=self._escrow)
@@ -84,7 +85,7 @@ class MySqlEffects:
             self._escrow.destroy(order.id, over)
 
 
-class MySqlStore(SqlStore):
+class MySqlStore(EscrowStore):
     """A database of MySQL or MariaDB, or all that the reading user sees.
 
     Args:
@@ -92,16 +93,16 @@ class MySqlStore(SqlStore):
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
         escrow: of this store in the case.
+        tokens: of the case.
     """
 
     methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_FIELDS})
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow) -> None:
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         source = MySqlSource(name, engine=reader, is_acted_on=True)
-        super().__init__(name, source=source, effects=MySqlEffects(name, unlock=unlock, escrow=escrow))
-        self._looking = source
+        effects = MySqlEffects(name, unlock=unlock, escrow=escrow, tokens=tokens)
+        super().__init__(name, source=source, effects=effects, escrow=escrow)
         self._reader = reader
-        self._escrow = escrow
         self._unlock = unlock
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
@@ -109,14 +110,6 @@ class MySqlStore(SqlStore):
         loose = unbound(collection)
         found = unbound_fields(collection.ref, loose) if loose else super().method(collection, act, whole=whole)
         return Method.ESCROW_ROWS if found is Method.MOVE_ROWS else found
-
-    def locate(self, order: Order, batch: Batch) -> Whereabouts:
-        """Compare journal and rows and, where they go whole, the escrow."""
-        with self._looking.look(order, batch) as look:
-            found = staged.whereabouts(look, batch)
-            if order.method is not Method.ESCROW_ROWS:
-                return found
-            return EscrowedBatch(self._escrow, order, batch).whereabouts(found, look.entry()[1])
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """List every grant to write on these tables, columns of them or their databases, but our own.

@@ -15,7 +15,10 @@ import re
 from collections.abc import Sequence
 
 from winddown.domain.inventory import Collection, CollectionRef
+from winddown.stores.sql.forms import Words
 from winddown.stores.sql.reading import LONGEST
+
+WORDS = Words("CHAR", lambda beginning, rest: f"CAST(CONCAT({beginning}, '{rest}') AS DATE)")
 
 _NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "float", "double"})
 _FLOATS = frozenset({"float", "double"})

@@ -5,20 +5,23 @@ so the next one sees in the journal what the first one did. How whole rows go is
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, text
 
+from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
 from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
+from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
+_WORDS = Words("text", lambda beginning, rest: f"CAST({beginning} || '{rest}' AS date)")
 _PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
@@ -67,10 +70,19 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
+def _bring_up_to_date(connection: Connection) -> None:
+    """Add to the journal of an earlier version what it lacks."""
+    known = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0")
+    columns = set(connection.execute(known, {"t": JOURNAL}).scalars())
+    if columns and "escrow" not in columns:
+        connection.execute(text(f"ALTER TABLE {JOURNAL} ADD COLUMN IF NOT EXISTS escrow text NOT NULL DEFAULT ''"))
+
+
 def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
+    _bring_up_to_date(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
@@ -79,10 +91,14 @@ def prepare(connection: Connection, order: Order) -> None:
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     collection = describe(connection, order.collection)
+    forms = Forms(collection, order)
+    named = [
+        f", {quoted_name(field)} AS {column}" for field, column in zip(forms.tokens, forms.token_columns(), strict=True)
+    ]
     connection.execute(
         text(
-            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))} "
-            f"FROM {quoted(collection.ref.name)} WHERE false"
+            f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))}"
+            f"{''.join(named)} FROM {quoted(collection.ref.name)} WHERE false"
         )
     )
     connection.execute(text(f"COMMENT ON TABLE {name} IS '{order.id.replace(chr(39), '')}'"))
@@ -125,9 +141,11 @@ class Position:
         """The state that the journal has, and the name of the escrow."""
         if self._connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
             return None, ""
-        query = text(f"SELECT state, escrow FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
-        found = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).one_or_none()
-        return (None, "") if found is None else (str(found.state), str(found.escrow))
+        query = text(f"SELECT * FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
+        rows = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).mappings()
+        found = rows.one_or_none()
+        # The journal of an earlier version knows of no escrow.
+        return (None, "") if found is None else (str(found["state"]), str(found.get("escrow", "")))
 
     def journal(self, state: str) -> None:
         """Write down what is being done, in the transaction that does it."""
@@ -153,35 +171,55 @@ class Position:
         query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
         return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
 
-    def _counted(self, query: str, *, bound: bool = True) -> int:
-        values = key_values(self._collection, self._batch, bound=bound) | {"batch": self._batch.index}
+    def _counted(self, query: str, more: Mapping[str, object] | None = None, *, bound: bool = True) -> int:
+        values = self._values(bound=bound) | dict(more or {})
         return int(self._connection.execute(text(query), values).scalar_one())
+
+    def _values(self, *, bound: bool = True) -> dict[str, object]:
+        return key_values(self._collection, self._batch, bound=bound) | {"batch": self._batch.index}
 
 
 class FieldsPosition(Position):
     """Values of fields move to a quarantine table of the same database, with their keys, and the row stays."""
 
-    def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+    def __init__(
+        self, connection: Connection, collection: Collection, order: Order, batch: Batch, *, tokens: Tokens
+    ) -> None:
         super().__init__(connection, collection, order, batch)
         self._aside = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}"
+        self._tokens = tokens
+        self._forms = Forms(collection, order)
 
     def set_aside(self) -> int:
         """Move the values of the order's fields from unchanged rows into quarantine; return of how many rows."""
-        join = key_join(self._collection, "t")
-        kept = (*self._collection.key, *self._order.fields)
-        emptied = ", ".join(f"{quoted_name(name)} = {_empty(self._collection, name)}" for name in self._stored_fields())
+        kept, named = (*self._collection.key, *self._order.fields), self._forms.token_columns()
+        join, handed = key_join(self._collection, "t", more=named), self._handed() if named else {}
+        columns = ", ".join([_names(kept), *named])
+        left = ", ".join(f"{quoted_name(name)} = {self._left(name, 'found')}" for name in self._stored_fields())
         # The digest is computed once a row: the lock keeps it true until the row is changed by its place. Somebody who
         # was writing at this very moment leaves it in another place, where it is not found, and the counts differ.
         query = (
-            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')} "
+            f"WITH found AS (SELECT t.tableoid AS winddown_table, t.ctid AS winddown_place, {_names(kept, 't')}"
+            f"{''.join(f', k.{name}' for name in named)} "
             f"FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t), "
-            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {_names(kept)}) "
-            f"SELECT :batch, {_names(kept)} FROM found RETURNING 1), "
-            f"cleared AS (UPDATE {self._table} t SET {emptied} FROM found "
+            f"copied AS (INSERT INTO {self._aside} (winddown_batch, {columns}) "
+            f"SELECT :batch, {columns} FROM found RETURNING 1), "
+            f"cleared AS (UPDATE {self._table} t SET {left} FROM found "
             "WHERE t.ctid = found.winddown_place AND t.tableoid = found.winddown_table RETURNING 1) "
             "SELECT least((SELECT count(*) FROM copied), (SELECT count(*) FROM cleared))"
         )
-        return self._counted(query)
+        return self._counted(query, handed)
+
+    def _handed(self) -> dict[str, object]:
+        """Tokens of planned rows, which are locked: an array for each column of tokens, in the order of the batch."""
+        join = key_join(self._collection, "t")
+        columns = ", ".join([f"k.{CONTENT}", *(f"CAST(t.{quoted_name(name)} AS text)" for name in self._forms.tokens)])
+        query = f"SELECT {columns} FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t"
+        rows = [tuple(row) for row in self._connection.execute(text(query), self._values())]
+        found = {row[0]: row[1:] for row in self._forms.made(rows, self._tokens)}
+        names, contents = self._forms.token_columns(), self._batch.keys.column(CONTENT).to_pylist()
+        none = (None,) * len(names)
+        return {name: [found.get(one, none)[place] for one in contents] for place, name in enumerate(names)}
 
     def put_back(self) -> int:
         """Write them back where nothing was written meanwhile; return to how many rows."""
@@ -189,8 +227,7 @@ class FieldsPosition(Position):
         match = keys_equal(self._collection, "t", "q")
         # A field that was written anew meanwhile is not overwritten.
         match += "".join(
-            f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {_empty(self._collection, name)}"
-            for name in self._stored_fields()
+            f" AND t.{quoted_name(name)} IS NOT DISTINCT FROM {self._left(name, 'q')}" for name in self._stored_fields()
         )
         restored = self._run(
             f"UPDATE {self._table} t SET {values} FROM {self._aside} q WHERE q.winddown_batch = :batch AND {match}"
@@ -204,12 +241,24 @@ class FieldsPosition(Position):
 
     def live(self) -> int:
         """Rows that the batch names and whose fields are not all empty."""
-        full = (
-            f"t.{quoted_name(name)} IS DISTINCT FROM {_empty(self._collection, name)}" for name in self._stored_fields()
-        )
+        full = map(self._is_full, self._stored_fields())
         join = key_join(self._collection, "t", bound=False)
         query = f"SELECT count(*) FROM {self._table} t JOIN {join} WHERE {' OR '.join(full)}"
         return self._counted(query, bound=False)
+
+    def _left(self, name: str, alias: str) -> str:
+        """What stays of a field, of whose value an alias has the whole, and the token if it has one."""
+        if name not in self._forms:
+            return _empty(self._collection, name)
+        if self._forms.is_token(name):
+            return f"{alias}.{self._forms.token_column(name)}"
+        return self._forms.coarser(name, f"{alias}.{quoted_name(name)}", _WORDS)
+
+    def _is_full(self, name: str) -> str:
+        column = f"t.{quoted_name(name)}"
+        if name in self._forms:
+            return self._forms.is_whole(name, column, _WORDS)
+        return f"{column} IS DISTINCT FROM {_empty(self._collection, name)}"
 
     def _stored_fields(self) -> tuple[str, ...]:
         computed = self._computed()
@@ -250,22 +299,29 @@ def _has_index(collection: Collection) -> bool:
     return not any("." in types[name] for name in collection.key)
 
 
-def typed_keys(collection: Collection, *arrays: str) -> str:
-    """What selects the batch's keys, each field as its own type, from a text array each; another one is contents."""
+def typed_keys(collection: Collection, *arrays: str, more: Sequence[str] = ()) -> str:
+    """What selects the batch's keys, each field as its own type, from a text array each.
+
+    Another one is contents, and further ones are ``more``.
+    """
     types = {field.name: field.type for field in collection.fields}
     names = [f"c{index}" for index in range(len(arrays))]
     typed = [f"CAST(c{index} AS {types[name]}) AS {quoted_name(name)}" for index, name in enumerate(collection.key)]
-    typed += [f"c{index} AS {CONTENT}" for index in range(len(collection.key), len(arrays))]
+    typed += [
+        f"{column} AS {name}" for column, name in zip(names[len(collection.key) :], (CONTENT, *more), strict=False)
+    ]
     return f"SELECT {', '.join(typed)} FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})"
 
 
-def key_join(collection: Collection, alias: str, *, bound: bool = True) -> str:
+def key_join(collection: Collection, alias: str, *, bound: bool = True, more: Sequence[str] = ()) -> str:
     """What joins an alias of the table to the batch's rows; the values come from ``key_values``.
 
     Only where it is ``bound``, there are contents beside the keys: to read them costs more than to find the rows.
+    Then ``more`` may be parameters with an array each that become columns of the rows.
     """
-    arrays = [f"CAST(:k{index} AS text[])" for index in range(len(collection.key) + bound)]
-    return f"({typed_keys(collection, *arrays)}) k ON {keys_equal(collection, alias, 'k')}"
+    names = (*(f"k{index}" for index in range(len(collection.key) + bound)), *more)
+    arrays = [f"CAST(:{name} AS text[])" for name in names]
+    return f"({typed_keys(collection, *arrays, more=more)}) k ON {keys_equal(collection, alias, 'k')}"
 
 
 def key_values(collection: Collection, batch: Batch, *, bound: bool = True) -> dict[str, object]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from winddown.archive.escrow import Escrow
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
@@ -56,15 +57,17 @@ class PostgresStore(staged.StagedStore):
         reader: engine with the reading credential.
         unlock: exchanges an authorization for an engine with the credential of its power; spends it.
         escrow: of this store in the case.
+        tokens: of the case.
     """
 
     methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
 
-    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow) -> None:
+    def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         self.name = name
         self._reader = reader
         self._unlock = unlock
         self._escrow = escrow
+        self._tokens = tokens
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -121,13 +124,15 @@ class PostgresStore(staged.StagedStore):
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare the journal with the rows that are there, or with where the table is."""
+        self.require_method(order)
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
             if order.method is Method.ESCROW_ROWS:
                 return self._rows(connection, order, batch).whereabouts()
             collection = catalogue.describe(connection, order.collection)
-            return staged.whereabouts(FieldsPosition(connection, collection, order, batch), batch)
+            fields = FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
+            return staged.whereabouts(fields, batch)
 
     # -- effects -------------------------------------------------------------------------------------------------
 
@@ -153,7 +158,8 @@ class PostgresStore(staged.StagedStore):
             if power is not Power.PURGE:
                 prepare(connection, order)
             if order.method is not Method.ESCROW_ROWS:
-                yield FieldsPosition(connection, catalogue.describe(connection, order.collection), order, batch)
+                collection = catalogue.describe(connection, order.collection)
+                yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
             rows = self._rows(connection, order, batch)
             yield rows

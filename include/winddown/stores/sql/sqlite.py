@@ -17,7 +17,6 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import Order
-from winddown.stores.sql import staged
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, is_ours
 from winddown.stores.sql.faults import translated
@@ -102,7 +101,7 @@ class SqliteSource:
             yield from batched(connection.execute(dialect.planned_rows(batch, names)), names, text=True)
 
     @contextmanager
-    def look(self, order: Order, batch: Batch) -> Iterator[staged.Look]:
+    def look(self, order: Order, batch: Batch) -> Iterator[CopyThenDelete]:
         """Look at a batch in one read transaction."""
         with translated(self._store, f"locating {order.id}"), closing(opened(self._path, writing=False)) as connection:
             connection.execute("BEGIN")

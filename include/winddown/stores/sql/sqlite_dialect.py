@@ -10,16 +10,19 @@ import hashlib
 import re
 import sqlite3
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.sqlite_catalogue import computed, has_table, hazards, table_name
+from winddown.stores.sql.forms import TOKEN_COLUMN, Words
+from winddown.stores.sql.sqlite_catalogue import computed, hazards, table_name
 
 _FORMS, _KEYS = "winddown_forms", "winddown_keys"
+_TOKENS, _BACK = "winddown_tokens", "winddown_back"
 _COLUMNS_A_CALL = 60  # a function takes 127 arguments
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -33,33 +36,71 @@ def content(connection: sqlite3.Connection, collection: Collection) -> str:
     Text is taken by its bytes, whatever encoding somebody wrote it in.
     """
     connection.create_function("winddown_content", -1, _content, deterministic=True)
-    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
-    found = f"'{hashlib.sha256(shape.encode()).hexdigest()}'"
+    found = f"'{_shape(collection)}'"
     names = collection.field_names()
     for start in range(0, len(names), _COLUMNS_A_CALL):
         columns = [f"t.{quoted_name(name)}" for name in names[start : start + _COLUMNS_A_CALL]]
-        values = ", ".join(
-            f"typeof({column}), iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})" for column in columns
-        )
-        found = f"winddown_content({found}, {values})"
+        found = f"winddown_content({found}, {', '.join(map(_pair, columns))})"
     return found
+
+
+def _shape(collection: Collection) -> str:
+    shape = "\n".join(f"{field.name} {field.type}" for field in collection.fields)
+    return hashlib.sha256(shape.encode()).hexdigest()
+
+
+def _pair(column: str) -> str:
+    """The kind of a value, and the value; of a text its bytes."""
+    return f"typeof({column}), iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"
 
 
 def _content(before: str, *pairs: Value) -> str:
     hasher = hashlib.sha256(before.encode())
     for kind, value in zip(pairs[::2], pairs[1::2], strict=True):
-        if value is None:
-            written = b""
-        elif isinstance(value, bytes):
-            written = value
-        else:
-            written = struct.pack(">d", value) if isinstance(value, float) else str(value).encode()
-        hasher.update(b"%s %d " % (str(kind).encode(), len(written)) + written)
+        hasher.update(_written(str(kind), value))
     return hasher.hexdigest()
+
+
+def _written(kind: str, value: Value) -> bytes:
+    """Kind, length and bytes of a value."""
+    if value is None:
+        written = b""
+    elif isinstance(value, bytes):
+        written = value
+    else:
+        written = struct.pack(">d", value) if isinstance(value, float) else str(value).encode()
+    return b"%s %d " % (kind.encode(), len(written)) + written
+
+
+def _values(row: bytes) -> Iterator[tuple[str, Value]]:
+    """Kind and value of each field of a row as ``_written`` wrote it; of a text its bytes."""
+    start = 0
+    while start < len(row):
+        kind, length, _ = row[start : start + 40].split(b" ", 2)
+        begin = start + len(kind) + len(length) + 2
+        start = begin + int(length)
+        raw = row[begin:start]
+        yield kind.decode(), _read(kind, raw)
+
+
+def _read(kind: bytes, raw: bytes) -> Value:
+    if kind == b"null":
+        return None
+    if kind == b"integer":
+        return int(raw)
+    return float(struct.unpack(">d", raw)[0]) if kind == b"real" else raw
+
+
+def columns_of(connection: sqlite3.Connection, name: str) -> frozenset[str]:
+    """Names of the columns of a table; none where there is no such table."""
+    found = connection.execute("SELECT name FROM pragma_table_info(?, 'main')", (name,)).fetchall()
+    return frozenset(column for (column,) in found)
 
 
 class SqliteDialect:
     """One open transaction on a table of a SQLite file; see ``Dialect``."""
+
+    words = Words("TEXT", lambda beginning, rest: f"{beginning} || '{rest}'")
 
     def __init__(self, connection: sqlite3.Connection, collection: Collection) -> None:
         self._connection = connection
@@ -78,9 +119,9 @@ class SqliteDialect:
         """A table of ours, in the same file."""
         return f"main.{quoted_name(name)}"
 
-    def has_own(self, name: str) -> bool:
-        """Whether it is there."""
-        return has_table(self._connection, name)
+    def columns(self, name: str) -> frozenset[str]:
+        """Names of the columns of a table of ours."""
+        return columns_of(self._connection, name)
 
     def computed(self) -> frozenset[str]:
         """Generated columns."""
@@ -107,9 +148,17 @@ class SqliteDialect:
         """The digest of a row."""
         return content(self._connection, self._collection)
 
-    def create_aside(self, name: str, columns: Sequence[str]) -> None:
+    def tokens(self, columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+        """Fill a temporary table, held in memory."""
+        self._connection.execute(f"CREATE TEMP TABLE {_TOKENS} ({', '.join([CONTENT, *columns])})")
+        places = ", ".join("?" * (len(columns) + 1))
+        self._connection.executemany(f"INSERT INTO temp.{_TOKENS} VALUES ({places})", rows)
+        return f"temp.{_TOKENS}"
+
+    def create_aside(self, name: str, columns: Sequence[str], tokens: Sequence[str]) -> None:
         """Create a table whose columns have no type, so that they keep every value as it is."""
-        fields = ", ".join(map(quoted_name, columns))
+        named = [f"{TOKEN_COLUMN}{place}" for place in range(len(tokens))]
+        fields = ", ".join([*map(quoted_name, columns), *named])
         self._connection.execute(f"CREATE TABLE {self.own(name)} (winddown_batch INTEGER, {fields})")
         index = self.own(f"{name}_batch")
         self._connection.execute(f"CREATE INDEX {index} ON {quoted_name(name)} (winddown_batch)")
@@ -128,9 +177,57 @@ class SqliteDialect:
         changes = ", ".join(f"{name} = {value}" for name, value in values)
         return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
 
+    def handed_out(self, other: str, condition: str) -> Iterator[bytes]:
+        """Rows as their digests have them: kind, length and bytes of each value."""
+        chosen = ", ".join(_pair(f"t.{quoted_name(name)}") for name in self._collection.field_names())
+        for row in self._connection.execute(self.selected(chosen, other, condition)):
+            yield b"".join(_written(kind, value) for kind, value in zip(row[::2], row[1::2], strict=True))
+
+    def digest(self) -> Callable[[bytes], str]:
+        """What computes the digest of a row, some columns at a time, as ``content`` has it."""
+        begun = _shape(self._collection)
+
+        def digest(row: bytes) -> str:
+            found, pieces = begun, [_written(kind, value) for kind, value in _values(row)]
+            for start in range(0, len(pieces), _COLUMNS_A_CALL):
+                found = hashlib.sha256(found.encode() + b"".join(pieces[start : start + _COLUMNS_A_CALL])).hexdigest()
+            return found
+
+        return digest
+
+    def insert(self, rows: Iterable[bytes]) -> int:
+        """Insert rows by way of a temporary table, held in memory.
+
+        Text goes in by the bytes that it is stored as. They have to come from a table: a parameter's bytes would be
+        taken for UTF-8, whatever the file is written in.
+        """
+        skipped, names = self.computed(), self._collection.field_names()
+        kept = [place for place, name in enumerate(names) if name not in skipped]
+        self._connection.execute(f"CREATE TEMP TABLE {_BACK} (texts, {', '.join(f'c{place}' for place in kept)})")
+
+        def given(row: bytes) -> list[Value]:
+            values = list(_values(row))
+            pairs = [values[place] for place in kept]
+            return ["".join("t" if kind == "text" else "-" for kind, _ in pairs), *(value for _, value in pairs)]
+
+        places = ", ".join("?" * (len(kept) + 1))
+        self._connection.executemany(f"INSERT INTO temp.{_BACK} VALUES ({places})", map(given, rows))
+        chosen = ", ".join(
+            f"iif(substr(texts, {number}, 1) = 't', CAST(c{place} AS TEXT), c{place})"
+            for number, place in enumerate(kept, 1)
+        )
+        columns = ", ".join(quoted_name(names[place]) for place in kept)
+        restored = self.execute(f"INSERT INTO {self.table()} ({columns}) SELECT {chosen} FROM temp.{_BACK}")
+        self._connection.execute(f"DROP TABLE temp.{_BACK}")
+        return restored
+
     def execute(self, statement: str) -> int:
         """Execute a statement."""
         return self._connection.execute(statement).rowcount
+
+    def rows(self, query: str) -> Iterator[Sequence[Any]]:
+        """The rows of a query."""
+        yield from self._connection.execute(query).fetchall()
 
     def value(self, query: str) -> object:
         """The first value of the first row."""

@@ -12,21 +12,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from winddown.archive.escrow import Escrow
+from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
-from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Order
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt
 from winddown.stores.sql import staged
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, is_aside, prepare
+from winddown.stores.sql.escrowed_rows import EscrowedRows, cleared, journal_query
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.sqlite import SqliteSource, current_table, identity_of
 from winddown.stores.sql.sqlite_catalogue import ACTING, FREEZING, ROWID_NAMES, has_table, opened, pragma, table_name
-from winddown.stores.sql.sqlite_dialect import SqliteDialect
-from winddown.stores.sql.store import SqlStore
+from winddown.stores.sql.sqlite_dialect import SqliteDialect, columns_of
+from winddown.stores.sql.store import EscrowStore
 
+_NEVER = "blocks of the file system, copies of the file, memory of other programs"
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 Unlock = Callable[[Authorization], Path]
 
@@ -34,9 +39,11 @@ Unlock = Callable[[Authorization], Path]
 class SqliteFile:
     """Opens a file for one act: exchanges the authorization for its place, and compares which file it is."""
 
-    def __init__(self, store: str, *, unlock: Unlock) -> None:
+    def __init__(self, store: str, *, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         self._store = store
         self._unlock = unlock
+        self._escrow = escrow
+        self._tokens = tokens
 
     @contextmanager
     def opened(self, authorization: Authorization, doing: str) -> Iterator[sqlite3.Connection]:
@@ -49,6 +56,7 @@ class SqliteFile:
     @contextmanager
     def turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[staged.Turn]:
         """Hold the file's only write lock while the batch is acted on; see ``Effects``."""
+        over: tuple[str, ...] = ()
         with self.opened(authorization, f"{power} of {order.id}") as connection, _transaction(connection):
             collection = current_table(connection, order.collection)
             dialect = SqliteDialect(connection, collection)
@@ -57,24 +65,40 @@ class SqliteFile:
             is_frozen = has_table(connection, ACTING)
             if is_frozen:
                 connection.execute(f"INSERT INTO {ACTING} VALUES (1)")
-            yield CopyThenDelete(dialect, collection, order, batch)
+            if order.method is Method.ESCROW_ROWS:
+                rows = EscrowedRows(dialect, collection, order, batch, escrow=self._escrow)
+                yield rows
+                over = rows.over()
+            else:
+                yield CopyThenDelete(dialect, collection, order, batch, tokens=self._tokens)
             if is_frozen:
                 connection.execute(f"DELETE FROM {ACTING}")
+        self._escrow.destroy(order.id, over)
 
 
-class SqliteStore(SqlStore):
+class SqliteStore(EscrowStore):
     """A SQLite file.
 
     Args:
         name: the store's name in the case.
         path: of the file, for reading.
         unlock: exchanges an authorization for the file's path; spends it.
+        escrow: of this store in the case.
+        tokens: of the case.
     """
 
-    def __init__(self, name: str, *, path: Path, unlock: Unlock) -> None:
-        self._file = SqliteFile(name, unlock=unlock)
-        super().__init__(name, source=SqliteSource(name, path=path), effects=self._file)
+    methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_ROWS, Method.MOVE_FIELDS})
+
+    def __init__(self, name: str, *, path: Path, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
+        self._file = SqliteFile(name, unlock=unlock, escrow=escrow, tokens=tokens)
+        super().__init__(name, source=SqliteSource(name, path=path), effects=self._file, escrow=escrow)
         self._path = path
+
+    def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
+        """Rows go into escrow, but for those that the file numbers: a table of ours stops it from numbering anew."""
+        found = super().method(collection, act, whole=whole)
+        is_numbered = not set(collection.key) <= set(collection.field_names())
+        return Method.ESCROW_ROWS if found is Method.MOVE_ROWS and not is_numbered else found
 
     def remember_writers(self, collections: Sequence[CollectionRef], earlier: Receipt | None) -> Receipt:
         """List the tables that get triggers: all of them, frozen already or not."""
@@ -116,7 +140,9 @@ class SqliteStore(SqlStore):
         authorization.require(Power.SANITISE, store=self.name)
         with self._file.opened(authorization, "sanitising") as connection:
             with _transaction(connection):
-                dropped, numbered = _drop_emptied(connection)
+                query = journal_query(columns_of(connection, JOURNAL))
+                escrow = cleared(connection.execute(query).fetchall() if query else (), self._escrow)
+                dropped, numbered = _drop_emptied(connection, is_needed=escrow.is_needed)
             sampled = has_table(connection, "sqlite_stat1") or has_table(connection, "sqlite_stat4")
             if sampled:
                 connection.execute("ANALYZE")
@@ -128,12 +154,13 @@ class SqliteStore(SqlStore):
         details = (
             ("tables", str(len(collections))),
             ("quarantine_tables_dropped", str(dropped)),
+            ("escrow_files_destroyed", str(escrow.destroyed)),
             ("deleted_rows_overwritten", "yes: secure_delete"),
             ("file_rewritten", rewritten),
             ("free_pages", str(free)),
             ("statistics", "taken anew" if sampled else "none"),
             ("journal", journal),
-            ("not_reached", "blocks of the file system, copies of the file, memory of other programs"),
+            ("not_reached", "; ".join([*escrow.left(), _NEVER])),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
 
@@ -148,10 +175,11 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _drop_emptied(connection: sqlite3.Connection) -> tuple[int, bool]:
-    """Drop quarantine tables without rows, and the journal with the last; return how many, and whether VACUUM may not.
+def _drop_emptied(connection: sqlite3.Connection, *, is_needed: bool) -> tuple[int, bool]:
+    """Drop quarantine tables without rows, and the journal with the last, unless it is needed for what is in escrow.
 
-    It may not while rows are in quarantine under the number that the engine gave them: it would give that to others.
+    Return how many, and whether VACUUM may not run: while rows are in quarantine under the number that the engine gave
+    them, it would give that to others.
     """
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
     found = [name for (name,) in connection.execute(tables).fetchall() if is_aside(name)]
@@ -161,7 +189,7 @@ def _drop_emptied(connection: sqlite3.Connection) -> tuple[int, bool]:
             connection.execute(f"DROP TABLE {quoted_name(name)}")
         else:
             left.append(name)
-    if not left:
+    if not left and not is_needed:
         connection.execute(f"DROP TABLE IF EXISTS {JOURNAL}")
     places = ", ".join("?" * len(ROWID_NAMES))
     query = f"SELECT count(*) FROM pragma_table_info(?) WHERE cid = 1 AND name IN ({places})"

@@ -166,6 +166,7 @@ class StagedStore(ABC):
     """What a store of tables has of every engine's: how orders are cut and carried out. An engine opens the turns."""
 
     name: str
+    methods: frozenset[Method]
 
     @abstractmethod
     def open_turn(
@@ -206,4 +207,14 @@ class StagedStore(ABC):
         self, authorization: Authorization, power: Power, order: Order, batch: Batch
     ) -> AbstractContextManager[Turn]:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
+        self.require_method(order)
         return self.open_turn(authorization, power, order, batch)
+
+    def require_method(self, order: Order) -> None:
+        """Raise Refused for an order of a version of winddown that went about it in another way."""
+        if order.method not in self.methods:
+            raise Refused(
+                f"order {order.id} goes by {order.method}, which store {self.name} does not do in this version",
+                rule="the approved method",
+                next_step="restore or finish its plan with the version that its plan names, then plan again",
+            )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection
@@ -18,6 +19,7 @@ from winddown.domain.plan import Method, Order
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import Discovery
 from winddown.stores.sql import staged
+from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.readable import ReadableStore, Source
 
 
@@ -84,6 +86,7 @@ class SqlStore(staged.StagedStore, ReadableStore):
 
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare the journal with the rows that are there."""
+        self.require_method(order)
         with self._binding.look(order, batch) as look:
             return staged.whereabouts(look, batch)
 
@@ -92,3 +95,37 @@ class SqlStore(staged.StagedStore, ReadableStore):
     ) -> AbstractContextManager[staged.Turn]:
         """As the engine's effects have it."""
         return self._effects.turn(authorization, power, order, batch)
+
+
+class EscrowLook(staged.Look, Protocol):
+    """A look at a batch by a journal that names files."""
+
+    def entry(self) -> tuple[str | None, str]:
+        """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
+        ...
+
+
+class EscrowSource(BindingSource, Protocol):
+    """A source of a database whose rows go into escrow."""
+
+    def look(self, order: Order, batch: Batch) -> AbstractContextManager[EscrowLook]:
+        """As ``BindingSource`` has it."""
+        ...
+
+
+class EscrowStore(SqlStore):
+    """A database whose rows go into escrow; what moves inside the database has other methods."""
+
+    def __init__(self, name: str, *, source: EscrowSource, effects: Effects, escrow: Escrow) -> None:
+        super().__init__(name, source=source, effects=effects)
+        self._looking = source
+        self._escrow = escrow
+
+    def locate(self, order: Order, batch: Batch) -> Whereabouts:
+        """Compare journal and rows and, where they go whole, the escrow."""
+        self.require_method(order)
+        with self._looking.look(order, batch) as look:
+            found = staged.whereabouts(look, batch)
+            if order.method is not Method.ESCROW_ROWS:
+                return found
+            return EscrowedBatch(self._escrow, order, batch).whereabouts(found, look.entry()[1])
