@@ -30,6 +30,7 @@ class Subject(ABC):
     name_columns: tuple[str, ...] = ()
     minimise_fields: tuple[str, ...] = ()
     marks_survive_restore = False
+    rewrites_what_stays = False  # records that stay are written again, value for value
     keeps_history = False  # what is restored may lie below what was written meanwhile
 
     @abstractmethod

@@ -5,18 +5,20 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
 from winddown.archive import escrow
 from winddown.domain.authorization import Power
 from winddown.domain.receipt import Whereabouts
+from winddown.stores.sql import survivors
 
 from . import postgresql_subject
 from .desk import Desk
 from .killing import stride
 from .mysql_subject import MySqlSubject
-from .postgresql_subject import PostgresSubject
+from .postgresql_subject import PostgresSubject, SurvivorsSubject
 from .subject import Work, work
 from .table_subject import Shape
 
@@ -36,11 +38,16 @@ SMALL_POSTGRES = postgresql_subject.Shape(
 )
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
-def subject(request: pytest.FixtureRequest, desk: Desk) -> Iterator[MySqlSubject | PostgresSubject]:
+@pytest.fixture(params=["postgresql", "survivors", "mariadb"])
+def subject(
+    request: pytest.FixtureRequest, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MySqlSubject | PostgresSubject]:
     found: MySqlSubject | PostgresSubject
     if request.param == "mariadb":
         found = MySqlSubject(request.getfixturevalue("mariadb_url"), desk, SMALL)
+    elif request.param == "survivors":
+        monkeypatch.setattr(survivors, "BY_ROWS_MAX", 0)
+        found = SurvivorsSubject(request.getfixturevalue("database"), desk, SMALL_POSTGRES)
     else:
         found = PostgresSubject(request.getfixturevalue("database"), desk, SMALL_POSTGRES)
     yield found
@@ -70,6 +77,8 @@ def dies(planned: Work, powers: tuple[Power, ...], before: int) -> bool:
         event.listen(Engine, "before_cursor_execute", counted)
         event.listen(Engine, "commit", counted)
         escrow.os = Stepping(step)  # type: ignore[attr-defined]
+        for name in ("execute", "stream"):  # what goes past SQLAlchemy
+            setattr(psycopg.RawCursor, name, stepped(getattr(psycopg.RawCursor, name), step))
         status = 1
         try:
             for power in powers:
@@ -80,6 +89,14 @@ def dies(planned: Work, powers: tuple[Power, ...], before: int) -> bool:
     _, status = os.waitpid(process, 0)
     assert status in {0, signal.SIGKILL}, "it failed instead"
     return status == signal.SIGKILL
+
+
+def stepped(inner: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+    def run(*given: Any, **named: Any) -> Any:
+        step()
+        return inner(*given, **named)
+
+    return run
 
 
 class Stepping:

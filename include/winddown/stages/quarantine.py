@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Method, Order, Plan
+from winddown.domain.plan import ESCROWING, Method, Order, Plan
 from winddown.domain.receipt import ACTED, Whereabouts
 from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
@@ -15,7 +15,7 @@ from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
 from winddown.stages.seal import require_whole
 
-_OF_TABLES = {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
+_OF_TABLES = {Method.MOVE_ROWS, *ESCROWING, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)

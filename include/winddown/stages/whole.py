@@ -14,7 +14,7 @@ from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.plan import Act, Method
-from winddown.ports import SupportsWholeTables, WholeTables, ability
+from winddown.ports import SupportsWholeTables, Survivors, WholeTables, ability
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 
@@ -78,8 +78,19 @@ def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]
     return frozenset(gone)
 
 
-def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int) -> str:
-    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice."""
+def reason_for(
+    erasure: Erasure | None,
+    act: Act,
+    move: WholeTables | None,
+    kept: Survivors | None,
+    *,
+    method: Method,
+    fields: int,
+) -> str:
+    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice.
+
+    ``kept`` is what was said of emptying the table but for what stays; None where that was no choice.
+    """
     if act is Act.MINIMISE:
         return f"the records stay and {fields} of their fields are emptied"
     if erasure is None:
@@ -88,6 +99,14 @@ def reason_for(erasure: Erasure | None, act: Act, move: WholeTables | None, *, m
     said = f"{due:,} of {total:,} records go"
     if method is Method.ESCROW_ROWS:
         said += ", in batches, and an encrypted file keeps each until the purge"
+        if kept is not None:
+            said += f"; the table is not emptied but for what stays, because of: {', '.join(kept.against)}"
+    if method is Method.KEEP_SURVIVORS and kept is not None:
+        locked = f"about {kept.seconds:.0f} s" if kept.seconds >= 1 else "less than a second"
+        said += (
+            ", and encrypted files keep them until the purge; after a first batch the table is emptied but for the "
+            f"{total - due:,} that stay, and cannot be read for {locked}"
+        )
     if move is None:
         return _OF_OBJECTS.get(method, said)
     if method is Method.MOVE_TABLE:

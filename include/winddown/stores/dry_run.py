@@ -27,6 +27,7 @@ from winddown.ports import (
     SupportsSanitise,
     SupportsStorageOnly,
     SupportsStrain,
+    SupportsSurvivors,
     SupportsVersions,
     SupportsWholeTables,
     ability,
@@ -169,6 +170,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsVersions: _as_it_is,
     SupportsDocuments: _as_it_is,
     SupportsWholeTables: _as_it_is,
+    SupportsSurvivors: _as_it_is,
 }
 
 

@@ -5,7 +5,7 @@ here while the server goes on, because the server takes several times as long fo
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -20,8 +20,17 @@ from winddown.domain.receipt import Whereabouts
 from winddown.stores.sql import staged
 from winddown.stores.sql.binary import written
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
-from winddown.stores.sql.escrowed import EscrowedBatch
-from winddown.stores.sql.position import ROW, Position, array, aside_name, keys_equal, shape, typed_keys
+from winddown.stores.sql.escrowed import EscrowedBatch, as_planned
+from winddown.stores.sql.position import (
+    KEYS_AT_ONCE,
+    ROW,
+    Position,
+    array,
+    aside_name,
+    keys_equal,
+    shape,
+    typed_keys,
+)
 
 _ROWS_AT_ONCE = 200
 
@@ -48,27 +57,37 @@ class RowsPosition(Position):
         """
         condition = keys_equal(self._collection, "t", "k")
         rows = self._handed_out(
-            f"DELETE FROM {self._table} t USING ({self._keys()}) k WHERE {condition} RETURNING {ROW}"
+            f"DELETE FROM {self._table} t USING ({self._keys()}) k WHERE {condition} RETURNING {ROW}",
+            self._key_arrays(self._batch),
         )
+        return self._lay_down(rows)
+
+    def _lay_down(self, rows: Iterator[bytes]) -> int:
         found, self._name = self._escrowed.lay_down(rows, digest=self._digest())
         return found
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
         condition = keys_equal(self._collection, "t", "k")
-        rows = self._handed_out(f"SELECT {ROW} FROM {self._table} t JOIN ({self._keys()}) k ON {condition}")
-        return self._escrowed.planned(map(self._digest(), rows))
+        query = f"SELECT {ROW} FROM {self._table} t JOIN ({self._keys()}) k ON {condition}"
+        return sum(
+            as_planned(map(self._digest(), self._handed_out(query, self._key_arrays(piece))), piece)
+            for piece in self._batch.pieces(KEYS_AT_ONCE)
+        )
 
     def _keys(self) -> str:
         return typed_keys(self._collection, *(f"CAST(${n} AS text[])" for n in range(1, len(self._collection.key) + 1)))
+
+    def _key_arrays(self, batch: Batch) -> list[str]:
+        """The parameters of a statement with ``_keys``."""
+        return [array(batch.keys.column(name)) for name in self._collection.key]
 
     def _digest(self) -> Callable[[bytes], str]:
         first = shape(self._collection).encode()
         return lambda row: hashlib.sha256(first + row).hexdigest()
 
-    def _handed_out(self, query: str) -> Iterator[bytes]:
-        """Rows as one text each, some at a time, of a query with a parameter for each field of the key."""
-        keys = [array(self._batch.keys.column(name)) for name in self._collection.key]
+    def _handed_out(self, query: str, keys: Sequence[str] = ()) -> Iterator[bytes]:
+        """Rows as one text each, some at a time, of a query with these parameters."""
         with psycopg.RawCursor(self._driver()) as cursor:
             cursor.adapters.register_loader("text", ByteaBinaryLoader)
             for (row,) in cursor.stream(query.encode(), keys, binary=True, size=_ROWS_AT_ONCE):

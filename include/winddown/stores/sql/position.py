@@ -19,6 +19,8 @@ from winddown.stores.sql.leftovers import ACTING_LOCK
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
+KEYS_AT_ONCE = 10_000
+"""Keys that one statement looks for at once."""
 _PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
@@ -145,18 +147,17 @@ class Position:
 
     def live(self) -> int:
         """Rows that the batch names and that are there."""
-        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}")
+        query = f"SELECT count(*) FROM {self._table} t JOIN {key_join(self._collection, 't')}"
+        return sum(self._counted(query, piece) for piece in self._batch.pieces(KEYS_AT_ONCE))
 
     def _computed(self) -> frozenset[str]:
         """Generated columns: the database computes them anew, and takes no value for them."""
         query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
         return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
 
-    def _counted(self, query: str) -> int:
-        return int(self._connection.execute(text(query), self._values()).scalar_one())
-
-    def _values(self) -> dict[str, object]:
-        return key_values(self._collection, self._batch) | {"batch": self._batch.index}
+    def _counted(self, query: str, piece: Batch | None = None) -> int:
+        values = key_values(self._collection, piece or self._batch) | {"batch": self._batch.index}
+        return int(self._connection.execute(text(query), values).scalar_one())
 
 
 class FieldsPosition(Position):
