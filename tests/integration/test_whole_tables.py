@@ -1,4 +1,4 @@
-"""Tables that go whole, as partitions or all but what stays, through every stage on real stores, and what a hold changes about it."""
+"""Tables and partitions that go whole or but for what stays, through every stage, and what a hold changes of it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
