@@ -123,7 +123,7 @@ def main() -> None:
             for share in options.shares:
                 found = [measured(admin, workspace, share, turn) for turn in range(options.turns)]
                 floor = min(one[0] for one in found)
-                at_once, batched = (min(one[way].total for one in found) for way in (1, 2))
+                at_once, batched = min(one[1].total for one in found), min(one[2].total for one in found)
                 locked, memory = min(one[3] for one in found), max(one[4] for one in found)
                 asked, _ = apart(foreseen, as_one(url_of(admin, BASE)), workspace, known[share][1])
                 ratios[share] = at_once / batched

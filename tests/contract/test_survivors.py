@@ -18,7 +18,7 @@ from winddown.stores.sql.escrowed import EscrowedBatch
 
 from .ability_suites import SanitiseSuite, WatchSuite
 from .desk import Desk
-from .postgresql_subject import BYTES_KEY, COMPOSITE, Database, Shape, SurvivorsSubject
+from .postgresql_subject import COMPOSITE, Database, Shape, SurvivorsSubject
 from .subject import Work, work
 from .suite import ReturnSuite, StoreSuite
 
@@ -42,9 +42,9 @@ def none_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("none_by_rows")
 class TestSurvivors(StoreSuite, ReturnSuite, SanitiseSuite, WatchSuite):
-    @pytest.fixture(params=[COMPOSITE, BYTES_KEY], ids=["composite_key", "bytes_key"])
-    def subject(self, request: pytest.FixtureRequest, database: Database, desk: Desk) -> Iterator[SurvivorsSubject]:
-        found = SurvivorsSubject(database, desk, request.param)
+    @pytest.fixture
+    def subject(self, database: Database, desk: Desk) -> Iterator[SurvivorsSubject]:
+        found = SurvivorsSubject(database, desk, COMPOSITE)
         yield found
         found.drop()
 

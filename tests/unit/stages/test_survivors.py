@@ -87,7 +87,6 @@ def test_what_stands_against_it_is_said(deployment: Deployment, case: Case, tabl
     assert order.reason == SAID.format("11,000", "12,000") + NOT_SO + (
         "nobody could read it for about 25 s, 10 s are the most, foreign key of shop.pages, publication out"
     )
-    assert len(order.selection.batch_digests) == 3
 
 
 def test_a_table_of_which_little_goes_is_not_emptied(
