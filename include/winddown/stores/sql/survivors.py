@@ -26,8 +26,8 @@ from winddown.stores.sql.relation import summed
 
 BY_ROWS_MAX = CANARY_RECORDS
 """A batch of no more rows, e.g. an order's first one, is deleted as any other: so it is tried on a few before."""
-BYTES_A_SECOND = 10_000_000
-"""Of the table with its indexes, at which what stays is put back, on the slowest machine that it was measured on."""
+BYTES_A_SECOND = 4_000_000
+"""Of the table with its indexes, at which what stays was put back when two cores were busiest with other work."""
 
 _GOING, _STAYING = "pg_temp.winddown_going", "pg_temp.winddown_staying"
 # Readers queue behind whoever waits for this lock, so it is not waited for as long as for others.
