@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -70,7 +70,7 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-accuracy bench-ledger bench-objects bench-files ## all benchmarks; each ends with one line a figure
+bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger bench-objects bench-files ## all benchmarks; each ends with one line a figure
 
 bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
@@ -92,6 +92,9 @@ bench-persons: $(VENV)/development ## distinct persons across stores: time, erro
 
 bench-sql: $(VENV)/development ## destruction in PostgreSQL and MariaDB, beside single statements and pt-archiver
 	$(BIN)/python bench/bench_sql.py
+
+bench-survivors: $(VENV)/development ## most rows of a PostgreSQL table at once, beside batches and beside DELETE and VACUUM FULL
+	$(BIN)/python bench/bench_survivors.py
 
 bench-ledger: $(VENV)/development ## durable appends to the ledger, single and in batches, and how fast a million entries verify
 	$(BIN)/python bench/bench_ledger.py

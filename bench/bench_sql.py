@@ -104,7 +104,7 @@ def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: i
             before = written(url)
             took, deleted = delete_at_once(url)
             print(f"single DELETE: {took:.2f} s, WAL {(written(url) - before) / 1e6:.0f} MB", flush=True)
-            _require(deleted, records)
+            require(deleted, records)
             floors.append(took)
         for name, way, workers, _ in ways:
             with copied(admin, f"{name}{turn}") as url:
@@ -112,8 +112,8 @@ def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: i
                 plan_id = f"{name}-{turn}"
                 found, memory = apart(run, as_one(url), workspace, plan_id, ERASURE, chosen, way=way, workers=workers)
                 _tell(name, found, written(url) - before)
-                _require(found.records, records if way == "delete" else 2 * records)
-                _require(live(url), 0)
+                require(found.records, records if way == "delete" else 2 * records)
+                require(live(url), 0)
                 runs[name].append(found)
     for name, _, _, most in ways:
         _compare(f"sql_postgres_{name}", "delete", runs[name], floors, most)
@@ -129,14 +129,14 @@ def minimise(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns
             before = written(url)
             took, updated = empty_at_once(url)
             print(f"single UPDATE: {took:.2f} s, WAL {(written(url) - before) / 1e6:.0f} MB", flush=True)
-            _require(updated, records)
+            require(updated, records)
             floors.append(took)
         with copied(admin, f"minimised{turn}") as url:
             before = written(url)
             found, _ = apart(run, as_one(url), workspace, f"minimised-{turn}", MINIMISATION, chosen)
             _tell("minimised", found, written(url) - before)
-            _require(found.records, 2 * records)
-            _require(full(url), 0)
+            require(found.records, 2 * records)
+            require(full(url), 0)
             runs.append(found)
     _compare("sql_postgres_minimised", "update", runs, floors, 1.3)
 
@@ -153,8 +153,8 @@ def whole(admin: str, workspace: Path, turns: int) -> None:
                 f"purge {found.purge:.2f} s for the slower table, the inspector's look at both {found.look:.2f} s",
                 flush=True,
             )
-            _require(found.records, 2 * everything)
-            _require(rows(url), 0)
+            require(found.records, 2 * everything)
+            require(rows(url), 0)
             moves.append(found)
     figure("sql_postgres_whole_quarantine", min(found.quarantine for found in moves), "s", "<=1.0")
     figure("sql_postgres_whole_purge", min(found.purge for found in moves), "s", "<=1.0")
@@ -179,7 +179,7 @@ def _tell(name: str, found: Run, log: int) -> None:
     print(f"{name}: {said}, log {log / 1e6:.0f} MB", flush=True)
 
 
-def _require(found: int, expected: int) -> None:
+def require(found: int, expected: int) -> None:
     """A way that did not do all of the work has no figure."""
     if found != expected:
         raise SystemExit(f"{found} records where {expected} were expected")
@@ -204,7 +204,7 @@ def mariadb(customers: int, turns: int) -> None:
             with sql_mariadb.copied(url, customers):
                 took, deleted = sql_mariadb.delete_at_once(url)
                 print(f"single DELETE: {took:.2f} s", flush=True)
-                _require(deleted, sum(found.count for found in chosen.values()))
+                require(deleted, sum(found.count for found in chosen.values()))
                 floors.append(took)
             for name, way in (("batched", "effects"), ("performed", "perform")):
                 with sql_mariadb.copied(url, customers):
@@ -212,15 +212,15 @@ def mariadb(customers: int, turns: int) -> None:
                     plan_id = f"{name}-{turn}"
                     found, performing = apart(run, database, workspace, plan_id, ERASURE, chosen, way=way)
                     _tell(name, found, sql_mariadb.written(url) - before)
-                    _require(found.records, 2 * sum(selection.count for selection in chosen.values()))
-                    _require(sql_mariadb.live(url), 0)
+                    require(found.records, 2 * sum(selection.count for selection in chosen.values()))
+                    require(sql_mariadb.live(url), 0)
                     runs[name].append(found)
             if not sql_mariadb.archiver():
                 continue
             with sql_mariadb.copied(url, customers):
                 archived.append(sql_mariadb.archive(url))
                 print(f"pt-archiver: {archived[-1]:.2f} s", flush=True)
-                _require(sql_mariadb.live(url), 0)
+                require(sql_mariadb.live(url), 0)
     _compare("sql_mariadb_batched", "delete", runs["batched"], floors, 1.0)
     _compare("sql_mariadb_performed", "delete", runs["performed"], floors, 2.0)
     if archived:

@@ -44,6 +44,7 @@ from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches, select
 from winddown.stages.orders import BATCH_RECORDS
 from winddown.stages.safeguards import plant
+from winddown.stages.survivors import in_two
 
 CASE, STORE = "bench", "shop"
 PEOPLE = (("chen", "liquidation_group"), ("wu", "pi_officer"))
@@ -117,10 +118,12 @@ def _case(kind: str) -> Case:
 # -- planning --------------------------------------------------------------------------------------------------------
 
 
-def choose(database: Database, workspace: Path, lists: Mapping[str, str]) -> Mapping[str, Selection]:
+def choose(
+    database: Database, workspace: Path, lists: Mapping[str, str], *, at_once: bool = False
+) -> Mapping[str, Selection]:
     """Read the tables as a plan does, bind each chosen record's content, and write the encrypted manifests.
 
-    ``lists`` names, by collection, the table that has the ids of what goes.
+    ``lists`` names, by collection, the table that has the ids of what goes; ``at_once``: in two batches.
     """
     deployment = deploy(database, workspace)
     store = deployment.systems(deployment.case(CASE)).store(STORE)
@@ -134,7 +137,7 @@ def choose(database: Database, workspace: Path, lists: Mapping[str, str]) -> Map
             is_chosen = pl.Series(batch.column("id")).is_in(chosen.implode())
             kept.append(batch.filter(is_chosen.to_arrow()))
         keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
-        selections[name] = select(deployment, CASE, name, keys)
+        selections[name] = select(deployment, CASE, f"{name}-{listed}-{at_once}", in_two(keys) if at_once else keys)
     return selections
 
 
@@ -255,10 +258,12 @@ def run(
     *,
     way: str = "effects",
     workers: int = 1,
+    method: Method | None = None,
 ) -> Run:
     """Quarantine, then purge: one order after the other, its batches shared among workers.
 
-    What is performed is shared as the product does it.
+    What is performed is shared as the product does it. ``method`` is the orders' where it is not the one that the store
+    chooses by itself.
     """
     deployment = deploy(database, workspace)
     powers = (Power.QUARANTINE,) if way == "delete" else (Power.QUARANTINE, Power.PURGE)
@@ -266,7 +271,7 @@ def run(
         keeping = Discarding(workspace, scope="", key=deployment.keys(CASE).container_key)
         deployment.systems(deployment.case(CASE)).store(STORE)._escrow = keeping  # type: ignore[attr-defined] # noqa: SLF001
     made = [
-        order_of(plan_id, name, act, method_of(deployment, name, act), chosen[name], level=level)
+        order_of(plan_id, name, act, method or method_of(deployment, name, act), chosen[name], level=level)
         for level, (name, act) in enumerate(orders)
     ]
     plan = approve(deployment, plan_id, made)

@@ -8,12 +8,9 @@ A system's modules are imported where a case declares it: the recognisers, DuckD
 a hundred MiB of a process that destroys rows of a database. Nothing else of the product imports late for that.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,7 +19,6 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from winddown import __version__
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
@@ -38,6 +34,7 @@ from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.notify.channels import LogChannel, MailChannel
 from winddown.ports import BackupDrill, Clock, Inspector, Notes, Notifier, Store
+from winddown.program import code_version
 from winddown.rules.loader import load_rulebook
 from winddown.settings import Settings, load
 from winddown.stages.deployment import Deployment, Systems
@@ -56,7 +53,6 @@ _SUFFIX = {
 }
 _MAIL = "winddown_mail"
 _SIGNING_KEYS = "signing.keys"
-_READERS = ("duckdb", "fastavro", "numba", "numpy", "openpyxl", "orjson", "polars", "pyarrow", "pypdfium2")
 
 
 class SystemClock:
@@ -111,14 +107,13 @@ def deploy(
     authority = Authority(engine, ledger=ledger, clock=clock, halt_asked=halt_asked)
     found = connections
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
-    code_version = " ".join([f"{__version__}+{_code_digest()[:16]}", *_readers()])
 
     def notes(case_id: str, store: str) -> Notes:
         from winddown.stages.names import is_speaking
 
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(
-            folder, "look", store=store, keys=keys(case_id), code_version=code_version, is_withheld=is_speaking
+            folder, "look", store=store, keys=keys(case_id), code_version=code_version(), is_withheld=is_speaking
         )
 
     def escrow(case_id: str, store: str) -> Escrow:
@@ -141,7 +136,7 @@ def deploy(
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
         signing_keys=settings.workspace / _SIGNING_KEYS,
-        code_version=code_version,
+        code_version=code_version(),
         notifier=_notifier(settings, connections),
     )
 
@@ -503,22 +498,3 @@ def _client(parameters: ConnectionParameters) -> Any:
         region_name=parameters.region or None,
         config=Config(retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=10, read_timeout=60),
     )
-
-
-def _readers() -> tuple[str, ...]:
-    """Versions of what reads files or recognises values: another one may find something else in the same content."""
-    installed = []
-    for name in _READERS:
-        with suppress(PackageNotFoundError):
-            installed.append(f"{name}-{version(name)}")
-    return tuple(installed)
-
-
-@cache
-def _code_digest() -> str:
-    """Digest over the package's own source: a plan says which program made it."""
-    package = Path(__file__).parent
-    hasher = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml"), *package.rglob("*.html")]):
-        hasher.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return hasher.hexdigest()

@@ -247,6 +247,28 @@ class SupportsWholeTables(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Survivors:
+    """What it would mean to empty a table of most of its records at once, and put back what stays.
+
+    Attributes:
+        seconds: about how long nobody could read it.
+        against: why it cannot be done, in words; names in them may be told.
+    """
+
+    seconds: float
+    against: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class SupportsSurvivors(Protocol):
+    """The store can empty a table but for what stays of it, by ``Method.KEEP_SURVIVORS``, without deleting each row."""
+
+    def survivors(self, collection: Collection, *, going: int) -> Survivors:
+        """Say what it would mean when so many records of a collection go. Reads only, and none of the records."""
+        ...
+
+
 @runtime_checkable
 class SupportsContent(Protocol):
     """The store can hand out the content of an opaque object, e.g. of a backup."""

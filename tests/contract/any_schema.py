@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from winddown.domain.authorization import Power
 from winddown.domain.batch import RANK, Batch
+from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Whereabouts
@@ -71,6 +72,10 @@ class Ground(Protocol):
         ...
 
     def create(self, table: Table) -> None: ...
+
+    def method(self, collection: Collection) -> Method | Blocker:
+        """How some of a collection's records are erased."""
+        ...
 
     def run(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         """Statements name a table by ``{name}`` and a value by ``?``."""
@@ -185,7 +190,7 @@ class AnySchema(RuleBasedStateMachine):
         newest = [-int(number) for number in located.column("id").to_pylist()]
         batched = store.batch_keys(collection, located.append_column(RANK, pa.array(newest, pa.int64())), size=size)
         batches = tuple(split(batched))
-        method = store.method(collection, Act.ERASE, whole=False)
+        method = self.ground.method(collection)
         assert isinstance(method, Method), method
         order = Order(
             id=OrderId(f"order-{secrets.token_hex(6)}"),

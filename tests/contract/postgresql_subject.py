@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 from sqlalchemy import Engine
 
@@ -16,7 +17,8 @@ from winddown.archive.escrow import Escrow
 from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters
 from winddown.domain.batch import Batch
-from winddown.domain.inventory import CollectionRef
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method
 from winddown.inspection.postgresql import PostgresInspector
 from winddown.stores.sql.postgresql import PostgresStore
 
@@ -221,6 +223,18 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
 def no_tokens() -> Tokens:
     """Of a store that is only read."""
     return Tokens(lambda: b"")
+
+
+class SurvivorsSubject(PostgresSubject):
+    """A table that is emptied but for what stays; whoever uses it lets no batch be small enough to go row by row."""
+
+    rewrites_what_stays = True
+
+    def planned_keys(
+        self, collection: Collection, located: pa.Table, act: Act, *, size: int
+    ) -> tuple[pa.Table, Method | None]:
+        keys, _ = super().planned_keys(collection, located, act, size=size)
+        return keys, Method.KEEP_SURVIVORS if act is Act.ERASE else None
 
 
 def no_escrow() -> Escrow:

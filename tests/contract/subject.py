@@ -31,6 +31,7 @@ class Subject(ABC):
     minimise_fields: tuple[str, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()  # of these, those of which something stays, and what
     marks_survive_restore = False
+    rewrites_what_stays = False  # records that stay are written again, value for value
     keeps_history = False  # what is restored may lie below what was written meanwhile
     is_known_by_content = False  # what is written again as it was is the planned record
 

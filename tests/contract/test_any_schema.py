@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from winddown import bootstrap
-from winddown.domain.inventory import CollectionRef
+from winddown.domain.blocker import Blocker
+from winddown.domain.inventory import Collection, CollectionRef
+from winddown.domain.plan import Act, Method
 from winddown.inspection.postgresql import PostgresInspector
+from winddown.stores.sql import survivors as of_survivors
 from winddown.stores.sql.postgresql import PostgresStore
 
 from .any_schema import AnySchema, CrashError, Ground, Table, Value, columns_of
@@ -97,6 +100,9 @@ class PostgresGround:
         self.run(f"ALTER TABLE {{{table.name}}} OWNER TO contract_owner")
         self.run(f"GRANT SELECT ON {{{table.name}}} TO winddown_contract_reader, winddown_contract_marker")
 
+    def method(self, collection: Collection) -> Method | Blocker:
+        return self.store.method(collection, Act.ERASE, whole=False)
+
     def run(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         names = {f"any{number}": f"{self.schema}.any{number}" for number in range(4)}
         cursor = self._admin.execute(statement.format(**names).replace("?", "%s").encode(), values)
@@ -106,6 +112,15 @@ class PostgresGround:
     def failing(self, calls: int) -> Iterator[None]:
         with failing(self.store, calls):
             yield
+
+
+class SurvivorsGround(PostgresGround):
+    """Every table to which no other refers is emptied but for what stays."""
+
+    def method(self, collection: Collection) -> Method | Blocker:
+        against = self.store.survivors(collection, going=collection.record_count).against
+        assert all(said.startswith("foreign key of any_schema.") for said in against)
+        return Method.ESCROW_ROWS if against else Method.KEEP_SURVIVORS
 
 
 class SubjectGround:
@@ -126,6 +141,9 @@ class SubjectGround:
 
     def create(self, table: Table) -> None:
         self.run(f"CREATE TABLE {{{table.name}}} ({columns_of(table, self.kinds)}) {self.options}")
+
+    def method(self, collection: Collection) -> Method | Blocker:
+        return self.store.method(collection, Act.ERASE, whole=False)
 
     def run(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         names = {f"any{number}": f"{self._schema}.any{number}" for number in range(4)}
@@ -168,7 +186,15 @@ def postgresql(database: Database, desk: Desk) -> Iterator[PostgresGround]:
     found.clear()
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlite", "duckdb"])
+@pytest.fixture
+def survivors(database: Database, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[SurvivorsGround]:
+    monkeypatch.setattr(of_survivors, "BY_ROWS_MAX", 0)
+    found = SurvivorsGround(database, desk)
+    yield found
+    found.clear()
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "survivors", "mariadb", "sqlite", "duckdb"])
 def test_exactly_the_ordered_records_go_whatever_happens(request: pytest.FixtureRequest, engine: str) -> None:
     ground: Ground = request.getfixturevalue(engine)
     machine = type("Machine", (AnySchema,), {"ground": ground})

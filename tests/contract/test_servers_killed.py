@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
 from winddown.domain.authorization import Power
 from winddown.domain.receipt import Whereabouts
+from winddown.stores.sql import escrow_position, survivors
 
 from . import postgresql_subject
 from .desk import Desk
 from .killing import dies, stride, watch_escrow
 from .mysql_subject import MySqlSubject
-from .postgresql_subject import PostgresSubject
+from .postgresql_subject import PostgresSubject, SurvivorsSubject
 from .subject import Work, work
 from .table_subject import Shape
 
@@ -33,11 +35,16 @@ SMALL_POSTGRES = postgresql_subject.Shape(
 )
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
-def subject(request: pytest.FixtureRequest, desk: Desk) -> Iterator[MySqlSubject | PostgresSubject]:
+@pytest.fixture(params=["postgresql", "survivors", "mariadb"])
+def subject(
+    request: pytest.FixtureRequest, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MySqlSubject | PostgresSubject]:
     found: MySqlSubject | PostgresSubject
     if request.param == "mariadb":
         found = MySqlSubject(request.getfixturevalue("mariadb_url"), desk, SMALL)
+    elif request.param == "survivors":
+        monkeypatch.setattr(survivors, "BY_ROWS_MAX", 0)
+        found = SurvivorsSubject(request.getfixturevalue("database"), desk, SMALL_POSTGRES)
     else:
         found = PostgresSubject(request.getfixturevalue("database"), desk, SMALL_POSTGRES)
     yield found
@@ -53,7 +60,19 @@ def watch(step: Callable[[], None]) -> None:
 
     event.listen(Engine, "before_cursor_execute", counted)
     event.listen(Engine, "commit", counted)
+    psycopg.Connection.execute = stepped(psycopg.Connection.execute, step)  # type: ignore[method-assign]
+    escrow_position.handed_out = stepped(escrow_position.handed_out, step)  # type: ignore[attr-defined]
     watch_escrow(step)
+
+
+def stepped(inner: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+    """What goes past SQLAlchemy, with a step before each call."""
+
+    def run(*given: Any, **named: Any) -> Any:
+        step()
+        return inner(*given, **named)
+
+    return run
 
 
 def where(planned: Work) -> Whereabouts:

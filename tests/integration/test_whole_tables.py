@@ -1,4 +1,4 @@
-"""Tables and partitions that go whole, through every stage on real stores, and what a hold changes about it."""
+"""Tables and partitions that go whole or but for what stays, through every stage, and what a hold changes of it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ VISITS = """
         year int, no int, customer_id bigint, mobile text, PRIMARY KEY (year, no)) PARTITION BY LIST (year);
     CREATE TABLE shop.calls_2023 PARTITION OF shop.calls FOR VALUES IN (2023);
     CREATE TABLE shop.calls_2024 PARTITION OF shop.calls FOR VALUES IN (2024);
+    CREATE TABLE shop.pings (ping_id bigint PRIMARY KEY, customer_id bigint, mobile text);
     CREATE TABLE shop.calls_2025 PARTITION OF shop.calls FOR VALUES IN (2025);
 """
-TABLES = ("visits", "pages", "calls")
+TABLES = ("visits", "pages", "calls", "pings")
 
 
 @pytest.fixture
@@ -42,6 +43,10 @@ def company(company_case: Make) -> "CompanyCase":
         f"INSERT INTO shop.calls SELECT 2023 + g % 2, g, {grown}, 13800000000 + g FROM generate_series(1, 60) g",
         "INSERT INTO shop.calls "
         f"SELECT 2025, g, CASE g WHEN 1 THEN {held} ELSE {grown} END, 13900000000 + g FROM generate_series(1, 9) g",
+    )
+    found.execute(
+        "INSERT INTO shop.pings "
+        f"SELECT g, CASE g % 100 WHEN 1 THEN {held} ELSE {grown} END, 13800000000 + g FROM generate_series(1, 1200) g",
     )
     entry = {"category": "customer_contact", "purpose": "service"}
     entry |= {"subject": {"field": "customer_id"}}
@@ -67,7 +72,7 @@ def orders(company: "CompanyCase", plan_id: str) -> dict[tuple[str, Method], Ord
 def there(company: "CompanyCase") -> list[str]:
     query = (
         "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind IN ('r', 'p') "
-        "AND c.relname ~ '^(visits|pages|calls)' ORDER BY 1"
+        "AND c.relname ~ '^(visits|pages|calls|pings)' ORDER BY 1"
     )
     with company.database() as connection:
         return [name for (name,) in connection.execute(query).fetchall()]
@@ -81,18 +86,23 @@ def test_a_table_and_a_partition_go_whole_from_plan_to_certificate(company: "Com
         ("pages", "move_table"): "all 50 records go, and no table that stays refers to it",
         ("calls", "detach_partition"): "all records of 2 of 3 partitions that hold any go",
         ("calls", "escrow_rows"): "8 records that go lie in partitions of which something stays",
+        ("pings", "keep_survivors"): "1,188 of 1,200 records go, and encrypted files keep them until the purge; after "
+        "a first batch the table is emptied but for the 12 that stay, and cannot be read for less than a second",
     }
     assert found["pages", Method.MOVE_TABLE].level < found["visits", Method.MOVE_TABLE].level
-    assert [one.selection.count for _, one in sorted(found.items())] == [60, 8, 50, 40]
+    assert [one.selection.count for _, one in sorted(found.items())] == [60, 8, 50, 1188, 40]
     assert len(found["calls", Method.DETACH_PARTITION].selection.batch_digests) == 2
+    assert len(found["pings", Method.KEEP_SURVIVORS].selection.batch_digests) == 2
     before, state = there(company), company.state()
     up_to_grace(company)
-    assert there(company) == ["calls", "calls_2025"]
+    assert there(company) == ["calls", "calls_2025", "pings"]
+    assert company.number("SELECT count(*) FROM shop.pings") == 12
     assert company.number("SELECT count(*) FROM shop.calls") == 1
     restore(company.deploy(), company.case_id, requested_by="chen.liquidator")
     assert (there(company), company.state()) == (before, state)
     finish(company)
-    assert there(company) == ["calls", "calls_2025"]
+    assert there(company) == ["calls", "calls_2025", "pings"]
+    assert company.number("SELECT count(*) FROM shop.pings WHERE ping_id % 100 = 1") == 12
     assert company.number("SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, 'winddown_quarantine')") == 0
     certified = {
         (row["collection"], row["method"]): (row["records"], row["purged"], row["reason"])
@@ -100,6 +110,8 @@ def test_a_table_and_a_partition_go_whole_from_plan_to_certificate(company: "Com
     }
     assert certified["shop_db:shop.visits", "move_table"][:2] == (40, 40)
     assert certified["shop_db:shop.calls", "detach_partition"][:2] == (60, 60)
+    assert certified["shop_db:shop.pings", "keep_survivors"][:2] == (1188, 1188)
+    assert "is emptied but for the 12 that stay" in certified["shop_db:shop.pings", "keep_survivors"][2]
     assert certified["shop_db:shop.pages", "move_table"][2].startswith("all 50 records go")
     current = company.deploy()
     missing = [

@@ -1,7 +1,7 @@
 """A batch: a contiguous slice of a selection's keys, small enough for one transaction or one task."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,14 @@ RELATION, RECORDS = "winddown_relation", "winddown_records"
 
 _SUMMED_AT_ONCE = 1 << 20
 _DIGESTED_AT_ONCE = 10_000
+_READ_AT_ONCE = 1 << 16
+
+
+def raw_contents(contents: pa.ChunkedArray) -> Iterator[bytes]:
+    """Yield the SHA-256 that many contents are hex digests of, 32 bytes each, some at a time."""
+    for chunk in contents.chunks:
+        for start in range(0, len(chunk), _READ_AT_ONCE):
+            yield bytes.fromhex("".join(chunk.slice(start, _READ_AT_ONCE).to_pylist()))
 
 
 def content_sum(contents: pa.ChunkedArray) -> str:
@@ -31,13 +39,11 @@ def content_sum(contents: pa.ChunkedArray) -> str:
     '1 -1 -1 0'
     """
     sums = [0, 0, 0, 0]
-    for chunk in contents.chunks:
-        for start in range(0, len(chunk), _SUMMED_AT_ONCE):
-            digests = bytes.fromhex("".join(chunk.slice(start, _SUMMED_AT_ONCE).to_pylist()))
-            quarters = np.frombuffer(digests, dtype=">i8").astype(np.int64).reshape(-1, 4)
-            # In two halves, because the sum of many numbers of 64 bits has more than 64.
-            high, low = (quarters >> 32).sum(axis=0), (quarters & 0xFFFFFFFF).sum(axis=0)
-            sums = [known + (int(h) << 32) + int(rest) for known, h, rest in zip(sums, high, low, strict=True)]
+    for digests in raw_contents(contents):
+        quarters = np.frombuffer(digests, dtype=">i8").astype(np.int64).reshape(-1, 4)
+        # In two halves, because the sum of many numbers of 64 bits has more than 64.
+        high, low = (quarters >> 32).sum(axis=0), (quarters & 0xFFFFFFFF).sum(axis=0)
+        sums = [known + (int(h) << 32) + int(rest) for known, h, rest in zip(sums, high, low, strict=True)]
     return " ".join(map(str, sums))
 
 
@@ -114,3 +120,8 @@ class Batch:
     def records(self) -> int:
         """Number of records in the batch."""
         return record_count(self.keys)
+
+    def pieces(self, size: int) -> Iterator["Batch"]:
+        """The batch in pieces of so many rows, for whoever looks and cannot take all at once; nobody acts on them."""
+        for start in range(0, self.keys.num_rows, size):
+            yield Batch(self.index, "", self.keys.slice(start, size))

@@ -36,6 +36,7 @@ class Method(StrEnum):
     CUSTODIAN_ARCHIVE = "custodian_archive"  # encrypted to the public key of its receiver
     MOVE_ROWS = "move_rows"  # rows move to a quarantine table in the same database, in one transaction a batch
     ESCROW_ROWS = "escrow_rows"  # rows are deleted in batches, and kept in an encrypted file a batch until purge
+    KEEP_SURVIVORS = "keep_survivors"  # most rows go into such files at once, and the table keeps what stays of it
     MOVE_TABLE = "move_table"  # the table moves to a quarantine schema as it is, and is dropped from there
     DETACH_PARTITION = "detach_partition"  # a partition is detached, moves as a table does, and is dropped
     MOVE_FIELDS = "move_fields"  # the values move to a quarantine table; the row keeps null, '', or a part of them
@@ -48,6 +49,10 @@ class Method(StrEnum):
     REWRITE_FILE = "rewrite_file"  # a new file takes the place of the old one, which stays in quarantine until purge
     # In the memory store one method stands for both:
     SET_ASIDE = "set_aside"
+
+
+ESCROWING = frozenset({Method.ESCROW_ROWS, Method.KEEP_SURVIVORS})
+"""Methods whose rows are in escrow between quarantine and purge."""
 
 
 class Wave(StrEnum):

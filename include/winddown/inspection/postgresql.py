@@ -15,22 +15,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from winddown.archive.escrow import Escrow
-from winddown.domain.batch import CONTENT, RELATION, Batch
+from winddown.domain.batch import CONTENT, RELATION, Batch, raw_contents
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import ESCROWING, Act, Order
 from winddown.inspection.forms import Judge, Row
 from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
 
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE, _KEYS_AT_ONCE = 500, 100_000
+_DIGEST = np.dtype("S32")
 
 
 class PostgresInspector:
@@ -66,7 +68,9 @@ class PostgresInspector:
                 f"coalesce(winddown_row.{_identifier(field)}::text, '') <> ''" for field in order.fields
             )
         with self._connection() as connection:
-            return _count(connection, order, batch, _types(connection, order), condition=condition)
+            types = _types(connection, order)
+            pieces = batch.pieces(_KEYS_AT_ONCE)
+            return sum(_count(connection, order, piece, types, condition=condition) for piece in pieces)
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch whose text, with the names and types of the fields, has the planned digest."""
@@ -75,16 +79,14 @@ class PostgresInspector:
                 return WholeTableLook(connection, order, batch).unchanged()
         with self._connection() as connection:
             types = _types(connection, order)
-            rows = _rows(connection, order, batch, types)
-            # Hashed here, some at a time: the server would take longer.
-            return _as_planned(_digests((row.encode() for row in rows), types), batch)
+            return sum(_unchanged(connection, order, piece, types) for piece in batch.pieces(_KEYS_AT_ONCE))
 
     def set_aside(self, order: Order, batch: Batch) -> int:
         """The rows that are left over before a purge are those that could be restored."""
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).set_aside()
-        if order.method is Method.ESCROW_ROWS:
+        if order.method in ESCROWING:
             return self._in_escrow(order, batch)
         if order.generalised:
             return self._left_as_asked(order, batch)
@@ -122,7 +124,7 @@ class PostgresInspector:
             found = _digests(self._escrow.records(order.id, batch, name), types)
         except Refused:
             return 0
-        return _as_planned(found, batch) if len(found) == batch.records else 0
+        return _as_planned(found, batch) if len(found) == batch.records * _DIGEST.itemsize else 0
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
@@ -177,7 +179,7 @@ class PostgresInspector:
         if RELATION in batch.keys.column_names:
             with self._connection() as connection:
                 return WholeTableLook(connection, order, batch).leftovers()
-        if order.method is Method.ESCROW_ROWS:
+        if order.method in ESCROWING:
             return len(self._escrow.names(order.id, batch.index))
         with self._connection() as connection:
             return sum(
@@ -220,19 +222,28 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in found}
 
 
-def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> list[str]:
-    """The digests of rows, bound to names and types of the fields."""
+def _unchanged(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]) -> int:
+    """How many of the batch's records are as they were planned; hashed here, because the server would take longer."""
+    rows = _rows(connection, order, batch, types)
+    return _as_planned(_digests((row.encode() for row in rows), types), batch)
+
+
+def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> bytearray:
+    """The digests of rows, bound to names and types of the fields, one after the other: there may be a million."""
     shape = hashlib.sha256("\n".join(f"{name} {kind}" for name, kind in types.items()).encode()).hexdigest().encode()
-    return [hashlib.sha256(shape + row).hexdigest() for row in rows]
+    found = bytearray()
+    for row in rows:
+        found += hashlib.sha256(shape + row).digest()
+    return found
 
 
-def _as_planned(found: list[str], batch: Batch) -> int:
+def _as_planned(digests: bytearray, batch: Batch) -> int:
     """How many of these are contents of the batch's records, each of which counts once."""
-    planned = batch.keys.column(CONTENT).to_pylist()
-    once = set(found)
-    if len(once) == len(found) == len(planned) and once == set(planned):
+    found = np.sort(np.frombuffer(digests, _DIGEST))
+    planned = np.sort(np.frombuffer(b"".join(raw_contents(batch.keys.column(CONTENT))), _DIGEST))
+    if np.array_equal(found, planned):
         return len(planned)
-    return (Counter(found) & Counter(planned)).total()
+    return (Counter(found.tolist()) & Counter(planned.tolist())).total()
 
 
 def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:

@@ -163,6 +163,10 @@ _WORDS = {
         "custodian_archive": Word("加密档案，仅接收方可开", "archive that only its receiver can open"),
         "move_rows": Word("行移入隔离表", "rows move to a quarantine table"),
         "escrow_rows": Word("分批删除，原行加密留存至清除", "rows deleted in batches, kept encrypted until purge"),
+        "keep_survivors": Word(
+            "清空表并放回留存行，其余行加密留存至清除",
+            "table emptied but for what stays, the rest kept encrypted until purge",
+        ),
         "move_table": Word("整表移入隔离模式", "whole table moves to a quarantine schema"),
         "detach_partition": Word("分区脱离后移入隔离模式", "partition is detached and moves to a quarantine schema"),
         "move_fields": Word("字段值移入隔离表", "field values move to a quarantine table"),

@@ -14,14 +14,15 @@ from winddown.domain.decision import Decision, Disposition
 from winddown.domain.disposition import WHOLE_OBJECT, personal_fields
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, CollectionRef, Medium
-from winddown.domain.plan import Act, Method, Order, OrderId, Wave
-from winddown.ports import WholeTables
+from winddown.domain.plan import ESCROWING, Act, Method, Order, OrderId, Wave
+from winddown.ports import Survivors, WholeTables
 from winddown.stages.anonymise import blocker, generalised, unfit
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.losing import Losing, cannot_lose
 from winddown.stages.manifests import read_manifest, select
 from winddown.stages.references import ranked
+from winddown.stages.survivors import in_two, survivors
 from winddown.stages.whole import Erasure, reason_for, whole_moves
 
 BATCH_RECORDS = 10_000
@@ -48,6 +49,7 @@ class _Choice:
     levels: _Levels
     erasures: Mapping[CollectionRef, Erasure]
     moves: Mapping[CollectionRef, WholeTables]
+    kept: Mapping[CollectionRef, Survivors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def make_orders(
     last = [chain[-1] for chain in drafts if chain and chain[-1].act is Act.ERASE]
     erasures = {draft.found.collection.ref: Erasure(draft.found, draft.labels) for draft in last}
     moves = whole_moves(deployment, case, labelled, list(erasures.values()))
-    chosen = _Choice(_levels([found.collection for found in labelled], erasures.keys()), erasures, moves)
+    kept = survivors(deployment, case, list(erasures.values()), moves)
+    chosen = _Choice(_levels([found.collection for found in labelled], erasures.keys()), erasures, moves, kept)
     return _orders(deployment, case, plan_id, drafts, chosen)
 
 
@@ -361,7 +364,10 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
     method = chosen_before or store.method(collection, draft.act, whole=part.whole)
     if isinstance(method, Blocker):
         return method
-    if method in {Method.MOVE_ROWS, Method.ESCROW_ROWS} and collection.ref in chosen.levels.circular:
+    kept = chosen.kept.get(collection.ref) if method is Method.ESCROW_ROWS and draft.act is Act.ERASE else None
+    if kept is not None and not kept.against:
+        method = Method.KEEP_SURVIVORS
+    if method in {Method.MOVE_ROWS, *ESCROWING} and collection.ref in chosen.levels.circular:
         return _circular(collection)
     if draft.act is Act.MINIMISE:
         losing = Losing(collection, draft.fields, draft.generalised, draft.stuck)
@@ -371,6 +377,8 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
     keys = _keys(deployment, case, part)
     if isinstance(keys, Blocker):
         return keys
+    if method is Method.KEEP_SURVIVORS:
+        keys = in_two(keys)
     selection = select(deployment, case.id, order_id, keys)
     erasure = chosen.erasures.get(collection.ref) if draft.act is Act.ERASE else None
     return Order(
@@ -389,7 +397,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         generalised=draft.generalised,
         k=draft.k,
         reason=reason_for(
-            erasure, draft.act, part.move, method=method, fields=len(draft.fields), in_part=len(draft.generalised)
+            erasure, draft.act, part.move, kept, method=method, fields=len(draft.fields), in_part=len(draft.generalised)
         ),
     )
 

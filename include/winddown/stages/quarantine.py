@@ -9,7 +9,7 @@ from winddown.domain.access import Action
 from winddown.domain.authorization import Power
 from winddown.domain.batch import SMALL_BATCHES, Batch
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.plan import Method, Order, Plan
+from winddown.domain.plan import ESCROWING, Method, Order, Plan
 from winddown.domain.receipt import ACTED, Whereabouts
 from winddown.ports import SupportsSideBySide, ability
 from winddown.stages.anonymise import require_extracts
@@ -21,7 +21,7 @@ from winddown.stages.pace import Pace
 from winddown.stages.people import require_action
 from winddown.stages.seal import require_whole
 
-_OF_TABLES = {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
+_OF_TABLES = {Method.MOVE_ROWS, *ESCROWING, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Residual
-from winddown.domain.plan import Method, Order
+from winddown.domain.plan import ESCROWING, Method, Order
 from winddown.ports import ByteSearch
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
@@ -16,7 +16,7 @@ from winddown.stages.names import names_a_person, words_of
 from winddown.stages.safeguards import require_sentinels
 from winddown.stages.staying import left_alone
 
-_LOOK_BATCHES = 10  # of some 10,000 records
+_LOOK_BATCHES, _LOOK_RECORDS = 10, 100_000
 _PLACES = 5  # files or folders that a message names
 
 
@@ -110,10 +110,11 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
 
 
 def _looked_through(order: Order, several: list[Batch]) -> list[Batch]:
-    """Batches of rows as one first batch, which an inspector looks at most thoroughly, e.g. without an index."""
-    if order.method not in {Method.MOVE_ROWS, Method.ESCROW_ROWS, Method.MOVE_FIELDS}:
+    """Batches of rows as first batches, which an inspector looks at most thoroughly, e.g. without an index."""
+    if order.method not in {Method.MOVE_ROWS, *ESCROWING, Method.MOVE_FIELDS}:
         return several
-    return [Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in several))]
+    rows = Batch(index=0, digest="", keys=pa.concat_tables(batch.keys for batch in several))
+    return list(rows.pieces(_LOOK_RECORDS))
 
 
 def _closed(search: ByteSearch) -> str:

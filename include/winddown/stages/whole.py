@@ -14,7 +14,7 @@ from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.plan import Act, Method
-from winddown.ports import SupportsWholeTables, WholeTables, ability
+from winddown.ports import SupportsWholeTables, Survivors, WholeTables, ability
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 
@@ -82,9 +82,19 @@ def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]
 
 
 def reason_for(
-    erasure: Erasure | None, act: Act, move: WholeTables | None, *, method: Method, fields: int, in_part: int = 0
+    erasure: Erasure | None,
+    act: Act,
+    move: WholeTables | None,
+    kept: Survivors | None,
+    *,
+    method: Method,
+    fields: int,
+    in_part: int = 0,
 ) -> str:
-    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice."""
+    """Why an order goes about it by this method, with the numbers that led to it; "" where there is no choice.
+
+    ``kept`` is what was said of emptying the table but for what stays; None where that was no choice.
+    """
     if act is Act.MINIMISE:
         parts = f", and of {in_part} more a part or a token stays" if in_part else ""
         return f"the records stay and {fields - in_part} of their fields are emptied{parts}"
@@ -94,6 +104,14 @@ def reason_for(
     said = f"{due:,} of {total:,} records go"
     if method is Method.ESCROW_ROWS:
         said += ", in batches, and an encrypted file keeps each until the purge"
+        if kept is not None:
+            said += f"; the table is not emptied but for what stays, because of: {', '.join(kept.against)}"
+    if method is Method.KEEP_SURVIVORS and kept is not None:
+        locked = f"about {kept.seconds:.0f} s" if kept.seconds >= 1 else "less than a second"
+        said += (
+            ", and encrypted files keep them until the purge; after a first batch the table is emptied but for the "
+            f"{total - due:,} that stay, and cannot be read for {locked}"
+        )
     if move is None:
         return _OF_OBJECTS.get(method, said)
     if method is Method.MOVE_TABLE:

@@ -28,6 +28,7 @@ from winddown.ports import (
     SupportsSideBySide,
     SupportsStorageOnly,
     SupportsStrain,
+    SupportsSurvivors,
     SupportsVersions,
     SupportsWholeTables,
     ability,
@@ -171,6 +172,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsVersions: _as_it_is,
     SupportsDocuments: _as_it_is,
     SupportsWholeTables: _as_it_is,
+    SupportsSurvivors: _as_it_is,
 }
 
 

@@ -36,8 +36,10 @@ from winddown.ports import (
     SupportsSideBySide,
     SupportsStorageOnly,
     SupportsStrain,
+    SupportsSurvivors,
     SupportsVersions,
     SupportsWholeTables,
+    Survivors,
     WholeTables,
     ability,
 )
@@ -276,6 +278,18 @@ class RetryingWholeTables:
         return self._backoff.run(lambda: self._inner.whole_tables(collection, located, whole=whole))
 
 
+class RetryingSurvivors:
+    """Retries the look at what it would mean to keep what stays."""
+
+    def __init__(self, inner: SupportsSurvivors, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def survivors(self, collection: Collection, *, going: int) -> Survivors:
+        """Retried as a whole."""
+        return self._backoff.run(lambda: self._inner.survivors(collection, going=going))
+
+
 # Ability → the form in which it shows through; what is not listed does not.
 LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
@@ -288,4 +302,5 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsVersions: RetryingVersions,
     SupportsDocuments: RetryingDocuments,
     SupportsWholeTables: RetryingWholeTables,
+    SupportsSurvivors: RetryingSurvivors,
 }

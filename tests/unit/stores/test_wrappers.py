@@ -42,6 +42,7 @@ ARGUMENTS: dict[str, Any] = {
     "size": 2,
     "act": Act.ERASE,
     "whole": True,
+    "going": 1,
 }
 ABILITIES: list[type] = [
     found for name, found in vars(ports).items() if name.startswith("Supports") and inspect.isclass(found)

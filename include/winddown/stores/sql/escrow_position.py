@@ -5,7 +5,7 @@ here while the server goes on, because the server takes several times as long fo
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,8 +21,17 @@ from winddown.stores.sql import staged
 from winddown.stores.sql.binary import texts, written
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.copy_out import handed_out
-from winddown.stores.sql.escrowed import EscrowedBatch
-from winddown.stores.sql.position import ROW, Position, array, aside_name, keys_equal, shape, typed_keys
+from winddown.stores.sql.escrowed import EscrowedBatch, as_planned
+from winddown.stores.sql.position import (
+    KEYS_AT_ONCE,
+    ROW,
+    Position,
+    array,
+    aside_name,
+    keys_equal,
+    shape,
+    typed_keys,
+)
 
 _KEYS = "winddown.k"
 
@@ -49,36 +58,50 @@ class RowsPosition(Position):
         """
         condition = keys_equal(self._collection, "t", "k")
         rows = self._handed_out(
-            f"DELETE FROM {self._table} t USING ({self._keys()}) k WHERE {condition} RETURNING {ROW}"
+            f"DELETE FROM {self._table} t USING ({self._keys()}) k WHERE {condition} RETURNING {ROW}",
+            self._key_arrays(self._batch),
         )
+        return self._lay_down(rows)
+
+    def _lay_down(self, rows: Iterator[bytes]) -> int:
         found, self._name = self._escrowed.lay_down(rows, digest=self._digest())
         return found
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""
         condition = keys_equal(self._collection, "t", "k")
-        rows = self._handed_out(f"SELECT {ROW} FROM {self._table} t JOIN ({self._keys()}) k ON {condition}")
-        return self._escrowed.planned(map(self._digest(), rows))
+        query = f"SELECT {ROW} FROM {self._table} t JOIN ({self._keys()}) k ON {condition}"
+        return sum(
+            as_planned(map(self._digest(), self._handed_out(query, self._key_arrays(piece))), piece)
+            for piece in self._batch.pieces(KEYS_AT_ONCE)
+        )
 
     def _keys(self) -> str:
         settings = (f"CAST(current_setting('{_KEYS}{n}') AS text[])" for n in range(len(self._collection.key)))
         return typed_keys(self._collection, *settings)
 
+    def _key_arrays(self, batch: Batch) -> list[str]:
+        """The parameters of a statement with ``_keys``."""
+        return [array(batch.keys.column(name)) for name in self._collection.key]
+
     def _digest(self) -> Callable[[bytes], str]:
         first = shape(self._collection).encode()
         return lambda row: hashlib.sha256(first + row).hexdigest()
 
-    def _handed_out(self, query: str) -> Iterator[bytes]:
-        """Rows as one text each, of a query with the batch's ``_keys``, as soon as the server has them.
+    def _hand_in(self, keys: Sequence[str]) -> None:
+        """Say which rows the next statement with ``_keys`` is about."""
+        driver = self._driver()
+        for n, values in enumerate(keys):
+            driver.execute("SELECT set_config(%s, %s, true)", (f"{_KEYS}{n}", values))
+
+    def _handed_out(self, query: str, keys: Sequence[str] = ()) -> Iterator[bytes]:
+        """Rows as one text each, of a query with these ``_keys``, as soon as the server has them.
 
         ``COPY`` hands out what a deletion returns while it still goes on; any other way it is kept until the end. It
         takes no parameters, so the keys are a setting of the transaction, which nobody else can see.
         """
-        driver = self._driver()
-        for n, name in enumerate(self._collection.key):
-            keys = array(self._batch.keys.column(name))
-            driver.execute("SELECT set_config(%s, %s, true)", (f"{_KEYS}{n}", keys))
-        with closing(handed_out(driver, f"COPY ({query}) TO STDOUT (FORMAT binary)")) as messages:
+        self._hand_in(keys)
+        with closing(handed_out(self._driver(), f"COPY ({query}) TO STDOUT (FORMAT binary)")) as messages:
             yield from texts(messages)
 
     def put_back(self) -> int:

@@ -22,6 +22,8 @@ from winddown.stores.sql.leftovers import ACTING_LOCK
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
 _WORDS = Words("text", lambda beginning, rest: f"CAST({beginning} || '{rest}' AS date)")
+KEYS_AT_ONCE = 10_000
+"""Keys that one statement looks for at once."""
 _PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
@@ -164,19 +166,22 @@ class Position:
     def live(self) -> int:
         """Rows that the batch names and that are there."""
         join = key_join(self._collection, "t", bound=False)
-        return self._counted(f"SELECT count(*) FROM {self._table} t JOIN {join}", bound=False)
+        query = f"SELECT count(*) FROM {self._table} t JOIN {join}"
+        return sum(self._counted(query, piece=piece, bound=False) for piece in self._batch.pieces(KEYS_AT_ONCE))
 
     def _computed(self) -> frozenset[str]:
         """Generated columns: the database computes them anew, and takes no value for them."""
         query = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attgenerated <> ''")
         return frozenset(self._connection.execute(query, {"t": self._table}).scalars())
 
-    def _counted(self, query: str, more: Mapping[str, object] | None = None, *, bound: bool = True) -> int:
-        values = self._values(bound=bound) | dict(more or {})
+    def _counted(
+        self, query: str, more: Mapping[str, object] | None = None, *, piece: Batch | None = None, bound: bool = True
+    ) -> int:
+        values = self._values(piece, bound=bound) | dict(more or {})
         return int(self._connection.execute(text(query), values).scalar_one())
 
-    def _values(self, *, bound: bool = True) -> dict[str, object]:
-        return key_values(self._collection, self._batch, bound=bound) | {"batch": self._batch.index}
+    def _values(self, piece: Batch | None = None, *, bound: bool = True) -> dict[str, object]:
+        return key_values(self._collection, piece or self._batch, bound=bound) | {"batch": self._batch.index}
 
 
 class FieldsPosition(Position):

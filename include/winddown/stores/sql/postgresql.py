@@ -1,7 +1,7 @@
 """PostgreSQL as a store: rows go into escrow in one transaction a batch, and are purged with their file.
 
-A table or partition of which everything goes moves as it is (``whole_table``); of rows that stay, the values of fields
-move to a quarantine table (``position``).
+A table or partition of which everything goes moves as it is (``whole_table``); one of which most goes is written anew
+with what stays (``survivors``); of rows that stay, the values of fields move to a quarantine table (``position``).
 
 Rows are deleted and handed out by one statement, and their encrypted file is durable before that is committed, so that
 a row is at every moment live or in escrow. A journal table in the same database is written in the same transaction;
@@ -24,9 +24,9 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import ESCROWING, Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Discovery, Strain, WholeTables
+from winddown.ports import Discovery, Strain, Survivors, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
 from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
@@ -37,6 +37,7 @@ from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cleared
 from winddown.stores.sql.position import FieldsPosition, content, key_join, key_values, prepare, same, take_turns
 from winddown.stores.sql.reading import marked
+from winddown.stores.sql.survivors import SurvivorsPosition, survivors
 from winddown.stores.sql.whole_table import WholeTable
 
 _LOCK_WAIT = "5s"  # an inventory makes nobody queue behind it for long
@@ -60,7 +61,7 @@ class PostgresStore(staged.StagedStore):
         tokens: of the case.
     """
 
-    methods = frozenset({Method.ESCROW_ROWS, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
+    methods = frozenset({*ESCROWING, Method.MOVE_TABLE, Method.DETACH_PARTITION, Method.MOVE_FIELDS})
 
     def __init__(self, name: str, *, reader: Engine, unlock: Unlock, escrow: Escrow, tokens: Tokens) -> None:
         self.name = name
@@ -122,13 +123,18 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"looking at {collection.ref}"):
             return movable.whole_tables(self._reader, collection, located, whole=whole)
 
+    def survivors(self, collection: Collection, *, going: int) -> Survivors:
+        """See the module of that name."""
+        with translated(self.name, f"looking at {collection.ref}"), self._reader.connect() as connection:
+            return survivors(connection, collection, going)
+
     def locate(self, order: Order, batch: Batch) -> Whereabouts:
         """Compare the journal with the rows that are there, or with where the table is."""
         self.require_method(order)
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
-            if order.method is Method.ESCROW_ROWS:
+            if order.method in ESCROWING:
                 return self._rows(connection, order, batch).whereabouts()
             collection = catalogue.describe(connection, order.collection)
             fields = FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
@@ -157,7 +163,7 @@ class PostgresStore(staged.StagedStore):
                 return
             if power is not Power.PURGE:
                 prepare(connection, order)
-            if order.method is not Method.ESCROW_ROWS:
+            if order.method not in ESCROWING:
                 collection = catalogue.describe(connection, order.collection)
                 yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
@@ -245,7 +251,8 @@ class PostgresStore(staged.StagedStore):
 
     def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
         collection = catalogue.outline(connection, order.collection)
-        return RowsPosition(connection, collection, order, batch, escrow=self._escrow)
+        position = SurvivorsPosition if order.method is Method.KEEP_SURVIVORS else RowsPosition
+        return position(connection, collection, order, batch, escrow=self._escrow)
 
 
 def _identity(connection: Connection) -> str:

@@ -44,6 +44,15 @@ def verbatim(query: str) -> str:
     return query.replace(":", "\\:")
 
 
+def without_parameters(statement: str) -> str:
+    """A driver without parameters takes a percent sign as it is; SQLAlchemy's always gives it some.
+
+    >>> without_parameters("SELECT '5%'")
+    "SELECT '5%%'"
+    """
+    return statement.replace("%", "%%")
+
+
 def plain_type(declared: str) -> str:
     """A type without the labels that it lists: they are values of its records.
 

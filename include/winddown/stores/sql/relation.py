@@ -179,14 +179,20 @@ def held(connection: Connection, collection: Collection, relation: Relation) -> 
 
     A partition is read through its collection, because nobody else than its owner need be allowed to read it alone.
     """
-    where = f" WHERE ({verbatim(relation.condition)})" if relation.condition else ""
+    table = quoted(collection.ref.name)
+    condition = relation.condition
+    return summed(connection, collection, f"(SELECT * FROM {table} WHERE {condition})" if condition else table)
+
+
+def summed(connection: Connection, collection: Collection, source: str) -> tuple[int, str]:
+    """Number of rows of a collection that ``source``, a table or a query in brackets, yields, and ``content_sum``."""
     quarters = ", ".join(
         f"coalesce(sum(substring(c.winddown_digest from {1 + 64 * part} for 64)::bigint), 0)" for part in range(4)
     )
     # OFFSET, so that the digest is computed once a row and not once a sum.
     query = (
-        f"SELECT count(*), concat_ws(' ', {quarters}) FROM {quoted(collection.ref.name)} t, "
-        f"LATERAL (SELECT ('x' || {content(collection)})::bit(256) AS winddown_digest OFFSET 0) c{where}"
+        f"SELECT count(*), concat_ws(' ', {quarters}) FROM {verbatim(source)} t, "
+        f"LATERAL (SELECT ('x' || {content(collection)})::bit(256) AS winddown_digest OFFSET 0) c"
     )
     count, sums = connection.execute(text(query)).one()
     return int(count), str(sums)

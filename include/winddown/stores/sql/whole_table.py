@@ -15,7 +15,7 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, describe, quoted, quoted_name
-from winddown.stores.sql.reading import verbatim
+from winddown.stores.sql.reading import verbatim, without_parameters
 from winddown.stores.sql.relation import Relation, described, held, referrers, stands_against
 
 ALWAYS_COMPARED_BYTES = 4 << 20
@@ -114,7 +114,7 @@ class WholeTable:
         self._run(f"ALTER TABLE {quoted(self._aside)} SET SCHEMA {quoted_name(planned.schema)}")
         if planned.parent:
             attach = f"ALTER TABLE {quoted(planned.parent)} ATTACH PARTITION {quoted(planned.name)} "
-            self._connection.exec_driver_sql(_plain(attach + planned.bound))
+            self._connection.exec_driver_sql(without_parameters(attach + planned.bound))
         self._run(f"DROP SCHEMA {quoted_name(self._place)}")
         self._is_back = True
         return planned.records
@@ -206,9 +206,4 @@ class WholeTable:
         self._run(f"COMMENT ON SCHEMA {quoted_name(place or self._place)} IS '{written}'")
 
     def _run(self, statement: str) -> None:
-        self._connection.exec_driver_sql(_plain(statement))
-
-
-def _plain(statement: str) -> str:
-    """A driver without parameters takes a percent sign as it is; SQLAlchemy's always gives it some."""
-    return statement.replace("%", "%%")
+        self._connection.exec_driver_sql(without_parameters(statement))
