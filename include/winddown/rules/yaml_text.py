@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from winddown.domain.errors import Refused
+from winddown.domain.filed import odd_values, written_out
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -37,15 +38,20 @@ def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file. Raises ``Refused``, naming the file, for a key written twice or no YAML."""
     try:
         # The loader derives from SafeLoader, so no tag can construct an object.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+        return written_out(yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader))  # noqa: S506
     except Refused as refusal:
         raise Refused(f"{path.name}: {refusal.message}") from refusal
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise Refused(f"{path.name}: nested too deeply") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise Refused(f"{path.name}: no readable YAML: {error}") from error
 
 
 def validated(model: type[Document], content: Any, where: str) -> Document:
     """Return content as a document. Raises ``Refused``, naming place and fields, for what the model does not take."""
+    odd = list(odd_values(content))
+    if odd:
+        raise Refused(f"{where}: {'; '.join(odd)}")
     try:
         # Strict validation from JSON takes dates and enumerations as text, and still no number for a text.
         return model.model_validate_json(json.dumps(content), strict=True)

@@ -19,6 +19,7 @@ from winddown.domain.approval import ApprovalRules, approver_roles
 from winddown.domain.company import Company
 from winddown.domain.errors import Refused
 from winddown.domain.event import dated_in_timeline
+from winddown.domain.filed import odd_values
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.timeline import Timeline, TimelineEvent
 from winddown.evidence.signing import Kind, VerifyingKey
@@ -64,27 +65,31 @@ def read_case_file(path: Path) -> CaseFile:
 
 def parse_case(raw: Any, folder: Path) -> CaseFile:
     """Validate a case document; raises Refused naming every field that is wrong."""
+    _refuse(list(odd_values(raw)))
     try:
         model = CaseModel.model_validate(raw)
     except ValidationError as error:
-        raise Refused(
-            "the case file is not valid: " + "; ".join(sentences(error, of="case")),
-            rule="strict case validation",
-            next_step="correct these fields; nothing has happened",
-        ) from None
-    problems = _problems(model)
-    if problems:
-        raise Refused(
-            "the case file is not valid: " + "; ".join(problems),
-            rule="strict case validation",
-            next_step="correct these fields; nothing has happened",
-        )
+        raise _refused(sentences(error, of="case")) from None
+    _refuse(_problems(model))
     return CaseFile(
         _case(model, folder),
         tuple(
             with_subjects(found, folder, f"holds.{index}", key=model.subjects.key)
             for index, found in enumerate(model.holds)
         ),
+    )
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise _refused(problems)
+
+
+def _refused(problems: Sequence[str]) -> Refused:
+    return Refused(
+        "the case file is not valid: " + "; ".join(problems),
+        rule="strict case validation",
+        next_step="correct these fields; nothing has happened",
     )
 
 

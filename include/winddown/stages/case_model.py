@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from winddown.domain.approval import APPROVAL_DAYS
 from winddown.domain.errors import Refused
@@ -87,8 +87,15 @@ class _Approval(_Strict):
     roles: tuple[Literal["liquidation_group", "administrator", "pi_officer", "legal"], ...] = ()
 
 
+def _spelled_out(value: object) -> object:
+    # A bare number would be seconds, which nobody means.
+    if not isinstance(value, str):
+        raise ValueError("write a period with its unit, as P7D or PT12H")  # noqa: TRY004 - pydantic's word for invalid
+    return value
+
+
 class _Grace(_Strict):
-    duration: timedelta
+    duration: Annotated[timedelta, BeforeValidator(_spelled_out)]
     reason: Name
     accepted_by: Identifier
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from winddown.domain.errors import Refused
+from winddown.domain.filed import written_out
 
 
 class _KeysOnce(yaml.SafeLoader):
@@ -25,13 +26,17 @@ def read_yaml(path: Path, *, what: str) -> Any:
     """Read a YAML document; raises Refused, with the line, when it is none. ``what`` names the kind of file."""
     try:
         # The loader derives from SafeLoader, so no tag can construct an object.
-        return yaml.load(path.read_text("utf-8"), Loader=_KeysOnce)  # noqa: S506
+        return written_out(yaml.load(path.read_text("utf-8"), Loader=_KeysOnce))  # noqa: S506
     except Refused as error:
         raise Refused(f"{what}: {error.message}") from None
     except OSError as error:
         raise Refused(f"{what}: {path.name} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise Refused(f"{what}: {path.name} is not UTF-8") from None
+    except RecursionError:
+        raise Refused(f"{what}: {path.name} is nested too deeply") from None
+    except ValueError:
+        raise Refused(f"{what}: {path.name} has a value that does not exist, e.g. a day") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -48,6 +53,8 @@ def sentences(error: ValidationError, *, of: str) -> list[str]:
 
 def content_of(folder: Path, name: str, field: str) -> bytes:
     """Content of a file inside a folder; raises Refused with the field that names it."""
+    if "\0" in name:
+        raise Refused(f"{field}: no file has such a name")
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise Refused(f"{field}: {name!r} lies outside the case's folder")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
+from winddown.domain.filed import odd_values
 from winddown.domain.hold import LegalHold, Scope
 from winddown.domain.inventory import CollectionRef
 from winddown.stages.case_model import HoldFields, HoldModel
@@ -58,8 +59,12 @@ class DeclaredHold:
 
 def read_hold_file(path: Path, case: Case) -> DeclaredHold:
     """Read a YAML file with one hold for an opened case; a name in it is relative to its folder."""
+    raw = read_yaml(path, what="hold_file")
+    odd = list(odd_values(raw))
+    if odd:
+        raise _refused(odd)
     try:
-        model = HoldModel.model_validate(read_yaml(path, what="hold_file"))
+        model = HoldModel.model_validate(raw)
     except ValidationError as error:
         raise _refused(sentences(error, of="hold")) from None
     return checked(with_subjects(model, path.parent, "hold", key=case.subjects.key), case)
