@@ -12,18 +12,22 @@ _READERS = ("duckdb", "fastavro", "numba", "numpy", "openpyxl", "orjson", "polar
 _SOURCES = {".py", ".yaml", ".html", ".typ", ".js", ".css"}
 
 
-@cache
 def code_version() -> str:
     """The package's version, a digest over its own sources, and versions of what reads files or recognises values.
 
     Another version of these may find something else in the same content.
     """
-    package = Path(__file__).parent
-    hasher = hashlib.sha256()
-    for path in sorted(found for found in package.rglob("*") if found.suffix in _SOURCES):
-        hasher.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
     installed = []
     for name in _READERS:
         with suppress(PackageNotFoundError):
             installed.append(f"{name}-{version(name)}")
-    return " ".join([f"{__version__}+{hasher.hexdigest()[:16]}", *installed])
+    return " ".join([f"{__version__}+{_sources()[:16]}", *installed])
+
+
+@cache
+def _sources() -> str:
+    package = Path(__file__).parent
+    hasher = hashlib.sha256()
+    for path in sorted(found for found in package.rglob("*") if found.suffix in _SOURCES):
+        hasher.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 
 from winddown.domain.errors import Refused
 
-TEXT_MAX, DEPTH_MAX = 10_000, 50
+TEXT_MAX, DEPTH_MAX, VALUES_MAX = 10_000, 50, 1_000_000
 _LINES = "\n\t"
 
 
@@ -31,17 +31,16 @@ def odd_values(document: Any, place: str = "", *, depth: int = 0) -> Iterator[st
 
 
 def written_out(document: Any) -> Any:
-    """The document; raises Refused when a part of it is named and used again: so a few lines of YAML have no end."""
-    seen: set[int] = set()
+    """The document; raises Refused for one without an end, which names of parts make of a few lines of YAML."""
+    found = 0
     waiting = [document]
     while waiting:
         part = waiting.pop()
-        if not isinstance(part, dict | list):
-            continue
-        if id(part) in seen:
-            raise Refused("a part of it is named and used again", next_step="write the part out in each place")
-        seen.add(id(part))
-        waiting += part.values() if isinstance(part, dict) else part
+        found += 1
+        if found > VALUES_MAX:
+            raise Refused(f"it has more than {VALUES_MAX:,} values", next_step="write out what is named and used again")
+        if isinstance(part, dict | list):
+            waiting += part.values() if isinstance(part, dict) else part
     return document
 
 

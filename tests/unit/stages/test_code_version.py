@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from winddown import bootstrap
+from winddown import bootstrap, program
 from winddown.connections import FileConnections
 from winddown.settings import Settings
 
@@ -34,7 +34,7 @@ def test_another_version_of_a_library_that_reads_is_another_program(
 
     before = code_version(settings)
     assert before == code_version(settings)
-    monkeypatch.setattr(bootstrap, "version", version)
+    monkeypatch.setattr(program, "version", version)
     after = code_version(settings)
     assert after.split(" ")[0] == before.split(" ")[0], "the source is the same"
     assert {"pyarrow-9.9", "numba-1.0"} <= {*after.split(" ")}
