@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -122,6 +122,9 @@ object-services: $(VENV)/development ## what the object services at hand do, tri
 
 forensics: $(VENV)/development ## where the bytes of deleted rows remain, engine by engine: writes docs/forensics.md
 	$(BIN)/python bench/forensics.py --write
+
+scoreboard: $(VENV)/development $(VENV)/compiled ## what was tried to break safety and evidence, and what it did: writes docs/scoreboard.md
+	$(BIN)/python bench/scoreboard.py --write
 
 clean: ## remove environment, demo and caches
 	@if [ -x $(BIN)/python ] && [ -d $(DEMO) ]; then $(BIN)/python -m winddown.demo stop --dir $(DEMO); fi

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tallied import tally
 from winddown.runner import Halt
 from winddown.stages.standing import standing
 
@@ -152,6 +153,7 @@ def test_a_runner_killed_twenty_times_ends_as_if_never_killed(company_case: "Cal
 
     (company.directory / "kills.json").write_text(json.dumps({"undisturbed": entries, "killed_at": hit_at}))
     assert len(hit_at) == KILLS
+    tally("kills", len(hit_at))
     assert children_compared
     assert company.compare().is_clean, company.compare().examples
     assert outcome(company) == expected

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from tallied import tally
 from winddown.archive import escrow
 from winddown.archive.tokens import Tokens
 from winddown.domain.authorization import Authorization, Power
@@ -114,6 +115,7 @@ class Killer:
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         assert status in {0, -signal.SIGKILL}, status
+        tally("kills", int(status != 0))
         return status != 0
 
     def close(self) -> None:
@@ -249,6 +251,7 @@ def dies(planned: Work, powers: tuple[Power, ...], before: int, *, watch: Callab
             os._exit(status)
     _, status = os.waitpid(process, 0)
     assert status in {0, signal.SIGKILL}, "it failed instead"
+    tally("kills", int(status == signal.SIGKILL))
     return status == signal.SIGKILL
 
 

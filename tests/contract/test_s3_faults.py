@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tallied import tally
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.receipt import Receipt, Whereabouts
@@ -85,6 +86,7 @@ def test_whatever_fails_the_end_is_the_same(subject: BucketSubject, seed: int) -
     assert (planned.remaining(), planned.leftovers()) == (0, 0)
     assert subject.content() == gone
     met.update(faulty.met)
+    tally("faults", sum(faulty.met.values()))
 
 
 def test_every_fault_was_met() -> None:

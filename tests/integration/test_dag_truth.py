@@ -28,6 +28,7 @@ import psycopg
 import pypdfium2 as pdfium
 import pytest
 
+from tallied import tally
 from winddown.demo.airflow import OPERATOR, AirflowClient
 from winddown.demo.compare import Comparison, compare, read_connections
 from winddown.demo.story import DAG, Story
@@ -133,6 +134,7 @@ def test_every_record_of_every_store_ends_as_the_truth_wants(outcome: Outcome) -
 
 def test_a_killed_quarantine_and_a_killed_purge_reach_the_same_end(outcome: Outcome) -> None:
     assert set(outcome.killed) == set(TARGETS)
+    tally("kills through Airflow", len(outcome.killed))
     for task, (run, map_index) in outcome.killed.items():
         assert outcome.tries[run, task, map_index] > 1
 

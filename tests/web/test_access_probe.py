@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from tallied import tally
 from winddown.domain.access import ALLOWED, Action, Role
 from winddown.domain.approval_statement import statement
 from winddown.domain.case import Case
@@ -89,6 +90,7 @@ def body_of(row: RouteRow, plan: Plan, deployment: Deployment) -> dict[str, obje
 
 
 def ask(app: FastAPI, row: RouteRow, plan: Plan, deployment: Deployment, person: str | None) -> int:
+    tally("access probes")
     headers = SAME_ORIGIN | ({} if person is None else {"X-Person": person})
     path = row.path.format(case_id=CASE, plan_id=PLAN, name="winddown.pub", hold_id="H-1")
     with TestClient(app, headers=headers, follow_redirects=False, raise_server_exceptions=False) as client:

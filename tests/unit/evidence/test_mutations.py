@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tallied import tally
 from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
 from winddown.evidence.signing import Kind, Signer
@@ -42,6 +43,7 @@ def count() -> Any:
         say(f"figure=evidence-mutations-{kind} value={detected} unit=detected target={total} met={met}")
         assert total > 0
         assert detected == total
+        tally("evidence mutations", total)
 
     return all_detected
 

@@ -17,6 +17,7 @@ from test_evidence_verify import FORGERIES
 from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
 
+from tallied import tally
 from web.chromium import Browser, open_browser
 from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
@@ -78,6 +79,7 @@ def all_refused(browser: Browser, kind: str, asked: list[Asked]) -> None:
     refused = sum(map(bool, judged_alike(browser, asked)))
     say(f"figure=page-mutations-{kind} value={refused} unit=refused target={len(asked)} met={refused == len(asked)}")
     assert refused == len(asked) > 0
+    tally("evidence mutations in a browser", refused)
 
 
 def test_a_reader_chooses_files_and_reads_the_verdict(browser: Browser, page: Path, case: Any, tmp_path: Path) -> None:

@@ -1,0 +1,201 @@
+"""The scoreboard of safety and evidence: what was tried to break them, and what it did.
+
+Every row runs its tests or benchmarks anew and counts what these tried; a failed one fails its row. ``--write`` makes
+docs/scoreboard.md, which names what is not measured, too. ``--small`` tries less, so that nothing here can rot.
+"""
+
+import argparse
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = ROOT / "docs" / "scoreboard.md"
+FIGURE = re.compile(r"^figure=(\S+) value=(\S+) unit=(\S+)", re.MULTILINE)
+TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+OUTCOME = re.compile(r"(\d+) (passed|failed|error)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: what is counted under ``tallied`` or reported as a figure, by which command.
+
+    Attributes:
+        least: the number of attempts to reach.
+        thorough: settings under which the command tries everything.
+        figure: of a benchmark: its name, with the bound.
+    """
+
+    name: str
+    tallied: str
+    least: int
+    command: tuple[str, ...]
+    thorough: dict[str, str] = field(default_factory=dict)
+    outcome: str = "end state identical"
+
+
+ROWS = (
+    Row(
+        "SIGKILL at side effects of our own processes: SQLite, DuckDB, PostgreSQL, MariaDB, S3, files, the runner",
+        "kills",
+        1_000,
+        (*TESTS, "-m", "chaos", "tests/contract", "tests/chaos"),
+        {"WINDDOWN_TEST_KILLS": "all"},
+    ),
+    Row(
+        "tasks killed in a real Airflow",
+        "kills through Airflow",
+        20,
+        (*TESTS, "tests/integration/test_dag_truth.py"),
+    ),
+    Row(
+        "injected faults of an object service: timeouts after success, 5xx, throttling, partial and stale answers",
+        "faults",
+        500,
+        (*TESTS, "tests/contract/test_s3_faults.py"),
+        {"WINDDOWN_TEST_EXAMPLES": "8"},
+    ),
+    Row(
+        "evidence mutations: every byte of a bundle, every edit signed anew",
+        "evidence mutations",
+        32_768,
+        (*TESTS, "--timeout", "7200", "tests/unit/evidence/test_mutations.py"),
+        {"WINDDOWN_TEST_MUTATIONS": "all"},
+        "all detected",
+    ),
+    Row(
+        "the same in the verifier's page",
+        "evidence mutations in a browser",
+        1_000,
+        (*TESTS, "--timeout", "7200", "tests/unit/evidence/test_verifier_page.py"),
+        {},
+        "all detected, in the same words",
+    ),
+    Row(
+        "approval bypasses: forged XCom, clear, mark success, direct call, replay, edited plan, expired, same person",
+        "approval bypasses",
+        9,
+        (*TESTS, "tests/unit/stages/test_approval_bypass.py"),
+        {},
+        "0 records destroyed",
+    ),
+    Row(
+        "bad inputs: case files, hold files, rules, connections, files that are no document",
+        "bad inputs",
+        10_000,
+        (*TESTS, "tests/unit/stages/test_bad_documents.py"),
+        {"WINDDOWN_TEST_BAD_INPUTS": "all"},
+        "0 taken, 0 tracebacks",
+    ),
+    Row(
+        "access probes: role and route",
+        "access probes",
+        100,
+        (*TESTS, "tests/web/test_access_probe.py"),
+        {},
+        "all as the table says",
+    ),
+)
+NOT_MEASURED = (
+    "kills by injected signals at every write, fsync and rename of a small case (strace)",
+    "the scheduler killed twice, and disk full, clock jumps and lost fsync injected",
+    "guards changed in the source (mutation testing of objections, caps, holds and verifier)",
+)
+BENCHES = (
+    ("bench/bench_ledger.py", (), ("--appends", "200", "--entries", "20000")),
+    ("bench/forensics.py", (), ("--markers", "20", "--fillers", "500", "--engines", "sqlite")),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a row: how many attempts, and whether every test passed."""
+
+    row: Row
+    tried: int
+    is_clean: bool
+    seconds: float
+
+
+def measured(row: Row, *, is_small: bool) -> Result:
+    """Run a row's tests and count."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        tally = Path(folder) / "tally"
+        environment = {**os.environ, "WINDDOWN_TALLY": str(tally)}
+        environment |= {} if is_small else row.thorough
+        command = [sys.executable, *row.command]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        counts: Counter[str] = Counter()
+        for line in tally.read_text().splitlines() if tally.exists() else ():
+            name, _, number = line.partition("\t")
+            counts[name] += int(number)
+    outcomes = {word: int(number) for number, word in OUTCOME.findall(done.stdout)}
+    if done.returncode:
+        sys.stderr.write(done.stdout[-4_000:])
+    is_clean = done.returncode == 0 and outcomes.get("passed", 0) > 0
+    return Result(row, counts[row.tallied], is_clean, time.monotonic() - start)
+
+
+def figures(script: str, options: tuple[str, ...]) -> list[str]:
+    """The lines of figures that a benchmark prints."""
+    done = subprocess.run([sys.executable, script, *options], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if FIGURE.match(line)]
+
+
+def document(results: list[Result], lines: list[str]) -> str:
+    """The scoreboard as a page."""
+    table = [
+        f"| {r.row.name} | {r.tried:,} | {r.row.least:,} | {r.row.outcome if r.is_clean else '**a test failed**'} |"
+        for r in results
+    ]
+    told = [re.sub(r"\s*(\w+)=", r" \1 ", line).strip() for line in lines]
+    return "\n".join([
+        "# Scoreboard", "",
+        "Written by `make scoreboard`; do not edit. What was tried to break safety and evidence, and what it did.", "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}.",
+        "",
+        "| what | tried | wanted | outcome |", "|---|---:|---:|---|", *table, "",
+        "Figures of benchmarks:", "", *(f"- {line}" for line in told), "",
+        "Not measured yet:", "", *(f"- {line}" for line in NOT_MEASURED), "",
+    ])  # fmt: skip
+
+
+def main() -> int:
+    """Measure, print a line a figure, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="try a sample")
+    parser.add_argument("--only", nargs="*", default=[], help="rows by the name of what they count")
+    parser.add_argument("--write", action="store_true", help="write docs/scoreboard.md")
+    options = parser.parse_args()
+    rows = [row for row in ROWS if not options.only or row.tallied in options.only]
+    results = []
+    for row in rows:
+        result = measured(row, is_small=options.small)
+        results.append(result)
+        is_met = result.is_clean and result.tried >= row.least
+        print(
+            f"figure={row.tallied.replace(' ', '_')} value={result.tried} unit=attempts target=>={row.least} "
+            f"met={'yes' if is_met else 'no'}",
+            flush=True,
+        )
+    lines = []
+    for script, thorough, small in () if options.only else BENCHES:
+        found = figures(script, small if options.small else thorough)
+        print("\n".join(found), flush=True)
+        lines += found
+    if options.write:
+        TEXT.write_text(document(results, lines), "utf-8")
+    return 0 if all(result.is_clean for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
