@@ -23,6 +23,7 @@ from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.copy_out import handed_out
 from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.position import ROW, Position, array, aside_name, keys_equal, shape, typed_keys
+from winddown.stores.sql.reading import with_names
 
 _KEYS = "winddown.k"
 
@@ -95,7 +96,7 @@ class RowsPosition(Position):
         computed = self._computed()
         fields = [quoted_name(name) for name in self._collection.field_names() if name not in computed]
         restored = self._connection.execute(
-            text(
+            with_names(
                 f"INSERT INTO {self._table} ({', '.join(fields)}) OVERRIDING SYSTEM VALUE "
                 f"SELECT {', '.join(f'(winddown_row).{name}' for name in fields)} FROM "
                 f"(SELECT CAST(winddown_row AS {self._table}) AS winddown_row FROM {self._back} OFFSET 0) back"

@@ -18,6 +18,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
 from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
+from winddown.stores.sql.reading import with_names
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
@@ -96,7 +97,7 @@ def prepare(connection: Connection, order: Order) -> None:
         f", {quoted_name(field)} AS {column}" for field, column in zip(forms.tokens, forms.token_columns(), strict=True)
     ]
     connection.execute(
-        text(
+        with_names(
             f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))}"
             f"{''.join(named)} FROM {quoted(collection.ref.name)} WHERE false"
         )
@@ -173,7 +174,7 @@ class Position:
 
     def _counted(self, query: str, more: Mapping[str, object] | None = None, *, bound: bool = True) -> int:
         values = self._values(bound=bound) | dict(more or {})
-        return int(self._connection.execute(text(query), values).scalar_one())
+        return int(self._connection.execute(with_names(query), values).scalar_one())
 
     def _values(self, *, bound: bool = True) -> dict[str, object]:
         return key_values(self._collection, self._batch, bound=bound) | {"batch": self._batch.index}
@@ -215,7 +216,7 @@ class FieldsPosition(Position):
         join = key_join(self._collection, "t")
         columns = ", ".join([f"k.{CONTENT}", *(f"CAST(t.{quoted_name(name)} AS text)" for name in self._forms.tokens)])
         query = f"SELECT {columns} FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t"
-        rows = [tuple(row) for row in self._connection.execute(text(query), self._values())]
+        rows = [tuple(row) for row in self._connection.execute(with_names(query), self._values())]
         found = {row[0]: row[1:] for row in self._forms.made(rows, self._tokens)}
         names, contents = self._forms.token_columns(), self._batch.keys.column(CONTENT).to_pylist()
         none = (None,) * len(names)
@@ -265,7 +266,7 @@ class FieldsPosition(Position):
         return tuple(name for name in self._order.fields if name not in computed)
 
     def _run(self, query: str) -> int:
-        return int(self._connection.execute(text(query), {"batch": self._batch.index}).rowcount)
+        return int(self._connection.execute(with_names(query), {"batch": self._batch.index}).rowcount)
 
 
 # -- SQL pieces ----------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def held(connection: Connection, collection: Collection, relation: Relation) -> 
 
     A partition is read through its collection, because nobody else than its owner need be allowed to read it alone.
     """
-    where = f" WHERE ({verbatim(relation.condition)})" if relation.condition else ""
+    where = f" WHERE ({relation.condition})" if relation.condition else ""
     quarters = ", ".join(
         f"coalesce(sum(substring(c.winddown_digest from {1 + 64 * part} for 64)::bigint), 0)" for part in range(4)
     )
@@ -188,5 +188,5 @@ def held(connection: Connection, collection: Collection, relation: Relation) -> 
         f"SELECT count(*), concat_ws(' ', {quarters}) FROM {quoted(collection.ref.name)} t, "
         f"LATERAL (SELECT ('x' || {content(collection)})::bit(256) AS winddown_digest OFFSET 0) c{where}"
     )
-    count, sums = connection.execute(text(query)).one()
+    count, sums = connection.execute(text(verbatim(query))).one()
     return int(count), str(sums)
