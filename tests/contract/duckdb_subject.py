@@ -19,8 +19,8 @@ from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
 COMPOSITE = Shape(
-    """(region VARCHAR, no INTEGER, "na""me" VARCHAR, "a.b" VARCHAR, "电话 (:b)" VARCHAR, photo BLOB, seen_at TIMESTAMPTZ,
-        amount DECIMAL(12, 2), ratio DOUBLE, mood ENUM('good', '坏 ''x'''), tags VARCHAR[],
+    """(region VARCHAR, no INTEGER, "na""me" VARCHAR, "a.b" VARCHAR, "电话 (:b)" VARCHAR, photo BLOB,
+        seen_at TIMESTAMPTZ, amount DECIMAL(12, 2), ratio DOUBLE, mood ENUM('good', '坏 ''x'''), tags VARCHAR[],
         parts STRUCT(a INTEGER, "b c" VARCHAR), upper VARCHAR GENERATED ALWAYS AS (upper("na""me")),
         PRIMARY KEY (region, no))""",
     ("region", "no"),

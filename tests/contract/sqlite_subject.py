@@ -18,8 +18,8 @@ from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
 COMPOSITE = Shape(
-    """(region TEXT NOT NULL, no INTEGER NOT NULL, "na""me" TEXT, "a.b" TEXT, "电话 (:b)", photo BLOB, seen_at TIMESTAMP,
-        amount DECIMAL(12, 2), ratio REAL, upper TEXT GENERATED ALWAYS AS (upper("na""me")) STORED,
+    """(region TEXT NOT NULL, no INTEGER NOT NULL, "na""me" TEXT, "a.b" TEXT, "电话 (:b)", photo BLOB,
+        seen_at TIMESTAMP, amount DECIMAL(12, 2), ratio REAL, upper TEXT GENERATED ALWAYS AS (upper("na""me")) STORED,
         "regi on" AS (upper(region)), PRIMARY KEY (region, no))""",
     ("region", "no"),
     ("region", "no", 'na"me', "a.b", "电话 (:b)", "photo", "seen_at", "amount", "ratio"),

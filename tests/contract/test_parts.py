@@ -196,3 +196,26 @@ def test_no_statement_has_the_key_or_a_value_that_a_token_stands_for(subject: Su
     for secret in ("13800000001", "欧阳娜娜", TOKEN_KEY.decode(), TOKEN_KEY.hex(), "310101199001011234"):
         assert secret not in said
         assert secret.encode().hex() not in said
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "generic", "mariadb"])
+def test_blanks_that_a_column_of_a_fixed_length_adds_are_no_part_of_a_value(
+    engine: str, request: pytest.FixtureRequest, desk: Desk, tmp_path: Path
+) -> None:
+    ddl = "(id integer PRIMARY KEY, city char(20), who char(40))"
+    rows = ((1, "San Francisco", "欧阳娜娜"), (2, "Los Angeles", ""), (3, None, "O'Brien"))
+    shape = Shape(ddl, ("id",), ("id", "city", "who"), rows, ("city", "who"))
+    with subject_on(engine, request, desk, tmp_path, shape) as subject:
+        subject.parts = (("city", "first:4"), ("who", "token"))
+        before = subject.content()
+        planned = work(subject, chosen=("1", "2", "3"), act=Act.MINIMISE, size=3)
+        planned.act(Power.QUARANTINE)
+        found = {
+            key: [str(row[name] or "").rstrip() for name in ("city", "who")] for key, row in subject.content().items()
+        }
+        assert found["1"] == ["San", token("欧阳娜娜", 27)]
+        assert found["2"] == ["Los", ""]
+        assert (planned.remaining(), planned.set_aside()) == (0, 3)
+        assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
+        planned.act(Power.RESTORE)
+        assert subject.content() == before
