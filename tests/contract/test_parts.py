@@ -19,6 +19,7 @@ from .desk import TOKEN_KEY, Desk
 from .duckdb_subject import DuckDbSubject
 from .every_engine import ENGINES, subject_on
 from .postgresql_subject import PostgresSubject
+from .sqlite_subject import SqliteSubject
 from .subject import Subject, Work, work
 from .table_subject import Shape
 from .test_generic import GenericSubject
@@ -219,3 +220,22 @@ def test_blanks_that_a_column_of_a_fixed_length_adds_are_no_part_of_a_value(
         assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
         planned.act(Power.RESTORE)
         assert subject.content() == before
+
+
+def test_a_token_is_that_of_the_text_whatever_its_encoding_in_the_file(desk: Desk, tmp_path: Path) -> None:
+    rows = ((1, "欧阳娜娜".encode("gb18030")), (2, "欧阳娜娜"), (3, "欧阳娜娜".encode()))
+    shape = Shape("(id integer PRIMARY KEY, who TEXT)", ("id",), ("id", "who"), rows, ("who",))
+    subject = SqliteSubject(tmp_path, desk, shape)
+    subject.run(f"UPDATE {subject.table} SET who = CAST(who AS TEXT) WHERE id = 1")
+    try:
+        subject.parts = (("who", "token"),)
+        planned = work(subject, chosen=("1", "2", "3"), act=Act.MINIMISE, size=3)
+        planned.act(Power.QUARANTINE)
+        found = dict(subject.run(f"SELECT id, who FROM {subject.table}"))
+        assert found[1] == found[2] == token("欧阳娜娜", 27)
+        assert found[3] == token(base64.b64encode("欧阳娜娜".encode()).decode(), 27), "bytes are read as base64"
+        assert (planned.remaining(), planned.set_aside()) == (0, 3)
+        planned.act(Power.RESTORE)
+        assert subject.run(f"SELECT who, typeof(who) FROM {subject.table} WHERE id = 3") == [(rows[2][1], "blob")]
+    finally:
+        subject.close()

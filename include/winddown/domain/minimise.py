@@ -23,7 +23,7 @@ TOKEN_SIGN = "~"  # noqa: S105 - what every token begins with
 TOKEN_DIGITS = 26  # of base 32: 130 bits
 _TOKEN_DIGITS_MIN = 10  # 50 bits: of five million values some two may be given the same token in 50 such columns
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])(?!.*BC)")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _REGION = re.compile(r"[0-9]{6}|[0-9]{15}|[0-9]{17}[0-9Xx]")
 _PADDED = re.compile(r"(n?char|character|bpchar)\b(?! varying)")

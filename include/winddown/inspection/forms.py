@@ -16,6 +16,7 @@ from winddown.domain.plan import Order
 
 _TOKEN = re.compile(r"~[a-z2-7]{10,26}")
 _FIXED = re.compile(r"(n?char|character|bpchar)\b(?! varying)")
+_NUMBER = re.compile(r"-?[0-9]{1,40}")
 _LONGEST = 27
 Row = tuple[Hashable, Sequence[str | None]]  # what tells a row, and its fields as text
 
@@ -54,7 +55,7 @@ class Judge:
         if how == "token":
             return bool(_TOKEN.fullmatch(found)) and len(found) == self._token_length(name)
         if how == "band":
-            return found.lstrip("-").isdecimal() and not int(found) % int(size)
+            return bool(_NUMBER.fullmatch(found)) and not int(found) % int(size)
         if self._is_date(name):
             return found[5:] == "01-01" if how == "year" else found[8:] == "01"
         return len(found) <= {"year": 4, "month": 7}.get(how, int(size or 0))

@@ -37,6 +37,7 @@ FORMS = (("amount", "band:100"), ("email", "first:3"), ("phone", "token"))
         ("month", Kind.TEXT, "2025-02-30", None),
         ("year", Kind.DATE, "1990-05-06", "1990-01-01"),
         ("month", Kind.DATE, "infinity", None),
+        ("month", Kind.DATE, "0044-03-15 BC", None),
         ("month", Kind.DATE, "0000-00-00", None),
         ("band:10", Kind.NUMBER, "27", "20"),
         ("band:10", Kind.NUMBER, "-5", "-10"),

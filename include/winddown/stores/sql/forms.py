@@ -12,6 +12,7 @@ from winddown.archive.tokens import Tokens
 from winddown.domain.inventory import Collection
 from winddown.domain.minimise import TOKEN_SIGN, Form, Kind, is_padded, kind_of, token_length
 from winddown.domain.plan import Order
+from winddown.stores.sql.reading import as_text
 
 TOKEN_COLUMN = "winddown_token_"  # noqa: S105 - with a number behind it
 
@@ -53,7 +54,7 @@ class Forms:
             found = zip(self.tokens, values, strict=True)
             yield (
                 str(first),
-                *(None if value is None else self._token(name, str(value), tokens) for name, value in found),
+                *(None if value is None else self._token(name, as_text(value) or "", tokens) for name, value in found),
             )
 
     def is_token(self, name: str) -> bool:
