@@ -71,7 +71,7 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
-def _bring_up_to_date(connection: Connection) -> None:
+def bring_up_to_date(connection: Connection) -> None:
     """Add to the journal of an earlier version what it lacks."""
     known = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0")
     columns = set(connection.execute(known, {"t": JOURNAL}).scalars())
@@ -83,7 +83,7 @@ def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
-    _bring_up_to_date(connection)
+    bring_up_to_date(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.

@@ -35,7 +35,16 @@ from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.escrow_position import RowsPosition
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cleared
-from winddown.stores.sql.position import FieldsPosition, content, key_join, key_values, prepare, same, take_turns
+from winddown.stores.sql.position import (
+    FieldsPosition,
+    bring_up_to_date,
+    content,
+    key_join,
+    key_values,
+    prepare,
+    same,
+    take_turns,
+)
 from winddown.stores.sql.reading import marked, with_names
 from winddown.stores.sql.whole_table import WholeTable
 
@@ -155,7 +164,9 @@ class PostgresStore(staged.StagedStore):
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
-            if power is not Power.PURGE:
+            if power is Power.PURGE:
+                bring_up_to_date(connection)
+            else:
                 prepare(connection, order)
             if order.method is not Method.ESCROW_ROWS:
                 collection = catalogue.describe(connection, order.collection)
