@@ -168,6 +168,16 @@ def test_what_is_written_in_grace_is_seen_by_both_and_never_overwritten(
     assert (live(subject), planned.leftovers()) == (content, left_over)
 
 
+def test_what_is_written_in_other_letters_is_not_overwritten(subject: Subject) -> None:
+    planned = planned_of(subject)
+    planned.act(Power.QUARANTINE)
+    write(subject, "1", "nick", token("欧阳娜娜", 27).upper())
+    content = live(subject)
+    with pytest.raises(Residual):
+        planned.act(Power.RESTORE)
+    assert live(subject) == content
+
+
 def test_a_row_that_changed_after_the_plan_keeps_its_values(subject: Subject) -> None:
     planned = planned_of(subject)
     write(subject, "2", "age", 31)

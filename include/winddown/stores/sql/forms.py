@@ -19,10 +19,15 @@ TOKEN_COLUMN = "winddown_token_"  # noqa: S105 - with a number behind it
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How an engine says it: the type that anything is cast to for its text, and a date of two texts."""
+    """How an engine says it: the type that anything is cast to for its text, and a date of two texts.
+
+    Attributes:
+        exact: a value as it compares with no other; by a collation, different texts may be equal.
+    """
 
     text: str
     day: Callable[[str, str], str]
+    exact: Callable[[str], str] = str
 
 
 class Forms:
