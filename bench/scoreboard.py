@@ -161,7 +161,7 @@ def document(results: list[Result], lines: list[str]) -> str:
     return "\n".join([
         "# Scoreboard", "",
         "Written by `make scoreboard`; do not edit. What was tried to break safety and evidence, and what it did.", "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}.",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}.",
         "",
         "| what | tried | wanted | outcome |", "|---|---:|---:|---|", *table, "",
         "Figures of benchmarks:", "", *(f"- {line}" for line in told), "",

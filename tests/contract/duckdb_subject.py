@@ -19,12 +19,12 @@ from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
 COMPOSITE = Shape(
-    """(region VARCHAR, no INTEGER, "na""me" VARCHAR, "a.b" VARCHAR, 电话 VARCHAR, photo BLOB, seen_at TIMESTAMPTZ,
-        amount DECIMAL(12, 2), ratio DOUBLE, mood ENUM('good', '坏 ''x'''), tags VARCHAR[],
+    """(region VARCHAR, no INTEGER, "na""me" VARCHAR, "a.b" VARCHAR, "电话 (:b)" VARCHAR, photo BLOB,
+        seen_at TIMESTAMPTZ, amount DECIMAL(12, 2), ratio DOUBLE, mood ENUM('good', '坏 ''x'''), tags VARCHAR[],
         parts STRUCT(a INTEGER, "b c" VARCHAR), upper VARCHAR GENERATED ALWAYS AS (upper("na""me")),
         PRIMARY KEY (region, no))""",
     ("region", "no"),
-    ("region", "no", 'na"me', "a.b", "电话", "photo", "seen_at", "amount", "ratio", "mood", "tags", "parts"),
+    ("region", "no", 'na"me', "a.b", "电话 (:b)", "photo", "seen_at", "amount", "ratio", "mood", "tags", "parts"),
     (
         ("", 0, "欧阳娜娜", "", "13800000000", b"\x00\xff\r\n" * 40, "2024-02-29 23:59:59.123456+08", "0.00", 0.1,
          "good", ["a, b", "c"], {"a": 1, "b c": "x"}),
@@ -35,7 +35,7 @@ COMPOSITE = Shape(
         (" pad ", 4, "z", None, "c", None, None, None, 0.1 + 0.2, None, ["a", "b, c"], {"a": None, "b c": None}),
         ("north", -5, "y", "q", None, None, None, None, None, None, None, None),
     ),
-    ('na"me', "a.b", "电话", "photo", "seen_at", "mood", "tags", "upper"),
+    ('na"me', "a.b", "电话 (:b)", "photo", "seen_at", "mood", "tags", "upper"),
 )  # fmt: skip
 BYTES_KEY = Shape(
     '(id BLOB PRIMARY KEY, "select" VARCHAR NOT NULL, born DATE)',

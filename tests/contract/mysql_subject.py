@@ -51,15 +51,15 @@ GRANTS = {
 }
 COMPOSITE = Shape(
     """(region varchar(40) COLLATE utf8mb4_general_ci, no bigint NOT NULL AUTO_INCREMENT,
-        "na""me" varchar(60) CHARACTER SET gbk NOT NULL, "a.b" longtext, "50% %s" varchar(40) CHARACTER SET latin1,
+        "na""me" varchar(60) CHARACTER SET gbk NOT NULL, "a.b" longtext, "50% %s (:b)" varchar(40) CHARACTER SET latin1,
         photo longblob, seen_at datetime(6), amount decimal(12, 2), note json, born date NOT NULL, flags bit(10),
         mood enum('是', '否', ''), tags set('x', 'y'), spot point, ratio float, rate double, "yéar" year, took time(3),
         wide binary(3), hidden int INVISIBLE DEFAULT 7, of_id uuid, stamped timestamp(3) NOT NULL DEFAULT '2001-01-01'
         ON UPDATE CURRENT_TIMESTAMP(3), upper varchar(60) AS (upper("a.b")) VIRTUAL,
-        stored varchar(60) AS (lower("50% %s")) STORED, PRIMARY KEY (region, no), KEY (no)) CHARSET utf8mb4""",
+        stored varchar(60) AS (lower("50% %s (:b)")) STORED, PRIMARY KEY (region, no), KEY (no)) CHARSET utf8mb4""",
     ("region", "no"),
     (
-        *("region", "no", 'na"me', "a.b", "50% %s", "photo", "seen_at", "amount", "note", "born", "flags", "mood"),
+        *("region", "no", 'na"me', "a.b", "50% %s (:b)", "photo", "seen_at", "amount", "note", "born", "flags", "mood"),
         *("tags", "ratio", "rate", "yéar", "took", "wide", "of_id"),
     ),
     tuple(
@@ -84,7 +84,7 @@ COMPOSITE = Shape(
             ("north", -5, "y", "q", None, None, None, None, None, "1990-01-01"),
         )
     ),
-    ("a.b", "50% %s", "photo", "seen_at", "upper", "stored", "mood", "spot"),
+    ("a.b", "50% %s (:b)", "photo", "seen_at", "upper", "stored", "mood", "spot"),
 )
 BYTES_KEY = Shape(
     '(id varbinary(40) PRIMARY KEY, "select" varchar(40), born date) CHARSET utf8mb4',

@@ -48,13 +48,13 @@ class Shape:
     minimise: tuple[str, ...] = ()
 
 
-TABLE = '客户 "A".x'
+TABLE = '客户 "A".x (:y)'
 COMPOSITE = Shape(
-    """(region text, no bigint GENERATED ALWAYS AS IDENTITY, "na""me" text NOT NULL, "a.b" text, 电话 text,
+    """(region text, no bigint GENERATED ALWAYS AS IDENTITY, "na""me" text NOT NULL, "a.b" text, "电话 (:b)" text,
         photo bytea, seen_at timestamptz, amount numeric(12, 2), note jsonb,
         upper text GENERATED ALWAYS AS (upper("na""me")) STORED, PRIMARY KEY (region, no))""",
     ("region", "no"),
-    ("region", "no", 'na"me', "a.b", "电话", "photo", "seen_at", "amount", "note"),
+    ("region", "no", 'na"me', "a.b", "电话 (:b)", "photo", "seen_at", "amount", "note"),
     (
         ("", 0, "欧阳娜娜", "", "13800000000", b"\x00\xff\r\n" * 40, "2024-02-29 23:59:59.123456+08", "0.00", "{}"),
         ("华东", 0, 'O\'Brien \\ "x"', None, None, b"", None, None, None),
@@ -64,7 +64,7 @@ COMPOSITE = Shape(
         (" pad ", 4, "z", None, "c", None, None, None, None),
         ("north", -5, "y", "q", None, None, None, None, None),
     ),
-    ('na"me', "a.b", "电话", "photo", "seen_at", "upper"),
+    ('na"me', "a.b", "电话 (:b)", "photo", "seen_at", "upper"),
 )
 BYTES_KEY = Shape(
     '(id bytea PRIMARY KEY, "select" text, born date)',

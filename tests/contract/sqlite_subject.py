@@ -18,11 +18,11 @@ from .desk import Desk
 from .table_subject import STORE, TABLE, Shape, TableSubject, quoted
 
 COMPOSITE = Shape(
-    """(region TEXT NOT NULL, no INTEGER NOT NULL, "na""me" TEXT, "a.b" TEXT, 电话, photo BLOB, seen_at TIMESTAMP,
-        amount DECIMAL(12, 2), ratio REAL, upper TEXT GENERATED ALWAYS AS (upper("na""me")) STORED,
+    """(region TEXT NOT NULL, no INTEGER NOT NULL, "na""me" TEXT, "a.b" TEXT, "电话 (:b)", photo BLOB,
+        seen_at TIMESTAMP, amount DECIMAL(12, 2), ratio REAL, upper TEXT GENERATED ALWAYS AS (upper("na""me")) STORED,
         "regi on" AS (upper(region)), PRIMARY KEY (region, no))""",
     ("region", "no"),
-    ("region", "no", 'na"me', "a.b", "电话", "photo", "seen_at", "amount", "ratio"),
+    ("region", "no", 'na"me', "a.b", "电话 (:b)", "photo", "seen_at", "amount", "ratio"),
     (
         ("", 0, "欧阳娜娜", "", "13800000000", b"\x00\xff\r\n" * 40, "2024-02-29 23:59:59", "0.00", 0.1),
         ("华东", 0, 'O\'Brien \\ "x"', None, None, b"", None, None, None),
@@ -32,7 +32,7 @@ COMPOSITE = Shape(
         (" pad ", 4, "z", None, b"c", None, "0001-01-01", 12, 5),
         ("north", -5, "y", "q", None, None, "9999-12-31", None, None),
     ),
-    ('na"me', "a.b", "电话", "photo", "seen_at", "upper"),
+    ('na"me', "a.b", "电话 (:b)", "photo", "seen_at", "upper"),
 )
 WITHOUT_ROWID = Shape(
     '(id BLOB PRIMARY KEY, "select" TEXT NOT NULL, born DATE, rowid TEXT) WITHOUT ROWID',

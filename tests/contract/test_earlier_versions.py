@@ -78,6 +78,29 @@ def test_a_journal_that_knows_of_no_escrow_grows(subject: Subject, act: Act) -> 
     assert (planned.remaining(), planned.leftovers()) == (0, 0)
 
 
+def forget_escrow(subject: Any) -> None:
+    """The journal becomes as versions made it that knew of no escrow."""
+    match subject:
+        case PostgresSubject():
+            subject._run("ALTER TABLE winddown_quarantine.journal DROP COLUMN escrow")
+        case MySqlSubject():
+            subject.run("ALTER TABLE winddown_journal.winddown_journal DROP COLUMN escrow, DROP COLUMN order_id")
+        case SqliteSubject() | DuckDbSubject():
+            for name in ("escrow", "order_id"):
+                subject.run(f"ALTER TABLE winddown_journal DROP COLUMN {name}")
+
+
+def test_fields_that_an_earlier_version_quarantined_are_purged_and_come_back(subject: Subject) -> None:
+    planned, content = work(subject, act=Act.MINIMISE, size=2), subject.content()
+    planned.act_all(Power.QUARANTINE)
+    forget_escrow(subject)
+    planned.act(Power.PURGE)
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE
+    assert (planned.remaining(), planned.leftovers()) == (0, 0)
+    planned.act(Power.RESTORE, 1)
+    assert {key: subject.content()[key] for key in planned.names[1]} == {key: content[key] for key in planned.names[1]}
+
+
 def test_an_order_that_goes_about_it_in_another_way_is_refused_with_what_to_do(subject: Subject) -> None:
     planned, content = work(subject), subject.content()
     other = replace(planned, order=replace(planned.order, method=Method.SET_ASIDE))

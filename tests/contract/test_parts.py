@@ -19,6 +19,7 @@ from .desk import TOKEN_KEY, Desk
 from .duckdb_subject import DuckDbSubject
 from .every_engine import ENGINES, subject_on
 from .postgresql_subject import PostgresSubject
+from .sqlite_subject import SqliteSubject
 from .subject import Subject, Work, work
 from .table_subject import Shape
 from .test_generic import GenericSubject
@@ -167,6 +168,16 @@ def test_what_is_written_in_grace_is_seen_by_both_and_never_overwritten(
     assert (live(subject), planned.leftovers()) == (content, left_over)
 
 
+def test_what_is_written_in_other_letters_is_not_overwritten(subject: Subject) -> None:
+    planned = planned_of(subject)
+    planned.act(Power.QUARANTINE)
+    write(subject, "1", "nick", token("欧阳娜娜", 27).upper())
+    content = live(subject)
+    with pytest.raises(Residual):
+        planned.act(Power.RESTORE)
+    assert live(subject) == content
+
+
 def test_a_row_that_changed_after_the_plan_keeps_its_values(subject: Subject) -> None:
     planned = planned_of(subject)
     write(subject, "2", "age", 31)
@@ -196,3 +207,45 @@ def test_no_statement_has_the_key_or_a_value_that_a_token_stands_for(subject: Su
     for secret in ("13800000001", "欧阳娜娜", TOKEN_KEY.decode(), TOKEN_KEY.hex(), "310101199001011234"):
         assert secret not in said
         assert secret.encode().hex() not in said
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "generic", "mariadb"])
+def test_blanks_that_a_column_of_a_fixed_length_adds_are_no_part_of_a_value(
+    engine: str, request: pytest.FixtureRequest, desk: Desk, tmp_path: Path
+) -> None:
+    ddl = "(id integer PRIMARY KEY, city char(20), who char(40))"
+    rows = ((1, "San Francisco", "欧阳娜娜"), (2, "Los Angeles", ""), (3, None, "O'Brien"))
+    shape = Shape(ddl, ("id",), ("id", "city", "who"), rows, ("city", "who"))
+    with subject_on(engine, request, desk, tmp_path, shape) as subject:
+        subject.parts = (("city", "first:4"), ("who", "token"))
+        before = subject.content()
+        planned = work(subject, chosen=("1", "2", "3"), act=Act.MINIMISE, size=3)
+        planned.act(Power.QUARANTINE)
+        found = {
+            key: [str(row[name] or "").rstrip() for name in ("city", "who")] for key, row in subject.content().items()
+        }
+        assert found["1"] == ["San", token("欧阳娜娜", 27)]
+        assert found["2"] == ["Los", ""]
+        assert (planned.remaining(), planned.set_aside()) == (0, 3)
+        assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
+        planned.act(Power.RESTORE)
+        assert subject.content() == before
+
+
+def test_a_token_is_that_of_the_text_whatever_its_encoding_in_the_file(desk: Desk, tmp_path: Path) -> None:
+    rows = ((1, "欧阳娜娜".encode("gb18030")), (2, "欧阳娜娜"), (3, "欧阳娜娜".encode()))
+    shape = Shape("(id integer PRIMARY KEY, who TEXT)", ("id",), ("id", "who"), rows, ("who",))
+    subject = SqliteSubject(tmp_path, desk, shape)
+    subject.run(f"UPDATE {subject.table} SET who = CAST(who AS TEXT) WHERE id = 1")
+    try:
+        subject.parts = (("who", "token"),)
+        planned = work(subject, chosen=("1", "2", "3"), act=Act.MINIMISE, size=3)
+        planned.act(Power.QUARANTINE)
+        found = dict(subject.run(f"SELECT id, who FROM {subject.table}"))
+        assert found[1] == found[2] == token("欧阳娜娜", 27)
+        assert found[3] == token(base64.b64encode("欧阳娜娜".encode()).decode(), 27), "bytes are read as base64"
+        assert (planned.remaining(), planned.set_aside()) == (0, 3)
+        planned.act(Power.RESTORE)
+        assert subject.run(f"SELECT who, typeof(who) FROM {subject.table} WHERE id = 3") == [(rows[2][1], "blob")]
+    finally:
+        subject.close()

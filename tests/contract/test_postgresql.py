@@ -269,6 +269,27 @@ def test_batches_of_rows_go_side_by_side(subject: PostgresSubject) -> None:
     assert wide.side_by_side(work(subject, act=Act.MINIMISE).order) == 1
 
 
+def test_a_credential_that_may_not_log_in_any_more_is_refused_and_nothing_is_lost(
+    database: Database, desk: Desk
+) -> None:
+    shape = Shape("(id integer PRIMARY KEY, t text)", ("id",), ("id", "t"), ((1, "x"), (2, "y")), ("t",))
+    subject = PostgresSubject(database, desk, shape)
+    try:
+        planned = work(subject, chosen=("1", "2"), size=1)
+        planned.act(Power.QUARANTINE)
+        database.admin.execute("ALTER ROLE winddown_contract_marker NOLOGIN")
+        for power, index in ((Power.QUARANTINE, 1), (Power.RESTORE, 0)):
+            with pytest.raises(Refused) as refused:
+                planned.act(power, index)
+            assert refused.value.rule == "credentials"
+        database.admin.execute("ALTER ROLE winddown_contract_marker LOGIN")
+        planned.act(Power.RESTORE)
+        assert set(subject.content()) == {"1", "2"}
+    finally:
+        database.admin.execute("ALTER ROLE winddown_contract_marker LOGIN")
+        subject.drop()
+
+
 def test_whoever_stops_reading_leaves_a_connection_that_can_be_used(database: Database) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute("SELECT 1")

@@ -23,9 +23,10 @@ TOKEN_SIGN = "~"  # noqa: S105 - what every token begins with
 TOKEN_DIGITS = 26  # of base 32: 130 bits
 _TOKEN_DIGITS_MIN = 10  # 50 bits: of five million values some two may be given the same token in 50 such columns
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])(?!.*BC)")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _REGION = re.compile(r"[0-9]{6}|[0-9]{15}|[0-9]{17}[0-9Xx]")
+_PADDED = re.compile(r"(n?char|character|bpchar)\b(?! varying)")
 _LENGTH = re.compile(r"\(([0-9]{1,9})\)")
 _TEXTS = ("text", "char", "varchar", "character", "nvarchar", "nchar", "varchar2", "nvarchar2", "bpchar", "tinytext",
           "mediumtext", "longtext", "string", "clob")  # fmt: skip
@@ -94,7 +95,8 @@ class Form:
         if how is How.BAND:
             return str(int(value) // self.band * self.band) if _WHOLE.fullmatch(value) else None
         if how is How.FIRST:
-            return value[: self.prefix] if len(value) > self.prefix else None
+            # Blanks at its end are not what a value would lose; a column of a fixed length adds them by itself.
+            return value[: self.prefix] if len(value.rstrip()) > self.prefix else None
         if how is How.REGION:
             return value[: self.prefix] if _REGION.fullmatch(value) else None
         if not _is_day(value):
@@ -105,7 +107,7 @@ class Form:
         """Whether a value that is not empty may be what was left of another one. Not of tokens."""
         if self.band:
             return bool(_WHOLE.fullmatch(value)) and int(value) % self.band == 0
-        return value.endswith(self.day) if kind is Kind.DATE else len(value) <= self.prefix
+        return value.endswith(self.day) if kind is Kind.DATE else len(value.rstrip(" ")) <= self.prefix
 
 
 def kind_of(declared: str) -> Kind | None:
@@ -113,13 +115,26 @@ def kind_of(declared: str) -> Kind | None:
 
     >>> kind_of("character varying(20)"), kind_of("int unsigned"), kind_of("DATE"), kind_of("timestamp")
     (<Kind.TEXT: 'text'>, <Kind.NUMBER: 'number'>, <Kind.DATE: 'date'>, None)
+    >>> kind_of("character varying(20)[]") is None
+    True
     """
     word = re.split(r"[ (]", declared.strip().lower(), maxsplit=1)[0]
+    if declared.endswith("]"):
+        return None
     if word in _TEXTS:
         return Kind.TEXT
     if word in _NUMBERS:
         return Kind.NUMBER
     return Kind.DATE if word == "date" else None
+
+
+def is_padded(declared: str) -> bool:
+    """Whether a column of this type may add blanks at the end of a text, or leave out those that are there.
+
+    >>> is_padded("character(13)"), is_padded("CHAR(13)"), is_padded("character varying(13)")
+    (True, True, False)
+    """
+    return _PADDED.match(declared.strip().lower()) is not None
 
 
 def token_length(declared: str) -> int:

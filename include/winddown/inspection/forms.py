@@ -15,6 +15,8 @@ from datetime import date
 from winddown.domain.plan import Order
 
 _TOKEN = re.compile(r"~[a-z2-7]{10,26}")
+_FIXED = re.compile(r"(n?char|character|bpchar)\b(?! varying)")
+_NUMBER = re.compile(r"-?[0-9]{1,40}")
 _LONGEST = 27
 Row = tuple[Hashable, Sequence[str | None]]  # what tells a row, and its fields as text
 
@@ -46,32 +48,39 @@ class Judge:
     def _is_like(self, name: str, found: str | None) -> bool:
         if not found or name not in self._forms:
             return not found
+        found = found.rstrip(" ")  # which a column of a fixed length adds
+        if not found:
+            return True
         how, _, size = self._forms[name].partition(":")
         if how == "token":
             return bool(_TOKEN.fullmatch(found)) and len(found) == self._token_length(name)
         if how == "band":
-            return found.lstrip("-").isdecimal() and not int(found) % int(size)
+            return bool(_NUMBER.fullmatch(found)) and not int(found) % int(size)
         if self._is_date(name):
             return found[5:] == "01-01" if how == "year" else found[8:] == "01"
         return len(found) <= {"year": 4, "month": 7}.get(how, int(size or 0))
 
     def _is_of(self, name: str, found: str | None, whole: str | None) -> bool:
-        if not found or not whole or name not in self._forms:
+        if found is None or not whole or name not in self._forms:
             return not found and (not whole or name not in self._forms)
+        found = found.rstrip(" ")  # which a column of a fixed length adds or leaves out
         how, _, size = self._forms[name].partition(":")
         if how == "token":
-            return hmac.compare_digest(found.encode(), self._token(name, whole).encode())
+            return found == self._token(name, whole)
         with suppress(ValueError):
             if how == "band":
                 return int(found) % int(size) == 0 and 0 <= int(whole) - int(found) < int(size)
             if self._is_date(name):
                 first = date.fromisoformat(whole[:10]).replace(day=1)
                 return date.fromisoformat(found) == (first.replace(month=1) if how == "year" else first)
-            return whole.startswith(found) and len(found) == {"year": 4, "month": 7}.get(how, int(size or 0))
+            return found == whole[: {"year": 4, "month": 7}.get(how, int(size or 0))].rstrip(" ")
         return False
 
     def _token(self, name: str, whole: str) -> str:
-        mac = hmac.new(self._key(), whole.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+        value = whole.rstrip(" ") if _FIXED.match(self._types.get(name, "").lower()) else whole
+        if not value:
+            return ""
+        mac = hmac.new(self._key(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
         return ("~" + base64.b32encode(mac)[:26].decode().lower())[: self._token_length(name)]
 
     def _token_length(self, name: str) -> int:

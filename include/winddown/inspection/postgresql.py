@@ -9,6 +9,7 @@ the file that the journal names.
 """
 
 import hashlib
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from winddown.archive.escrow import Escrow
@@ -33,6 +34,7 @@ from winddown.ports import ByteSearch
 
 _ROWS_AT_ONCE, _KEYS_AT_ONCE = 500, 100_000
 _DIGEST = np.dtype("S32")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 class PostgresInspector:
@@ -103,7 +105,7 @@ class PostgresInspector:
                 for name in _aside_tables(connection, order)
                 for row in _split(
                     connection.execute(
-                        text(
+                        _with_names(
                             f"SELECT {columns} FROM winddown_quarantine.{_identifier(name)} WHERE winddown_batch = :b"
                         ),
                         {"b": batch.index},
@@ -259,7 +261,7 @@ def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
 def _count(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str], *, condition: str) -> int:
     """Count rows that a batch names and that meet a condition."""
     query, values = _found(connection, order, batch, types)
-    counted = text(f"SELECT count(*) {query} WHERE {condition}")
+    counted = _with_names(f"SELECT count(*) {query} WHERE {condition}")
     return int(connection.execute(counted, values).scalar_one())
 
 
@@ -277,7 +279,7 @@ def _texts(connection: Connection, order: Order, batch: Batch, types: Mapping[st
     """Keys and the order's fields, as text, of the rows that a batch names."""
     query, values = _found(connection, order, batch, types)
     columns = _key_and_fields(order, batch, "winddown_row.")
-    return _split(connection.execute(text(f"SELECT {columns} {query}"), values), order)
+    return _split(connection.execute(_with_names(f"SELECT {columns} {query}"), values), order)
 
 
 def _key_and_fields(order: Order, batch: Batch, prefix: str = "") -> str:
@@ -296,7 +298,7 @@ def _rows(connection: Connection, order: Order, batch: Batch, types: Mapping[str
     query, values = _found(connection, order, batch, types)
     connection.execute(text("SET LOCAL client_encoding = 'UTF8'"))
     streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-    return streaming.execute(text(f"SELECT row(winddown_row.*)::text {query}"), values).scalars()
+    return streaming.execute(_with_names(f"SELECT row(winddown_row.*)::text {query}"), values).scalars()
 
 
 def _found(
@@ -369,6 +371,11 @@ def _text_array(values: pa.ChunkedArray) -> str:
     """One parameter a column; the driver would take thousands of values one by one."""
     quoted = pc.replace_substring_regex(values, r'(["\\])', r"\\\1")
     return '{"' + '","'.join(quoted.to_pylist()) + '"}' if len(values) else "{}"
+
+
+def _with_names(query: str) -> TextClause:
+    """A statement in which no part of a quoted name is taken for a parameter: a column may be called ``a (:b)``."""
+    return text(_QUOTED.sub(lambda name: name[0].replace(":", "\\:"), query))
 
 
 def _identifier(name: str) -> str:

@@ -103,7 +103,7 @@ def make_orders(
         tuple(
             due
             for draft in _drafts(case, wave, found, findings)
-            if (due := _still_due(deployment, case, draft, emptied)) is not None
+            for due in _still_due(deployment, case, draft, emptied)
         )
         for found in labelled
     ]
@@ -121,23 +121,57 @@ def _emptied(deployment: Deployment, case_id: str) -> tuple[Order, ...]:
     return tuple(order for plan in plans for order in plan.orders if order.act is Act.MINIMISE)
 
 
-def _still_due(deployment: Deployment, case: Case, draft: _Draft, emptied: tuple[Order, ...]) -> _Draft | None:
-    """The draft without the records whose fields were emptied already; None when none is left.
+def _still_due(
+    deployment: Deployment, case: Case, draft: _Draft, emptied: tuple[Order, ...]
+) -> Iterator[_Draft]:  # fmt: skip
+    """The draft without the records that lost their fields already, and without the parts that were left already.
 
-    By their keys, not by their label: a record that a hold had paused carries the same label once it is released.
+    By their keys, not by their label: a record that a hold had paused carries the same label once it is released. Less
+    than an order left may be due later. What it left as it is due now is not done again: a part would not become
+    coarser, and of a token there would be another token.
     """
     if draft.act is not Act.MINIMISE:
-        return draft
+        yield draft
+        return
     if draft.found.collection.medium is Medium.ROW_FILES:
-        return _unemptied(deployment, case, draft)
+        found = _unemptied(deployment, case, draft)
+        yield from () if found is None else (found,)
+        return
     key, records = list(draft.found.collection.key), draft.found.records
-    for order in emptied:
-        if order.collection == draft.found.collection.ref and set(draft.fields) <= set(order.fields):
-            done = pl.DataFrame(read_manifest(deployment, case.id, order.selection.manifest)).select(key)
-            records = records.join(done, on=key, how="anti", maintain_order="left")
-    if records.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
-        return None
-    return replace(draft, found=replace(draft.found, records=records))
+    earlier = {
+        f"winddown_done_{number}": (order, _done(draft, order))
+        for number, order in enumerate(emptied)
+        if order.collection == draft.found.collection.ref and _done(draft, order)
+    }
+    for mark, (order, _) in earlier.items():
+        keys = pl.DataFrame(read_manifest(deployment, case.id, order.selection.manifest)).select(key)
+        records = records.join(
+            keys.with_columns(pl.lit(value=True).alias(mark)), on=key, how="left", maintain_order="left"
+        )
+    parts = (
+        records.partition_by(list(earlier), as_dict=True, include_key=False, maintain_order=True)
+        if earlier
+        else {(): records}
+    )
+    for marks, part in parts.items():
+        done = {name for (_, names), mark in zip(earlier.values(), marks, strict=True) if mark for name in names}
+        if done >= set(draft.fields) or part.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
+            continue
+        left = {name for name, _ in draft.generalised if name in done}
+        yield replace(
+            draft,
+            found=replace(draft.found, records=part),
+            fields=tuple(name for name in draft.fields if name not in left),
+            generalised=tuple(pair for pair in draft.generalised if pair[0] not in left),
+        )
+
+
+def _done(draft: _Draft, order: Order) -> frozenset[str]:
+    """Fields of a draft of which an order left nothing, or just what the draft would leave."""
+    asked, left = dict(draft.generalised), dict(order.generalised)
+    return frozenset(
+        name for name in draft.fields if name in order.fields and left.get(name) in {None, asked.get(name)}
+    )
 
 
 def _unemptied(deployment: Deployment, case: Case, draft: _Draft) -> _Draft | None:

@@ -25,6 +25,7 @@ FORMS = (("amount", "band:100"), ("email", "first:3"), ("phone", "token"))
     [
         ("first:3", Kind.TEXT, "13800000000", "138"),
         ("first:3", Kind.TEXT, "138", None),  # it would stay whole
+        ("first:3", Kind.TEXT, "138     ", None),  # as a column of a fixed length gives it back
         ("first:1", Kind.TEXT, "𠮷野", "𠮷"),
         ("region:6", Kind.TEXT, "31010119900101123X", "310101"),
         ("region:4", Kind.TEXT, "200030", "2000"),
@@ -36,6 +37,7 @@ FORMS = (("amount", "band:100"), ("email", "first:3"), ("phone", "token"))
         ("month", Kind.TEXT, "2025-02-30", None),
         ("year", Kind.DATE, "1990-05-06", "1990-01-01"),
         ("month", Kind.DATE, "infinity", None),
+        ("month", Kind.DATE, "0044-03-15 BC", None),
         ("month", Kind.DATE, "0000-00-00", None),
         ("band:10", Kind.NUMBER, "27", "20"),
         ("band:10", Kind.NUMBER, "-5", "-10"),
@@ -88,6 +90,7 @@ def test_what_is_left_of_a_number_is_the_lowest_of_its_band(size: int, value: in
         (Field("f", "text", nullable=True, tied="unique index u, constraint c"), "token", "f is bound by constraint c"),
         (Field("f", "text", nullable=True, tied="unique index u"), "first:3", "f is bound by unique index u"),
         (Field("f", "timestamp", nullable=True), "month", "f is a timestamp, of which nothing is left by month"),
+        (Field("f", "character varying(20)[]", nullable=True), "first:3", "f is a character varying(20)[], of which"),
         (Field("f", "text", nullable=True), "band:10", "f is a text, of which nothing is left by band"),
         (Field("f", "date", nullable=False), "year", ""),
         (Field("f", "int unsigned", nullable=False), "band:10", ""),

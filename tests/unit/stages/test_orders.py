@@ -321,6 +321,26 @@ def test_values_that_would_not_become_coarser_are_counted_when_the_plan_is_made(
     assert [(one.code, one.explanation, one.resolver) for one in blockers] == [("cannot-minimise", said, "steward")]
 
 
+def test_what_was_left_already_is_not_left_again_and_less_of_it_may_be_due_later(
+    partly: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def due(parts: tuple[tuple[str, str], ...]) -> list[tuple[set[str], tuple[tuple[str, str], ...]]]:
+        orders, blockers = partly(parts)
+        assert blockers == []
+        return [(set(order.fields), order.generalised) for order in orders]
+
+    before, _ = partly(PARTS)
+    monkeypatch.setattr("winddown.stages.orders._emptied", lambda *_: before)
+    assert due(PARTS) == [], "nothing of it is due again"
+    everything = {"mobile", "paid_on", "payer", "zip"}
+    assert due((("mobile", "token"), ("paid_on", "month"))) == [(everything - {"mobile", "paid_on"}, ())]
+    assert due((*PARTS[:2], ("zip", "region:2"))) == [({"payer", "zip"}, (("zip", "region:2"),))]
+
+    of_some = [replace(order, fields=("mobile", "zip"), generalised=(PARTS[0], PARTS[2])) for order in before]
+    monkeypatch.setattr("winddown.stages.orders._emptied", lambda *_: of_some)
+    assert due(PARTS) == [({"paid_on", "payer"}, (PARTS[1],))], "a token is not made of a token"
+
+
 def test_a_part_stays_only_where_fields_move(partly: Callable[..., Any], shop: Any) -> None:
     shop.method = lambda *_, **__: Method.SET_ASIDE
     orders, (blocker,) = partly()

@@ -249,7 +249,8 @@ class CopyThenDelete:
         """The condition that a field holds what stayed of the value that ``k`` has in quarantine."""
         if name not in self._forms:
             return self._is_empty(name)
-        return same(f"t.{self._dialect.quoted(name)}", self._left(name, "k"))
+        exact = self._dialect.words.exact
+        return same(exact(f"t.{self._dialect.quoted(name)}"), exact(self._left(name, "k")))
 
     def _is_full(self, name: str) -> str:
         if name not in self._forms:

@@ -32,6 +32,7 @@ from winddown.stores.sql.position import (
     shape,
     typed_keys,
 )
+from winddown.stores.sql.reading import with_names
 
 _KEYS = "winddown.k"
 
@@ -118,7 +119,7 @@ class RowsPosition(Position):
         computed = self._computed()
         fields = [quoted_name(name) for name in self._collection.field_names() if name not in computed]
         restored = self._connection.execute(
-            text(
+            with_names(
                 f"INSERT INTO {self._table} ({', '.join(fields)}) OVERRIDING SYSTEM VALUE "
                 f"SELECT {', '.join(f'(winddown_row).{name}' for name in fields)} FROM "
                 f"(SELECT CAST(winddown_row AS {self._table}) AS winddown_row FROM {self._back} OFFSET 0) back"

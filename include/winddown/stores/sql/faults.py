@@ -24,6 +24,8 @@ _REFERENCE = re.compile(
 _REFUSED_REFERENCES = (1216, 1217, 1451, 1452)
 _RETRYABLE = ("08", "40", "53", "55", "57")  # connection, serialisation, resources, locks, operator intervention
 _DENIED = ("28", "42501", "3D000")
+# What PostgreSQL says of a connection that it refuses for good, for which the driver has no SQLSTATE.
+_REFUSED = ("authentication failed", "does not exist", "not permitted to log in", "permission denied", "pg_hba.conf")
 
 # What says the same as an SQLSTATE on engines without one: MySQL's error numbers, SQLite's names of errors.
 _LIKE: dict[object, str] = {
@@ -62,7 +64,7 @@ def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
     table = told(getattr(diagnostic, "table_name", None) or "")
     text = str(cause) if not state else ""  # a failed connection has no SQLSTATE, and quotes no data
     said = f"SQLSTATE {state or 'none'}" if own is None else f"error {own}"
-    if state.startswith(_DENIED) or "authentication failed" in text or "does not exist" in text:
+    if state.startswith(_DENIED) or any(said in text for said in _REFUSED):
         return Refused(
             f"store {store} refused us while {doing} ({said} {table})".replace(" )", ")"),
             rule="credentials",

@@ -10,18 +10,24 @@ from typing import Any
 
 from winddown.archive.tokens import Tokens
 from winddown.domain.inventory import Collection
-from winddown.domain.minimise import TOKEN_SIGN, Form, Kind, kind_of, token_length
+from winddown.domain.minimise import TOKEN_SIGN, Form, Kind, is_padded, kind_of, token_length
 from winddown.domain.plan import Order
+from winddown.stores.sql.reading import as_text
 
 TOKEN_COLUMN = "winddown_token_"  # noqa: S105 - with a number behind it
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How an engine says it: the type that anything is cast to for its text, and a date of two texts."""
+    """How an engine says it: the type that anything is cast to for its text, and a date of two texts.
+
+    Attributes:
+        exact: a value as it compares with no other; by a collation, different texts may be equal.
+    """
 
     text: str
     day: Callable[[str, str], str]
+    exact: Callable[[str], str] = str
 
 
 class Forms:
@@ -31,6 +37,7 @@ class Forms:
         types = {field.name: field.type for field in collection.fields}
         self._forms = {name: Form.parse(asked) for name, asked in order.generalised}
         self._kinds = {name: kind_of(types[name]) for name in self._forms}
+        self._padded = frozenset(name for name in self._forms if is_padded(types[name]))
         self._lengths = {name: token_length(types[name]) for name in self._forms}
         self.tokens = tuple(name for name, form in self._forms.items() if form.coarser is None)
 
@@ -48,10 +55,12 @@ class Forms:
 
     def made(self, rows: Iterable[Sequence[Any]], tokens: Tokens) -> Iterator[tuple[str | None, ...]]:
         """Of rows of something and the values of ``tokens``, the same with tokens in their place; NULL stays NULL."""
-        lengths = [self._lengths[name] for name in self.tokens]
         for first, *values in rows:
-            found = zip(values, lengths, strict=True)
-            yield str(first), *(None if value is None else tokens.of(str(value), length=size) for value, size in found)
+            found = zip(self.tokens, values, strict=True)
+            yield (
+                str(first),
+                *(None if value is None else self._token(name, as_text(value) or "", tokens) for name, value in found),
+            )
 
     def is_token(self, name: str) -> bool:
         """Whether a token stays of a field."""
@@ -64,7 +73,9 @@ class Forms:
             return f"{column} - (({column} % {form.band}) + {form.band}) % {form.band}"
         if kind is Kind.DATE:
             return words.day(f"substr(CAST({column} AS {words.text}), 1, {form.prefix})", form.day)
-        return f"substr({column}, 1, {form.prefix})"
+        found = f"substr({column}, 1, {form.prefix})"
+        # The column may give it back without the blanks at its end, and what is compared must be the same.
+        return f"rtrim({found})" if name in self._padded else found
 
     def is_whole(self, name: str, column: str, words: Words) -> str:
         """The condition that a column does not look like what stays; a token is told by its sign alone."""
@@ -76,15 +87,19 @@ class Forms:
         """What stays of a value, where no engine computes it; None where it cannot be made coarser."""
         kind = self._kinds[name]
         if self.is_token(name):
-            return tokens.of(value, length=self._lengths[name])
+            return self._token(name, value, tokens)
         return self._forms[name].left(kind, value) if value and kind is not None else value
 
     def has_left(self, name: str, value: str) -> bool:
         """Whether a value looks like what stays, where no engine says it."""
-        kind = self._kinds[name]
+        kind, value = self._kinds[name], value.rstrip(" ")
         if not value:
             return True
         return value.startswith(TOKEN_SIGN) if self.is_token(name) else self._is_left(name, kind, value)
+
+    def _token(self, name: str, value: str, tokens: Tokens) -> str:
+        """The same for a value that its column fills up with blanks as for one in another column."""
+        return tokens.of(value.rstrip(" ") if name in self._padded else value, length=self._lengths[name])
 
     def _is_left(self, name: str, kind: Kind | None, value: str) -> bool:
         return kind is not None and self._forms[name].has_left(kind, value)

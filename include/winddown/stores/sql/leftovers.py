@@ -20,6 +20,7 @@ from winddown.stores.sql import postgresql_logs
 from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, quoted, quoted_name
 from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.faults import told
+from winddown.stores.sql.reading import with_names
 
 ACTING_LOCK = "hashtext('winddown'), hashtext('acting')"
 """Key of the advisory lock that whoever moves records holds shared, and whoever drops emptied tables holds alone."""
@@ -73,7 +74,7 @@ def _is_rewritten(connection: Connection, table: str, report: Report, *, more: s
     """Rewrite a table with its indexes and long values; say what stays, and whether it was rewritten at all."""
     before = _files(connection, table)
     with _kept_rows(connection) as counts:
-        connection.execute(text(f"VACUUM (FULL, VERBOSE{more}) {table}"))
+        connection.execute(with_names(f"VACUUM (FULL, VERBOSE{more}) {table}"))
     if before & _files(connection, table):
         report.tasks.append(f"VACUUM (FULL{more}) {table}")
         report.left.append(f"deleted rows in the heap, the indexes and the long values of {table}")
@@ -239,7 +240,7 @@ def _forget_statistics(connection: Connection, ref: CollectionRef) -> list[str]:
     generated column reads them.
     """
     table = quoted(ref.name)
-    if connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {table})")).scalar_one():
+    if connection.execute(with_names(f"SELECT EXISTS (SELECT 1 FROM {table})")).scalar_one():
         return []
     columns = connection.execute(
         text(
@@ -251,7 +252,7 @@ def _forget_statistics(connection: Connection, ref: CollectionRef) -> list[str]:
     left = []
     for name, kind in columns:
         try:
-            connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {quoted_name(name)} TYPE {kind}"))
+            connection.execute(with_names(f"ALTER TABLE {table} ALTER COLUMN {quoted_name(name)} TYPE {kind}"))
         except DBAPIError:
             left.append(f"{ref.name}.{name}")
     return left

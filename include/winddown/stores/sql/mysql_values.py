@@ -18,7 +18,11 @@ from winddown.domain.inventory import Collection, CollectionRef
 from winddown.stores.sql.forms import Words
 from winddown.stores.sql.reading import LONGEST
 
-WORDS = Words("CHAR", lambda beginning, rest: f"CAST(CONCAT({beginning}, '{rest}') AS DATE)")
+WORDS = Words(
+    "CHAR",
+    lambda beginning, rest: f"CAST(CONCAT({beginning}, '{rest}') AS DATE)",
+    lambda value: f"CAST({value} AS BINARY)",
+)
 
 _NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year", "float", "double"})
 _FLOATS = frozenset({"float", "double"})

@@ -18,6 +18,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, hazards, quoted, quoted_name
 from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
+from winddown.stores.sql.reading import with_names
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
@@ -72,7 +73,7 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
-def _bring_up_to_date(connection: Connection) -> None:
+def bring_up_to_date(connection: Connection) -> None:
     """Add to the journal of an earlier version what it lacks."""
     known = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0")
     columns = set(connection.execute(known, {"t": JOURNAL}).scalars())
@@ -84,7 +85,7 @@ def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
-    _bring_up_to_date(connection)
+    bring_up_to_date(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
@@ -98,7 +99,7 @@ def prepare(connection: Connection, order: Order) -> None:
         f", {quoted_name(field)} AS {column}" for field, column in zip(forms.tokens, forms.token_columns(), strict=True)
     ]
     connection.execute(
-        text(
+        with_names(
             f"CREATE TABLE {name} AS SELECT 0 AS winddown_batch, {_names((*collection.key, *order.fields))}"
             f"{''.join(named)} FROM {quoted(collection.ref.name)} WHERE false"
         )
@@ -178,7 +179,7 @@ class Position:
         self, query: str, more: Mapping[str, object] | None = None, *, piece: Batch | None = None, bound: bool = True
     ) -> int:
         values = self._values(piece, bound=bound) | dict(more or {})
-        return int(self._connection.execute(text(query), values).scalar_one())
+        return int(self._connection.execute(with_names(query), values).scalar_one())
 
     def _values(self, piece: Batch | None = None, *, bound: bool = True) -> dict[str, object]:
         return key_values(self._collection, piece or self._batch, bound=bound) | {"batch": self._batch.index}
@@ -220,7 +221,7 @@ class FieldsPosition(Position):
         join = key_join(self._collection, "t")
         columns = ", ".join([f"k.{CONTENT}", *(f"CAST(t.{quoted_name(name)} AS text)" for name in self._forms.tokens)])
         query = f"SELECT {columns} FROM {self._table} t JOIN {join} WHERE {same(self._collection)} FOR UPDATE OF t"
-        rows = [tuple(row) for row in self._connection.execute(text(query), self._values())]
+        rows = [tuple(row) for row in self._connection.execute(with_names(query), self._values())]
         found = {row[0]: row[1:] for row in self._forms.made(rows, self._tokens)}
         names, contents = self._forms.token_columns(), self._batch.keys.column(CONTENT).to_pylist()
         none = (None,) * len(names)
@@ -270,7 +271,7 @@ class FieldsPosition(Position):
         return tuple(name for name in self._order.fields if name not in computed)
 
     def _run(self, query: str) -> int:
-        return int(self._connection.execute(text(query), {"batch": self._batch.index}).rowcount)
+        return int(self._connection.execute(with_names(query), {"batch": self._batch.index}).rowcount)
 
 
 # -- SQL pieces ----------------------------------------------------------------------------------------------------

@@ -35,8 +35,17 @@ from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.escrow_position import RowsPosition
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.leftovers import cleared
-from winddown.stores.sql.position import FieldsPosition, content, key_join, key_values, prepare, same, take_turns
-from winddown.stores.sql.reading import marked
+from winddown.stores.sql.position import (
+    FieldsPosition,
+    bring_up_to_date,
+    content,
+    key_join,
+    key_values,
+    prepare,
+    same,
+    take_turns,
+)
+from winddown.stores.sql.reading import marked, with_names
 from winddown.stores.sql.survivors import SurvivorsPosition, survivors
 from winddown.stores.sql.whole_table import WholeTable
 
@@ -115,7 +124,7 @@ class PostgresStore(staged.StagedStore):
         query = f"SELECT {_as_text(collection, fields, 't')} FROM {table} t JOIN {join} "
         query += f"WHERE {same(collection)} ORDER BY {order}"
         with translated(self.name, f"reading {collection.ref}"), self._reader.connect() as connection:
-            rows = [tuple(row) for row in connection.execute(text(query), key_values(collection, batch))]
+            rows = [tuple(row) for row in connection.execute(with_names(query), key_values(collection, batch))]
         yield _arrow(fields, rows)
 
     def whole_tables(self, collection: Collection, located: pa.Table, *, whole: bool) -> WholeTables:
@@ -161,7 +170,9 @@ class PostgresStore(staged.StagedStore):
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
-            if power is not Power.PURGE:
+            if power is Power.PURGE:
+                bring_up_to_date(connection)
+            else:
                 prepare(connection, order)
             if order.method not in ESCROWING:
                 collection = catalogue.describe(connection, order.collection)
@@ -202,7 +213,7 @@ class PostgresStore(staged.StagedStore):
             own = _own_readers(connection, _grants(remembered))
             for table, role, privilege, _ in _present(connection, _grants(remembered)):
                 # Whatever the role passed on to others goes with it; those others were remembered by themselves.
-                connection.execute(text(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
+                connection.execute(with_names(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
             lost = own - _own_readers(connection, _grants(remembered))
             if lost:
                 raise Refused(
@@ -219,7 +230,7 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, "thawing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
             for table, role, privilege, option in _present(connection, _grants(remembered)):
-                connection.execute(text(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
+                connection.execute(with_names(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
         return remembered
 
     def strain(self) -> Strain:

@@ -181,7 +181,7 @@ def held(connection: Connection, collection: Collection, relation: Relation) -> 
     """
     table = quoted(collection.ref.name)
     condition = relation.condition
-    return summed(connection, collection, f"(SELECT * FROM {table} WHERE {condition})" if condition else table)
+    return summed(connection, collection, f"(SELECT * FROM {table} WHERE ({condition}))" if condition else table)
 
 
 def summed(connection: Connection, collection: Collection, source: str) -> tuple[int, str]:
@@ -191,8 +191,8 @@ def summed(connection: Connection, collection: Collection, source: str) -> tuple
     )
     # OFFSET, so that the digest is computed once a row and not once a sum.
     query = (
-        f"SELECT count(*), concat_ws(' ', {quarters}) FROM {verbatim(source)} t, "
+        f"SELECT count(*), concat_ws(' ', {quarters}) FROM {source} t, "
         f"LATERAL (SELECT ('x' || {content(collection)})::bit(256) AS winddown_digest OFFSET 0) c"
     )
-    count, sums = connection.execute(text(query)).one()
+    count, sums = connection.execute(text(verbatim(query))).one()
     return int(count), str(sums)
