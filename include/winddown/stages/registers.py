@@ -39,8 +39,8 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "销毁清单 Destroyed": (
         "证明 Certificate", "指令 Order", "集合 Collection", "记录类别 Records of", "地区 Region", "处置 Act",
-        "字段 Fields", "记录数 Records", "已清除 Purged", "方法 Method", "NIST SP 800-88 Rev. 2", "确认 Validation",
-        "规则 Rules", "开始 From", "完成 To",
+        "字段 Fields", "留下部分 A part stays", "记录数 Records", "已清除 Purged", "方法 Method",
+        "NIST SP 800-88 Rev. 2", "确认 Validation", "规则 Rules", "开始 From", "完成 To",
     ),
     "留存记录 Retained": (
         "集合 Collection", "记录类别 Records of", "记录数 Records", "结果 Result", "保管方 In care of",
