@@ -24,6 +24,7 @@ from winddown.evidence.merkle import leaf_hash
 from winddown.evidence.page import verifier_page
 from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
+from winddown.rules.paper_words import SENTENCES
 
 pytestmark = pytest.mark.servers
 AT_ONCE = 25
@@ -296,6 +297,13 @@ def test_the_proof_of_an_entry(browser: Browser, case: Any) -> None:
             found = browser.run(PROVE, text(data), text(entry), case.policy)
             assert found == asdict(verify.verify_proof(data, entry, case.policy))
     assert browser.run(PROVE, text(true), text(lines[4]), case.policy)["reasons"] == []
+
+
+def test_the_page_calls_things_as_papers_do() -> None:
+    page = verifier_page().decode()
+    assert SENTENCES["origin"].zh.startswith("账本")
+    assert SENTENCES["grace"].zh.endswith("宽限期")
+    assert [word for word in ("账本", "宽限期", "台账", "冷静期") if word in page] == ["账本", "宽限期"]
 
 
 def test_the_page_has_no_part_from_elsewhere() -> None:
