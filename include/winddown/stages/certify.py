@@ -9,6 +9,7 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Inventory
+from winddown.domain.minimise import TOKEN
 from winddown.domain.plan import Act, Plan
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.deployment import ACTOR, Deployment, today
@@ -200,6 +201,12 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
             "anonymous extracts: combinations were counted in each extract alone; nothing is claimed about what the "
             "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
             "other sources"
+        )
+    fields = {f"{order.collection}.{name}" for order in plan.orders for name, how in order.generalised if how == TOKEN}
+    if fields:
+        limits.append(
+            f"tokens stand in place of values in {', '.join(sorted(fields))}: whoever holds the case's key can find a "
+            "value out by trying, and that key was not destroyed when this was issued"
         )
     if deployment.settings.embedded:
         limits.append(
