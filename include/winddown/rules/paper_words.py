@@ -150,7 +150,6 @@ SENTENCES: Final = {
     "not_counted": Word("未计数", "not counted"),
     "custodian": Word("保管方", "In care of"),
     "nobody_yet": Word("尚无", "nobody yet"),
-    "kept_by": Word("保管：{who}", "kept by {who}"),
     "readable_by": Word("仍可读取：{who}", "can still read: {who}"),
     "nobody": Word("无", "nobody"),
     "grounds_ref": Word("依据", "Grounds"),
