@@ -23,7 +23,7 @@ from winddown.domain.case import Case
 from winddown.domain.plan import Plan
 from winddown.rules.paper_words import SENTENCES
 from winddown.rules.sentences import said
-from winddown.rules.words import BEIJING, Word, label_word, word
+from winddown.rules.words import BEIJING, Word, form_word, label_word, word
 
 Document = Mapping[str, Any]
 Row = dict[str, Any]
@@ -118,7 +118,9 @@ def _destroyed(document: Document, order: Document) -> Row:
         "地区 Region": order["place"]["region"],
         "处置 Act": _both(word("act", order["act"])),
         "字段 Fields": ", ".join(order["fields"]),
-        "留下部分 A part stays": ", ".join(f"{name} → {how}" for name, how in order.get("left", ())),
+        "留下部分 A part stays": ", ".join(
+            f"{name} → {_both(form_word(form))}" for name, form in order.get("left", ())
+        ),
         "记录数 Records": order["records"],
         "已清除 Purged": order["purged"],
         "方法 Method": _both(word("method", order["method"])),

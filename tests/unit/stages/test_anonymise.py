@@ -118,7 +118,7 @@ def test_an_extract_is_written_and_judged_before_its_source_goes(company: Runnin
     require_sound(written)
     page = written.certificates[0].read_text("utf-8")
     assert "11 rows written, 21 left out" in page
-    assert "visited_on → month" in page
+    assert "visited_on → year and month" in page
     assert summary(company.deployment, "demo-1")["done"] == {
         "destroyed": 32, "minimised": 0, "handed over": 0, "anonymised": 32
     }  # fmt: skip

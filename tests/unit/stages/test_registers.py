@@ -86,7 +86,7 @@ def test_each_register_has_its_rows_with_dates_as_dates_and_text_as_text(company
     assert schedule[0]["目的 Purpose"] == '=HYPERLINK("x","y")'
     assert (destroyed[0]["已清除 Purged"], destroyed[0]["完成 To"]) == (1, pd.Timestamp("2026-12-01"))
     assert destroyed[0]["NIST SP 800-88 Rev. 2"] == "不主张任何结果等级 none claimed"
-    assert destroyed[0]["留下部分 A part stays"] == "mobile → first:3"
+    assert destroyed[0]["留下部分 A part stays"] == "mobile → 前 3 个字符 the first 3 characters"
     assert retained[-1]["保管至 Keep until"] == pd.Timestamp("2036-12-31")
     assert (retained[-1]["保管方 In care of"], retained[-1]["自 From"]) == ("@SUM(A1)", pd.Timestamp("2037-01-01"))
     assert (holds[0]["事项 Matter"], holds[0]["解除日期 Released on"]) == ("-2+3", pd.Timestamp("2026-11-01"))
