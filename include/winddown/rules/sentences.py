@@ -5,8 +5,9 @@ reader's language, old ones too. A sentence that is not in the catalogue stays i
 blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
-``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another
-sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
+``period``, ``count``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and
+``review`` (another sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it
+is).
 """
 
 import re
@@ -21,6 +22,7 @@ _KINDS = {
     "event": "[a-z][a-z0-9_]+",
     "role": "[a-z][a-z0-9_]+(?: and [a-z][a-z0-9_]+)*",
     "text": ".+?",
+    "count": "[0-9,]+",
     "rules": ".+?",
     "says": ".+?",
     "review": "(?:next review on|overdue for review since) .+",
@@ -262,7 +264,7 @@ _SENTENCES = {
     "files of replicas": "副本的文件",
     "copies of the write-ahead log elsewhere": "他处的预写日志副本",
     "copies of binary logs": "二进制日志的副本",
-    "{count:text} encrypted files of batches that the journal does not know": (
+    "{count:count} encrypted files of batches that the journal does not know": (
         "{count} 个加密文件，其批次未见于执行日志"
     ),
     "memory of the process": "进程内存",
@@ -294,6 +296,12 @@ _SENTENCES = {
     "every file below the folder": "目录下的全部文件",
     "and the whole device": "以及整个设备",
     "not the free space of the device": "不含设备的空闲空间",
+    "every object version that the service lists": "服务所列出的全部对象版本",
+    "not the service's disks": "不含服务的磁盘",
+    "not searched, because they stay: {names:text}": "因留存而未检索：{names}",
+    "those of {count:count} compressed or encrypted tables are not unpacked": "{count} 个压缩或加密的表未解开",
+    "{count:count} packed and not unpacked: {names:text}": "{count} 个压缩文件未能解开：{names}",
+    "{count:count} packed and not unpacked": "{count} 个压缩文件未能解开",
     # who keeps, and who reads
     "{who:text}, by agreement of {day:day}": "{who}（{day} 协议）",
     "not known: the administrator takes the readers of this store away": "不明：由管理员撤销本系统的读取权限",
@@ -317,7 +325,7 @@ _SENTENCES = {
     "all records of {count:text} of {total:text} partitions that hold any go": (
         "在有记录的 {total} 个分区中，{count} 个分区的记录全部删除"
     ),
-    "{count:text} records that go lie in partitions of which something stays": (
+    "{count:count} records that go lie in partitions of which something stays": (
         "待删除的 {count} 条记录所在的分区中尚有内容留存"
     ),
     "every record in these objects goes": "这些对象中的记录全部删除",
