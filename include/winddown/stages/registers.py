@@ -30,6 +30,7 @@ Row = dict[str, Any]
 
 _LOOKS_LIKE_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _WIDTH_MAX: Final = 60
+_CELL_MAX: Final = 32_767  # characters, by the format
 _HEADER: Final = PatternFill("solid", fgColor="E6ECF1")
 _DATED: Final = (1980, 1, 1, 0, 0, 0)
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
@@ -210,8 +211,14 @@ def _day(stamp: str | None) -> date | None:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a cell takes it; a control character, which no workbook may have, is shown as one that is unknown."""
-    return ILLEGAL_CHARACTERS_RE.sub("\ufffd", value) if isinstance(value, str) else value
+    """A value as a cell takes it; a control character, which no workbook may have, is shown as one that is unknown.
+
+    A text longer than a cell may hold ends in an ellipsis: the signed certificate has it whole.
+    """
+    if not isinstance(value, str):
+        return value
+    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
+    return text if len(text) <= _CELL_MAX else text[: _CELL_MAX - 1] + "…"
 
 
 def _dress(sheet: Worksheet) -> None:
