@@ -202,18 +202,14 @@ def _systems(
                 escrow=escrow(case.id, declaration.name),
                 token_key=made.key,
             )
-            drills[declaration.name] = PostgresDrill(
-                declaration.name,
-                _url(_parameters(connections, declaration, "__scratch")),
-                bin_folder=settings.postgres_bin,
-            )
-        elif declaration.kind == "files":
-            stores[declaration.name], inspector = _folder_store(declaration, connections, authority)
-            if inspector is not None:
-                inspectors[declaration.name] = inspector
+            scratch = _url(_parameters(connections, declaration, "__scratch"))
+            drills[declaration.name] = PostgresDrill(declaration.name, scratch, bin_folder=settings.postgres_bin)
         elif declaration.kind != "s3":
-            stores[declaration.name], inspector = _database(
-                declaration, connections, authority, escrow=partial(escrow, case.id, declaration.name), tokens=made
+            aside = partial(escrow, case.id, declaration.name)
+            stores[declaration.name], inspector = (
+                _folder_store(declaration, connections, authority)
+                if declaration.kind == "files"
+                else _database(declaration, connections, authority, escrow=aside, tokens=made)
             )
             if inspector is not None:
                 inspectors[declaration.name] = inspector

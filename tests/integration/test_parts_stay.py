@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from winddown.domain.plan import Act
 from winddown.evidence.verify import verify
+from winddown.rules.sentences import said
 from winddown.stages.quarantine import restore
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def test_a_part_and_a_token_stay_until_the_end_and_the_rest_comes_back_before(
     rows = [row for document in company.certificates() for row in document["orders"] if row.get("left")]
     assert {row["collection"] for row in rows} == {"shop_db:finance.payments"}
     assert all(dict(row["left"]) == PARTS for row in rows)
+    (limit,) = {text for document in company.certificates() for text in document["not_claimed"] if "tokens" in text}
+    assert "shop_db:finance.payments.payer_phone: whoever holds the case's key can find a value out" in limit
+    assert said(limit).zh
     evidence = company.workspace / company.case_id / "evidence"
     bundle = (evidence / f"{company.case_id}-bundle.zip").read_bytes()
     assert verify(bundle, (evidence / "winddown.pub").read_text()).reasons == []

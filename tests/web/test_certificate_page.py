@@ -20,19 +20,21 @@ IN_BOTH = (
     "示例公司", "91310000MA1K35QT41", "a" * 64, "b" * 64, "c" * 64, "d" * 64, "e" * 64, "陈立", "1,234", "2055-12-31",
     "orders.custody", "payer_name", "2027-02-28", "0 / 40", "99,000", "blocks of disks were not overwritten",
     "DEL-PIPL-47-2", "个人信息保护法 第四十七条", "示例清算机构", "2026-11-22 16:00 UTC+8", "visits.parquet", "2" * 64,
-    "1,200", "34", "city → keep", "visited_on → month", "cn-east-1", "2026-11-21 10:00 UTC+8", "winddown/c-1",
+    "1,200", "34", "cn-east-1", "2026-11-21 10:00 UTC+8", "winddown/c-1",
 )  # fmt: skip
 IN = {
     Language.ZH: (
         "客户信息销毁证明", "清算组", "7 天", "客户 2025", "尚无", "仍可读取：无", "Clear（清除）",
         "不适用（仅复制）", "其密钥已销毁", "服务已于 2026-05-31 停止", "2027-03-01 起：确认已到期消失（示例托管）",
-        "每种组合至少由 5 人共有", "第 57 条", "in time（逾期）", "3 批，每批处置后由独立程序另行回读",
+        "每种组合至少由 5 人共有", "city → 原样、visited_on → 仅年月",
+        "第 57 条", "in time（逾期）", "3 批，每批处置后由独立程序另行回读",
     ),
     Language.EN: (
         "Certificate of Destruction of Customer Information", "liquidation group", "7 days", "customers 2025",
         "nobody yet", "can still read: nobody", "not applicable (copied only)", "its key was destroyed",
         "the service stopped on 2026-05-31", "from 2027-03-01: confirm that it has expired (示例托管)",
-        "every combination is shared by 5 persons or more", "entry 57", "in time (late)",
+        "city → as it is, visited_on → year and month", "every combination is shared by 5 persons or more",
+        "entry 57", "in time (late)",
         "each read back by independent code",
     ),
 }  # fmt: skip

@@ -11,14 +11,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from winddown.control.door import Door
-from winddown.domain.approval import APPROVER_ROLES
+from winddown.domain.approval import APPROVER_ROLES, SESSION, SIGNATURE
 from winddown.domain.authorization import Power
 from winddown.domain.decision import Disposition
 from winddown.domain.drift import Change, Drift
 from winddown.domain.event import EVENTS, dated_in_timeline
 from winddown.domain.finding import Finding, Status
+from winddown.domain.generalise import How
 from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.label import RecordClass
+from winddown.domain.minimise import TOKEN
 from winddown.domain.pack import Rulebook
 from winddown.domain.plan import Act, Method, Plan, Wave
 from winddown.rules import words
@@ -160,7 +162,7 @@ def test_an_extract_is_shown_with_what_it_leaves_out(
         "匿名化摘出 Anonymous extracts",
         "city.parquet",
         "7" * 64,
-        "city → first:2",
+        "city → 前 2 个字符 the first 2 characters",
         "shared by 5 persons or more",
     ):
         assert said in text, said
@@ -394,7 +396,7 @@ def test_a_changed_rule_pack_is_said(deployment: Deployment, plan: Plan) -> None
         ("event", tuple(filter(dated_in_timeline, EVENTS))),
         ("role", APPROVER_ROLES), ("stage", (*PREPARATION, *BEFORE_BORDER, *AFTER_BORDER)),
         ("plan_state", ("open", "certified", "superseded")), ("finding", set(Status) - {Status.NONE}),
-        ("drift", Change),
+        ("drift", Change), ("form", (*How, TOKEN)), ("door", (SESSION, SIGNATURE)),
         ("waits_for", ("halt", "approvals", "receipts", "grace", "clocks", "nothing", "finished")),
     ],
 )  # fmt: skip

@@ -22,7 +22,7 @@ _DESTROYED = "case.key.destroyed"
 class CaseKeys:
     """Loads the case key from ``directory/case.key``, or creates it there at the first use.
 
-    The file holds 32 random bytes with mode 0600. Both uses derive their own key (HKDF), so neither reveals the other.
+    The file holds 32 random bytes with mode 0600. Each use derives a key of its own (HKDF), so none reveals another.
 
     Raises:
         Refused: the file is readable by others, belongs to another user, is a link, has another length, or the key was

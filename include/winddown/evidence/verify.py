@@ -48,6 +48,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 NAME = re.compile(r"(?:plans/|certificates/|rules/|timestamps/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")  # of a length that four divides
 REASONS_MAX = 20
 ACTS = {"freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "restore"}
 COPIES = {"seal", "hand_over", "anonymise"}  # acts of orders that take nothing from a store
@@ -89,7 +90,10 @@ DAYS_MAX = 366
 SKEW_MAX = timedelta(minutes=5)  # how far ahead the clock may be of the machine on which an approver signs
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
-FOR_PEOPLE = (".html", ".pdf", ".xlsx")  # what is read and filed, bound by the ledger's last report
+FOR_PROGRAMS = re.compile(  # all other members are read and filed by people, and bound by the ledger's last report
+    r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py"
+    r"|(?:plans|certificates|rules)/.+\.json|timestamps/.+\.tsr"
+)
 Document = dict[str, Any]
 
 
@@ -143,7 +147,7 @@ def fits(document: Document, fields: str) -> bool:
         tuple(map(type, values)) == types
         and "" not in values
         and all(document[name] >= 0 for name in counts)
-        and all(name in document for name in others)
+        and all(document.get(name, "") != "" for name in others)
     )
 
 
@@ -202,23 +206,23 @@ def parse_object(raw: bytes) -> Document:
         text = raw.decode()
         document, _ = DECODER.raw_decode(text)  # What stands after it does not survive the comparison below.
         # In ASCII the order of UTF-16 is the encoder's own, which is many times faster than ours.
-        is_plain = text.isascii() and not MAYBE_TOO_LARGE.search(text)
-        again = ENCODER.encode(document) if is_plain else canonical(document).decode()
+        is_plain = text.isascii() and text.startswith("{") and not MAYBE_TOO_LARGE.search(text)
+        is_canonical = is_plain and ENCODER.encode(document) == text
+        # What is written in another way, and holds what JSON here may not hold, is refused for that.
+        is_canonical = is_canonical or canonical(document).decode() == text
     except (ValueError, RecursionError):
         raise Rejected("not strict JSON") from None
     if type(document) is not dict:
         raise Rejected("not a JSON object")
-    if again != text:
+    if not is_canonical:
         raise Rejected("not in canonical form")
     return document
 
 
 def unbase64(text: str, what: str) -> bytes:
     """Read base64 in its only canonical spelling."""
-    try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except ValueError:
-        raise Rejected(f"{what}: not base64") from None
+    need(len(text) % 4 == 0 and BASE64.fullmatch(text), f"{what}: not base64")
+    data = base64.b64decode(text)
     need(base64.b64encode(data).decode() == text, f"{what}: base64 not in canonical form")
     return data
 
@@ -849,7 +853,8 @@ class Story:
 
     def require_documents(self, members: Mapping[str, bytes]) -> None:
         """Each document for people is the one that the last report names; none is missing and none was added."""
-        found = {name: hashlib.sha256(data).hexdigest() for name, data in members.items() if name.endswith(FOR_PEOPLE)}
+        read = {name: data for name, data in members.items() if not FOR_PROGRAMS.fullmatch(name)}
+        found = {name: hashlib.sha256(data).hexdigest() for name, data in read.items()}
         for name in sorted({*found, *self.documents}):
             if found.get(name) != self.documents.get(name):
                 self.reasons.append(f"{name}: not what the ledger's last report_issued entry names")

@@ -5,8 +5,9 @@ reader's language, old ones too. A sentence that is not in the catalogue stays i
 blocker's explanation, which names systems and files, is one. Nothing is decided here.
 
 A place is written ``{name:kind}``; the kind says what may stand there, and how it is told in Chinese: ``day``,
-``period``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and ``review`` (another
-sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it is).
+``period``, ``count``, ``rule``, ``event``, ``role``, ``text`` (as it is), ``rules`` (of maxima), ``says`` and
+``review`` (another sentence), or ``parts`` (several, parted by semicolons; one that is not in the catalogue stays as it
+is).
 """
 
 import re
@@ -21,6 +22,7 @@ _KINDS = {
     "event": "[a-z][a-z0-9_]+",
     "role": "[a-z][a-z0-9_]+(?: and [a-z][a-z0-9_]+)*",
     "text": ".+?",
+    "count": "[0-9,]+",
     "rules": ".+?",
     "says": ".+?",
     "review": "(?:next review on|overdue for review since) .+",
@@ -236,6 +238,18 @@ _SENTENCES = {
         "单机模式：无法防止本机操作系统用户影响批准"
     ),
     (
+        "embedded mode: approvals given by login, receipts, halts and the ledger's keys are not protected against "
+        "this machine's own operating-system user; approvals signed with an approver's own key are, for a reader "
+        "who has that key"
+    ): (
+        "单机模式：无法防止本机操作系统用户影响登录批准、签收、紧急停止和账本密钥；"
+        "以批准人本人密钥签名的批准除外，但以读者持有该公钥为限"
+    ),
+    (
+        "tokens stand in place of values in {fields:text}: whoever holds the case's key can find a value out by "
+        "trying, and that key was not destroyed when this was issued"
+    ): "{fields} 中以令牌代替原值：持有本案密钥者可通过逐一尝试查出原值，出具本证明时该密钥尚未销毁",
+    (
         "store {store:text}: where it is the demonstration's object server, it does not enforce "
         "credentials, policies or locks, so nothing is claimed about them"
     ): "系统 {store}：如为演示用对象存储，则不强制执行凭证、策略和锁定，对此不作主张",
@@ -250,6 +264,9 @@ _SENTENCES = {
     "files of replicas": "副本的文件",
     "copies of the write-ahead log elsewhere": "他处的预写日志副本",
     "copies of binary logs": "二进制日志的副本",
+    "{count:count} encrypted files of batches that the journal does not know": (
+        "{count} 个加密文件，其批次未见于执行日志"
+    ),
     "memory of the process": "进程内存",
     "blocks of the file system, copies of the file, memory of other programs": (
         "文件系统的块、文件的副本、其他程序的内存"
@@ -279,6 +296,12 @@ _SENTENCES = {
     "every file below the folder": "目录下的全部文件",
     "and the whole device": "以及整个设备",
     "not the free space of the device": "不含设备的空闲空间",
+    "every object version that the service lists": "服务所列出的全部对象版本",
+    "not the service's disks": "不含服务的磁盘",
+    "not searched, because they stay: {names:text}": "因留存而未检索：{names}",
+    "those of {count:count} compressed or encrypted tables are not unpacked": "{count} 个压缩或加密的表未解开",
+    "{count:count} packed and not unpacked: {names:text}": "{count} 个压缩文件未能解开：{names}",
+    "{count:count} packed and not unpacked": "{count} 个压缩文件未能解开",
     # who keeps, and who reads
     "{who:text}, by agreement of {day:day}": "{who}（{day} 协议）",
     "not known: the administrator takes the readers of this store away": "不明：由管理员撤销本系统的读取权限",
@@ -290,6 +313,9 @@ _SENTENCES = {
         "曾 {count} 次中断而结果不明，均经重新查看予以确定"
     ),
     "the records stay and {count:text} of their fields are emptied": "记录保留，清空其中 {count} 个字段",
+    "the records stay and {count:text} of their fields are emptied, and of {parts:text} more a part or a token stays": (
+        "记录保留，清空其中 {count} 个字段，另有 {parts} 个字段留下部分内容或令牌"
+    ),
     "{due:text} of {total:text} records go, in batches, and an encrypted file keeps each until the purge": (
         "{total} 条记录中删除 {due} 条，分批进行，每批由加密文件留存至清除"
     ),
@@ -299,8 +325,21 @@ _SENTENCES = {
     "all records of {count:text} of {total:text} partitions that hold any go": (
         "在有记录的 {total} 个分区中，{count} 个分区的记录全部删除"
     ),
+    "{count:count} records that go lie in partitions of which something stays": (
+        "待删除的 {count} 条记录所在的分区中尚有内容留存"
+    ),
     "every record in these objects goes": "这些对象中的记录全部删除",
     "other records in the same objects stay": "同一对象中尚有其他记录留存",
+    "the table goes on without them, and its history ends with the purge": "表不再含这些记录，其历史随清除而终止",
+    "every record in these objects goes, and the bucket keeps no versions": (
+        "这些对象中的记录全部删除，且存储桶不保留版本"
+    ),
+    "other records in the same objects stay, and the bucket keeps no versions": (
+        "同一对象中尚有其他记录留存，且存储桶不保留版本"
+    ),
+    "every record in these files goes": "这些文件中的记录全部删除",
+    "other records in the same files stay": "同一文件中尚有其他记录留存",
+    "{how:says}; not as a whole, because of: {against:text}": "{how}；未整体处置，原因：{against}",
     "{due:text} of {total:text} records go": "{total} 条记录中删除 {due} 条",
     "{reason:text}; accepted by {who:text}": "{reason}；由 {who} 接受",
 }

@@ -210,6 +210,16 @@ _WORDS = {
         "P7": Word("未写明起算点的期限不起算，直至指定负责人确认日期", PRECEDENCE["P7"]),
         "P8": Word("公司自己的承诺是最长期限：只能缩短，不能延长保存", PRECEDENCE["P8"]),
     },
+    "form": {
+        "drop": Word("不写出", "left out"),
+        "keep": Word("原样", "as it is"),
+        "year": Word("仅年份", "the year"),
+        "month": Word("仅年月", "year and month"),
+        "first": Word("前 {size} 个字符", "the first {size} characters"),
+        "band": Word("每 {size} 一档", "bands of {size}"),
+        "region": Word("地区码前 {size} 位", "the first {size} digits of the region"),
+        "token": Word("令牌", "a token"),
+    },
     "authority": {
         "law": Word("法律", "law"),
         "admin_regulation": Word("行政法规", "administrative regulation"),
@@ -250,6 +260,13 @@ def label_word(label: str) -> Word:
         named = word("event", event) if event else Word("", "")
         zh, en = f"{zh} {named.zh} {month}", f"{en} {named.en} {month}"
     return Word(" ".join(zh.split()), " ".join(en.split()))
+
+
+def form_word(form: str) -> Word:
+    """The words for what stays of a value: ``first:4`` → 前 4 个字符, the first 4 characters."""
+    name, _, size = form.partition(":")
+    zh, en = word("form", name)
+    return Word(zh.format(size=size), en.format(size=size))
 
 
 def count(number: int) -> str:

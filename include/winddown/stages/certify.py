@@ -4,12 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Inventory
-from winddown.domain.plan import Act, Plan
+from winddown.domain.minimise import TOKEN
+from winddown.domain.plan import Act, Plan, Wave
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.next_actions import next_for_record, next_for_residual
@@ -19,6 +21,8 @@ from winddown.stages.retention import kept_by_services
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
 from winddown.stages.verify import StoreCheck
+
+_DUE = (Disposition.ERASE, Disposition.ANONYMISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +113,44 @@ def _issued(deployment: Deployment, plan: Plan, certificate_id: str, document: d
 
 
 def _remaining(deployment: Deployment, case: Case, plan: Plan) -> list[dict[str, Any]]:
-    """Every record that this plan leaves where it is, with the reason and the day, who keeps it and who can read it."""
+    """Every record that this plan leaves where it is, with the reason and the day, who keeps it and who can read it.
+
+    What is due and was stopped counts as blocked, with the blocker as its first reason: no later wave takes it by
+    itself.
+    """
     readable = readable_by(deployment, case.id)
+    blockers = blockers_of(deployment, plan)
     acted = {
         (order.collection, label)
         for order in plan.orders
         for label in order.label.split(", ")
         if order.act is Act.ERASE
     }
+    left = [decision for decision in plan.decisions if (decision.collection, decision.label) not in acted]
+    stopped = [[found for found in blockers if found.covers(str(decision.collection))] for decision in left]
     return [
         {
             "collection": str(decision.collection),
             "label": decision.label,
             "records": decision.count,
-            "disposition": decision.disposition.value,
+            "disposition": _outcome_of(plan, decision, is_stopped=bool(found)).value,
             "until": decision.until.isoformat() if decision.until else None,
             "keeper": _keeper(deployment, case, decision),
             "readable_by": readable.get(str(decision.collection)),
             "reasons": [
-                f"{reason.rule} {reason.citation}: {reason.says}".replace("  ", " ") for reason in decision.reasons
+                *(map(_told, found) if decision.disposition in _DUE else ()),
+                *(f"{reason.rule} {reason.citation}: {reason.says}".replace("  ", " ") for reason in decision.reasons),
             ],
         }
-        for decision in plan.decisions
-        if (decision.collection, decision.label) not in acted
+        for decision, found in zip(left, stopped, strict=True)
     ]
+
+
+def _outcome_of(plan: Plan, decision: Decision, *, is_stopped: bool) -> Disposition:
+    """What a certificate says of records that stay: those that were due, and no later wave takes, are blocked."""
+    if decision.disposition in _DUE and (is_stopped or plan.wave is Wave.AFTER_CLAIMS):
+        return Disposition.BLOCKED
+    return decision.disposition
 
 
 def _keeper(deployment: Deployment, case: Case, decision: Decision) -> str | None:
@@ -163,11 +181,15 @@ def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
             "records": 0,
             "disposition": Disposition.BLOCKED.value,
             "until": None,
-            "reasons": [f"{found.code}: {found.explanation}; {found.resolver}: {found.next_step}"],
+            "reasons": [_told(found)],
         }
         for found in blockers_of(deployment, plan)
         if not any(found.covers(name) for name in decided)
     ]
+
+
+def _told(blocker: Blocker) -> str:
+    return f"{blocker.code}: {blocker.explanation}; {blocker.resolver}: {blocker.next_step}"
 
 
 def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
@@ -200,6 +222,12 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
             "anonymous extracts: combinations were counted in each extract alone; nothing is claimed about what the "
             "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
             "other sources"
+        )
+    fields = {f"{order.collection}.{name}" for order in plan.orders for name, how in order.generalised if how == TOKEN}
+    if fields:
+        limits.append(
+            f"tokens stand in place of values in {', '.join(sorted(fields))}: whoever holds the case's key can find a "
+            "value out by trying, and that key was not destroyed when this was issued"
         )
     if deployment.settings.embedded:
         limits.append(

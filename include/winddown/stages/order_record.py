@@ -42,7 +42,7 @@ class Validation(StrEnum):
 
     NOT_APPLICABLE = "not_applicable"  # nothing was taken from the store
     LIMITED = "limited"  # gone by every query; raw bytes were not searched, or somebody still has to act
-    PASSED = "passed"  # gone by every query, and its sampled values from every byte that could be read
+    PASSED = "passed"  # gone by every query, and the customer list's sampled values from every byte that could be read
 
 
 @dataclass(frozen=True, slots=True)

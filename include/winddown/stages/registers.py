@@ -23,13 +23,14 @@ from winddown.domain.case import Case
 from winddown.domain.plan import Plan
 from winddown.rules.paper_words import SENTENCES
 from winddown.rules.sentences import said
-from winddown.rules.words import BEIJING, Word, label_word, word
+from winddown.rules.words import BEIJING, Word, form_word, label_word, word
 
 Document = Mapping[str, Any]
 Row = dict[str, Any]
 
 _LOOKS_LIKE_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _WIDTH_MAX: Final = 60
+_CELL_MAX: Final = 32_767  # characters, by the format
 _HEADER: Final = PatternFill("solid", fgColor="E6ECF1")
 _DATED: Final = (1980, 1, 1, 0, 0, 0)
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
@@ -39,8 +40,8 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "销毁清单 Destroyed": (
         "证明 Certificate", "指令 Order", "集合 Collection", "记录类别 Records of", "地区 Region", "处置 Act",
-        "字段 Fields", "记录数 Records", "已清除 Purged", "方法 Method", "NIST SP 800-88 Rev. 2", "确认 Validation",
-        "规则 Rules", "开始 From", "完成 To",
+        "字段 Fields", "留下部分 A part stays", "记录数 Records", "已清除 Purged", "方法 Method",
+        "NIST SP 800-88 Rev. 2", "确认 Validation", "规则 Rules", "开始 From", "完成 To",
     ),
     "留存记录 Retained": (
         "集合 Collection", "记录类别 Records of", "记录数 Records", "结果 Result", "保管方 In care of",
@@ -118,7 +119,9 @@ def _destroyed(document: Document, order: Document) -> Row:
         "地区 Region": order["place"]["region"],
         "处置 Act": _both(word("act", order["act"])),
         "字段 Fields": ", ".join(order["fields"]),
-        "留下部分 A part stays": ", ".join(f"{name} → {how}" for name, how in order.get("left", ())),
+        "留下部分 A part stays": ", ".join(
+            f"{name} → {_both(form_word(form))}" for name, form in order.get("left", ())
+        ),
         "记录数 Records": order["records"],
         "已清除 Purged": order["purged"],
         "方法 Method": _both(word("method", order["method"])),
@@ -208,8 +211,14 @@ def _day(stamp: str | None) -> date | None:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a cell takes it; a control character, which no workbook may have, is shown as one that is unknown."""
-    return ILLEGAL_CHARACTERS_RE.sub("\ufffd", value) if isinstance(value, str) else value
+    """A value as a cell takes it; a control character, which no workbook may have, is shown as one that is unknown.
+
+    A text longer than a cell may hold ends in an ellipsis: the signed certificate has it whole.
+    """
+    if not isinstance(value, str):
+        return value
+    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
+    return text if len(text) <= _CELL_MAX else text[: _CELL_MAX - 1] + "…"
 
 
 def _dress(sheet: Worksheet) -> None:

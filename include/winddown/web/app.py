@@ -67,6 +67,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "word": words.word,
         "label_word": words.label_word,
+        "form_word": words.form_word,
         "duration": words.duration,
         "said": said,
     }

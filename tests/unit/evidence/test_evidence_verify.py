@@ -269,6 +269,7 @@ def test_missing_reordered_and_doubled_entries_are_refused(case: Any) -> None:
         (4, b'"person":"u-7"', b'"person":""', "person is blank"),
         (4, b'"case":"c1"', b'"case":"c2"', "of another case than the entries before it"),
         (6, b'"act":"seal"', b'"act":"drop"', "there is no such act"),
+        (7, b'"read_back":{"rows":0}', b'"read_back":""', "read_back is blank"),
         (0, b'"type":"case_opened"', b'"type":"case_opened_"', "there is no such entry type"),
         (0, b'"company":"u-1"', b'"company":"' + b"u" * 65_500 + b'"', "more than 65535 bytes"),
     ],
@@ -293,6 +294,15 @@ def test_a_manifest_is_nothing_else_and_plans_are_documents(case: Any) -> None:
     assert reasons(case, seal(case, case.files())) == ""
     assert "a statement of something else" in reasons(case, seal(case, case.files(), "another"))
     assert "plans/p1.html: not a plan" in reasons(case, seal(case, {**case.files(), "plans/p1.html": b""}))
+
+
+ADDED = ("certificate.PDF", "certificate.zh.htm", "certificates/k1.zh.docx", "rules/pipl.html", "timestamps/a.pdf")
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_whoever_signs_the_manifest_anew_adds_no_paper_of_any_kind(case: Any, name: str) -> None:
+    reason = f"{name}: not what the ledger's last report_issued entry names"
+    assert reasons(case, seal(case, {**case.files(), name: b"destroyed"})) == reason
 
 
 @pytest.mark.parametrize("label", ["plan", "certificate"])

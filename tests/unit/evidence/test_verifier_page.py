@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-from test_evidence_verify import FORGERIES
+from test_evidence_verify import ADDED, FORGERIES, seal
 from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
 
@@ -25,6 +25,7 @@ from winddown.evidence.merkle import leaf_hash
 from winddown.evidence.page import verifier_page
 from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
+from winddown.rules.paper_words import SENTENCES
 
 pytestmark = pytest.mark.servers
 AT_ONCE = 25
@@ -231,6 +232,7 @@ def test_documents_of_any_shape(browser: Browser, case: Any) -> None:
         b'{"a":"\x01"}',
         b'{"a":1,}',
     ]
+    strange += [b'{"a":"\\ud800"}', b'{"\\ud800":1}', b'{"a": 9007199254740993}', b"9" * 16]
     strange += [b'{"a":1,}', '{"\U0001f600":1,"\uffee":1}'.encode(), b'{"__proto__":1}', b"7", b"", b"\xef\xbb\xbf{}"]
     asked += [
         (bundle_bytes({**case.files(), "plans/p2.json": content}, signers=case.signers), case.policy, ())
@@ -240,6 +242,17 @@ def test_documents_of_any_shape(browser: Browser, case: Any) -> None:
     judged_alike(browser, asked)
 
 
+def test_entries_and_members_that_nobody_writes(browser: Browser, case: Any) -> None:
+    blank = [line.replace(b'"read_back":{"rows":0}', b'"read_back":""') for line in case.entries()]
+    asked: list[Asked] = [(bundle_bytes(case.files(blank), signers=case.signers), case.policy, ())]
+    asked += [(seal(case, {**case.files(), name: b"destroyed"}), case.policy, ()) for name in ADDED]
+    all_refused(browser, "members", asked)
+
+
+def test_a_long_base64_is_read(browser: Browser) -> None:
+    assert browser.run("return unbase64('QUJD'.repeat(3 << 20), 'it').length") == 9 << 20
+
+
 def policies(case: Any) -> Iterator[str]:
     """Policies, good and bad, that are read of a checkpoint with two witnesses."""
     log = f"log {case.signers[0].key.line}\n"
@@ -247,6 +260,7 @@ def policies(case: Any) -> Iterator[str]:
     yield from ("", log, "quorum none\n", f"{log}quorum none", f"{log}quorum none\nquorum none\n", f"{log}rubbish\n")
     yield from (f"{log}{log}quorum none\n", f"log {line[:-4]}AAA=\nquorum none\n", f"log x+{line}\nquorum none\n")
     yield from (f"log {line.replace('+', '+0', 1)}\nquorum none\n", f"witness w {line}\n{log}quorum w\n")
+    yield from (f"log {line}=\nquorum none\n", f"log {line[:-1]}\nquorum none\n", f"log {line}\u00e9\nquorum none\n")
     yield from (f"# said\n\n{log}\tquorum  none\n", f"{log}quorum none\x00\n", f"{log}quorum w\n")
 
 
@@ -270,7 +284,7 @@ def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
     assert {groups[n] for n, reasons in enumerate(found[: len(groups)]) if not reasons} == {
         "group g 2 w0 w1 w2", "group g all w0 w1", "group h any w0\ngroup g all h w1",
     }  # fmt: skip
-    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [11]
+    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [14]
 
 
 def test_the_proof_of_an_entry(browser: Browser, case: Any) -> None:
@@ -285,6 +299,13 @@ def test_the_proof_of_an_entry(browser: Browser, case: Any) -> None:
             found = browser.run(PROVE, text(data), text(entry), case.policy)
             assert found == asdict(verify.verify_proof(data, entry, case.policy))
     assert browser.run(PROVE, text(true), text(lines[4]), case.policy)["reasons"] == []
+
+
+def test_the_page_calls_things_as_papers_do() -> None:
+    page = verifier_page().decode()
+    assert SENTENCES["origin"].zh.startswith("账本")
+    assert SENTENCES["grace"].zh.endswith("宽限期")
+    assert [word for word in ("账本", "宽限期", "台账", "冷静期") if word in page] == ["账本", "宽限期"]
 
 
 def test_the_page_has_no_part_from_elsewhere() -> None:

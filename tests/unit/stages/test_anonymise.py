@@ -118,7 +118,7 @@ def test_an_extract_is_written_and_judged_before_its_source_goes(company: Runnin
     require_sound(written)
     page = written.certificates[0].read_text("utf-8")
     assert "11 rows written, 21 left out" in page
-    assert "visited_on → month" in page
+    assert "visited_on → year and month" in page
     assert summary(company.deployment, "demo-1")["done"] == {
         "destroyed": 32, "minimised": 0, "handed over": 0, "anonymised": 32
     }  # fmt: skip
@@ -255,6 +255,26 @@ def stopped(company: Running) -> str:
 def test_personal_information_may_not_be_kept_as_it_is(company: Running) -> None:
     register(company)["anonymise"]["fields"] = {"phone": "keep", "city": "keep"}
     assert stopped(company) == "phone holds personal information and may not be kept as it is"
+
+
+def test_what_was_due_and_stopped_is_certified_as_blocked_and_by_what(company: Running) -> None:
+    company.tables["calls"] = table(
+        "no", rows=[{"no": f"L{n}", "customer": f"C{n}", "phone": mobile(n)} for n in (1, 2)]
+    )
+    calls = register(company) | {"collection": "shop:calls"}
+    calls["fields"] = {"phone": MOBILE, "no": NONE, "customer": NONE}
+    del calls["anonymise"]
+    company.document["register"].append(calls)
+    register(company)["anonymise"]["fields"] = {"town": "keep"}
+    plan_id = approved(company)
+    company.run()
+    company.pass_grace()
+    company.run()
+    document = company.certificate(plan_id)
+    assert [row["collection"] for row in document["orders"]] == ["shop:calls"]
+    (row,) = [row for row in document["remaining"] if row["collection"] == "shop:visits"]
+    assert (row["disposition"], row["records"], row["next"]["what"]) == ("blocked", 32, "decide")
+    assert row["reasons"][0].startswith("cannot-anonymise: there is no field town")
 
 
 def test_a_field_that_is_not_there_is_named(company: Running) -> None:

@@ -11,6 +11,7 @@ import pytest
 from winddown import __main__ as command_line
 from winddown.commands import approvals as approving
 from winddown.evidence import verify
+from winddown.rules.sentences import said as told
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
 from winddown.stores.memory import Row
@@ -99,6 +100,7 @@ def test_from_the_key_to_the_auditor(  # noqa: PLR0917
     (said,) = [text for text in certificate["not_claimed"] if text.startswith("embedded mode:")]
     assert "approvals given by login, receipts, halts and the ledger's keys are not protected" in said
     assert "signed with an approver's own key are" in said
+    assert all(told(text).zh for text in certificate["not_claimed"])
 
     written = report(company.deployment, CASE)
     data, policy = written.bundle.read_bytes(), written.key.read_text()

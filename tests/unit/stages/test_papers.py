@@ -18,6 +18,7 @@ from winddown.evidence.merkle import leaf_hash
 from winddown.rules.paper_words import SENTENCES
 from winddown.stages.deployment import Deployment
 from winddown.stages.papers.blocks import items, text
+from winddown.stages.papers.language import Language, Speaker
 from winddown.stages.papers.page import html
 from winddown.stages.papers.typeset import pdf
 from winddown.stages.report import Report, report
@@ -90,6 +91,21 @@ def test_a_case_leaves_papers_that_say_what_was_done_and_are_bound(company: Runn
     page = (folder / f"certificate-{plan_id}.en.html").read_text("utf-8")
     assert "<b>#link" not in page
     assert "&lt;b&gt;#link" in page
+
+
+@pytest.mark.parametrize(
+    "medium",
+    [
+        "every file below the folder; not searched, because they stay: 甲, 乙; and the whole device",
+        "every file below the folder; not the free space of the device; 3 packed and not unpacked: 甲.gz, 乙.gz",
+        "every object version that the service lists; not the service's disks; not searched, because they stay: 甲",
+        "files of the database server; those of 2 compressed or encrypted tables are not unpacked",
+        "the database file and the files beside it; 1 packed and not unpacked",
+        "files of the engine",
+    ],
+)
+def test_how_far_a_search_reached_is_told_in_chinese(medium: str) -> None:
+    assert not re.search("[a-z]{3}", Speaker(Language.ZH).recorded(medium))
 
 
 def test_a_paper_is_an_archivable_pdf_of_two_embedded_fonts(company: Running) -> None:

@@ -61,7 +61,8 @@ def workbook(company: Running) -> bytes:
     company.pass_grace()
     assert company.run().reason == "finished"
     document = copy.deepcopy(company.certificate(plan_id))
-    document["remaining"].append(RETAINED)
+    document["remaining"] += [RETAINED | {"reasons": ["必须保存" * 9_000]}, RETAINED]
+    document["orders"][0]["left"] = [["mobile", "first:3"]]
     document["residual_until"].append(BACKUP)
     deployment = company.deployment
     plan = deployment.control.plan(plan_id)
@@ -85,6 +86,9 @@ def test_each_register_has_its_rows_with_dates_as_dates_and_text_as_text(company
     assert schedule[0]["目的 Purpose"] == '=HYPERLINK("x","y")'
     assert (destroyed[0]["已清除 Purged"], destroyed[0]["完成 To"]) == (1, pd.Timestamp("2026-12-01"))
     assert destroyed[0]["NIST SP 800-88 Rev. 2"] == "不主张任何结果等级 none claimed"
+    assert destroyed[0]["留下部分 A part stays"] == "mobile → 前 3 个字符 the first 3 characters"
+    long = retained[-2]["依据 Grounds"]
+    assert (len(long), long[-2:]) == (32_767, "须…")
     assert retained[-1]["保管至 Keep until"] == pd.Timestamp("2036-12-31")
     assert (retained[-1]["保管方 In care of"], retained[-1]["自 From"]) == ("@SUM(A1)", pd.Timestamp("2037-01-01"))
     assert (holds[0]["事项 Matter"], holds[0]["解除日期 Released on"]) == ("-2+3", pd.Timestamp("2026-11-01"))

@@ -1,8 +1,10 @@
 """Which tables go whole: those of which everything goes, and which nothing that stays needs."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import polars as pl
@@ -15,12 +17,14 @@ from winddown.domain.decision import Decision, Disposition
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order, Wave
 from winddown.ports import Store, WholeTables
+from winddown.rules.sentences import said
 from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stages.open import open_case
 from winddown.stages.orders import make_orders
 from winddown.stages.quarantine import units
+from winddown.stages.whole import Erasure, reason_for
 
 from .conftest import ShelfStore
 from .test_orders import REASON
@@ -93,6 +97,18 @@ def planned(
     orders, blockers = make_orders(current, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
     assert blockers == []
     return {order.collection.name: (order.method, order.reason) for order in orders}
+
+
+@pytest.mark.parametrize("method", Method)
+def test_why_a_method_was_taken_is_told_in_chinese(method: Method) -> None:
+    records = pl.DataFrame({"label": ["customer", "other"]})
+    erasure = Erasure(cast(Labelled, SimpleNamespace(records=records, collection=None)), ("customer",))
+    some, rest = pa.table({"n": [1]}), pa.table({"n": [1, 2]})
+    lying = WholeTables(Method.DETACH_PARTITION, some, rest, 3, ("a log of changes",))
+    for move in (None, lying, replace(lying, keys=lying.keys.slice(1))):
+        for act, parts in ((Act.ERASE, 0), (Act.MINIMISE, 0), (Act.MINIMISE, 2)):
+            reason = reason_for(erasure, act, move, method=method, fields=3, in_part=parts)
+            assert not re.search("[a-z]{4}", said(reason).zh.replace("a log of changes", "") or reason), reason
 
 
 def test_a_table_goes_whole_when_everything_of_it_goes(deployment: Deployment, case: Case, tables: TableStore) -> None:

@@ -2,7 +2,10 @@
 
 const APPROVAL_HEAD = "winddown approval v1";
 const STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]; // the lines after the head, in order
-const FOR_PEOPLE = /\.(?:html|pdf|xlsx)$/; // what is read and filed, bound by the ledger's last report
+const FOR_PROGRAMS = new RegExp( // all other members are read and filed by people, and bound by the ledger's last report
+  "^(?:ledger\\.jsonl|checkpoint\\.txt|manifest\\.json|README\\.txt|verify\\.py" +
+    "|(?:plans|certificates|rules)/.+\\.json|timestamps/.+\\.tsr)$",
+);
 const DAYS_MAX = 366;
 const DAY_SECONDS = 86400;
 const SKEW_MAX_SECONDS = 300; // how far ahead the clock may be of the machine on which an approver signs
@@ -353,8 +356,8 @@ class Story {
 
   /** Each document for people is the one that the last report names; none is missing and none was added. */
   requireDocuments(members) {
-    const own = [...members].filter(([name]) => FOR_PEOPLE.test(name)).map(([name, data]) => [name, hex(sha256(data))]);
-    const found = new Map(own);
+    const read = [...members].filter(([name]) => !FOR_PROGRAMS.test(name));
+    const found = new Map(read.map(([name, data]) => [name, hex(sha256(data))]));
     for (const name of [...new Set([...found.keys(), ...this.documents.keys()])].sort(inPythonsOrder)) {
       if ((found.get(name) ?? null) === (this.documents.get(name) ?? null)) continue;
       this.reasons.push(`${name}: not what the ledger's last report_issued entry names`);

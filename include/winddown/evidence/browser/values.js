@@ -88,10 +88,10 @@ function cutFirst(text, separator) {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/; // of a length that four divides; counting groups would overflow the stack
 
 function unbase64(text, what) {
-  need(BASE64.test(text), `${what}: not base64`);
+  need(text.length % 4 === 0 && BASE64.test(text), `${what}: not base64`);
   const raw = atob(text);
   need(btoa(raw) === text, `${what}: base64 not in canonical form`);
   return Uint8Array.from(raw, (letter) => letter.charCodeAt(0));

@@ -40,6 +40,10 @@ class Speaker:
         """Which records a decision or an order is about."""
         return self.join(self.pick(words.label_word(one)) for one in label.split(", "))
 
+    def forms(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        """Fields with what stays of their values."""
+        return [f"{name} → {self.pick(words.form_word(form))}" for name, form in pairs]
+
     def recorded(self, text: str) -> str:
         """A sentence that was recorded in English; parts of it stay so where the catalogue has no Chinese for them."""
         if self.language is Language.EN or said(text).zh:

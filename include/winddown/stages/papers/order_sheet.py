@@ -22,7 +22,7 @@ def order_sheet(speak: Speaker, document: Document, order: Document, *, number: 
         (speak.say("place"), [speak.say("place_said", store=place["store"], kind=inside, region=place["region"])]),
         (speak.say("selection"), _selection(speak, order)),
         (speak.say("fields"), [speak.join(order["fields"]) or speak.say("all_fields")]),
-        (speak.say("left"), [f"{name} → {how}" for name, how in order.get("left", ())]),
+        (speak.say("left"), speak.forms(order.get("left", ()))),
         (speak.say("manifest"), [code(order["manifest_digest"])]),
         (speak.say("cluster"), [_cluster(speak, order["cluster"])]),
         (speak.say("rule"), [_ground(speak, found) for found in order["grounds"]]),
@@ -91,7 +91,7 @@ def _results(speak: Speaker, order: Document) -> list[tuple[str, Sequence[Line]]
     if "extract" in order:
         made = order["extract"]
         numbers = {name: count(made[name]) for name in ("written", "suppressed", "k")}
-        coarser = speak.join(f"{name} → {how}" for name, how in made["generalised"])
+        coarser = speak.join(speak.forms(made["generalised"]))
         said = speak.say("extract_said", **numbers)
         return [(speak.say("extract"), [made["file"], code(made["sha256"]), said, coarser])]
     return []
