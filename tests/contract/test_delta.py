@@ -1,5 +1,6 @@
 """Delta tables: one collection each, erased as a version of the table, and without a history after purge."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -117,6 +118,23 @@ def test_a_writer_that_adds_rows_stays_and_one_that_takes_them_wins(subject: Del
         planned.act(QUARANTINE, 1)
     altered: Any = content[name]
     assert subject.content() == {**content, name: {**altered, "note": "altered"}}
+
+
+def test_a_checkpoint_and_a_clean_up_in_grace_leave_what_waits(subject: DeltaFiles) -> None:
+    (metadata,) = [action["metaData"] for action in subject.lake.commits()[0] if "metaData" in action]
+    settings = {**metadata["configuration"], "delta.deletedFileRetentionDuration": "interval 0 seconds"}
+    subject.lake.commit([{"metaData": {**metadata, "configuration": settings}}])
+    planned, content = work(subject, size=100), subject.content()
+    for power, place in ((RESTORE, Whereabouts.LIVE), (PURGE, Whereabouts.GONE)):
+        planned.act(QUARANTINE)
+        time.sleep(0.01)  # tombstones of this moment are older than the table keeps them
+        subject.lake.table().create_checkpoint()
+        subject.lake.table().vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        assert where(planned) is Whereabouts.QUARANTINED
+        planned.act(power)
+        assert where(planned) is place
+        if power is RESTORE:
+            assert subject.content() == content
 
 
 def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: DeltaFiles) -> None:
