@@ -1,11 +1,15 @@
 """Delta tables: one collection each, erased as a version of the table, and without a history after purge."""
 
+import json
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import WriterProperties
 from deltalake.exceptions import DeltaError
 
 from winddown.domain.authorization import Power
@@ -135,6 +139,52 @@ def test_a_checkpoint_and_a_clean_up_in_grace_leave_what_waits(subject: DeltaFil
         assert where(planned) is place
         if power is RESTORE:
             assert subject.content() == content
+
+
+def test_a_big_file_goes_through_the_workspace_in_pieces(subject: DeltaFiles) -> None:
+    class Watching:
+        """Remembers the biggest piece that was sent, and whether anything big was fetched whole."""
+
+        def __init__(self, client: Any) -> None:
+            self._client, self.sent, self.fetched = client, 0, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._client, name)
+
+        def get_object(self, **request: Any) -> Any:
+            answer = self._client.get_object(**request)
+            self.fetched = max(self.fetched, answer["ContentLength"])
+            return answer
+
+        def put_object(self, **request: Any) -> Any:
+            self.sent = max(self.sent, len(request["Body"]))
+            return self._client.put_object(**request)
+
+        def upload_part(self, **request: Any) -> Any:
+            self.sent = max(self.sent, len(request["Body"]))
+            return self._client.upload_part(**request)
+
+    drawn = random.Random(7)  # noqa: S311 - no secret
+    notes = [drawn.randbytes(1 << 19).hex() for _ in range(20)]
+    rows = customers(range(100, 120)).set_column(4, "note", pa.array(notes))
+    properties = WriterProperties(compression="UNCOMPRESSED", max_row_group_size=4)
+    subject.lake.write(rows, writer_properties=properties, target_file_size=100 << 20)
+    content = subject.content()
+    planned = work(subject, chosen={"103", "111"}, size=100)
+    watching = subject.acting = Watching(subject.acting)
+    planned.act(QUARANTINE)
+    assert subject.content() == {name: row for name, row in content.items() if name not in planned.chosen}
+    assert max(watching.sent, watching.fetched) <= 16 << 20
+    assert (where(planned), planned.remaining()) == (Whereabouts.QUARANTINED, 0)
+    added = next(action["add"] for action in subject.lake.commits()[-1] if "add" in action)
+    assert json.loads(added["stats"]) == {
+        "numRecords": 18,
+        "minValues": {"id": 100, "姓名": "客户100", "born": "1990-04-11"},
+        "maxValues": {"id": 119, "姓名": "客户119", "born": "1990-04-30"},
+        "nullCount": {"id": 0, "姓名": 0, "born": 0, "note": 0},
+    }
+    planned.act(RESTORE)
+    assert subject.content() == content
 
 
 def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: DeltaFiles) -> None:

@@ -358,7 +358,15 @@ class S3Store:
     def _acts(self, client: Any, order: Order, batch: Batch) -> TableActs:
         table = self._table(client, order.collection)
         deletion = self._deletion(client, order)
-        return TableActs(table, client, self._bucket, order=order, batch=batch, deletion=deletion)
+        return TableActs(
+            table,
+            client,
+            self._bucket,
+            order=order,
+            batch=batch,
+            deletion=deletion,
+            spool=lambda: self._the_escrow().spool(),
+        )
 
     def _deletion(self, client: Any, order: Order) -> Deletion:
         return Deletion(client, self._bucket, backoff=self._backoff, bypass=order.bypasses_governance)

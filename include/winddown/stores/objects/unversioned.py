@@ -34,7 +34,7 @@ from winddown.stores.objects.naming import Key
 from winddown.stores.objects.policy import is_frozen
 from winddown.stores.objects.present import ABSENT_CODES, SIDE_BY_SIDE, Found, Present, Seen
 from winddown.stores.objects.rewriting import Rewriting
-from winddown.stores.objects.uploading import SINGLE, Upload, parts_of
+from winddown.stores.objects.uploading import SINGLE, Upload
 from winddown.stores.objects.versions import UNNAMED, Version
 from winddown.stores.retrying import Backoff
 
@@ -268,13 +268,8 @@ class Unversioned:
         else:
             abilities, condition = (writes_conditionally, completes_conditionally), {"IfMatch": seen.head["ETag"]}
         is_conditional = self._abilities.can(self._client, abilities[size > SINGLE])
-        upload = Upload(
-            self._client, self._present.named(seen.key), heading["attributes"], condition if is_conditional else {}
-        )
-        if size <= SINGLE:
-            upload.whole(body, size)
-        else:
-            upload.parted(body, parts_of(size))
+        condition = condition if is_conditional else {}
+        Upload(self._client, self._present.named(seen.key), heading["attributes"], condition).any_size(body, size)
 
     def _overtaken(self) -> Refused:
         return Refused(

@@ -84,9 +84,16 @@ class Upload:
     attributes: Mapping[str, Any]
     condition: Mapping[str, str]
 
-    def whole(self, body: Body, size: int) -> None:
-        """Send it in one request; memory for all of it."""
-        self.client.put_object(**self.named, Body=body.take(0, size), **self.attributes, **self.condition)
+    def any_size(self, body: Body, size: int) -> Mapping[str, Any]:
+        """Send it in one request, or in parts; returns the service's answer, which names what was written."""
+        return self.whole(body, size) if size <= SINGLE else self.parted(body, parts_of(size))
+
+    def whole(self, body: Body, size: int) -> Mapping[str, Any]:
+        """Send it in one request; memory for all of it. Returns the service's answer."""
+        answer: Mapping[str, Any] = self.client.put_object(
+            **self.named, Body=body.take(0, size), **self.attributes, **self.condition
+        )
+        return answer
 
     def parted(
         self, body: Body, parts: Sequence[Part], *, source: Mapping[str, str] = _NOWHERE, tag: str = ""
