@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -24,7 +25,7 @@ from winddown.stages import safeguards
 from .delta_subject import DeltaFiles, Lake, customers
 from .desk import Desk
 from .s3_services import Interrupted
-from .s3_subject import Unversioned
+from .s3_subject import FOLDER, Unversioned
 from .subject import names_of, read_all, work
 from .suite import EffectSuite, FieldSuite, ReadingSuite, where
 
@@ -215,6 +216,31 @@ def test_a_sentinel_is_known_among_planned_rows_and_seen_in_the_file_that_takes_
     planned.act(RESTORE)
     hit.act(QUARANTINE)
     assert watch.unchanged() == 0
+
+
+def test_files_of_one_name_in_several_partitions_are_told_apart(subject: DeltaFiles) -> None:
+    subject.lake.table().optimize.compact()
+    adds = {
+        unquote(action["add"]["path"]): action["add"]
+        for actions in subject.lake.commits()
+        for action in actions
+        if "add" in action
+    }
+    renamed: list[dict[str, Any]] = []
+    for key in subject.lake.files():
+        path = key.removeprefix(f"{FOLDER}/")
+        folder = adds[path]["path"].rpartition("/")[0]
+        subject.bucket.put(f"{FOLDER}/{unquote(folder)}/part-0.parquet", subject.bucket.live()[key])
+        removed = {"path": adds[path]["path"], "deletionTimestamp": 1, "dataChange": True}
+        renamed += [{"remove": removed}, {"add": {**adds[path], "path": f"{folder}/part-0.parquet"}}]
+    subject.lake.commit(renamed)
+    assert len(subject.lake.files()) > 2
+    planned = work(subject, chosen={"0"})
+    planned.act(QUARANTINE)
+    content = subject.content()
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content() == content
 
 
 def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:
