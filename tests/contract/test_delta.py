@@ -15,7 +15,7 @@ from deltalake.exceptions import DeltaError
 
 from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Medium
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
@@ -140,6 +140,23 @@ def test_a_checkpoint_and_a_clean_up_in_grace_leave_what_waits(subject: DeltaFil
         assert where(planned) is place
         if power is RESTORE:
             assert subject.content() == content
+
+
+def test_writers_of_rows_that_stay_do_not_keep_what_waits_from_its_purge(subject: DeltaFiles) -> None:
+    planned = work(subject, chosen={"2"})
+    planned.act(QUARANTINE)
+    subject.alter("1")
+    subject.lake.table().optimize.compact()
+    subject.lake.table().vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    content = subject.content()
+    assert (where(planned), planned.set_aside(), planned.remaining()) == (Whereabouts.QUARANTINED, 1, 0)
+    with pytest.raises(Residual, match="no longer be restored"):
+        planned.act(RESTORE)
+    assert subject.content() == content, "what a writer made of the rows that stay is his"
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content() == content
+    assert subject.inspector.search_bytes(["客户2".encode()]).found == 0
 
 
 def test_a_big_file_goes_through_the_workspace_in_pieces(subject: DeltaFiles) -> None:

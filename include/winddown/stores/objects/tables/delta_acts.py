@@ -218,7 +218,8 @@ class TableActs:
     def _place(self, found: _File, *, is_past_left: bool = False) -> Whereabouts:
         if found.is_live and found.is_whole and not (found.is_covered or found.has_survivors):
             return Whereabouts.LIVE
-        if not found.is_live and found.is_set_aside and found.is_whole and found.has_survivors == bool(found.survivors):
+        # Whoever replaced the file with the other rows has them: nothing comes back then, but what is aside can go.
+        if not found.is_live and found.is_set_aside and found.is_whole:
             return Whereabouts.QUARANTINED
         is_gone = not (found.is_live or found.is_set_aside or found.there or is_past_left)
         return Whereabouts.GONE if is_gone else Whereabouts.MIXED
