@@ -1,15 +1,21 @@
 """Delta tables: one collection each, erased as a version of the table, and without a history after purge."""
 
+import json
+import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
+import pyarrow as pa
 import pytest
+from deltalake import WriterProperties
 from deltalake.exceptions import DeltaError
 
 from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Medium
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
@@ -19,7 +25,7 @@ from winddown.stages import safeguards
 from .delta_subject import DeltaFiles, Lake, customers
 from .desk import Desk
 from .s3_services import Interrupted
-from .s3_subject import Unversioned
+from .s3_subject import FOLDER, Unversioned
 from .subject import names_of, read_all, work
 from .suite import EffectSuite, FieldSuite, ReadingSuite, where
 
@@ -119,6 +125,86 @@ def test_a_writer_that_adds_rows_stays_and_one_that_takes_them_wins(subject: Del
     assert subject.content() == {**content, name: {**altered, "note": "altered"}}
 
 
+def test_a_checkpoint_and_a_clean_up_in_grace_leave_what_waits(subject: DeltaFiles) -> None:
+    (metadata,) = [action["metaData"] for action in subject.lake.commits()[0] if "metaData" in action]
+    settings = {**metadata["configuration"], "delta.deletedFileRetentionDuration": "interval 0 seconds"}
+    subject.lake.commit([{"metaData": {**metadata, "configuration": settings}}])
+    planned, content = work(subject, size=100), subject.content()
+    for power, place in ((RESTORE, Whereabouts.LIVE), (PURGE, Whereabouts.GONE)):
+        planned.act(QUARANTINE)
+        time.sleep(0.01)  # tombstones of this moment are older than the table keeps them
+        subject.lake.table().create_checkpoint()
+        subject.lake.table().vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        assert where(planned) is Whereabouts.QUARANTINED
+        planned.act(power)
+        assert where(planned) is place
+        if power is RESTORE:
+            assert subject.content() == content
+
+
+def test_writers_of_rows_that_stay_do_not_keep_what_waits_from_its_purge(subject: DeltaFiles) -> None:
+    planned = work(subject, chosen={"2"})
+    planned.act(QUARANTINE)
+    subject.alter("1")
+    subject.lake.table().optimize.compact()
+    subject.lake.table().vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    content = subject.content()
+    assert (where(planned), planned.set_aside(), planned.remaining()) == (Whereabouts.QUARANTINED, 1, 0)
+    with pytest.raises(Residual, match="no longer be restored"):
+        planned.act(RESTORE)
+    assert subject.content() == content, "what a writer made of the rows that stay is his"
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content() == content
+    assert subject.inspector.search_bytes(["客户2".encode()]).found == 0
+
+
+def test_a_big_file_goes_through_the_workspace_in_pieces(subject: DeltaFiles) -> None:
+    class Watching:
+        """Remembers the biggest piece that was sent, and whether anything big was fetched whole."""
+
+        def __init__(self, client: Any) -> None:
+            self._client, self.sent, self.fetched = client, 0, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._client, name)
+
+        def get_object(self, **request: Any) -> Any:
+            answer = self._client.get_object(**request)
+            self.fetched = max(self.fetched, answer["ContentLength"])
+            return answer
+
+        def put_object(self, **request: Any) -> Any:
+            self.sent = max(self.sent, len(request["Body"]))
+            return self._client.put_object(**request)
+
+        def upload_part(self, **request: Any) -> Any:
+            self.sent = max(self.sent, len(request["Body"]))
+            return self._client.upload_part(**request)
+
+    drawn = random.Random(7)  # noqa: S311 - no secret
+    notes = [drawn.randbytes(1 << 19).hex() for _ in range(20)]
+    rows = customers(range(100, 120)).set_column(4, "note", pa.array(notes))
+    properties = WriterProperties(compression="UNCOMPRESSED", max_row_group_size=4)
+    subject.lake.write(rows, writer_properties=properties, target_file_size=100 << 20)
+    content = subject.content()
+    planned = work(subject, chosen={"103", "111"}, size=100)
+    watching = subject.acting = Watching(subject.acting)
+    planned.act(QUARANTINE)
+    assert subject.content() == {name: row for name, row in content.items() if name not in planned.chosen}
+    assert max(watching.sent, watching.fetched) <= 16 << 20
+    assert (where(planned), planned.remaining()) == (Whereabouts.QUARANTINED, 0)
+    added = next(action["add"] for action in subject.lake.commits()[-1] if "add" in action)
+    assert json.loads(added["stats"]) == {
+        "numRecords": 18,
+        "minValues": {"id": 100, "姓名": "客户100", "born": "1990-04-11"},
+        "maxValues": {"id": 119, "姓名": "客户119", "born": "1990-04-30"},
+        "nullCount": {"id": 0, "姓名": 0, "born": 0, "note": 0},
+    }
+    planned.act(RESTORE)
+    assert subject.content() == content
+
+
 def test_a_service_that_ignores_conditions_does_not_lose_the_writer(subject: DeltaFiles) -> None:
     class Ignoring(Interrupted):
         def put_object(self, **request: Any) -> Any:
@@ -147,6 +233,31 @@ def test_a_sentinel_is_known_among_planned_rows_and_seen_in_the_file_that_takes_
     planned.act(RESTORE)
     hit.act(QUARANTINE)
     assert watch.unchanged() == 0
+
+
+def test_files_of_one_name_in_several_partitions_are_told_apart(subject: DeltaFiles) -> None:
+    subject.lake.table().optimize.compact()
+    adds = {
+        unquote(action["add"]["path"]): action["add"]
+        for actions in subject.lake.commits()
+        for action in actions
+        if "add" in action
+    }
+    renamed: list[dict[str, Any]] = []
+    for key in subject.lake.files():
+        path = key.removeprefix(f"{FOLDER}/")
+        folder = adds[path]["path"].rpartition("/")[0]
+        subject.bucket.put(f"{FOLDER}/{unquote(folder)}/part-0.parquet", subject.bucket.live()[key])
+        removed = {"path": adds[path]["path"], "deletionTimestamp": 1, "dataChange": True}
+        renamed += [{"remove": removed}, {"add": {**adds[path], "path": f"{folder}/part-0.parquet"}}]
+    subject.lake.commit(renamed)
+    assert len(subject.lake.files()) > 2
+    planned = work(subject, chosen={"0"})
+    planned.act(QUARANTINE)
+    content = subject.content()
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content() == content
 
 
 def test_an_interrupted_purge_can_be_finished(subject: DeltaFiles) -> None:

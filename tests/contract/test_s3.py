@@ -8,6 +8,7 @@ import pytest
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual, Transient
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Method
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsContent, SupportsFreeze, SupportsSanitise, SupportsVersions, ability
@@ -213,6 +214,26 @@ class TestDiscovery:
         }
         assert [collection.ref for collection in found.collections] == [subject.ref]
 
+    def test_a_folder_whose_name_leads_elsewhere_is_a_blocker(self, subject: BucketSubject) -> None:
+        bucket, clear = subject.bucket, ("/", "/a", "a", "b/", "c%23d", "e f+g", "😀")
+        unclear = (".", "a#b", "c#csv/d")
+        for folder in (*clear, *unclear):
+            bucket.put(f"{folder}/a.csv", f"id,folder\n1,{folder}\n".encode())
+        bucket.put("a.csv", b"id,folder\n1,.\n")
+        bucket.put("a#b/_delta_log/00000000000000000000.json", b"{}")
+        found = subject.store.discover()
+        assert {(blocker.code, blocker.subject.partition(":")[2]) for blocker in found.blockers} == {
+            ("unclear-folder", folder) for folder in unclear
+        }
+        read = {
+            collection.ref.name: [
+                row["folder"] for batch in subject.store.read(collection) for row in batch.to_pylist()
+            ]
+            for collection in found.collections
+            if collection.ref != subject.ref
+        }
+        assert read == {folder: [folder] for folder in (*clear, ".")}
+
     def test_formats_in_one_folder_are_collections_of_their_own(self, subject: BucketSubject) -> None:
         subject.bucket.put(f"{FOLDER}/scan", b"%PDF-1.7")
         found = {collection.ref.name: collection for collection in subject.store.discover().collections}
@@ -300,9 +321,13 @@ class TestBucket:
         client, bucket = subject.bucket.client, subject.bucket.name
         for key in (f"{FOLDER}/half", "elsewhere/half", f"{FOLDER}/below/half"):
             client.create_multipart_upload(Bucket=bucket, Key=key)
+        client.create_multipart_upload(Bucket=bucket, Key="//half")
         store = ability(subject.store, SupportsSanitise)
         assert store is not None
         receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+        assert dict(receipt.details)["multipart_uploads_aborted"] == "1"
+        nameless = CollectionRef(subject.ref.store, "/")
+        receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [nameless])
         assert dict(receipt.details)["multipart_uploads_aborted"] == "1"
         left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
         assert sorted(upload["Key"] for upload in left) == ["elsewhere/half", f"{FOLDER}/below/half"]

@@ -109,6 +109,26 @@ class TestParts:
         assert (where(planned), planned.remaining(), planned.leftovers()) == (Whereabouts.GONE, 0, 0)
         assert uploads(subject) == []
 
+    def test_a_service_that_copies_another_range_does_not_count(self, subject: BucketSubject) -> None:
+        class Shifting(Counting):
+            """Copies wrongly what is more than a trial."""
+
+            def upload_part_copy(self, **request: Any) -> Any:
+                first, _, last = request["CopySourceRange"].removeprefix("bytes=").partition("-")
+                if not request["Key"].startswith(PROBE):
+                    request["CopySourceRange"] = f"bytes={int(first) - 1}-{int(last) - 1}"
+                    self.asked["wrong"] += 1
+                return self._client.upload_part_copy(**request)
+
+        content, planned = subject.content(), work(subject, chosen=["6", "8"])
+        shifting = subject.acting = Shifting(subject.acting)
+        planned.act(QUARANTINE)
+        assert shifting.asked["wrong"] > 0
+        assert subject.content() == {name: row for name, row in content.items() if name not in planned.chosen}
+        assert (where(planned), planned.remaining()) == (Whereabouts.QUARANTINED, 0)
+        planned.act(RESTORE)
+        assert (subject.content(), where(planned)) == (content, Whereabouts.LIVE)
+
     def test_a_part_that_fails_leaves_no_upload_behind(self, subject: BucketSubject) -> None:
         planned, content = work(subject, chosen=["6", "8"]), subject.content()
         subject.acting = Counting(subject.acting, lacks="upload_part")

@@ -134,6 +134,81 @@ class TestCopies:
         planned.act(RESTORE)
         assert (subject.content(), planned.leftovers()) == (content, 0)
 
+    def test_a_name_that_was_used_meanwhile_keeps_the_copy_of_a_repeated_quarantine(
+        self, subject: BucketSubject
+    ) -> None:
+        planned, content = work(subject, size=10), subject.content()
+        planned.act(QUARANTINE)
+        key = min(planned.names[0])
+        subject.bucket.put(key, b"another")
+        with pytest.raises(Refused, match="changed after the plan"):
+            planned.act(QUARANTINE)
+        assert subject.bucket.live()[key] == b"another"
+        subject.bucket.client.delete_object(Bucket=subject.bucket.name, Key=key)
+        planned.act(RESTORE)
+        assert (subject.content(), copies(planned)) == (content, [])
+
+    def test_a_writer_that_comes_after_a_deletion_of_ours_keeps_the_copy(self, subject: BucketSubject) -> None:
+        planned, content, client = work(subject, size=10), subject.content(), subject.bucket.client
+        key = min(planned.names[0])
+
+        class Before:
+            """Somebody uses the name as soon as it is free."""
+
+            def delete_object(self, **request: Any) -> Any:
+                answer = client.delete_object(**request)
+                if request["Key"] == key:
+                    subject.bucket.put(key, b"another")
+                return answer
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(client, name)
+
+        subject.acting = Before()
+        with pytest.raises(Refused, match="changed after the plan"):
+            planned.act(QUARANTINE)
+        assert subject.bucket.live()[key] == b"another"
+        client.delete_object(Bucket=subject.bucket.name, Key=key)
+        planned.act(RESTORE)
+        assert (subject.content(), copies(planned)) == (content, [])
+
+    @pytest.mark.parametrize("named", ["x-amz-meta-owner", "Content-Disposition"])
+    def test_what_no_request_can_say_again_is_refused_before_anything_is_deleted(
+        self, subject: BucketSubject, named: str
+    ) -> None:
+        key, events = f"{FOLDER}/named.pdf", subject.bucket.client.meta.events
+        said = 'attachment; filename="张三.pdf"'
+
+        def raw(request: Any, **_: Any) -> None:
+            request.headers[named] = said.encode()
+
+        events.register("before-send.s3.PutObject", raw, unique_id="raw")
+        subject.bucket.put(key, b"%PDF-1.7")
+        events.unregister("before-send.s3.PutObject", unique_id="raw")
+        planned, live = work(subject, chosen=[key]), subject.bucket.live()
+        with pytest.raises(Refused, match="beyond ASCII") as refused:
+            planned.act(QUARANTINE)
+        assert "张三" not in str(refused.value)
+        assert (subject.bucket.live(), copies(planned)) == (live, [])
+
+    def test_the_right_to_write_in_an_acl_means_nothing_of_an_object(self, subject: BucketSubject) -> None:
+        class Open:
+            """Lets everybody write, which the embedded service does not say."""
+
+            def get_object_acl(self, **request: Any) -> Any:
+                acl = client.get_object_acl(**request)
+                everybody = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"}
+                return {**acl, "Grants": [*acl["Grants"], {"Grantee": everybody, "Permission": "WRITE"}]}
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(client, name)
+
+        planned, content, client = work(subject), subject.content(), subject.acting
+        subject.acting = Open()
+        planned.act(QUARANTINE)
+        assert planned.act(RESTORE).details == ()
+        assert subject.content() == content
+
     def test_what_the_service_did_not_keep_is_named(self, subject: BucketSubject) -> None:
         class Forgetful:
             def __getattr__(self, name: str) -> Any:

@@ -71,7 +71,10 @@ class DeltaFiles:
         )
 
     def remaining(self, order: Order, batch: Batch) -> int:
-        """Count records that a reader of the table still sees, and survivors that he sees otherwise or not at all."""
+        """Count records that a reader of the table still sees, and survivors that he sees otherwise or not at all.
+
+        Where a writer replaced the file of survivors since, they are not compared.
+        """
         listed, live, out = self._look()
         seen = 0
         for key in batch.keys.to_pylist():
@@ -80,6 +83,8 @@ class DeltaFiles:
             if path in live:
                 seen += len(key["rows"])
             elif tags.get("winddown-order") == order.id and (key["object"], key["version"]) in _named(listed):
+                if tags["winddown-survivors"] in out:
+                    continue  # a writer took it out, and what became of its rows is his
                 survivors = self._prefix + tags["winddown-survivors"] if tags["winddown-survivors"] else ""
                 after = self._content(survivors, _latest(listed, survivors)) if survivors else b""
                 before = self._content(key["object"], key["version"])

@@ -35,6 +35,10 @@ class Abilities:
             self._known[ability] = ability(client, self._bucket)
         return self._known[ability]
 
+    def lack(self, ability: Ability) -> None:
+        """Know from now on that the service does not have an ability, whatever a trial said."""
+        self._known[ability] = False
+
 
 def writes_conditionally(client: Any, bucket: str) -> bool:
     """Whether ``If-Match`` on a write is obeyed: refused for a wrong tag, let through for the right one."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from botocore.exceptions import ClientError
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.faults import code_of
 
 _KEPT = (
@@ -30,6 +31,7 @@ _GRANTS = {
     "READ_ACP": "GrantReadACP",
     "WRITE_ACP": "GrantWriteACP",
 }
+"""Of an object; the right to write, which the ACL of one may name as well, is the bucket's and means nothing there."""
 _NO_ACL = {"AccessControlListNotSupported", "NotImplemented", "MethodNotAllowed", "XNotImplemented"}
 _WORDS = {"Metadata": "metadata", "Tagging": "tags", "StorageClass": "storage class"} | dict.fromkeys(
     _GRANTS.values(), "grants"
@@ -37,7 +39,12 @@ _WORDS = {"Metadata": "metadata", "Tagging": "tags", "StorageClass": "storage cl
 
 
 def attributes(client: Any, named: Mapping[str, str], head: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of an object, or of one version, whose headers are ``head``; plain values only."""
+    """The attributes of an object, or of one version, whose headers are ``head``; plain values only.
+
+    Raises:
+        Refused: a header or a value of the metadata has other signs than ASCII, as some services give them back; no
+            request can say it again.
+    """
     kept = {header: head[header] for header in _KEPT if head.get(header)}
     if head.get("ExpiresString"):
         kept["Expires"] = head["ExpiresString"]
@@ -46,6 +53,13 @@ def attributes(client: Any, named: Mapping[str, str], head: Mapping[str, Any]) -
     tags = client.get_object_tagging(**named).get("TagSet", [])
     if tags:
         kept["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
+    if not all(value.isascii() for value in (*map(str, kept.values()), *kept.get("Metadata", {}).values())):
+        raise Refused(
+            "an object has headers or metadata with signs beyond ASCII, which would be lost on what is written anew",
+            rule="reversible until purge",
+            next_step="have its owner write these objects again with ASCII alone in headers and metadata, then plan "
+            "again",
+        )
     return kept | _grants(client, named)
 
 
@@ -72,7 +86,7 @@ def _grants(client: Any, named: Mapping[str, str]) -> dict[str, str]:
         raise
     owner = acl.get("Owner", {}).get("ID")
     rights: dict[str, list[str]] = {}
-    for grant in acl.get("Grants", ()):
+    for grant in (each for each in acl.get("Grants", ()) if each["Permission"] in _GRANTS):
         who = grant["Grantee"]
         kind = next(name for name in ("ID", "URI", "EmailAddress") if who.get(name))
         rights.setdefault(_GRANTS[grant["Permission"]], []).append(f'{kind.lower()}="{who[kind]}"')

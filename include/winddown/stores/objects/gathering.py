@@ -19,7 +19,7 @@ from winddown.domain.canonical import canonical
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, Medium
 from winddown.stores.objects import formats
 from winddown.stores.objects.formats.problem import Problem, Unreadable
-from winddown.stores.objects.refusals import empty, strange, unreadable
+from winddown.stores.objects.refusals import empty, strange, unclear_folder, unreadable
 from winddown.stores.objects.tables.roots import home_of
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -54,6 +54,11 @@ def folder_of(ref: CollectionRef) -> str:
     """The folder of a collection, without what tells formats apart."""
     folder = ref.name.partition("#")[0]
     return "" if folder == "." else folder
+
+
+def is_clear(folder: str) -> bool:
+    """Whether the reference of a folder's collection leads back to it: ``#`` begins a format, ``.`` is the root."""
+    return folder != "." and "#" not in folder
 
 
 def prefix_of(ref: CollectionRef) -> str:
@@ -217,6 +222,9 @@ class Gathering:
         """What cannot be read, each with the number of objects; a key may name a person and is not told."""
         for name, folder in sorted(self._folders.items()):
             ref = CollectionRef(self._store, name or ".")
+            if not is_clear(name):
+                yield unclear_folder(ref, folder.objects)
+                continue
             if folder.empty:
                 yield empty(ref, folder.empty, folder.objects)
             if folder.strange:
@@ -239,6 +247,8 @@ class Gathering:
 
     def _each(self) -> Iterator[tuple[CollectionRef, str, _Gathered]]:
         for name, folder in sorted(self._folders.items()):
+            if not is_clear(name):
+                continue
             for form, found in sorted(folder.formats.items()):
                 suffix = "" if len(folder.formats) == 1 else f"#{form}"
                 yield CollectionRef(self._store, (name or ".") + suffix), form, found

@@ -16,7 +16,7 @@ from winddown.stores.objects.naming import Key
 from winddown.stores.objects.standing import DIGEST, ORDER, digest_of
 
 SIDE_BY_SIDE = 8
-_ABSENT = {"NoSuchKey", "NotFound", "404"}
+ABSENT_CODES = {"NoSuchKey", "NotFound", "404"}
 
 
 class Found(StrEnum):
@@ -65,7 +65,7 @@ class Present:
         try:
             head = self._client.head_object(**self.named(key))
         except ClientError as error:
-            if code_of(error) in _ABSENT:
+            if code_of(error) in ABSENT_CODES:
                 return Seen(number, key, {}, Found.ABSENT)
             raise
         return Seen(number, key, head, self._told(key, head))

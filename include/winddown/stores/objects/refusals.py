@@ -94,6 +94,17 @@ def unusable_report(store: str, explanation: str, next_step: str) -> Blocker:
     return Blocker("unusable-inventory-report", store, explanation, "storage administrator", next_step)
 
 
+def unclear_folder(ref: CollectionRef, count: int) -> Blocker:
+    """A folder whose name is the reference of another one."""
+    return Blocker(
+        "unclear-folder",
+        str(ref),
+        f"a folder whose name has a # or is a single point, so that its {count} objects would be looked for elsewhere",
+        "data engineer",
+        "rename the folder",
+    )
+
+
 def empty(ref: CollectionRef, count: int, total: int) -> Blocker:
     """Objects of no bytes."""
     return Blocker(

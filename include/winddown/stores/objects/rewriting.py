@@ -7,11 +7,14 @@ whoever rewrites looks again in any case. A body under a key of its owner's (SSE
 here; Object Lock stays with the planned version, because a locked survivor could not be taken back.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
 from winddown.archive.escrow import Escrow
+from winddown.archive.spool import Spool
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Order
 from winddown.stores.objects import formats
@@ -23,10 +26,10 @@ from winddown.stores.objects.abilities import (
 )
 from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of
-from winddown.stores.objects.formats.change import Change
+from winddown.stores.objects.formats.change import Change, Copied
 from winddown.stores.objects.naming import Key
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.standing import DIGEST, ORDER, SOURCE
+from winddown.stores.objects.standing import DIGEST, ORDER, SOURCE, digest_of
 from winddown.stores.objects.uploading import SINGLE, Upload, parts_of
 from winddown.stores.objects.versions import UNNAMED, Version
 
@@ -45,10 +48,10 @@ class Rewriting:
         self._store, self._client, self._bucket = store, client, bucket
         self._order, self._abilities, self._escrow = order, abilities, escrow
 
-    def rewrite(self, key: Key, version: Version, head: dict[str, Any]) -> None:
+    def rewrite(self, key: Key, version: Version, head: dict[str, Any]) -> bool:
         """Put an object without the key's rows, or without their fields, in the place of a version with its headers.
 
-        Nothing is written when another content is there and the service tells.
+        Returns False, and nothing is written, when another content is there and the service tells.
         """
         source = cast("BinaryIO", ObjectFile(self._store, self._client, bucket=self._bucket, version=version))
         form = formats.identify(source, version.size)
@@ -70,13 +73,32 @@ class Rewriting:
             try:
                 if is_small:
                     upload.whole(spool, spool.size)
-                    return
-                parts = parts_of(spool.size, outcome.copied)
-                if any(part.origin is not None for part in parts) and not self._abilities.can(
-                    self._client, copies_ranges
-                ):
-                    parts = parts_of(spool.size)
-                upload.parted(spool, parts, source=exact, tag=version.etag)
+                else:
+                    self._in_parts(upload, spool, outcome.copied, source=exact, tag=version.etag)
             except ClientError as error:
                 if code_of(error) not in OVERTAKEN_CODES:
                     raise
+                return False
+        return True
+
+    def _in_parts(
+        self, upload: Upload, spool: Spool, copied: Sequence[Copied], *, source: Mapping[str, str], tag: str
+    ) -> None:
+        """Let the service copy what it can, and send all of it where it cannot, or copied something else."""
+        parts = parts_of(spool.size, copied)
+        is_copied = any(part.origin is not None for part in parts)
+        if is_copied and self._abilities.can(self._client, copies_ranges):
+            made = upload.parted(spool, parts, source=source, tag=tag)
+            if self._is_as_meant(upload, made):
+                return
+            self._abilities.lack(copies_ranges)
+            if "VersionId" in source:
+                self._client.delete_object(**upload.named, VersionId=made["VersionId"])
+            elif upload.condition:
+                upload = replace(upload, condition={"IfMatch": made["ETag"]})
+        upload.parted(spool, parts_of(spool.size))
+
+    def _is_as_meant(self, upload: Upload, made: Mapping[str, Any]) -> bool:
+        exact = {name: made[said] for name, said in (("VersionId", "VersionId"), ("IfMatch", "ETag")) if made.get(said)}
+        answer = self._client.get_object(**upload.named, **exact)
+        return bool(digest_of(answer) == upload.attributes["Metadata"][DIGEST])

@@ -32,7 +32,7 @@ from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, vers
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
-from winddown.stores.objects.gathering import place_of, prefix_of
+from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import LOCATORS
 from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
@@ -330,11 +330,7 @@ class S3Store:
                 for page in client.get_paginator("list_multipart_uploads").paginate(
                     Bucket=self._bucket, Prefix=prefix_of(ref)
                 ):
-                    own = [
-                        each
-                        for each in page.get("Uploads", ())
-                        if place_of(each["Key"]).folder == prefix_of(ref).rstrip("/")
-                    ]
+                    own = [each for each in page.get("Uploads", ()) if place_of(each["Key"]).folder == folder_of(ref)]
                     for upload in own:
                         client.abort_multipart_upload(
                             Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
@@ -358,7 +354,15 @@ class S3Store:
     def _acts(self, client: Any, order: Order, batch: Batch) -> TableActs:
         table = self._table(client, order.collection)
         deletion = self._deletion(client, order)
-        return TableActs(table, client, self._bucket, order=order, batch=batch, deletion=deletion)
+        return TableActs(
+            table,
+            client,
+            self._bucket,
+            order=order,
+            batch=batch,
+            deletion=deletion,
+            spool=lambda: self._the_escrow().spool(),
+        )
 
     def _deletion(self, client: Any, order: Order) -> Deletion:
         return Deletion(client, self._bucket, backoff=self._backoff, bypass=order.bypasses_governance)

@@ -32,9 +32,9 @@ from winddown.stores.objects.escrowed import EscrowedObjects
 from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of, is_passing
 from winddown.stores.objects.naming import Key
 from winddown.stores.objects.policy import is_frozen
-from winddown.stores.objects.present import SIDE_BY_SIDE, Found, Present, Seen
+from winddown.stores.objects.present import ABSENT_CODES, SIDE_BY_SIDE, Found, Present, Seen
 from winddown.stores.objects.rewriting import Rewriting
-from winddown.stores.objects.uploading import SINGLE, Upload, parts_of
+from winddown.stores.objects.uploading import SINGLE, Upload
 from winddown.stores.objects.versions import UNNAMED, Version
 from winddown.stores.retrying import Backoff
 
@@ -65,6 +65,7 @@ class Unversioned:
         self._client, self._bucket, self._order, self._batch = client, bucket, order, batch
         self._escrow, self._abilities, self._backoff = escrow, abilities, backoff
         self._copies = EscrowedObjects(escrow, order, batch)
+        self._kept_from_us: set[int] = set()  # numbers of objects that a writer replaced before we changed them
         self._present = Present(client, bucket, order=order, batch=batch)
         self._rewriting = Rewriting(store, client, bucket, order=order, abilities=abilities, escrow=escrow)
 
@@ -142,7 +143,7 @@ class Unversioned:
             )
         needed = [deletes_conditionally]
         if self._order.method is Method.ESCROW_AND_REWRITE:
-            is_big = any(key["size"] > SINGLE for key in self._present.keys)
+            is_big = any(key["size"] > SINGLE // 2 for key in self._present.keys)  # what is written may be bigger
             needed = [writes_conditionally, *([completes_conditionally] if is_big else [])]
         is_conditional = all(self._abilities.can(self._client, each) for each in needed)
         if not is_conditional and not is_frozen(self._client, self._bucket):
@@ -199,6 +200,7 @@ class Unversioned:
     def _delete(self, seen: Seen) -> None:
         is_conditional = self._abilities.can(self._client, deletes_conditionally)
         if not is_conditional and self._present.seen(seen.number).found is not Found.PLANNED:
+            self._kept_from_us.add(seen.number)
             return
         condition = {"IfMatch": seen.head["ETag"]} if is_conditional else {}
         try:
@@ -206,13 +208,17 @@ class Unversioned:
         except ClientError as error:
             if code_of(error) not in OVERTAKEN_CODES:
                 raise
+            if code_of(error) not in ABSENT_CODES:  # one that is not there may have gone by a request of ours
+                self._kept_from_us.add(seen.number)
 
     def _rewrite(self, seen: Seen) -> None:
-        now = self._present.seen(seen.number)
+        now, is_written = self._present.seen(seen.number), False
         if now.found is Found.PLANNED:
             tag, size = now.head["ETag"], now.head["ContentLength"]
             version = Version(now.key["object"], UNNAMED, tag, size, is_latest=True, is_marker=False)
-            self._rewriting.rewrite(now.key, version, now.head)
+            is_written = self._rewriting.rewrite(now.key, version, now.head)
+        if not is_written and now.found in {Found.PLANNED, Found.FOREIGN}:
+            self._kept_from_us.add(seen.number)
 
     def _yield_to_writers(self, looked: Sequence[Seen], copy: str) -> None:
         """When a writer came in between, write back what was taken away; what is the writer's stays."""
@@ -224,11 +230,16 @@ class Unversioned:
         raise Residual(f"{self}: not every object was taken away", next_step="look for missing rights, then plan again")
 
     def _give_back(self, copy: str) -> None:
-        """Undo a quarantine; the copies go unless one is all that there is of an object."""
+        """Undo a quarantine; the copies go unless one may be all that there is of an object that we took away."""
         if copy:
             self._write_back(copy)
-        if all(seen.found in {Found.PLANNED, Found.FOREIGN} for seen in self._present.look()):
+        if all(map(self._needs_no_copy if copy else _is_there, self._present.look())):
             self._copies.destroy()
+
+    def _needs_no_copy(self, seen: Seen) -> bool:
+        """Whether the object is there, or its writer destroyed it himself; of an earlier attempt nobody can tell."""
+        is_writers = seen.found is Found.FOREIGN and seen.number in self._kept_from_us
+        return seen.found is Found.PLANNED or is_writers
 
     def _write_back(self, copy: str) -> tuple[str, ...]:
         """Write each object again that is still set aside; whatever else has its name stays.
@@ -257,13 +268,8 @@ class Unversioned:
         else:
             abilities, condition = (writes_conditionally, completes_conditionally), {"IfMatch": seen.head["ETag"]}
         is_conditional = self._abilities.can(self._client, abilities[size > SINGLE])
-        upload = Upload(
-            self._client, self._present.named(seen.key), heading["attributes"], condition if is_conditional else {}
-        )
-        if size <= SINGLE:
-            upload.whole(body, size)
-        else:
-            upload.parted(body, parts_of(size))
+        condition = condition if is_conditional else {}
+        Upload(self._client, self._present.named(seen.key), heading["attributes"], condition).any_size(body, size)
 
     def _overtaken(self) -> Refused:
         return Refused(
@@ -272,6 +278,10 @@ class Unversioned:
 
     def __str__(self) -> str:
         return f"order {self._order.id} batch {self._batch.index}"
+
+
+def _is_there(seen: Seen) -> bool:
+    return seen.found in {Found.PLANNED, Found.FOREIGN}
 
 
 class _Forwards:

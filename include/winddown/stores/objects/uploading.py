@@ -84,14 +84,24 @@ class Upload:
     attributes: Mapping[str, Any]
     condition: Mapping[str, str]
 
-    def whole(self, body: Body, size: int) -> None:
-        """Send it in one request; memory for all of it."""
-        self.client.put_object(**self.named, Body=body.take(0, size), **self.attributes, **self.condition)
+    def any_size(self, body: Body, size: int) -> Mapping[str, Any]:
+        """Send it in one request, or in parts; returns the service's answer, which names what was written."""
+        return self.whole(body, size) if size <= SINGLE else self.parted(body, parts_of(size))
 
-    def parted(self, body: Body, parts: Sequence[Part], *, source: Mapping[str, str] = _NOWHERE, tag: str = "") -> None:
+    def whole(self, body: Body, size: int) -> Mapping[str, Any]:
+        """Send it in one request; memory for all of it. Returns the service's answer."""
+        answer: Mapping[str, Any] = self.client.put_object(
+            **self.named, Body=body.take(0, size), **self.attributes, **self.condition
+        )
+        return answer
+
+    def parted(
+        self, body: Body, parts: Sequence[Part], *, source: Mapping[str, str] = _NOWHERE, tag: str = ""
+    ) -> Mapping[str, Any]:
         """Send and copy its parts; memory for one of them. What fails leaves no upload behind, unless it is killed.
 
-        Parts are copied from ``source``, as long as it has this tag.
+        Parts are copied from ``source``, as long as it has this tag. Returns the service's answer, which names what
+        was written.
         """
         started = self.client.create_multipart_upload(**self.named, **self.attributes)
         upload = {**self.named, "UploadId": started["UploadId"]}
@@ -110,8 +120,11 @@ class Upload:
                         CopySourceRange=f"bytes={part.origin}-{part.origin + part.size - 1}",
                     )["CopyPartResult"]
                 done.append({"PartNumber": number, "ETag": answer["ETag"]})
-            self.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, **self.condition)
+            written: Mapping[str, Any] = self.client.complete_multipart_upload(
+                **upload, MultipartUpload={"Parts": done}, **self.condition
+            )
         except BaseException:
             with suppress(ClientError, BotoCoreError):
                 self.client.abort_multipart_upload(**upload)
             raise
+        return written

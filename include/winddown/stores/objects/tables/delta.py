@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
-from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -23,7 +22,7 @@ from winddown.stores.objects.gathering import prefix_of
 from winddown.stores.objects.located import Stated
 from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
-from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, replay, select_names, texts_of
+from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, is_named_in, replay, select_names
 from winddown.stores.objects.versions import Version, by_key, histories_of
 
 _NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
@@ -138,13 +137,13 @@ class DeltaTable:
 
         Reads all of the log.
         """
-        names = {quote(path.rpartition("/")[2]).encode() for path in paths}
+        wanted = frozenset(paths)
         for key, history in seen.histories.items():
             if not key.startswith(f"{self.prefix}{LOG}/"):
                 continue
             for version in (found for found in history if not found.is_marker):
                 try:
-                    if any(name in text for text in texts_of(self.open(version)) for name in names):
+                    if is_named_in(self.open(version), wanted):
                         return True
                 except Unreadable as problem:
                     # What went meanwhile names nothing any more.

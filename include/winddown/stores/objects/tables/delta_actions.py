@@ -17,6 +17,8 @@ from winddown.stores.objects.tables.delta_log import LOG, ORDER, SURVIVORS, Acti
 
 Actions = list[dict[str, Action]]
 
+_UNTIL_PURGE = 10 * 365 * 86_400_000  # milliseconds; longer than any grace
+
 _TEXTS = pa.map_(pa.string(), pa.string())
 _CHECKPOINT = pa.schema(
     {
@@ -101,12 +103,16 @@ def told(operation: str, actions: Actions) -> bytes:
 
 
 def taken_out(add: Action, *, order: OrderId | None = None, survivors: str = "") -> dict[str, Action]:
-    """The tombstone of a file, without its statistics; with ``order``, of one that waits for its purge."""
+    """The tombstone of a file, without its statistics; with ``order``, of one that waits for its purge.
+
+    Whoever writes a checkpoint leaves out tombstones older than the table's retention, by default a week, and whoever
+    cleans up deletes files without one. So the tombstone of what waits is dated ahead.
+    """
     tags = {} if order is None else {"tags": {ORDER: order, SURVIVORS: survivors}}
     return {
         "remove": {
             "path": add["path"],
-            "deletionTimestamp": _now(),
+            "deletionTimestamp": _now() + (0 if order is None else _UNTIL_PURGE),
             "dataChange": True,
             "extendedFileMetadata": True,
             "partitionValues": add.get("partitionValues") or {},

@@ -7,22 +7,25 @@ erased rows stand there. Whatever a writer puts into the table meanwhile stays; 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from winddown.archive.spool import Spool
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.deleting import Deletion
-from winddown.stores.objects.naming import Key
+from winddown.stores.objects.naming import Key, planned
 from winddown.stores.objects.standing import DIGEST
 from winddown.stores.objects.tables.delta import DeltaTable, Seen
 from winddown.stores.objects.tables.delta_actions import Actions, put_in, survivors_path, taken_out
 from winddown.stores.objects.tables.delta_log import SURVIVORS
 from winddown.stores.objects.tables.delta_stats import of_rows
-from winddown.stores.objects.tables.survivors import survivors_of
+from winddown.stores.objects.tables.survivors import Survivors, survivors_of
+from winddown.stores.objects.uploading import Upload
 from winddown.stores.objects.versions import Version
 
 _ATTEMPTS = 8  # at a version's number that others take first
@@ -56,13 +59,25 @@ class _File:
 
 
 class TableActs:
-    """One batch of an order on a Delta table."""
+    """One batch of an order on a Delta table.
+
+    Args:
+        spool: makes a temporary file, for the rows that stay.
+    """
 
     def __init__(
-        self, table: DeltaTable, client: Any, bucket: str, *, order: Order, batch: Batch, deletion: Deletion
+        self,
+        table: DeltaTable,
+        client: Any,
+        bucket: str,
+        *,
+        order: Order,
+        batch: Batch,
+        deletion: Deletion,
+        spool: Callable[[], Spool],
     ) -> None:
         self._table, self._client, self._bucket = table, client, bucket
-        self._order, self._index, self._deletion = order, batch.index, deletion
+        self._order, self._index, self._deletion, self._spool = order, batch.index, deletion, spool
         self._keys: list[Key] = batch.keys.to_pylist()
         self._past = {(found["object"], found["version"]) for key in self._keys for found in key["history"]}
         self._planned = {(key["object"], version) for key in self._keys for version in key["versions"]}
@@ -203,7 +218,8 @@ class TableActs:
     def _place(self, found: _File, *, is_past_left: bool = False) -> Whereabouts:
         if found.is_live and found.is_whole and not (found.is_covered or found.has_survivors):
             return Whereabouts.LIVE
-        if not found.is_live and found.is_set_aside and found.is_whole and found.has_survivors == bool(found.survivors):
+        # Whoever replaced the file with the other rows has them: nothing comes back then, but what is aside can go.
+        if not found.is_live and found.is_set_aside and found.is_whole:
             return Whereabouts.QUARANTINED
         is_gone = not (found.is_live or found.is_set_aside or found.there or is_past_left)
         return Whereabouts.GONE if is_gone else Whereabouts.MIXED
@@ -211,24 +227,31 @@ class TableActs:
     def _without_rows(self, seen: Seen, found: _File) -> Actions:
         """Write the rows of a file that stay, and say what takes its place."""
         add = seen.snapshot.adds[found.path]
-        stay = survivors_of(self._client, self._bucket, found.key)
-        if not stay.rows:
-            return [taken_out(add, order=self._order.id)]
-        path = survivors_path(self._order.id, found.path)
-        self._write(seen, path, stay.body, metadata=stay.metadata(found.key, order_id=self._order.id), found=found)
+        version, head = planned(self._client, self._bucket, found.key)
+        with survivors_of(self._table.open(version), found.key, spool=self._spool) as stay:
+            if not stay.rows:
+                return [taken_out(add, order=self._order.id)]
+            path = survivors_path(self._order.id, found.path)
+            written = self._write(seen, path, stay, found=found, head=head)
+        stats = of_rows(self._table.open(written), add.get("stats"))
         actions = [taken_out(add, order=self._order.id, survivors=path)]
-        return [*actions, put_in(add, path, size=len(stay.body), stats=of_rows(stay.body, add.get("stats")))]
+        return [*actions, put_in(add, path, size=written.size, stats=stats)]
 
-    def _write(self, seen: Seen, path: str, body: bytes, *, metadata: dict[str, str], found: _File) -> None:
+    def _write(self, seen: Seen, path: str, stay: Survivors, *, found: _File, head: dict[str, Any]) -> Version:
         """Put our file there, unless an earlier attempt did."""
-        key = seen.prefix + path
-        named = {"Bucket": self._bucket, "Key": found.key["object"], "VersionId": found.key["version"]}
-        if seen.file(path) is not None:
-            head = self._client.head_object(Bucket=self._bucket, Key=key)
-            if head["Metadata"].get(DIGEST) == metadata[DIGEST] and head["ContentLength"] == len(body):
-                return
-        kept = attributes(self._client, named, self._client.head_object(**named))
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **kept | {"Metadata": metadata})
+        named = {"Bucket": self._bucket, "Key": seen.prefix + path}
+        earlier = seen.file(path)
+        if earlier is not None:
+            its = self._client.head_object(**named, VersionId=earlier.version_id)
+            if its["Metadata"].get(DIGEST) == stay.digest and its["ContentLength"] == stay.body.size:
+                return earlier
+        source = {"Bucket": self._bucket, "Key": found.key["object"], "VersionId": found.key["version"]}
+        kept = attributes(self._client, source, head)
+        kept["Metadata"] = {**kept.get("Metadata", {}), **stay.marks(found.key, order_id=self._order.id)}
+        answer = Upload(self._client, named, kept, {}).any_size(stay.body, stay.body.size)
+        return Version(
+            named["Key"], answer["VersionId"], answer["ETag"], stay.body.size, is_latest=True, is_marker=False
+        )
 
     def _put_back(self, seen: Seen, found: _File) -> Actions:
         """What brings one file back; nothing for one that is there, or cannot be brought back whole."""

@@ -8,10 +8,10 @@ which every feature is known are read: a feature may change what a file means.
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyarrow.parquet as pq
 
@@ -212,15 +212,30 @@ def replay(version: int, checkpoint: Iterable[BinaryIO], commits: Iterable[bytes
     return snapshot
 
 
-def texts_of(source: BinaryIO) -> Iterator[bytes]:
-    """What a file of the log says, whatever it is: a checkpoint's rows one by one, anything else as it is."""
+def is_named_in(source: BinaryIO, paths: Collection[str]) -> bool:
+    """Whether a file of the log, whatever it is, names one of these files.
+
+    Partitions may hold files of the same name, so whole paths are compared; only of what is neither a checkpoint nor
+    JSON lines is the name looked for in its bytes.
+    """
     source.seek(0)
     content = source.read()
-    if not content.startswith(b"PAR1"):
-        yield content
-        return
-    for _, action in _of_checkpoint(io.BytesIO(content)):
-        yield str(action.get("path", "")).encode()
+    if content.startswith(b"PAR1"):
+        return any(unquote(str(action.get("path", ""))) in paths for _, action in _of_checkpoint(io.BytesIO(content)))
+    try:
+        lines = [json.loads(line) for line in content.splitlines() if line.strip()]
+    except ValueError:
+        return any(quote(path.rpartition("/")[2]).encode() in content for path in paths)
+    return any(unquote(text) in paths for text in _texts(lines))
+
+
+def _texts(found: Any) -> Iterator[str]:
+    """Every text inside of a document."""
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from _texts(each)
 
 
 def _of_checkpoint(part: BinaryIO) -> Iterator[tuple[str, Action]]:

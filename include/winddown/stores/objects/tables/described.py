@@ -11,8 +11,8 @@ from winddown.domain.canonical import canonical
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Medium
 from winddown.stores.objects.formats import parquet
 from winddown.stores.objects.formats.problem import Problem, Unreadable
-from winddown.stores.objects.gathering import Looked, place_of
-from winddown.stores.objects.refusals import unreadable, unsupported_table
+from winddown.stores.objects.gathering import Looked, is_clear, place_of
+from winddown.stores.objects.refusals import unclear_folder, unreadable, unsupported_table
 from winddown.stores.objects.tables.registry import SeenTable, table_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version
@@ -49,6 +49,8 @@ class Describer:
         if around != root:
             # Its folder reads like a partition, so its files were taken for those of the folder above.
             return _refused(CollectionRef(self.store, around or "."), kind, ["a folder that reads like a partition"])
+        if not is_clear(root):
+            return Described((), (unclear_folder(ref, 1),))
         if kind is Kind.HUDI:
             return _refused(ref, kind, [*against, "a log that is not read"])
         try:

@@ -1,12 +1,14 @@
-"""What stays of a table's file without some of its rows; memory for one file and its survivors."""
+"""What stays of a table's file without some of its rows, in an encrypted temporary file; memory for a piece of it."""
 
-import hashlib
-import io
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
 
+from winddown.archive.spool import Spool
 from winddown.domain.plan import OrderId
 from winddown.stores.objects import formats
+from winddown.stores.objects.formats import parquet
 from winddown.stores.objects.formats.change import Change
 from winddown.stores.objects.naming import Key
 from winddown.stores.objects.standing import DIGEST, ORDER, SOURCE
@@ -17,25 +19,23 @@ class Survivors:
     """What stays of a file without some of its rows.
 
     Attributes:
-        body: the new content.
+        body: the new content, complete.
         rows: how many rows are in it.
-        source: the service's answer about the file's planned version.
+        digest: its SHA-256 in hex.
     """
 
-    body: bytes = field(repr=False)
+    body: Spool
     rows: int
-    source: dict[str, Any] = field(repr=False)
+    digest: str
 
-    def metadata(self, key: Key, *, order_id: OrderId) -> dict[str, str]:
-        """The file's own, and what says whose work the new content is."""
-        ours = {ORDER: order_id, SOURCE: key["version"], DIGEST: hashlib.sha256(self.body).hexdigest()}
-        return {**self.source.get("Metadata", {}), **ours}
+    def marks(self, key: Key, *, order_id: OrderId) -> dict[str, str]:
+        """Metadata that say whose work the new content is."""
+        return {ORDER: order_id, SOURCE: key["version"], DIGEST: self.digest}
 
 
-def survivors_of(client: Any, bucket: str, key: Key) -> Survivors:
-    """Take the key's rows out of its planned version."""
-    answer = client.get_object(Bucket=bucket, Key=key["object"], VersionId=key["version"])
-    found = formats.recognise_content(content := bytes(answer["Body"].read()))
-    sink = io.BytesIO()
-    outcome = formats.rewrite(found, io.BytesIO(content), sink, Change.of(key["rows"]))
-    return Survivors(sink.getvalue(), outcome.survivors, answer)
+@contextmanager
+def survivors_of(source: BinaryIO, key: Key, *, spool: Callable[[], Spool]) -> Iterator[Survivors]:
+    """Take the key's rows out of its planned version, which is ``source``."""
+    with spool() as body:
+        outcome = formats.rewrite(parquet.ID, source, cast("BinaryIO", body), Change.of(key["rows"]))
+        yield Survivors(body, outcome.survivors, body.finish())
