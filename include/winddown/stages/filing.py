@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from winddown.domain.errors import Refused
 
 
-class _KeysOnce(yaml.SafeLoader):
+class _KeysOnce(yaml.CSafeLoader):
     """YAML would silently take the last of two equal keys; a file may not say one thing twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
