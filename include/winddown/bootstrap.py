@@ -464,12 +464,17 @@ def _any_engine(store: str, parameters: ConnectionParameters) -> Engine:
     if url.get_backend_name() in {"sqlite", "duckdb"}:  # a driver would create a file that is not there
         raise Refused(f"store {store} is a file: its kind is {url.get_backend_name()}")
     try:
-        return create_engine(url, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     except (ArgumentError, ImportError):
         raise Refused(
             f"no driver is installed for the dialect {url.drivername!r} of store {store}",
             next_step="install the dialect's SQLAlchemy package on the workers",
         ) from None
+    if engine.driver == "pymysql":
+        from winddown.stores.sql.mysql_driver import connected
+
+        event.listen(engine, "do_connect", connected)
+    return engine
 
 
 @cache

@@ -43,7 +43,9 @@ def mariadb(*more: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 's'}", f"--tmpdir={folder}"]
-    options += [f"--pid-file={folder / 'pid'}", "--max-allowed-packet=64M", "--skip-log-error", *more]
+    options += [f"--pid-file={folder / 'pid'}", "--max-allowed-packet=64M", "--skip-log-error"]
+    # By default 200 pages a second are flushed, for which each sanitising would wait for half a minute.
+    options += ["--innodb-io-capacity=20000", "--innodb-io-capacity-max=40000", *more]
     process = subprocess.Popen(
         [server, "--no-defaults", data, *as_user, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

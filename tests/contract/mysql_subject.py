@@ -133,6 +133,7 @@ class MySqlSubject(TableSubject, FreezableSubject, WatchableSubject):
 
     def connect(self, user: str, password: str) -> Any:
         return pymysql.connect(
+            ssl_disabled=True,  # the driver would read the machine's authorities each time
             host=self._url.host or "127.0.0.1",
             port=self._url.port or 3306,
             user=user,

@@ -106,6 +106,7 @@ class MariaReading(ReadingSubject):
 
     def _connect(self) -> Any:
         return pymysql.connect(
+            ssl_disabled=True,
             host=self._url.host or "127.0.0.1",
             port=self._url.port or 3306,
             user=self._url.username or "root",

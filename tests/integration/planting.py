@@ -306,7 +306,9 @@ def plant_duckdb(path: Path, mark: Markers) -> str:
 def plant_mysql(admin_url: str, mark: Markers) -> str:
     """A MariaDB database: labels, comments, partitions. Returns the URL of its owner."""
     url = make_url(admin_url)
-    connection: Any = pymysql.connect(host=url.host, port=url.port, user=url.username, autocommit=True)
+    connection: Any = pymysql.connect(
+        host=url.host, port=url.port, user=url.username, ssl_disabled=True, autocommit=True
+    )
     with connection.cursor() as cursor:
         for statement in ("CREATE DATABASE marked CHARACTER SET utf8mb4", "USE marked", "SET sql_mode = 'ANSI_QUOTES'"):
             cursor.execute(statement)

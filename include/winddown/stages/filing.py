@@ -11,7 +11,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.filed import written_out
 
 
-class _KeysOnce(yaml.SafeLoader):
+class _KeysOnce(yaml.CSafeLoader):
     """YAML would silently take the last of two equal keys; a file may not say one thing twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

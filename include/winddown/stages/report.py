@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +159,14 @@ def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
     ]
 
 
+@cache
+def _rules_adapter() -> TypeAdapter[dict[str, Rule]]:
+    """Building one takes longer than using it."""
+    return TypeAdapter(dict[str, Rule])
+
+
 def _pack(pack: RulePack) -> bytes:
-    adapter = TypeAdapter(Rule)  # building one takes much longer than using it
-    rules = {name: adapter.dump_python(rule, mode="json") for name, rule in pack.rules.items()}
+    rules = _rules_adapter().dump_python(dict(pack.rules), mode="json")
     articles = [[found.law, found.article, found.text, found.source] for found in pack.articles.values()]
     whole = {"id": pack.id, "version": pack.version, "digest": pack.digest, "rules": rules, "articles": articles}
     return canonical(whole)
