@@ -9,13 +9,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from winddown.domain.errors import Refused
-from winddown.domain.filed import odd_values, written_out
+from winddown.domain.filed import DEPTH_MAX, odd_values, written_out
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 """Of a model of which every key is known and no value is converted."""
+
+_NESTS_BY_ITSELF = 10_000
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -34,11 +36,25 @@ class _StrictLoader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def shallow(content: str) -> str:
+    """The text of a YAML file; raises Refused where it nests too deeply, on which the parser would end the process."""
+    # What nests takes a bracket, or its place in a line; most files have too few of either for a look at each event.
+    if content.count("[") + content.count("{") + max(map(len, content.split("\n"))) <= _NESTS_BY_ITSELF:
+        return content
+    depth = 0
+    for event in yaml.parse(content, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise Refused(f"nested in more than {DEPTH_MAX} levels")
+    return content
+
+
 def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file. Raises ``Refused``, naming the file, for a key written twice or no YAML."""
     try:
         # The loader derives from SafeLoader, so no tag can construct an object.
-        return written_out(yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader))  # noqa: S506
+        content = shallow(path.read_text(encoding="utf-8"))
+        return written_out(yaml.load(content, Loader=_StrictLoader))  # noqa: S506
     except Refused as refusal:
         raise Refused(f"{path.name}: {refusal.message}") from refusal
     except RecursionError:

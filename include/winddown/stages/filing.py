@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from winddown.domain.errors import Refused
 from winddown.domain.filed import written_out
+from winddown.rules.yaml_text import shallow
 
 
 class _KeysOnce(yaml.CSafeLoader):
@@ -26,7 +27,7 @@ def read_yaml(path: Path, *, what: str) -> Any:
     """Read a YAML document; raises Refused, with the line, when it is none. ``what`` names the kind of file."""
     try:
         # The loader derives from SafeLoader, so no tag can construct an object.
-        return written_out(yaml.load(path.read_text("utf-8"), Loader=_KeysOnce))  # noqa: S506
+        return written_out(yaml.load(shallow(path.read_text("utf-8")), Loader=_KeysOnce))  # noqa: S506
     except Refused as error:
         raise Refused(f"{what}: {error.message}") from None
     except OSError as error:

@@ -147,6 +147,8 @@ TEXTS = {
     "a laugh": b"a: &a [x]\n" + b"".join(b"%c: &%c [%s]\n" % (n + 1, n + 1, b"*%c," % n * 9) for n in range(97, 120)),
     "too deep": b"[" * 1_000,
     "deep and closed": b"[" * 1_000 + b"]" * 1_000,
+    "so deep that the parser would end the process": b"[" * 300_000 + b"]" * 300_000,
+    "lists in lists": b"- " * 300_000,
     "two documents": b"a: 1\n---\na: 2",
     "twice": b"case: a\ncase: b",
     "NUL": b"case: \x00",
