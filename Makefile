@@ -47,7 +47,7 @@ down: $(VENV)/runtime ## stop what `make up` started
 	@$(BIN)/python -m winddown.demo stop --dir $(DEMO)
 
 test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run here is named with its reason at the end
-	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 $(PYTEST)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
 
 kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every single statement, on every engine
 	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q tests/contract -m chaos

@@ -372,6 +372,7 @@ _SESSION = (
     "array_nulls=on",
     "xmloption=content",
     "synchronous_commit=on",
+    "jit=off",
 )
 _CONNECTING: Mapping[str, Any] = {"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)}
 
@@ -382,7 +383,8 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
     # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
     # No pool: a session with the credential of an act lasts for one act. The engine itself is kept, because a new one
-    # asks the server half a dozen questions first. Parameters hold keys of records and stay out of messages.
+    # asks the server half a dozen questions first. Parameters hold keys of records and stay out of messages. Nothing is
+    # compiled by the server: it would take a second for questions about the catalogue that take a millisecond.
     return create_engine(
         make_url(_url(parameters)),
         poolclass=NullPool,
