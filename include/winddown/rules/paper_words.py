@@ -75,12 +75,12 @@ SENTENCES: Final = {
         "the encrypted copy that waited for the purge: its key was destroyed (crypto erase, as a technique)",
     ),
     "outcomes_note": Word(
-        "Clear 指经逐批回读，记录已不在，且在所能读取的原始字节中检索客户名单的抽样值均未命中。"
+        "Clear 指经逐批回读，记录已不在，且在所能读取的原始字节中检索本指令所涉集合的抽样值均未命中。"
         "仅执行数据库删除语句不构成 Clear，更不称为 Purge。Purge 与 Destroy 是针对介质的结果，"
         "本证明对任何介质均不作此主张。程序自身所称“清除”"
         "（purge）是一个处置阶段，不是上述结果等级。",
-        "Clear: every batch was read back as gone, and sampled values of the customer list were not found in the raw "
-        "bytes that could be read. "
+        "Clear: every batch was read back as gone, and sampled values of the order's collection were not found in "
+        "the raw bytes that could be read. "
         "A deletion by a database's statement alone is no Clear, and is never called Purge. Purge and Destroy are "
         "outcomes for a medium; none is claimed here for any. The program's own stage of the name “purge” is not that "
         "outcome.",
@@ -109,8 +109,8 @@ SENTENCES: Final = {
     "finding": Word("结论与范围", "Finding, and its reach"),
     "validation": Word("确认结果", "Validation"),
     "validation_passed": Word(
-        "通过：查询不到，且所能读取的原始字节中没有客户名单的抽样值",
-        "passed: gone by every query, and the customer list's sampled values from all bytes that could be read",
+        "通过：查询不到，且所能读取的原始字节中没有该集合的抽样值",
+        "passed: gone by every query, and the collection's sampled values from all bytes that could be read",
     ),
     "validation_limited": Word(
         "有限通过：查询不到；原始字节未能检索，或尚有管理员待办事项",

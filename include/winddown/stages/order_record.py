@@ -42,7 +42,7 @@ class Validation(StrEnum):
 
     NOT_APPLICABLE = "not_applicable"  # nothing was taken from the store
     LIMITED = "limited"  # gone by every query; raw bytes were not searched, or somebody still has to act
-    PASSED = "passed"  # gone by every query, and the customer list's sampled values from every byte that could be read
+    PASSED = "passed"  # gone by every query, and its sampled values from every byte that could be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def reached(order: Order, check: StoreCheck | None, cleared: Receipt | None) -> 
     """How far an order got, by what the inspection of its store could look at and what the store could clear."""
     if not order.changes_store:
         return Outcome.NONE, Validation.NOT_APPLICABLE
-    was_searched = check is not None and check.reached and check.probes > 0
+    was_searched = check is not None and check.reached and str(order.collection) in check.probed
     waits = cleared is None or dict(cleared.details).get("tasks", "none") != "none"
     if was_searched and not waits:
         return Outcome.CLEAR, Validation.PASSED

@@ -9,14 +9,15 @@ from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Residual
 from winddown.domain.finding import Finding
-from winddown.domain.plan import Plan
+from winddown.domain.inventory import Medium
+from winddown.domain.plan import Act, Plan
 from winddown.domain.receipt import Whereabouts
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import batches, write_manifest
 from winddown.stages.staying import staying_values
 
-_PROBES = 40
+_PROBES = 40  # records of a collection
 _PROBE_KINDS = {"resident_id", "mobile", "email"}
 
 
@@ -41,34 +42,45 @@ def dry_run(deployment: Deployment, case: Case, plan: Plan) -> None:
 def write_probes(
     deployment: Deployment, case: Case, plan: Plan, labelled: Sequence[Labelled], findings: tuple[Finding, ...]
 ) -> None:
-    """Keep some values that must be gone afterwards, encrypted, for the search in raw bytes.
+    """Keep some values of each collection that must be gone afterwards, encrypted, for the search in raw bytes.
 
-    Taken from checksummed or unmistakable kinds of the customer list, of records that this wave erases or empties. A
-    value that also stands in anything that stays is none of them.
+    Taken from checksummed or unmistakable kinds, of records that this wave erases or empties. A value that also stands
+    in anything that stays is none of them. Without a value of a collection, nothing is claimed of its bytes.
     """
-    anchor = next((found for found in labelled if found.collection.ref == case.subjects.collection), None)
-    due = {
-        label
-        for order in plan.orders
-        if order.collection == case.subjects.collection
-        for label in order.label.split(", ")
-    }
-    fields = [
-        finding.field
-        for finding in findings
-        if finding.collection == case.subjects.collection and finding.kind in _PROBE_KINDS
-    ]
-    values: set[str] = set()
-    if anchor is not None and due and fields:
-        store = deployment.systems(case).store(case.subjects.collection.store)
-        doomed = anchor.records.filter(pl.col("label").is_in(list(due))).get_column(case.subjects.key)
-        candidates: dict[str, set[str]] = {}
-        keys = set(doomed.to_list())
-        for batch in store.read(anchor.collection, fields=fields):
-            for row in batch.to_pylist():
-                if row[case.subjects.key] in keys and len(candidates) < _PROBES:
-                    candidates[row[case.subjects.key]] = {row[name] for name in fields if row[name]}
-        values = set().union(*candidates.values()) if candidates else set()
-        values -= staying_values(deployment, case, plan, labelled, values=values)
-    table = pa.table({"value": pa.array(sorted(values), type=pa.string())})
+    values = {str(found.collection.ref): _sampled(deployment, case, plan, found, findings) for found in labelled}
+    staying = staying_values(deployment, case, plan, labelled, values=set().union(*values.values()))
+    rows = sorted((name, value) for name, found in values.items() for value in found - staying)
+    columns = {"collection": [name for name, _ in rows], "value": [value for _, value in rows]}
+    table = pa.table({name: pa.array(column, type=pa.string()) for name, column in columns.items()})
     write_manifest(deployment, case.id, f"probes-{plan.id}", table)
+
+
+def _sampled(
+    deployment: Deployment, case: Case, plan: Plan, found: Labelled, findings: tuple[Finding, ...]
+) -> set[str]:
+    """Values of the first due records of a collection, of the fields that go."""
+    collection = found.collection
+    known = {one.field for one in findings if one.collection == collection.ref and one.kind in _PROBE_KINDS}
+    fields = {
+        order.id: known if order.act is Act.ERASE else known & set(order.fields) - set(dict(order.generalised))
+        for order in plan.orders
+        if order.collection == collection.ref and order.changes_store
+    }
+    wanted = sorted(set().union(*fields.values()))
+    if not wanted or collection.medium is Medium.OBJECTS:
+        return set()
+    store = deployment.systems(case).store(collection.ref.store)
+    locators = list(store.locators(collection))
+    labels = {order.id: order.label.split(", ") for order in plan.orders if order.id in fields}
+    due = {one: found.records.filter(pl.col("label").is_in(labels[one])).select(locators) for one in fields}
+    values: set[str] = set()
+    records = 0
+    for batch in store.read(collection, fields=wanted):
+        frame = pl.DataFrame(batch)
+        for one, names in fields.items():
+            rows = frame.join(due[one], on=locators, how="semi").head(_PROBES - records)
+            records += rows.height
+            values |= {value for name in names for value in rows.get_column(name) if value}
+        if records >= _PROBES:
+            break
+    return values

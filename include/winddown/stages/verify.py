@@ -29,6 +29,7 @@ class StoreCheck:
         leftovers: traces in quarantine, old versions, markers.
         probes: values searched for in raw bytes; found: how many were; reached: whether the bytes could be reached.
         claim: the strongest thing that may be said of this store.
+        probed: collections of which at least one value was searched for.
     """
 
     store: str
@@ -41,6 +42,7 @@ class StoreCheck:
     bytes_read: int
     medium: str
     claim: str
+    probed: tuple[str, ...] = ()
 
 
 def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
@@ -48,9 +50,9 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     plan = deployment.control.plan(plan_id)
     case = deployment.case(plan.case)
     inspectors = deployment.systems(case).inspectors
-    probes = [
-        value.encode() for value in read_manifest(deployment, case.id, f"probes-{plan.id}").column("value").to_pylist()
-    ]
+    wanted = read_manifest(deployment, case.id, f"probes-{plan.id}")
+    probes = [value.encode() for value in sorted(set(wanted.column("value").to_pylist()))]
+    probed = sorted(set(wanted.column("collection").to_pylist()))
     stopped = left_alone(deployment, plan)
     checks = []
     places: dict[str, list[str]] = {}
@@ -83,6 +85,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 bytes_read=search.bytes_read,
                 medium=search.medium + _closed(search),
                 claim=_claim(reached=search.reached, probes=search.probes),
+                probed=tuple(name for name in probed if name.startswith(f"{declaration.name}:")),
             )
         )
     body = {

@@ -20,7 +20,10 @@ ORDER = Order(
     OrderId("o-1"), CollectionRef("shop", "orders"), "customer", Act.ERASE, Method.ESCROW_ROWS,
     Selection("m-1", "a" * 64, 3, ("b" * 64,)), 0, 3,
 )  # fmt: skip
-CHECK = StoreCheck("shop", 1, 0, 0, 5, 0, reached=True, bytes_read=9, medium="files", claim="gone")
+CHECK = StoreCheck(
+    "shop", 1, 0, 0, 5, 0, reached=True, bytes_read=9, medium="files", claim="gone",
+    probed=("shop:orders",),
+)  # fmt: skip
 CLEARED = Receipt("sanitise", "shop", 0, 1, (("tasks", "none"),))
 NOT_CLEARED = Receipt("sanitise", "shop", 0, 1, (("tasks", "VACUUM FULL"),))
 LIMITED = (Outcome.NONE, Validation.LIMITED)
@@ -35,7 +38,8 @@ def test_rows_that_are_in_no_byte_are_clear_and_nothing_stronger() -> None:
     ("check", "cleared"),
     [
         (replace(CHECK, reached=False), CLEARED),
-        (replace(CHECK, probes=0), CLEARED),
+        (replace(CHECK, probed=("shop:customers",)), CLEARED),
+        (replace(CHECK, probed=()), CLEARED),
         (CHECK, NOT_CLEARED),
         (CHECK, None),
     ],

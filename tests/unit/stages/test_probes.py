@@ -1,0 +1,44 @@
+"""Values are searched for in raw bytes of each collection that a wave destroys, and of none other."""
+
+from pathlib import Path
+from typing import Any
+
+from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import read_manifest
+from winddown.stores.memory import Row
+
+from .running import NONE, running, table
+
+MOBILE, ADDRESS = {"kind": "mobile", "because": "seen"}, {"kind": "ip_address", "because": "seen"}
+
+
+def entry(name: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "collection": f"shop:{name}", "category": "customer_profile", "purpose": "x", "steward": "li", "fields": fields,
+        "subject": {"field": "customer"}, **more,
+    }  # fmt: skip
+
+
+def test_each_collection_is_searched_for_its_own_values(
+    deployment: Deployment, case_folder: Path, case_document: dict[str, Any]
+) -> None:
+    customers: list[Row] = [
+        {"id": f"C{n}", "host": "10.0.0.1", "born_on": "1980-01-01", "country": "CN"} for n in range(60)
+    ]
+    calls: list[Row] = [{"no": f"{n}", "customer": f"C{n}", "phone": f"1380013{n:04d}"} for n in range(60)]
+    visits: list[Row] = [{"no": f"{n}", "customer": f"C{n}", "host": "10.0.0.1"} for n in range(60)]
+    tables = {
+        "customers": table("id", rows=customers), "calls": table("no", rows=calls), "visits": table("no", rows=visits),
+    }  # fmt: skip
+    case_document["register"] = [
+        entry("customers", {"id": NONE, "host": ADDRESS, "born_on": NONE, "country": NONE}),
+        entry("calls", {"no": NONE, "customer": NONE, "phone": MOBILE}),
+        entry("visits", {"no": NONE, "customer": NONE, "host": ADDRESS}),
+    ]
+    case_document["register"][0]["subject"] = {"field": "id"}
+    plan_id = running(deployment, case_folder, case_document, tables).run().plan_id
+    found = read_manifest(deployment, "demo-1", f"probes-{plan_id}").to_pylist()
+    assert {row["collection"] for row in found} == {"shop:calls"}
+    values = {row["value"] for row in found}
+    assert len(values) == 40, "of so many records at most"
+    assert values < {row["phone"] for row in calls}
