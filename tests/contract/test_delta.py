@@ -83,6 +83,17 @@ def test_restore_leaves_the_table_of_the_same_files(subject: DeltaFiles) -> None
     assert not [key for key, *_ in subject.bucket.history() if "winddown-" in key], "nothing of ours is left"
 
 
+def test_markers_that_lie_on_one_another_are_taken_off_together(subject: DeltaFiles) -> None:
+    content, planned = subject.content(), work(subject)
+    planned.act(QUARANTINE)
+    for _ in range(3):
+        subject.bucket.client.delete_object(
+            Bucket=subject.bucket.name, Key=planned.batches[0].keys["object"][0].as_py()
+        )
+    planned.act(RESTORE)
+    assert subject.content() == content
+
+
 def test_purge_ends_the_history_in_every_byte(subject: DeltaFiles) -> None:
     names = names_of(subject, read_all(subject))
     gone = {"0", "3", "5", "6", "9", "12"}

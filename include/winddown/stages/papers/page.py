@@ -6,10 +6,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from winddown.stages.papers.characters import printable
+
 
 def html(paper: dict[str, Any]) -> bytes:
     """Return the page; every text of the paper is escaped, only the QR code that we drew is not."""
-    return _template().render(p=paper, qr=Markup(paper["qr"])).encode()  # noqa: S704 - our own drawing
+    qr = Markup(paper["qr"])  # noqa: S704 - our own drawing
+    return _template().render(p=printable(paper), qr=qr).encode()
 
 
 @cache

@@ -15,6 +15,7 @@ import typst
 from pylopdf_fonts_zh_cn import sans_path, serif_path
 
 from winddown.domain.errors import Refused
+from winddown.stages.papers.characters import INVISIBLE, printable
 
 _TEMPLATE: Final = Path(__file__).parent.parent / "templates" / "certificate.typ"
 _CMAP_32_BIT: Final = 12  # the subtable format that has all of Unicode
@@ -23,7 +24,7 @@ _CMAP_32_BIT: Final = 12  # the subtable format that has all of Unicode
 def pdf(paper: dict[str, Any]) -> bytes:
     """Return the PDF; raises Refused when it cannot be set."""
     qr = str(paper["qr"]).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    data = json.dumps(_printable(paper) | {"qr": qr}, ensure_ascii=False, sort_keys=True)
+    data = json.dumps(printable(paper, _characters().__contains__) | {"qr": qr}, ensure_ascii=False, sort_keys=True)
     try:
         compiler = typst.Compiler(_TEMPLATE.read_bytes(), root=_TEMPLATE.parent, font_paths=_fonts())
         found = compiler.compile(format="pdf", sys_inputs={"paper": data}, pdf_standards=["a-2b"])
@@ -43,20 +44,11 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
 
 
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return "".join(one if ord(one) in _characters() else f"[U+{ord(one):04X}]" for one in value)
-    if isinstance(value, dict):
-        return {name: _printable(found) for name, found in value.items()}
-    return [_printable(found) for found in value] if isinstance(value, list) else value
-
-
 @cache
 def _characters() -> frozenset[int]:
     """Code points that both fonts have a glyph for, but those that show nothing and those that turn the direction."""
     both = _covered(sans_path()) & _covered(serif_path())
-    invisible = {*range(0x20), *range(0x7F, 0xA0), 0xAD, *range(0x200B, 0x2010), *range(0x2028, 0x2030), 0xFEFF}
-    return frozenset(both - invisible - {*range(0x2060, 0x2070)} - {*range(0xFE00, 0xFE10)})
+    return frozenset(both - INVISIBLE)
 
 
 def _covered(font: Path) -> set[int]:
