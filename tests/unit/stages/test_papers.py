@@ -217,6 +217,7 @@ def test_markup_in_a_paper_is_escaped_on_its_page() -> None:
     page = html(sheet_of(text("<script>alert(1)</script>"))).decode()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "甲[U+202E]乙" in html(sheet_of(text("甲\u202e乙"))).decode()
 
 
 def test_no_paper_is_set_with_a_font_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ erased rows stand there. Whatever a writer puts into the table meanwhile stays; 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 from winddown.archive.spool import Spool
@@ -271,8 +270,8 @@ class TableActs:
         covered = {
             version
             for key in self._keys
-            for version in takewhile(lambda found: found.is_marker, seen.histories.get(key["object"], []))
-            if version.version_id not in key["versions"]
+            for version in seen.histories.get(key["object"], [])
+            if version.is_marker and version.version_id not in key["versions"]
         }
         for version in covered:
             self._client.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
