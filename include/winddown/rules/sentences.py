@@ -299,6 +299,9 @@ _SENTENCES = {
     "every object version that the service lists": "服务所列出的全部对象版本",
     "not the service's disks": "不含服务的磁盘",
     "not searched, because they stay: {names:text}": "因留存而未检索：{names}",
+    "statements that failed, and values that errors quote, in the server log ({place:text}, {level:text})": (
+        "服务器日志（{place}，{level}）中执行失败的语句和报错引用的值"
+    ),
     "those of {count:count} compressed or encrypted tables are not unpacked": "{count} 个压缩或加密的表未解开",
     "{count:count} packed and not unpacked: {names:text}": "{count} 个压缩文件未能解开：{names}",
     "{count:count} packed and not unpacked": "{count} 个压缩文件未能解开",
