@@ -67,7 +67,7 @@ def test_killed_at_any_statement_and_run_again(folder: Path, desk: Desk, kind: s
     shutil.copy(path, whole)
     probes = [value.encode() for row in ROWS[1::2] for value in row[1:]]
     killer = Killer(Run(kind, path, planned.order, planned.batches, desk.workspace))
-    step = stride(5 if kind == "duckdb" else 1)
+    step = stride(9 if kind == "duckdb" else 2)
     statement, kills = 1 - step, 0
     while True:
         statement += step
@@ -134,7 +134,7 @@ def made_folder(folder: Path, desk: Desk) -> KilledFiles:
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("restores", [True, False])
 def test_files_killed_at_any_step_and_run_again(folder: Path, desk: Desk, whole: bool, restores: bool) -> None:
-    step, number, kills = stride(4), 0, 0
+    step, number, kills = stride(7), 0, 0
     killer: Killer | None = None
     chosen = {"0", "1", "2", "3", "4", "5", "6", "7"} if whole else {"1", "3", "5", "7"}
     while True:

@@ -323,7 +323,7 @@ def simple(database: Database, desk: Desk) -> Iterator[WholeTableSubject]:
     found._run("ALTER TABLE {t} RENAME TO t")
     found.table = sql.Identifier(found.schema, "t")
     found.ref = replace(found.ref, name=f"{found.schema}.t")
-    found._run('ALTER SEQUENCE {s}."客户 ""A"".x_no_seq" RENAME TO t_no_seq', s=schema)
+    found._run('ALTER SEQUENCE {s}."客户 ""A"".x (:y)_no_seq" RENAME TO t_no_seq', s=schema)
     found._run(
         "CREATE FUNCTION {s}.watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'", s=schema
     )  # fmt: skip

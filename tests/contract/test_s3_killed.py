@@ -40,7 +40,7 @@ def test_killed_before_any_step_the_end_is_the_same(
         subject.acting = subject.store._reader = fresh
         watch_escrow(step)
 
-    for before in range(1, MOST, stride(4)):
+    for before in range(1, MOST, stride(7)):
         planned = work(subject, size=10)
         was_killed = dies(planned, powers, before, watch=watch)
         assert set(subject.content()) <= set(content)

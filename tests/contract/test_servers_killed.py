@@ -84,7 +84,7 @@ def test_killed_before_any_statement_the_end_is_the_same(
     subject: MySqlSubject | PostgresSubject, powers: tuple[Power, ...]
 ) -> None:
     content = subject.content()
-    for before in range(1, MOST, stride(4)):
+    for before in range(1, MOST, stride(7)):
         planned = work(subject, size=3)
         was_killed = dies(planned, powers, before, watch=watch)
         state = where(planned)

@@ -61,6 +61,14 @@ def test_why_a_record_is_held_is_told_in_chinese_for_every_ground(ground: Ground
         assert not _ENGLISH.search(zh)
 
 
+def test_what_a_database_server_could_not_clear_is_told_in_chinese() -> None:
+    log = "statements that failed, and values that errors quote, in the server log (log_destination = stderr, none)"
+    zh = said(f"store shop_db: not reached: {log}; files of replicas; backups").zh
+    assert "shop_db" in zh
+    assert not _ENGLISH.search(zh)
+    assert "statements" not in zh
+
+
 @pytest.mark.parametrize(
     "says", ["", "its format is not read", "the service stopped on Monday", "until service stopped"]
 )

@@ -299,6 +299,9 @@ _SENTENCES = {
     "every object version that the service lists": "服务所列出的全部对象版本",
     "not the service's disks": "不含服务的磁盘",
     "not searched, because they stay: {names:text}": "因留存而未检索：{names}",
+    "statements that failed, and values that errors quote, in the server log ({place:text}, {level:text})": (
+        "服务器日志（{place}，{level}）中执行失败的语句和报错引用的值"
+    ),
     "those of {count:count} compressed or encrypted tables are not unpacked": "{count} 个压缩或加密的表未解开",
     "{count:count} packed and not unpacked: {names:text}": "{count} 个压缩文件未能解开：{names}",
     "{count:count} packed and not unpacked": "{count} 个压缩文件未能解开",
@@ -340,6 +343,19 @@ _SENTENCES = {
     "every record in these files goes": "这些文件中的记录全部删除",
     "other records in the same files stay": "同一文件中尚有其他记录留存",
     "{how:says}; not as a whole, because of: {against:text}": "{how}；未整体处置，原因：{against}",
+    "{how:says}; the table is not emptied but for what stays, because of: {against:text}": (
+        "{how}；未采用清空表并放回留存行的方式，原因：{against}"
+    ),
+    "{due:text} of {total:text} records go, and encrypted files keep them until the purge; after a first batch the "
+    "table is emptied but for the {rest:text} that stay, and cannot be read for about {seconds:text} s": (
+        "{total} 条记录中删除 {due} 条，由加密文件留存至清除；首批之后清空该表并放回留存的 {rest} 条，"
+        "其间约 {seconds} 秒不可读"
+    ),
+    "{due:text} of {total:text} records go, and encrypted files keep them until the purge; after a first batch the "
+    "table is emptied but for the {rest:text} that stay, and cannot be read for less than a second": (
+        "{total} 条记录中删除 {due} 条，由加密文件留存至清除；首批之后清空该表并放回留存的 {rest} 条，"
+        "其间不到一秒不可读"
+    ),
     "{due:text} of {total:text} records go": "{total} 条记录中删除 {due} 条",
     "{reason:text}; accepted by {who:text}": "{reason}；由 {who} 接受",
 }

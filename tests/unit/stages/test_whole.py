@@ -16,7 +16,7 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order, Wave
-from winddown.ports import Store, WholeTables
+from winddown.ports import Store, Survivors, WholeTables
 from winddown.rules.sentences import said
 from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import Labelled
@@ -30,6 +30,10 @@ from .conftest import ShelfStore
 from .test_orders import REASON
 
 DIGEST = "ab" * 32
+KEPT: dict[Method, tuple[Survivors | None, ...]] = {
+    Method.KEEP_SURVIVORS: (Survivors(2.0), Survivors(0.2)),
+    Method.ESCROW_ROWS: (None, Survivors(0.2, ("a log of changes",))),
+}
 
 
 @dataclass
@@ -107,8 +111,9 @@ def test_why_a_method_was_taken_is_told_in_chinese(method: Method) -> None:
     lying = WholeTables(Method.DETACH_PARTITION, some, rest, 3, ("a log of changes",))
     for move in (None, lying, replace(lying, keys=lying.keys.slice(1))):
         for act, parts in ((Act.ERASE, 0), (Act.MINIMISE, 0), (Act.MINIMISE, 2)):
-            reason = reason_for(erasure, act, move, method=method, fields=3, in_part=parts)
-            assert not re.search("[a-z]{4}", said(reason).zh.replace("a log of changes", "") or reason), reason
+            for kept in KEPT.get(method, (None,)):
+                reason = reason_for(erasure, act, move, kept, method=method, fields=3, in_part=parts)
+                assert not re.search("[a-z]{4}", said(reason).zh.replace("a log of changes", "") or reason), reason
 
 
 def test_a_table_goes_whole_when_everything_of_it_goes(deployment: Deployment, case: Case, tables: TableStore) -> None:
