@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,19 +18,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = ROOT / "docs" / "scoreboard.md"
-FIGURE = re.compile(r"^figure=(\S+) value=(\S+) unit=(\S+)", re.MULTILINE)
 TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
 OUTCOME = re.compile(r"(\d+) (passed|failed|error)")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what is counted under ``tallied`` or reported as a figure, by which command.
+    """One row: what a command's tests count under ``tallied``.
 
     Attributes:
         least: the number of attempts to reach.
         thorough: settings under which the command tries everything.
-        figure: of a benchmark: its name, with the bound.
+        outcome: what it means that every test passed.
     """
 
     name: str
@@ -122,12 +120,10 @@ class Result:
     row: Row
     tried: int
     is_clean: bool
-    seconds: float
 
 
 def measured(row: Row, *, is_small: bool) -> Result:
     """Run a row's tests and count."""
-    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally"
         environment = {**os.environ, "WINDDOWN_TALLY": str(tally)}
@@ -142,13 +138,13 @@ def measured(row: Row, *, is_small: bool) -> Result:
     if done.returncode:
         sys.stderr.write(done.stdout[-4_000:])
     is_clean = done.returncode == 0 and outcomes.get("passed", 0) > 0
-    return Result(row, counts[row.tallied], is_clean, time.monotonic() - start)
+    return Result(row, counts[row.tallied], is_clean)
 
 
 def figures(script: str, options: tuple[str, ...]) -> list[str]:
     """The lines of figures that a benchmark prints."""
     done = subprocess.run([sys.executable, script, *options], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [line for line in done.stdout.splitlines() if FIGURE.match(line)]
+    return [line for line in done.stdout.splitlines() if line.startswith("figure=")]
 
 
 def document(results: list[Result], lines: list[str]) -> str:
@@ -173,7 +169,13 @@ def main() -> int:
     """Measure, print a line a figure, and write the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="try a sample")
-    parser.add_argument("--only", nargs="*", default=[], help="rows by the name of what they count")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        choices=[row.tallied for row in ROWS],
+        help="rows by the name of what they count",
+    )
     parser.add_argument("--write", action="store_true", help="write docs/scoreboard.md")
     options = parser.parse_args()
     rows = [row for row in ROWS if not options.only or row.tallied in options.only]
