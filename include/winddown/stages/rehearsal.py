@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
+from winddown.detectors.kinds import BY_ID
+from winddown.detectors.recognise import found_inside, holds
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Residual
@@ -80,7 +82,12 @@ def _sampled(
         for one, names in fields.items():
             rows = frame.join(due[one], on=locators, how="semi").head(_PROBES - records)
             records += rows.height
-            values |= {value for name in names for value in rows.get_column(name) if value}
+            values |= {value for name in names for value in rows.get_column(name) if value and _is_telling(value)}
         if records >= _PROBES:
             break
     return values
+
+
+def _is_telling(value: str) -> bool:
+    """Return whether a value holds what its field is known for: a placeholder or a short note stands anywhere."""
+    return any(holds(BY_ID[kind], value) or found_inside(BY_ID[kind], value) for kind in _PROBE_KINDS)
