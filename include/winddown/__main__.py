@@ -18,6 +18,7 @@ approval bring NOTE --by PERSON        hand in what an approver signed
 hold place CASE FILE --by PERSON       place a legal hold; the file has the keys of a hold in the case file
 hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
 hold list CASE                say which holds are in force, what they cover and when they are due for review
+erase-traces CASE --by PERSON ask that what winddown itself holds of the case goes too, its key last, when all is over
 migrate                       bring the control database's schema up to date
 explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
 rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
@@ -55,6 +56,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
 from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
+from winddown.stages.own_traces import ask_for_erasure
 from winddown.stages.people import halt, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
@@ -70,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("case_file", type=Path)
     running.add_argument("--by", required=True)
     commands.add_parser("migrate")
-    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "halt", "resume"):
+    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "halt", "resume", "erase-traces"):
         command = commands.add_parser(name)
         command.add_argument("case")
         if name not in {"continue", "status", "deadlines", "notices"}:
@@ -165,6 +167,13 @@ def _resume(deployment: Deployment, chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _erase_traces(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    ask_for_erasure(deployment, chosen.case, by=chosen.by)
+    found = standing(deployment, chosen.case)
+    print(f"asked for; {chosen.case} waits for {found.waits_for}: {found.message} {found.plan_id}".rstrip())
+    return 0
+
+
 def _say(halt: Halt) -> int:
     print(f"{halt.reason}: {halt.message} {halt.plan_id}".rstrip())
     return 0 if halt.reason == "finished" else 3
@@ -186,6 +195,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "notices": _notices,
     "restore": _restore,
     "thaw": _thaw,
+    "erase-traces": _erase_traces,
     "halt": _halt,
     "resume": _resume,
     "hold": run_hold_command,

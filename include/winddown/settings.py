@@ -14,6 +14,8 @@
 ``WINDDOWN_TSA_ROOTS``    PEM file of its root certificates
 ``WINDDOWN_ENGINEERS``    logins of those who run every case, separated by commas: they read and may halt
 ``WINDDOWN_AUDITORS``     logins of those who read every case and change nothing, separated by commas
+``WINDDOWN_SEARCHED``     folders and files outside the workspace, separated by commas, in which values are looked for
+                          before a case's own traces go: the scheduler's task logs, its database where it is a file
 ========================  ==========================================================================================
 """
 
@@ -40,6 +42,7 @@ class Settings:
     timestamp_roots: Path = Path()
     engineers: tuple[str, ...] = ()
     auditors: tuple[str, ...] = ()
+    searched: tuple[Path, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -66,6 +69,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         timestamp_roots=Path(env.get("WINDDOWN_TSA_ROOTS", "")),
         engineers=names(env.get("WINDDOWN_ENGINEERS", "")),
         auditors=names(env.get("WINDDOWN_AUDITORS", "")),
+        searched=tuple(map(Path, names(env.get("WINDDOWN_SEARCHED", "")))),
     )
 
 

@@ -49,7 +49,7 @@ def test_every_route_stands_in_the_table_and_every_action_has_roles(app: FastAPI
     found = {(method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods}
     assert found == {(row.method, row.path) for row in ROUTES}
     assert len(found) == len(ROUTES)
-    assert set(ALLOWED) == set(Action) == {row.action for row in ROUTES} | {Action.RESTORE}
+    assert set(ALLOWED) == set(Action) == {row.action for row in ROUTES} | {Action.RESTORE, Action.ERASE_TRACES}
 
 
 def test_a_route_that_the_table_does_not_have_is_allowed_to_nobody(app: FastAPI, deployment: Deployment) -> None:

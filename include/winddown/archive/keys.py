@@ -34,7 +34,7 @@ class CaseKeys:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if (directory / _DESTROYED).exists():
+        if is_destroyed(directory):
             raise Refused("the key of this case is destroyed", next_step="open a new case; nothing brings the key back")
         if not os.path.lexists(directory / _KEY):
             _create(directory)
@@ -61,6 +61,10 @@ class CaseKeys:
         """Return the key of the tokens that stand in place of values in records that stay; see ``archive.tokens``."""
         return self._derived(b"winddown tokens")
 
+    def identity(self) -> str:
+        """Return what tells this key from any other and says nothing of it: a plan to destroy it names it so."""
+        return f"case key {self._derived(b'winddown identity').hex()[:32]}"
+
     def destroy(self) -> None:
         """Destroy the key: the last act of a case; afterwards its containers stay closed. May be repeated.
 
@@ -82,6 +86,11 @@ class CaseKeys:
 
     def __reduce__(self) -> NoReturn:
         raise Refused("a case key does not leave the process", rule="design 10")
+
+
+def is_destroyed(directory: Path) -> bool:
+    """Return whether the destruction of the key in a folder has begun: nobody gets it any more."""
+    return (directory / _DESTROYED).exists()
 
 
 def destroy_case_key(directory: Path) -> None:

@@ -22,13 +22,15 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
-from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.plan import Act, Order, Plan, Trace
 from winddown.domain.receipt import Receipt
 from winddown.ports import Clock
 
 LIFETIME = timedelta(seconds=60)
 AIRFLOW = "airflow"
 """Who halted, where it was Airflow's variable: Airflow's own log knows who set it."""
+OWN = "winddown"
+"""What effects on own traces name in place of a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Effect:
     def id(self) -> str:
         """Deterministic name of the effect."""
         return f"{self.plan_id or self.case}/{self.order_id}/{self.power}/{self.batch}"
+
+
+def effect_on(plan: Plan, trace: Trace, *, files: int) -> Effect:
+    """Name the effect of destroying a trace, of which so many files are there."""
+    return Effect(plan.case, plan.id, f"sanitise {trace.name}", Power.SANITISE, OWN, 0, trace.digest, files)
 
 
 def effect_of(plan: Plan, order: Order, batch: Batch, power: Power) -> Effect:
@@ -254,8 +261,9 @@ class Authority:
             return [f"plan {effect.plan_id or 'none'} does not belong to case {effect.case}"]
         # An approval must outlast the authorization that rests on it.
         objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan, at=now + LIFETIME)]
-        if effect.power is Power.SANITISE:
-            return objections + _unpurged_objections(connection, plan, effect.store)
+        if plan.traces or effect.power is Power.SANITISE:
+            own = _trace_objections(plan, effect) if plan.traces else []
+            return [*objections, *own, *_unpurged_objections(connection, plan, effect.store)]
         order = plan.order(effect.order_id)
         return [
             *objections,
@@ -356,6 +364,19 @@ def _done_batches(connection: Connection, plan: Plan, power: Power) -> set[tuple
         table.c.plan_id == plan.id, table.c.power == power, table.c.state == "done"
     )
     return {(row.order_id, row.batch) for row in connection.execute(query)}
+
+
+def _trace_objections(plan: Plan, effect: Effect) -> list[str]:
+    """An approved trace may have fewer files by now, never more."""
+    if effect.power is not Power.SANITISE:
+        return [f"plan {plan.id} is about own traces, and none is an order"]
+    approved = {effect_on(plan, trace, files=0).id: trace for trace in plan.traces}
+    trace = approved.get(effect.id)
+    if trace is None or trace.digest != effect.batch_digest:
+        return [f"{effect.order_id} is not in plan {plan.id}"]
+    if effect.records > trace.files_max:
+        return [f"{trace.name} holds {effect.records} files, its maximum is {trace.files_max}: plan again"]
+    return []
 
 
 def _unpurged_objections(connection: Connection, plan: Plan, store: str) -> list[str]:

@@ -167,6 +167,7 @@ class EmbeddedAirflow:
             "GX_ANALYTICS_ENABLED": "false",
             "WINDDOWN_ENGINEERS": OPERATOR,
             "WINDDOWN_WORKSPACE": str(self._workspace),
+            "WINDDOWN_SEARCHED": f"{self._home / 'logs'},{self._home / 'airflow.db'}",
         }
 
 

@@ -41,6 +41,7 @@ class Action(StrEnum):
     HALT = "halt"
     RESUME = "resume"
     RESTORE = "restore"  # on the command line alone: it opens stores
+    ERASE_TRACES = "erase_traces"  # on the command line alone: it only asks; approvers decide
 
 
 _ENGINEER, _APPROVER, _OFFICER, _AUDITOR, _CUSTODIAN = Role
@@ -59,6 +60,7 @@ ALLOWED: Final[dict[Action, frozenset[Role]]] = {
     Action.RESUME: frozenset({_APPROVER, _OFFICER}),
     # Undoing must not wait for somebody; who only reads changes nothing all the same.
     Action.RESTORE: frozenset({_ENGINEER, _APPROVER, _OFFICER, _CUSTODIAN}),
+    Action.ERASE_TRACES: frozenset({_ENGINEER, _OFFICER}),
 }
 """Every action has its line; an action without one would be allowed to nobody."""
 

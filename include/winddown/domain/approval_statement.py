@@ -62,5 +62,8 @@ def statement(plan: Plan, approver: Approver, *, digest: str, signed_at: str) ->
         if orders:
             records = sum(order.selection.count for order in orders)
             lines.append(f"{word}: {records:,} records in {len(orders)} orders")
+    if plan.traces:
+        files = sum(trace.files_max for trace in plan.traces)
+        lines.append(f"destroy: {files:,} files of winddown's own, among them the case's key, for good")
     lines += [f"grace: {plan.grace_seconds} seconds", _YES]
     return "\n".join(lines) + "\n"

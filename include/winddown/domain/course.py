@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from winddown.domain.errors import Refused
-from winddown.domain.plan import Wave
+from winddown.domain.plan import WAVES_OF_RECORDS, Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ class Course:
                 if pair not in steps:
                     yield f"route {route.id}: there is no transition from {pair[0]} to {pair[1]}"
             waves = [found.wave for found in route.waves]
-            if sorted(waves) != sorted(Wave):
-                yield f"route {route.id}: it says once what each wave waits for: {', '.join(Wave)}"
+            if sorted(waves) != sorted(WAVES_OF_RECORDS):
+                yield f"route {route.id}: it says once what each wave waits for: {', '.join(WAVES_OF_RECORDS)}"
             for found in route.waves:
                 off = [name for name in (found.state, *found.overdue_of) if name not in route.path]
                 if off:

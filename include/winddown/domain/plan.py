@@ -60,6 +60,13 @@ class Wave(StrEnum):
 
     AT_ONCE = "at_once"  # due when the service stops: children's profiles
     AFTER_CLAIMS = "after_claims"  # due when creditors' window is closed and taxes are settled
+    OWN_TRACES = (
+        "own_traces"  # what winddown itself holds of the customers; due when all else is certified and asked for
+    )
+
+
+WAVES_OF_RECORDS = (Wave.AT_ONCE, Wave.AFTER_CLAIMS)
+"""The waves that destroy the company's records, and of which the law says when they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,24 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """A folder of the case that holds something of its customers, if only under the case's key.
+
+    Attributes:
+        name: of the folder.
+        files_max: declared maximum; nothing is destroyed where more is found.
+    """
+
+    name: str
+    files_max: int
+
+    @property
+    def digest(self) -> str:
+        """What an effect on it is bound to."""
+        return digest([self.name, self.files_max])
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A wave's orders with everything that they rest on. Its digest is what people approve.
 
@@ -135,6 +160,7 @@ class Plan:
         approvers: who may approve, each with the own key, if there is one; nobody else's approval counts.
         requested_by: login of who requested the case; may not approve.
         approval_days: for how many days an approval counts; 0 makes none count.
+        traces: in the wave of these alone, and in order: the case's key is last.
         identities: store → what tells its system from any other; a store without one cannot be acted on.
     """
 
@@ -157,6 +183,11 @@ class Plan:
     approvers: tuple[Approver, ...] = ()
     requested_by: str = ""
     approval_days: int = 0
+    traces: tuple[Trace, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.wave is Wave.OWN_TRACES) is not bool(self.traces) or (self.traces and self.orders):
+            raise Refused(f"plan {self.id}: a plan is about records, or about own traces")
 
     def order(self, order_id: str) -> Order:
         """Return the order with this id; raises Refused when the plan has none."""

@@ -12,7 +12,7 @@ from winddown.domain.clocks import is_precondition, is_waited_for
 from winddown.domain.course import Course, Exclusion, Route, Said, State, WaveWait
 from winddown.domain.deadline import Deadline, Status, has_clock, is_law, read_clock
 from winddown.domain.pack import Rulebook
-from winddown.domain.plan import Wave
+from winddown.domain.plan import WAVES_OF_RECORDS, Wave
 from winddown.domain.rule import Rule
 from winddown.domain.situation import Situation
 from winddown.domain.timeline import Timeline, TimelineEvent
@@ -137,7 +137,7 @@ def _owed(situation: Situation, rulebook: Rulebook, route: Route, as_of: date) -
             yield Owed(state, owed_by, _title(rule), found, blocks)
         elif rule.requires_events and not has_clock(rule):
             state, owed_by = places.get(rule.id, ("", course.standing_owed_by))
-            waves = tuple(wave for wave in Wave if is_precondition(rule, wave))
+            waves = tuple(wave for wave in WAVES_OF_RECORDS if is_precondition(rule, wave))
             for event in rule.requires_events:
                 yield Owed(state, owed_by, _title(rule), _event_duty(rule, event, situation.timeline, as_of), waves)
 

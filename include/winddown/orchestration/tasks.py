@@ -135,20 +135,26 @@ def hand_over(plan_id: str) -> str:
 
 @task
 def list_units(plan_id: str) -> list[list[str]]:
-    """Ids of the orders of each unit of work."""
-    return [list(unit) for unit in units(deployment().control.plan(plan_id))]
+    """Ids of the orders of each unit of work; one empty unit where a plan destroys nothing, or the run would end."""
+    return [list(unit) for unit in units(deployment().control.plan(plan_id))] or [[]]
 
 
 @task
 def quarantine(plan_id: str, unit: list[str]) -> str:
     """Quarantine one unit."""
-    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.QUARANTINE, say=print))
+    return _carry_out(plan_id, unit, Power.QUARANTINE)
 
 
 @task(queue=PURGE_QUEUE)
 def purge(plan_id: str, unit: list[str]) -> str:
     """Purge one unit."""
-    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), Power.PURGE, say=print))
+    return _carry_out(plan_id, unit, Power.PURGE)
+
+
+def _carry_out(plan_id: str, unit: list[str], power: Power) -> str:
+    if not unit:
+        return _say(plan_id, "this plan destroys nothing")
+    return _say(plan_id, journey.carry_out(deployment(), plan_id, tuple(unit), power, say=print))
 
 
 @task(queue=PURGE_QUEUE)

@@ -61,6 +61,19 @@ SENTENCES: Final = {
     "hand_over": Word("待移交", "to be handed over"),
     "held": Word("法律保全", "under a legal hold"),
     "blocked": Word("待决定", "not decided"),
+    # what winddown itself held
+    "own_traces": Word("本系统自身痕迹的销毁", "What winddown itself held, destroyed"),
+    "folder": Word("文件夹", "Folder"),
+    "files": Word("文件数", "Files"),
+    "own_unlinked": Word("删除文件", "files unlinked"),
+    "own_overwritten_and_unlinked": Word(
+        "密钥覆写、同步后删除（crypto erase）", "the key overwritten, synced and unlinked (crypto erase)"
+    ),
+    "own_traces_note": Word(
+        "案件密钥最后销毁；其他文件均以该密钥或接收方公钥加密。账本与方案保留，其中的摘要以该密钥加盐，密钥销毁后无从试探。",
+        "The case's key went last; the other files were encrypted under it or to their receivers' keys. Ledger and "
+        "plans stay: digests in them were salted with that key, so nobody can try out any more what they stand for.",
+    ),
     # methods and outcomes
     "methods": Word("方法与 NIST SP 800-88 Rev. 2 结果", "Methods and outcomes under NIST SP 800-88 Rev. 2"),
     "act": Word("处置", "Act"),

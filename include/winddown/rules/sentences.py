@@ -218,6 +218,23 @@ _SENTENCES = {
     "names of objects in {lists:text} delivered {where:text}, until they are deleted there": (
         "{lists} 中的对象名称（送达 {where}），直至在该处删除"
     ),
+    # what winddown itself holds, and what its destruction means
+    "a key that can be brought back is not destroyed": "可以找回的密钥等于没有销毁",
+    "{number:count} records stay, as {certificate:text} lists them": "{number} 条记录保留，见 {certificate}",
+    "{collection:text} may hold erased records until a day that nobody named": (
+        "{collection} 可能仍含已删除的记录，截止日期无人说明"
+    ),
+    "{collection:text} may hold erased records until {day:day}": "{collection} 在 {day} 之前可能仍含已删除的记录",
+    "afterwards nothing of this case can be read anew, proved to a customer, or continued": (
+        "此后本案不能重新读取，不能再向客户证明，也不能续办"
+    ),
+    (
+        "copies of the workspace that others made (snapshots, backups), and memory of running processes, were not "
+        "reached"
+    ): "未触及他人制作的工作区副本（快照、备份）和运行中进程的内存",
+    "the scheduler keeps its task logs and XComs, which hold ids and counts, until its administrator removes them": (
+        "调度系统的任务日志和 XCom 仅含编号和计数，保留至其管理员清除"
+    ),
     # what it does not claim
     "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best": (
         "未覆写文件系统和磁盘的块：NIST SP 800-88 Rev. 2 结果至多为 Clear"

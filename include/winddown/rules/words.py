@@ -83,6 +83,7 @@ _WORDS = {
         "case": Word("全案", "whole case"),
         "at_once": Word("第一批：立即（儿童信息）", "first wave: at once, children"),
         "after_claims": Word("第二批：债权申报期后", "second wave: after the creditors' window"),
+        "own_traces": Word("最后一批：本系统自身的痕迹", "last wave: what winddown itself holds"),
     },
     "stage": {
         "open": Word("立案", "open"),

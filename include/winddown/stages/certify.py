@@ -13,6 +13,7 @@ from winddown.domain.inventory import Inventory
 from winddown.domain.minimise import TOKEN
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
+from winddown.stages import own_traces
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
@@ -60,8 +61,8 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             rule="a certificate says what was done",
             next_step="run the stages before; marking them success does nothing",
         )
-    done = carried_out(deployment, plan, checks)
-    document = {
+    said = own_traces.certificate_part(deployment, plan) if plan.traces else _of_records(deployment, case, plan, checks)
+    document: dict[str, Any] = {
         "id": certificate_id,
         "case": case.id,
         "company": {"name_zh": case.company.name_zh, "name_en": case.company.name_en, "uscc": case.company.uscc},
@@ -78,6 +79,18 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             | {"door": row["door"], "approved_at": row["approved_at"]}
             for row in deployment.control.approvals(plan_id)
         ],
+        "inspection": [_check(found) for found in checks],
+        "ledger_size": deployment.ledger.size(case.id),
+        **said,
+    }
+    deployment.control.put(plan.case, "certificate", certificate_id, document)
+    return _issued(deployment, plan, certificate_id, document)
+
+
+def _of_records(deployment: Deployment, case: Case, plan: Plan, checks: tuple[StoreCheck, ...]) -> dict[str, Any]:
+    """What a certificate says of the company's records: what was done to them, what stays, what is not claimed."""
+    done = carried_out(deployment, plan, checks)
+    return {
         "orders": [order_row(deployment, case, plan, order, done=done) for order in plan.orders],
         "remaining": [
             row | {"next": next_for_record(case, row)}
@@ -87,12 +100,8 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
             row | {"store": store_of(case, row), "next": next_for_residual(case, row)}
             for row in (*residuals(deployment, case, plan), *_kept(deployment, plan))
         ],
-        "inspection": [_check(found) for found in checks],
         "not_claimed": _not_claimed(deployment, case, plan),
-        "ledger_size": deployment.ledger.size(case.id),
     }
-    deployment.control.put(plan.case, "certificate", certificate_id, document)
-    return _issued(deployment, plan, certificate_id, document)
 
 
 def _name(case: Case, person_id: str) -> str:

@@ -15,7 +15,7 @@ from winddown.control.repository import load_plan
 from winddown.domain.approval import Counted
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
-from winddown.domain.plan import Act, Plan, Wave
+from winddown.domain.plan import WAVES_OF_RECORDS, Act, Plan, Wave
 from winddown.stages import anonymise as anonymising
 from winddown.stages import certify as certifying
 from winddown.stages import check as checking
@@ -23,6 +23,7 @@ from winddown.stages import classify as classifying
 from winddown.stages import decide as deciding
 from winddown.stages import discover as discovering
 from winddown.stages import freeze as freezing
+from winddown.stages import own_traces
 from winddown.stages import plan as planning
 from winddown.stages import quarantine as quarantining
 from winddown.stages import report as reporting
@@ -115,22 +116,33 @@ PREPARATION = tuple(_PREPARATION)
 # -- a wave ----------------------------------------------------------------------------------------------------------
 
 
+def waves(deployment: Deployment, case_id: str) -> tuple[Wave, ...]:
+    """The waves of a case, in order; that of its own traces only when somebody asked for it."""
+    return tuple(Wave) if own_traces.is_asked_for(deployment, case_id) else WAVES_OF_RECORDS
+
+
 def waiting_clocks(deployment: Deployment, case_id: str) -> str:
-    """What the next wave's legal clocks wait for, in words; "" when they wait for nothing or no wave is left."""
-    for wave in Wave:
+    """What the next wave waits for, mostly legal clocks, in words; "" when for nothing, or when no wave is left."""
+    for wave in waves(deployment, case_id):
         if deployment.control.plans(case_id, wave=wave, state="open"):
             return ""  # its clocks were checked when it was planned
         if not is_closed(deployment, case_id, wave):
+            if wave is Wave.OWN_TRACES:
+                return "; ".join(own_traces.waits_for(deployment, case_id))
             return "; ".join(planning.waiting_clocks(deployment, deployment.case(case_id), wave))
     return ""
 
 
 def plan_wave(deployment: Deployment, case_id: str) -> str | None:
     """Make or find the plan of the wave that is due; None when no wave is left. Waves without work are passed over."""
-    for wave in Wave:
+    for wave in waves(deployment, case_id):
         if is_closed(deployment, case_id, wave):
             continue
         with recorded(deployment, case_id, wave, "plan") as said:
+            if wave is Wave.OWN_TRACES:
+                own = own_traces.make_plan(deployment, case_id)
+                said.message = f"{own.id}: {len(own.traces)} folders of winddown's own, digest {own.digest[:12]}"
+                return own.id
             plan = planning.make_plan(deployment, case_id, wave)
             if plan is None:
                 said.message = "nothing to do"
@@ -243,16 +255,31 @@ def carry_out(
         say(how_far)
 
     with recorded(deployment, plan.case, plan.wave, stage) as said:
+        if plan.traces:
+            said.message = _carry_out_traces(deployment, plan, order_ids, power, say=tell)
+            return said.message
         done = quarantining.run_unit(deployment, plan_id, order_ids, power, say=tell)
         names = ", ".join(dict.fromkeys(str(plan.order(order_id).collection) for order_id in order_ids))
         said.message = f"{done.records:,} records in {done.batches} batches: {names}"
     return said.message
 
 
+def _carry_out_traces(
+    deployment: Deployment, plan: Plan, names: tuple[str, ...], power: Power, *, say: Callable[[str], None]
+) -> str:
+    """A key cannot be set aside: in place of the quarantine stands the search without which nothing goes."""
+    if power is Power.PURGE:
+        return f"{own_traces.erase(deployment, plan, names, say=say)} files destroyed: {', '.join(names)}"
+    found = own_traces.search(deployment, plan)
+    return f"{found.found} of {found.probes} values lie open in {found.bytes_read:,} bytes of {found.medium}"
+
+
 def grace_ends_at(deployment: Deployment, plan_id: str) -> datetime:
-    """When the last quarantined batch of a plan may be purged."""
+    """When the last quarantined batch of a plan may be purged; now, when there is nothing that waits."""
     plan = deployment.control.plan(plan_id)
     quarantined = [effect for effect in deployment.control.effects(plan_id) if effect.power == Power.QUARANTINE]
+    if not quarantined:
+        return deployment.clock.now()
     last = max(datetime.fromisoformat(effect.changed_at) for effect in quarantined)
     return last + timedelta(seconds=plan.grace_seconds)
 

@@ -41,8 +41,11 @@ def units(plan: Plan) -> tuple[tuple[str, ...], ...]:
     """Split a plan's destructive orders into units that may run side by side.
 
     Tables of one store depend on each other through foreign keys, so they are one unit, in the order of their levels;
-    each collection of objects is a unit of its own. Ids only, so that a unit may travel in an XCom.
+    each collection of objects is a unit of its own. Own traces are one unit. Ids only, so that a unit may travel in an
+    XCom.
     """
+    if plan.traces:
+        return (tuple(trace.name for trace in plan.traces),)
     tables: dict[str, list[Order]] = {}
     alone: list[tuple[str, ...]] = []
     for order in sorted(plan.orders, key=lambda found: (found.level, found.id)):

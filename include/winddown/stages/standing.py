@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from winddown.domain.authorization import Power
 from winddown.domain.hold import holds_digest
-from winddown.domain.plan import Wave
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import PREPARATION, grace_ends_at, is_closed, missing_approvals, waiting_clocks
+from winddown.stages.journey import PREPARATION, grace_ends_at, is_closed, missing_approvals, waiting_clocks, waves
 from winddown.stages.seal import awaited, unacknowledged
 
 
@@ -70,7 +69,7 @@ def _between_waves(deployment: Deployment, case_id: str) -> Standing:
     }
     if not all(("case", stage) in done for stage in PREPARATION):
         return Standing(case_id, "nothing", "", "preparation is not finished")
-    for wave in Wave:
+    for wave in waves(deployment, case_id):
         if not is_closed(deployment, case_id, wave):
             waiting = waiting_clocks(deployment, case_id)
             if waiting:

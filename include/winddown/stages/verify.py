@@ -5,10 +5,12 @@ from itertools import islice
 
 import pyarrow as pa
 
+from winddown.control.authority import OWN
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Residual
-from winddown.domain.plan import ESCROWING, Method, Order
+from winddown.domain.plan import ESCROWING, Method, Order, Plan
 from winddown.ports import ByteSearch
+from winddown.stages import own_traces
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
@@ -48,6 +50,8 @@ class StoreCheck:
 def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     """Inspect every store that the plan touched; raises Residual when anything is still there."""
     plan = deployment.control.plan(plan_id)
+    if plan.traces:
+        return _verify_traces(deployment, plan)
     case = deployment.case(plan.case)
     inspectors = deployment.systems(case).inspectors
     wanted = read_manifest(deployment, case.id, f"probes-{plan.id}")
@@ -110,6 +114,34 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
     # Only a clean inspection is kept: what is not there cannot be certified by skipping this task.
     deployment.control.put(case.id, "checks", plan.id, tuple(checks), type_=tuple[StoreCheck, ...])
     return tuple(checks)
+
+
+def _verify_traces(deployment: Deployment, plan: Plan) -> tuple[StoreCheck, ...]:
+    """List what should be gone of the case's own traces, and repeat what the search found before they went."""
+    left, search = own_traces.left(deployment, plan), own_traces.search(deployment, plan)
+    check = StoreCheck(
+        store=OWN,
+        batches=len(plan.traces),
+        remaining=left,
+        leftovers=0,
+        probes=search.probes,
+        found=search.found,
+        reached=search.reached,
+        bytes_read=search.bytes_read,
+        medium=search.medium + _closed(search),
+        claim="files unlinked, their key overwritten and unlinked; NIST outcome: clear",
+    )
+    told = {"store": OWN, "remaining": left, "leftovers": 0, "probes": search.probes, "found": search.found}
+    body = {"plan_id": plan.id, "stores": [told]}
+    deployment.ledger.append(plan.case, "residual_checked", body, actor=ACTOR)
+    if left:
+        raise Residual(
+            f"{left} files of the case's own traces are still there",
+            rule="residual check",
+            next_step="find out who writes there, remove them and run again; there is no certificate until then",
+        )
+    deployment.control.put(plan.case, "checks", plan.id, (check,), type_=tuple[StoreCheck, ...])
+    return (check,)
 
 
 def _looked_through(order: Order, several: list[Batch]) -> list[Batch]:

@@ -12,7 +12,7 @@ from winddown.control.repository import EffectState, Progress
 from winddown.domain.authorization import Power
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.stages.deployment import Deployment
-from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, is_closed, missing_approvals
+from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, is_closed, missing_approvals, waves
 from winddown.stages.seal import unacknowledged
 from winddown.stages.standing import Standing
 
@@ -71,14 +71,14 @@ def course(deployment: Deployment, case_id: str, now: Standing) -> dict[str, Any
     preparation += [_recorded(rows, CASE, stage) for stage in PREPARATION]
     _mark_next(preparation, now)
     is_ready = all(step["state"] == "done" for step in preparation)
-    waves = []
-    for wave in Wave:
+    found_waves = []
+    for wave in waves(deployment, case_id):
         found = _wave(deployment, case_id, wave, rows, now)
         if is_ready:
             _mark_next(found["steps"], now)
         is_ready = is_ready and all(step["state"] in {"done", "unneeded"} for step in found["steps"])
-        waves.append(found)
-    return {"preparation": preparation, "waves": waves, "report": _recorded(rows, CASE, "report")}
+        found_waves.append(found)
+    return {"preparation": preparation, "waves": found_waves, "report": _recorded(rows, CASE, "report")}
 
 
 def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progress], now: Standing) -> dict[str, Any]:
@@ -135,6 +135,8 @@ def _certified_steps(plan: Plan, rows: Sequence[Progress]) -> list[Step]:
 def _unneeded(plan: Plan) -> set[str]:
     """Steps for which the plan has no order."""
     acts = {order.act for order in plan.orders}
+    if plan.traces:
+        return {"anonymise", "seal", "hand_over", "grace", "sanitise"}
     steps = {Act.ANONYMISE: ("anonymise",), Act.SEAL: ("seal", "hand_over")}
     return {stage for act, stages in steps.items() if act not in acts for stage in stages}
 
@@ -176,6 +178,10 @@ def _open_states(deployment: Deployment, plan: Plan, effects: Sequence[EffectSta
     }
     if now.waits_for == "receipts":
         states["hand_over"] = "waiting"
+    if plan.traces:
+        wiped = {order for order, _ in _done(effects, Power.SANITISE)}
+        states["purge"] = "done" if {f"sanitise {trace.name}" for trace in plan.traces} <= wiped else "ahead"
+        del states["quarantine"]  # a search, which has no effect: its own record says whether it was clean
     return states | dict.fromkeys(_unneeded(plan), "unneeded")
 
 

@@ -11,7 +11,7 @@ from winddown.domain.approval import Approver
 from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
+from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Trace, Wave
 from winddown.domain.selection import Selection
 
 REF = CollectionRef("shop", "orders")
@@ -67,6 +67,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "approvers": (Approver("chen", "liquidation_group"),),
         "requested_by": "somebody",
         "approval_days": 31,
+        "traces": (Trace("keys", 1),),
     },
     "order": {
         "id": OrderId("p-1-002"),
@@ -150,7 +151,20 @@ def test_the_digest_is_the_same_for_the_same_plan_after_a_way_through_json() -> 
 
 @pytest.mark.parametrize("name", [found.name for found in fields(Plan)])
 def test_the_digest_changes_with_every_field_of_the_plan(name: str) -> None:
-    assert replace(PLAN, **{name: OTHER["plan"][name]}).digest != PLAN.digest
+    base = replace(PLAN, orders=(), wave=Wave.OWN_TRACES, traces=(Trace("notes", 1),)) if name == "traces" else PLAN
+    assert replace(base, **{name: OTHER["plan"][name]}).digest != base.digest
+
+
+def test_a_plan_is_about_records_or_about_own_traces() -> None:
+    trace = (Trace("keys", 1),)
+    for wrong in (
+        {"traces": trace},
+        {"wave": Wave.OWN_TRACES},
+        {"wave": Wave.OWN_TRACES, "traces": trace},
+        {"wave": Wave.AT_ONCE, "orders": (), "traces": trace},
+    ):
+        with pytest.raises(Refused, match="about records, or about own traces"):
+            replace(PLAN, **wrong)
 
 
 @pytest.mark.parametrize("name", [found.name for found in fields(Order)])

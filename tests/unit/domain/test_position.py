@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from winddown.domain.clocks import check_clocks
 from winddown.domain.deadline import Status
 from winddown.domain.errors import Refused
-from winddown.domain.plan import Wave
+from winddown.domain.plan import WAVES_OF_RECORDS, Wave
 from winddown.domain.position import Position, locate
 from winddown.domain.situation import Situation
 from winddown.domain.timeline import Timeline, TimelineEvent
@@ -97,7 +97,7 @@ def test_what_is_said_to_block_a_wave_does(route: str, data: st.DataObject) -> N
     as_of = data.draw(days)
     found = situation(route, happened, important_data=data.draw(st.booleans()))
     place = locate(found, BOOK, as_of=as_of)
-    for wave in Wave:
+    for wave in WAVES_OF_RECORDS:
         results = check_clocks(found, BOOK, wave=wave, as_of=as_of)
         unsatisfied = {result.rule for result in results if not result.satisfied}
         blocking = {owed.deadline.rule for owed in place.owed if wave in owed.blocks
@@ -267,7 +267,7 @@ def test_bankruptcy_freezes_every_wave_until_the_administrator_releases_the_data
     # Taxes are cleared for an application of one's own: here the administrator decides, there the registrar.
     happened = {"service_stopped": DAY, "guardians_told": DAY, "bankruptcy_accepted": DAY,
                 "recipient_notice_published": DAY}  # fmt: skip
-    for wave in Wave:
+    for wave in WAVES_OF_RECORDS:
         assert waiting(situation("bankruptcy", happened), wave) == {"course-destruction_released"}
         assert waiting(situation("bankruptcy", happened | {"destruction_released": DAY}), wave) == set()
     (remark,) = position("bankruptcy", happened).route.remarks
@@ -328,7 +328,7 @@ def test_every_wave_waits_for_what_is_reported_first(fact: str, asked: dict[str,
     reported = happened | dict.fromkeys(asked.values(), DAY)
     assert waiting(situation("general", reported, **{fact: True}), Wave.AT_ONCE) == set()
     owed = {found.deadline.rule: found.blocks for found in position("general", happened, **{fact: True}).owed}
-    assert all(owed[rule] == tuple(Wave) for rule in asked)
+    assert all(owed[rule] == WAVES_OF_RECORDS for rule in asked)
 
 
 def test_an_overdue_duty_stops_the_second_wave_until_it_is_done_and_then_is_told_as_late() -> None:

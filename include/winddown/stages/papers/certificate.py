@@ -20,7 +20,8 @@ def certificate_paper(document: Document, position: LedgerPosition, language: La
     remaining, grounds = sections.remaining(speak, document["remaining"])
     chapters: list[tuple[str, Sequence[Block]]] = [
         ("results", sections.results(speak, totals(dict(document)))),
-        ("methods", _methods(speak, document)),
+        ("methods", _methods(speak, document) if document["orders"] else []),
+        ("own_traces", _own_traces(speak, document)),
         ("approved", [sections.approvals(speak, [document])]),
         ("executed", [_executed(speak, document)]),
         ("verified", [sections.verification(speak, [document])]),
@@ -116,6 +117,19 @@ def _methods(speak: Speaker, document: Document) -> list[Block]:
     return [table(columns, rows), text(speak.say("outcomes_note"), tone="note")]
 
 
+def _own_traces(speak: Speaker, document: Document) -> list[Block]:
+    traces = document.get("own_traces", ())
+    columns = [
+        column(speak.say("folder"), WIDE),
+        column(speak.say("files"), right=True),
+        column(speak.say("method"), WIDE),
+    ]
+    rows: list[list[list[Line]]] = [
+        [[trace["name"]], [count(trace["files"])], [speak.say(f"own_{trace['method']}")]] for trace in traces
+    ]
+    return [table(columns, rows), text(speak.say("own_traces_note"), tone="note")] if traces else []
+
+
 def _executed(speak: Speaker, document: Document) -> Block:
     packs: list[Line] = []
     for name, digest in document["rule_packs"]:
@@ -153,6 +167,8 @@ def _handed(speak: Speaker, document: Document) -> list[Block]:
 
 def _precondition(speak: Speaker, said: str) -> str:
     rule, _, sentence = said.partition(": ")
+    if not sentence:  # one that no rule asks for
+        return speak.recorded(said)
     is_late = sentence.endswith(" (late)")
     told = speak.recorded(sentence.removesuffix(" (late)"))
     return f"{rule}: {speak.say('late', sentence=told) if is_late else told}"

@@ -1,0 +1,52 @@
+"""Looks at what winddown itself holds of a case: how many files, whether the key is there, and values that lie open.
+
+Encrypted files hold nothing that a search could find; what is looked for is a value that went where none should be: a
+log, a control database, a page. It shares no code with what destroys them.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from winddown.inspection.raw_bytes import search_files, search_paths
+from winddown.ports import ByteSearch
+
+_KEYS = "keys"
+_MARKER = "case.key.destroyed"
+
+
+def files_in(folder: Path) -> int:
+    """Number of files below a folder, links counted and not followed; the marker of a destroyed key is none.
+
+    A folder that does not exist holds none.
+    """
+    return sum(
+        not (name == _MARKER and root == str(folder)) for root, _, names in os.walk(folder) for name in names
+    ) + sum(os.path.islink(os.path.join(root, name)) for root, folders, _ in os.walk(folder) for name in folders)  # noqa: PTH114, PTH118
+
+
+def is_key_gone(case_folder: Path) -> bool:
+    """Whether nothing but the marker of its destruction lies where a case's key lay."""
+    return [path.name for path in sorted((case_folder / _KEYS).iterdir())] == [_MARKER]
+
+
+def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
+    """Search files, and folders to any depth, for values; names of files are as seen from the place itself.
+
+    ``found`` counts a value once for each place.
+    """
+    looks = [
+        search_files(place, probes, medium=place.name)
+        if place.is_dir()
+        else search_paths([place], probes, medium=place.name, folder=place.parent)
+        for place in places
+    ]
+    return ByteSearch(
+        reached=all(look.reached for look in looks),
+        medium=", ".join(look.medium for look in looks),
+        bytes_read=sum(look.bytes_read for look in looks),
+        probes=len(probes),
+        found=sum(look.found for look in looks),
+        where=tuple(sorted({name for look in looks for name in look.where})),
+        unread=tuple(sorted({said for look in looks for said in look.unread})),
+    )

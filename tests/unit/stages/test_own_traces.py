@@ -1,0 +1,229 @@
+"""What winddown itself holds of a case goes last: asked for, approved, searched before, and certified afterwards."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from winddown.__main__ import main
+from winddown.archive import keys as case_keys
+from winddown.domain.errors import Refused, Residual
+from winddown.domain.plan import Wave
+from winddown.evidence import verify
+from winddown.stages import journey, own_traces
+from winddown.stages.deployment import Deployment
+from winddown.stages.report import report
+from winddown.stages.standing import standing
+from winddown.stores.memory import Row
+
+from .running import NONE, Running, require_sound, running, table
+from .test_probes import MOBILE, entry
+
+ASKS = "li"
+HOLD = {
+    "id": "hold-1", "matter": "suit", "ground": "court", "authority": "示例人民法院",
+    "document_number": "（2026）示例1号", "placed_on": date(2026, 6, 1), "review_on": date(2027, 6, 1),
+    "steward": "li", "collections": ["shop:calls"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def begun(
+    deployment: Deployment, case_folder: Path, case_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Running:
+    """A case before its first run; reports are written where a test asks for one."""
+    monkeypatch.setattr(journey, "report", lambda *_: "")
+    customers: list[Row] = [
+        {"id": f"C{n}", "phone": f"1380013{n:04d}", "born_on": "1980-01-01", "country": "CN"} for n in range(60)
+    ]
+    calls: list[Row] = [{"no": f"{n}", "customer": f"C{n}", "phone": f"1390013{n:04d}"} for n in range(60)]
+    case_document["register"] = [
+        entry("customers", {"id": NONE, "phone": MOBILE, "born_on": NONE, "country": NONE}),
+        entry("calls", {"no": NONE, "customer": NONE, "phone": MOBILE}),
+    ]
+    case_document["register"][0]["subject"] = {"field": "id"}
+    tables = {"customers": table("id", rows=customers), "calls": table("no", rows=calls)}
+    return running(deployment, case_folder, case_document, tables)
+
+
+@pytest.fixture
+def case(begun: Running) -> Running:
+    """A case whose records are all certified."""
+    finish(begun)
+    return begun
+
+
+def finish(made: Running, until: str = "finished") -> str:
+    """Let people act until the case halts for a reason; return the plan that it halts at."""
+    while (halt := made.run()).reason != until:
+        if halt.reason == "approvals":
+            made.approve(halt.plan_id)
+        elif halt.reason == "grace":
+            made.pass_grace()
+        else:
+            raise AssertionError(halt)
+    return halt.plan_id
+
+
+def folder_of(made: Running) -> Path:
+    return made.deployment.folder("demo-1")
+
+
+def files(made: Running, *names: str) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder_of(made)))
+        for name in names
+        for path in (folder_of(made) / name).glob("**/*")
+        if path.is_file()
+    )
+
+
+def test_everything_goes_but_the_evidence_and_the_key_goes_last(case: Running) -> None:
+    assert files(case, "manifests", "keys")
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    plan = case.deployment.control.plan(plan_id)
+    assert plan.wave is Wave.OWN_TRACES
+    assert plan.traces[-1].name == "keys"
+    assert files(case, "manifests", "keys"), "before two people said yes nothing goes"
+    case.approve(plan_id)
+    assert case.run().reason == "finished"
+    assert {path.name for path in folder_of(case).iterdir()} <= {"evidence", "notices", "keys"}
+    assert files(case, "keys") == ["keys/case.key.destroyed"]
+    with pytest.raises(Refused, match="destroyed"):
+        case_keys.CaseKeys(folder_of(case) / "keys")
+    document = case.certificate(plan_id)
+    assert [row["name"] for row in document["own_traces"]] == [trace.name for trace in plan.traces]
+    assert document["own_traces"][-1]["method"] == "overwritten_and_unlinked"
+    assert document["inspection"][0]["records_live"] == 0
+    assert document["inspection"][0]["values_searched"] > 0
+    require_sound(report(case.deployment, "demo-1"))
+    assert standing(case.deployment, "demo-1").waits_for == "finished"
+
+
+def test_the_stand_alone_verifier_reads_the_receipts(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    case.approve(finish(case, "approvals"))
+    case.run()
+    entries = [json.loads(raw) for raw in case.deployment.ledger.entries("demo-1")]
+    own = [
+        (one["type"], one["body"]["order_id"])
+        for one in entries
+        if one["body"].get("act") == "sanitise" and "own-traces" in one["body"]["plan_id"]
+    ]
+    names = [f"sanitise {name}" for name in ("manifests", "keys")]
+    assert [pair for pair in own if pair[1] in names] == [(word, name) for name in names for word in ("intent", "done")]
+    written = report(case.deployment, "demo-1")
+    assert verify.verify(written.bundle.read_bytes(), written.key.read_text()).reasons == []
+
+
+def test_whoever_asks_does_not_approve(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by="chen")
+    plan_id = finish(case, "approvals")
+    with pytest.raises(Refused):
+        case.approve(plan_id)
+    with pytest.raises(Refused, match="may not erase traces"):
+        own_traces.ask_for_erasure(case.deployment, "demo-1", by="stranger")
+
+
+def test_a_value_that_lies_open_keeps_everything(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    case.approve(finish(case, "approvals"))
+    before = files(case, "manifests", "keys")
+    stray = folder_of(case) / "notices" / "note.txt"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text("please call 13800130007")
+    with pytest.raises(Residual, match=r"lie open in notices/note\.txt") as refused:
+        case.run()
+    assert "13800130007" not in str(refused.value)
+    assert files(case, "manifests", "keys") == before
+    stray.unlink()
+    assert case.run().reason == "finished"
+
+
+def test_more_files_than_were_approved_are_not_destroyed(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    case.approve(plan_id)
+    (folder_of(case) / "manifests" / "fresh.sealed").write_bytes(b"x")
+    with pytest.raises(Refused, match="its maximum is"):
+        case.run()
+    assert files(case, "manifests")
+
+
+def test_another_workspace_is_not_the_planned_one(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    case.approve(plan_id)
+    own_traces.search(case.deployment, case.deployment.control.plan(plan_id))
+    (folder_of(case) / "keys" / "case.key").write_bytes(bytes(32))
+    with pytest.raises(Refused, match="another key than the planned one"):
+        own_traces.erase(fresh(case), case.deployment.control.plan(plan_id), ["manifests"], say=print)
+    assert files(case, "manifests")
+
+
+def test_nothing_goes_before_the_search(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    case.approve(plan_id)
+    with pytest.raises(Refused, match="own_traces"):
+        own_traces.erase(case.deployment, case.deployment.control.plan(plan_id), ["manifests", "keys"], say=print)
+    assert files(case, "manifests", "keys")
+
+
+def fresh(case: Running) -> Deployment:
+    """The deployment as another process sees it."""
+    return replace(case.deployment, keys=lambda case_id: case_keys.CaseKeys(case.deployment.folder(case_id) / "keys"))
+
+
+@pytest.mark.parametrize("where", ["before the act", "amid the key", "before the close"])
+def test_killed_anywhere_it_ends_the_same(case: Running, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    case.approve(plan_id)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if where == "before the act":
+            patch.setattr(own_traces, "_destroy_key", kill)
+        elif where == "amid the key":
+            patch.setattr(case_keys.os, "fsync", kill)
+        else:
+            original = own_traces._destroy_key
+
+            def late(*arguments: Any) -> None:
+                original(*arguments)
+                raise Killed
+
+            patch.setattr(own_traces, "_destroy_key", late)
+        with pytest.raises(Killed):
+            case.run()
+    again = Running(fresh(case), case.folder, case.document, case.tables, case.keys)
+    assert again.run().reason == "finished"
+    assert files(case, "keys") == ["keys/case.key.destroyed"]
+    require_sound(report(again.deployment, "demo-1"))
+
+
+def test_a_hold_keeps_the_key(
+    begun: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun.document["holds"] = [HOLD]
+    finish(begun)
+    monkeypatch.setattr("winddown.__main__.deploy", lambda *_: begun.deployment)
+    assert main(["erase-traces", "demo-1", "--by", ASKS]) == 0
+    said = "own traces wait for the release of legal holds: hold-1"
+    assert said in capsys.readouterr().out
+    halt = begun.run()
+    assert halt.reason == "clocks"
+    assert said in halt.message
+    assert files(begun, "keys")
+    with pytest.raises(Refused, match=said):
+        own_traces.make_plan(begun.deployment, "demo-1")
