@@ -19,6 +19,7 @@ hold place CASE FILE --by PERSON       place a legal hold; the file has the keys
 hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
 hold list CASE                say which holds are in force, what they cover and when they are due for review
 erase-traces CASE --by PERSON ask that what winddown itself holds of the case goes too, its key last, when all is over
+prove-person CASE FILE --by PERSON     write what was done to the records of the customer whose key is on standard input
 migrate                       bring the control database's schema up to date
 explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
 rules list|show|diff|review   the rules, the words of one, what another version changes, what is due for review
@@ -31,12 +32,14 @@ witness watch FOLDER CHECKPOINT…       compare an exported log with checkpoint
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy.exc import ProgrammingError
 
+from winddown.archive.atomic import write_atomically
 from winddown.bootstrap import deploy
 from winddown.commands import approvals as approving
 from winddown.commands import explain as explaining
@@ -51,13 +54,14 @@ from winddown.domain.errors import WinddownError
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
+from winddown.stages.commitments import prove_person
 from winddown.stages.deadlines import case_position, listing
 from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
 from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
 from winddown.stages.own_traces import ask_for_erasure
-from winddown.stages.people import halt, require_action, resume
+from winddown.stages.people import halt, record_reading, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
 
@@ -81,6 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--again", action="store_true")
         if name in {"halt", "resume"}:
             command.add_argument("--reason", required=True)
+    proving = commands.add_parser("prove-person")
+    proving.add_argument("case")
+    proving.add_argument("file", type=Path)
+    proving.add_argument("--by", required=True)
     approving.add_approval_commands(commands)
     add_hold_commands(commands.add_parser("hold"))
     explaining.add_to(commands)
@@ -174,6 +182,18 @@ def _erase_traces(deployment: Deployment, chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _prove_person(deployment: Deployment, chosen: argparse.Namespace) -> int:
+    # From standard input, because a customer's key must not stand in a shell's history or a list of processes.
+    require_action(deployment, chosen.case, chosen.by, Action.EXPLAIN)
+    proof = prove_person(deployment, chosen.case, sys.stdin.readline().strip())
+    record_reading(
+        deployment, chosen.case, "proof of one person", by=chosen.by, sha256=hashlib.sha256(proof).hexdigest()
+    )
+    write_atomically(chosen.file, [proof], replace=True)
+    print(f"written: {chosen.file}; it is verified with the case's bundle: verify.py BUNDLE --policy … --person …")
+    return 0
+
+
 def _say(halt: Halt) -> int:
     print(f"{halt.reason}: {halt.message} {halt.plan_id}".rstrip())
     return 0 if halt.reason == "finished" else 3
@@ -196,6 +216,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "restore": _restore,
     "thaw": _thaw,
     "erase-traces": _erase_traces,
+    "prove-person": _prove_person,
     "halt": _halt,
     "resume": _resume,
     "hold": run_hold_command,

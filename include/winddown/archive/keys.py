@@ -61,6 +61,11 @@ class CaseKeys:
         """Return the key of the tokens that stand in place of values in records that stay; see ``archive.tokens``."""
         return self._derived(b"winddown tokens")
 
+    def person_salt(self, order_id: str, person: str) -> str:
+        """Return the salt (64 hex digits) of what a plan commits to about one person's records under one order."""
+        text = f"{order_id}\x00{person}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._derived(b"winddown persons"), text, "sha256").hex()
+
     def identity(self) -> str:
         """Return what tells this key from any other and says nothing of it: a plan to destroy it names it so."""
         return f"case key {self._derived(b'winddown identity').hex()[:32]}"

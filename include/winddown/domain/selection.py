@@ -16,12 +16,16 @@ class Selection:
         digest: hex SHA-256 of the canonical keys in order.
         count: number of records.
         batch_digests: digest of each batch; a batch is a contiguous slice of the manifest.
+        persons: number of persons whose records these are, as far as that is known; 0 for none.
+        persons_root: Merkle root over a salted commitment for each of them, hex; "" for none.
     """
 
     manifest: str
     digest: str
     count: int
     batch_digests: tuple[str, ...]
+    persons: int = 0
+    persons_root: str = ""
 
     def __post_init__(self) -> None:
         if self.count < 1 or not self.batch_digests:

@@ -73,9 +73,9 @@ FIELDS = {
 }
 COUNTS = {
     *("seq", "records", "record_count_max", "purged", "entries"),
-    *("approvals_needed", "approval_days", "grace_seconds", "count"),
+    *("approvals_needed", "approval_days", "grace_seconds", "count", "persons", "index"),
 }
-LISTS = {"orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers"}
+LISTS = {"orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers", "path"}
 ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
@@ -844,6 +844,24 @@ class Story:
                     f"certificate {one}: order {order['id']} names {count} records, {actual} are purged",
                 )
 
+    def open_person(self, raw: bytes) -> Iterator[str]:
+        """Yield what each order did to one person's records, opened from the commitment in the approved plan."""
+        proof = shape(parse(raw, "person"), "case person orders")
+        for row in proof["orders"]:
+            place = shape(row, "plan_id order_id records salt index path")["plan_id"], row["order_id"]
+            order, what = self.orders.get(place, {}), f"person: order {place[1]}"
+            is_ours = place[0] in self.certified and self.plans[place[0]]["case"] == proof["case"]
+            need(is_ours and order, f"{what}: not in a certified plan of this case")
+            selection = shape(order.get("selection"), "persons persons_root")
+            leaf = {name: row[name] for name in ("plan_id", "order_id", "records", "salt")} | {
+                "person": proof["person"]
+            }
+            path = [unbase64(one, what) for one in row["path"] if isinstance(one, str)]
+            hashed = hashlib.sha256(b"\x00" + canonical(leaf)).digest()
+            found = climb(hashed, row["index"], selection["persons"], path, what)
+            need(found.hex() == selection["persons_root"], f"{what}: not what the plan commits to")
+            yield f"{what}: {row['records']} records of this person, act {order['act']}, plan {place[0]}, certified"
+
     def report_issued(self, _entry: Entry, body: Document) -> None:
         """The last report says which documents for people there are."""
         documents = body.get("documents", {})
@@ -981,21 +999,23 @@ def check_stamps(stamps: Mapping[str, bytes], text: bytes, authorities: Sequence
 # -- the whole -------------------------------------------------------------------------------------------------------
 
 
-def verify(
+def verify(  # noqa: PLR0917 - what a reader may have
     data: bytes,
     policy: str,
     earlier: Sequence[bytes] = (),
     authorities: Sequence[Certificate] = (),
     approvers: str = "",
+    person: bytes = b"",
 ) -> Report:
     """Verify a bundle's bytes by the reader's policy and checkpoints of earlier days.
 
     Each of ``authorities``, certificates of time stamps, must have stamped the bundle's checkpoint. Whoever has a key
-    in ``approvers``, a line each, must have signed each approval with it. Bad data is reported, not raised.
+    in ``approvers``, a line each, must have signed each approval with it. ``person`` is a proof about one person's
+    records; it does not show that there were no others. Bad data is reported, not raised.
     """
     checks: list[str] = []
     try:
-        return judge(data, Policy(policy), earlier, authorities, checks, read_approvers(approvers))
+        return judge(data, Policy(policy), earlier, authorities, checks, read_approvers(approvers), person)
     except (Rejected, RecursionError) as reason:
         return Report(checks, [], [str(reason)])
 
@@ -1017,6 +1037,7 @@ def judge(  # noqa: PLR0917 - what a reader may have
     authorities: Sequence[Certificate],
     checks: list[str],
     approvers: Mapping[str, Key],
+    person: bytes,
 ) -> Report:
     """Add to ``checks`` what passed, and stop at the first part that later parts could not be read without."""
     members = read_archive(data)
@@ -1055,6 +1076,7 @@ def judge(  # noqa: PLR0917 - what a reader may have
         checks.append(f"certificates: {len(story.issued)} say of each order what the ledger says")
         checks += [f"certificate {one}: entry {seq}, leaf {leaves[seq].hex()}" for one, seq in story.issued.items()]
         checks.append(f"for people: {len(story.documents)} pages, PDF and workbooks are those that the ledger names")
+        checks += story.open_person(person) if person else ()
     return Report(checks, notes, story.reasons)
 
 
@@ -1105,6 +1127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--policy", type=Path, required=True, help="whose signatures count: your own C2SP tlog-policy")
     parser.add_argument("--approvers", type=Path, help="keys of those whose approvals must be signed: your own file")
     parser.add_argument("--entry", type=Path, help="the entry that a .tlog-proof is about")
+    parser.add_argument("--person", type=Path, help="a proof about one person's records in the bundle")
     parser.add_argument("--earlier", type=Path, action="append", default=[], help="checkpoint kept from an earlier day")
     parser.add_argument("--authority", type=Path, action="append", default=[], help="PEM certificate of time stamps")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -1117,10 +1140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         approvers = options.approvers.read_text(encoding="utf-8") if options.approvers else ""
         read_approvers(approvers)
         entry = options.entry.read_bytes() if options.entry else None
+        person = options.person.read_bytes() if options.person else b""
     except (OSError, ValueError, Rejected) as error:
         parser.error(str(error))
     gc.disable()  # A million entries leave nothing behind that only the collector could free, and it takes a third.
-    report = verify(data, policy, notes, authorities, approvers) if entry is None else verify_proof(data, entry, policy)
+    if entry is None:
+        report = verify(data, policy, notes, authorities, approvers, person)
+    else:
+        report = verify_proof(data, entry, policy)
     if options.json:
         print(json.dumps({"verified": not report.reasons, **asdict(report)}))
     else:

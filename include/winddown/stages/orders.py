@@ -17,6 +17,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import ESCROWING, Act, Method, Order, OrderId, Wave
 from winddown.ports import Survivors, WholeTables
 from winddown.stages.anonymise import blocker, generalised, unfit
+from winddown.stages.commitments import committed
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.losing import Losing, cannot_lose
@@ -86,6 +87,14 @@ class _Part:
     def moves_whole(self) -> bool:
         """Whether the tables or partitions of ``move`` are what this part is about, and no rows."""
         return self.move is not None and self.records.is_empty()
+
+    @property
+    def taken(self) -> pl.DataFrame:
+        """Every record that the part is about, however it goes."""
+        if self.move is None or not self.moves_whole:
+            return self.records
+        key = list(self.draft.found.collection.key)
+        return _chosen(self.draft).join(pl.DataFrame(self.move.rest), on=key, how="anti")
 
 
 def make_orders(
@@ -240,7 +249,8 @@ def _orders(
                 blockers.append(order)
                 made = []
                 break
-            made.append(order)
+            selection = committed(deployment, case.id, plan_id, selection=order.selection, records=part.taken)
+            made.append(replace(order, selection=selection))
         orders += made
     return tuple(orders), blockers
 

@@ -19,9 +19,10 @@ from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
 
 from tallied import tally
 from web.chromium import Browser, open_browser
+from winddown.domain.canonical import canonical
 from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
-from winddown.evidence.merkle import leaf_hash
+from winddown.evidence.merkle import inclusion_proof, leaf_hash, root
 from winddown.evidence.page import verifier_page
 from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
@@ -42,6 +43,10 @@ return (async () => {
 PROVE = """
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 return verifyProof(bytes(arguments[0]), bytes(arguments[1]), arguments[2]);
+"""
+OPEN = """
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+return verifyBundle(bytes(arguments[0]), arguments[1], [], "", bytes(arguments[2]));
 """
 Asked = tuple[bytes, str, Sequence[bytes]]  # bundle, policy, earlier checkpoints
 
@@ -299,6 +304,42 @@ def test_the_proof_of_an_entry(browser: Browser, case: Any) -> None:
             found = browser.run(PROVE, text(data), text(entry), case.policy)
             assert found == asdict(verify.verify_proof(data, entry, case.policy))
     assert browser.run(PROVE, text(true), text(lines[4]), case.policy)["reasons"] == []
+
+
+def test_the_proof_of_one_person(browser: Browser, case: Any) -> None:
+    leaves = [
+        {"plan_id": "p1", "order_id": "o2", "person": person, "records": records, "salt": f"{records}" * 64}
+        for person, records in (("客户-1", 4), ("客户-2", 3), ("客户-3", 2))
+    ]
+    hashes = [leaf_hash(canonical(leaf)) for leaf in leaves]
+    committed = case.copy()
+    committed.plans["p1"]["orders"][1]["selection"] = {
+        "count": 9, "batch_digests": ["d-b1", "d-b2"], "persons": 3, "persons_root": root(hashes).hex(),
+    }  # fmt: skip
+    for step in committed.steps.values():
+        if step["body"].get("order_id") == "o2":
+            step["body"]["batch"] = {"b1": "0", "b2": "1"}[step["body"]["batch"]]
+    bundle = committed.bundle()
+    row = {name: leaves[1][name] for name in ("plan_id", "order_id", "records", "salt")}
+    row |= {"index": 1, "path": [base64.b64encode(one).decode() for one in inclusion_proof(hashes, 1)]}
+    changes: list[dict[str, Any]] = [
+        {}, {"records": 4}, {"records": True}, {"index": 0}, {"index": 7}, {"path": []}, {"path": [1]}, {"path": ["x"]},
+        {"path": ["AA=="]}, {"order_id": "o3"}, {"order_id": "o9"}, {"plan_id": "p2"}, {"salt": ""}, {"salt": None},
+    ]  # fmt: skip
+    proofs = [{"case": "c1", "person": "客户-2", "orders": [row | change]} for change in changes]
+    proofs += [
+        proofs[0] | {"person": "客户-1"},
+        proofs[0] | {"case": "c2"},
+        proofs[0] | {"orders": [1]},
+        {"case": "c1"},
+    ]
+    passed = 0
+    for data in [*map(canonical, proofs), b"{}", b"no JSON"]:
+        found = browser.run(OPEN, text(bundle), committed.policy, text(data))
+        assert found == asdict(verify.verify(bundle, committed.policy, person=data))
+        passed += not found["reasons"]
+    assert passed == 1
+    assert "3 records of this person" in verify.verify(bundle, committed.policy, person=canonical(proofs[0])).checks[-1]
 
 
 def test_the_page_calls_things_as_papers_do() -> None:

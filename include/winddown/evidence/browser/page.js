@@ -5,7 +5,7 @@ const GLOSSES = { // what a finding is about, for readers of Chinese; its words 
   archive: "归档", checkpoint: "检查点", "checkpoint.txt": "检查点", manifest: "清单", "manifest.json": "清单", history: "历史",
   documents: "文件", ledger: "账本", entry: "账本记录", approvals: "批准", effects: "执行", certificates: "证明",
   certificate: "证明", plan: "计划", policy: "信任策略", key: "公钥", proof: "证明", time: "时间戳", earlier: "此前的检查点",
-  "for people": "供阅读的文件",
+  "for people": "供阅读的文件", person: "个人",
 };
 const by = (id) => document.getElementById(id);
 
@@ -28,9 +28,9 @@ function textOf(bytes) {
 }
 
 /** Judge what the reader chose, by what kind of file it is. */
-function judge(evidence, policyText, earlier, approvers, entry) {
+function judge(evidence, policyText, earlier, approvers, entry, person) {
   if (entry !== undefined) return verifyProof(evidence, entry, policyText);
-  return verifyBundle(evidence, policyText, earlier, approvers);
+  return verifyBundle(evidence, policyText, earlier, approvers, person);
 }
 
 function show(report, evidence) {
@@ -55,8 +55,8 @@ function show(report, evidence) {
 }
 
 async function verifyChosen() {
-  const chosen = ["evidence", "policy", "earlier", "approvers", "entry"];
-  const [[evidence], [policy], earlier, [approvers], [entry]] = await Promise.all(chosen.map(filesOf));
+  const chosen = ["evidence", "policy", "earlier", "approvers", "entry", "person"];
+  const [[evidence], [policy], earlier, [approvers], [entry], [person]] = await Promise.all(chosen.map(filesOf));
   by("outcome").hidden = false;
   by("findings").replaceChildren();
   by("digest").textContent = "";
@@ -67,7 +67,8 @@ async function verifyChosen() {
   }
   inBoth(by("verdict"), "核验中…", "verifying…");
   const report = await reported(async (found) => {
-    Object.assign(found, await judge(evidence, textOf(policy), earlier, approvers ? textOf(approvers) : "", entry));
+    const keys = approvers ? textOf(approvers) : "";
+    Object.assign(found, await judge(evidence, textOf(policy), earlier, keys, entry, person));
   });
   show(report, evidence);
 }

@@ -347,6 +347,26 @@ class Story {
     }
   }
 
+  /** What each order did to one person's records, opened from the commitment in the approved plan. */
+  openPerson(raw) {
+    const proof = shape(parse(raw, "person"), "case person orders");
+    return proof.get("orders").map((row) => {
+      shape(row, "plan_id order_id records salt index path");
+      const [planId, orderId] = [row.get("plan_id"), row.get("order_id")];
+      const [order, what] = [this.orders.get(keyOf(planId, orderId)), `person: order ${orderId}`];
+      const isOurs = this.certified.has(planId) && this.plans.get(planId).get("case") === proof.get("case");
+      need(isOurs && order, `${what}: not in a certified plan of this case`);
+      const selection = shape(order.get("selection"), "persons persons_root");
+      const leaf = new Map(["plan_id", "order_id", "records", "salt"].map((name) => [name, row.get(name)]));
+      leaf.set("person", proof.get("person"));
+      const path = row.get("path").filter((one) => typeof one === "string").map((one) => unbase64(one, what));
+      const [index, size] = [BigInt(row.get("index")), BigInt(selection.get("persons"))];
+      const found = climb(leafHash(utf8(canonical(leaf))), index, size, path, what);
+      need(hex(found) === selection.get("persons_root"), `${what}: not what the plan commits to`);
+      return `${what}: ${row.get("records")} records of this person, act ${order.get("act")}, plan ${planId}, certified`;
+    });
+  }
+
   /** The last report says which documents for people there are. */
   reportIssued(_entry, body) {
     const documents = body.has("documents") ? body.get("documents") : new Map();

@@ -26,9 +26,9 @@ const FIELDS = new Map([
   ["report_issued", "entries"],
 ]);
 const KINDS = new Map([
-  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries")
+  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries persons index")
     .split(" ").map((name) => [name, "int"]),
-  ...("orders requires subject signatures batch_digests approver_roles approvers").split(" ").map((name) => [name, "list"]),
+  ...("orders requires subject signatures batch_digests approver_roles approvers path").split(" ").map((name) => [name, "list"]),
   ...["wave", "read_back", "body", "predicate"].map((name) => [name, "object"]),
 ]);
 const MAY_BE_BLANK = new Set(["plan_id", "order_id", "batch", "batch_digest", "nonce"]); // of a freeze before any plan

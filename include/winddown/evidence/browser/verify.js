@@ -15,9 +15,9 @@ async function reported(work) {
 
 /**
  * Verify a bundle's bytes by the text of a policy and checkpoints of earlier days. Whoever has a key in `approvers`, a
- * line each, must have signed each approval with it.
+ * line each, must have signed each approval with it. `person` is a proof about one person's records.
  */
-function verifyBundle(data, policyText, earlier = [], approvers = "") {
+function verifyBundle(data, policyText, earlier = [], approvers = "", person = new Uint8Array()) {
   return reported(async (report) => {
     const { checks } = report;
     const policy = new Policy(policyText);
@@ -62,6 +62,7 @@ function verifyBundle(data, policyText, earlier = [], approvers = "") {
     checks.push(`certificates: ${story.issued.size} say of each order what the ledger says`);
     for (const [one, seq] of story.issued) checks.push(`certificate ${one}: entry ${seq}, leaf ${hex(leaves[seq])}`);
     checks.push(`for people: ${story.documents.size} pages, PDF and workbooks are those that the ledger names`);
+    if (person.length) checks.push(...story.openPerson(person));
   });
 }
 
