@@ -40,6 +40,7 @@ from winddown.domain.decision import Decision
 from winddown.domain.inventory import Inventory
 from winddown.runner import Halt, run
 from winddown.settings import Settings
+from winddown.stages import report as reporting
 from winddown.stages.case_file import read_case_file
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
@@ -321,13 +322,20 @@ def company_servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def company_case(company_servers: Servers, tmp_path: Path) -> Callable[..., CompanyCase]:
+def company_case(
+    company_servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., CompanyCase]:  # fmt: skip
     """Make a company with a case in a folder of this test; only the last one made has its stores.
 
-    Grace is a second instead of the demonstration's five, so that tests do not wait.
+    Grace is a second instead of the demonstration's five, so that tests do not wait. Papers and registers, a third of a
+    run's time, are left out of reports unless ``papers`` asks for them; certificates and bundle are written.
     """
 
-    def make(*, customers: int = 60, seed: int = 7, name: str = "case", grace_seconds: int = 1) -> CompanyCase:
+    def make(
+        *, customers: int = 60, seed: int = 7, name: str = "case", grace_seconds: int = 1, papers: bool = False
+    ) -> CompanyCase:
+        if not papers:
+            monkeypatch.setattr(reporting, "_for_people", lambda *_: {})
         company_servers.empty()
         directory = tmp_path / name
         generate(

@@ -80,7 +80,7 @@ class Repository:
         """Like ``get``; raises Refused when there is none."""
         value = self.get(case_id, kind, name, type_=type_)
         if value is None:
-            raise Refused(f"case {case_id} has no {kind} {name!r} yet", next_step="run the earlier stages first")
+            raise Refused(f"case {case_id} has no {kind} {str(name)!r} yet", next_step="run the earlier stages first")
         return value
 
     def names(self, case_id: str, kind: str) -> tuple[str, ...]:

@@ -219,6 +219,9 @@ _SENTENCES = {
         "{lists} 中的对象名称（送达 {where}），直至在该处删除"
     ),
     # what winddown itself holds, and what its destruction means
+    "files unlinked, their key overwritten and unlinked; NIST outcome: clear": (
+        "文件已删除，其密钥已覆写并删除；NIST 结果：Clear"
+    ),
     "a key that can be brought back is not destroyed": "可以找回的密钥等于没有销毁",
     "{number:count} records stay, as {certificate:text} lists them": "{number} 条记录保留，见 {certificate}",
     "{collection:text} may hold erased records until a day that nobody named": (

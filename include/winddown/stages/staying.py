@@ -22,7 +22,9 @@ _OWN = "company-own"
 
 
 def blockers_of(deployment: Deployment, plan: Plan) -> tuple[Blocker, ...]:
-    """Every blocker that stood when the plan was made."""
+    """Every blocker that stood when the plan was made; none stops own traces."""
+    if plan.traces:
+        return ()
     inventory: Inventory = deployment.control.require(plan.case, "inventory", plan.wave, type_=Inventory)
     planning = deployment.control.get(plan.case, "blockers", plan.wave, type_=tuple[Blocker, ...]) or ()
     return (*inventory.blockers, *planning)

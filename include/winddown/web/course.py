@@ -104,8 +104,11 @@ def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progr
 
 
 def _border_of_wave(deployment: Deployment, plans: Sequence[tuple[Plan, str]]) -> Border | None:
-    """The wave's border over all of its plans: what a superseded plan had destroyed stays destroyed."""
-    if not plans:
+    """The wave's border over all of its plans: what a superseded plan had destroyed stays destroyed.
+
+    Own traces are no records; how far they are, the steps say.
+    """
+    if not plans or plans[-1][0].traces:
         return None
     borders = [(border_of(plan, deployment.control.effects(plan.id)), state != "superseded") for plan, state in plans]
     return Border(

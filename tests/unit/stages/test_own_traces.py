@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from fastapi import Header
+from fastapi.testclient import TestClient
 
 from winddown.__main__ import main
 from winddown.archive import keys as case_keys
@@ -18,6 +20,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
 from winddown.stages.standing import standing
 from winddown.stores.memory import Row
+from winddown.web.app import create_app
 
 from .running import NONE, Running, require_sound, running, table
 from .test_probes import MOBILE, entry
@@ -227,3 +230,25 @@ def test_a_hold_keeps_the_key(
     assert files(begun, "keys")
     with pytest.raises(Refused, match=said):
         own_traces.make_plan(begun.deployment, "demo-1")
+
+
+def test_approvers_and_readers_see_it_on_the_pages(case: Running) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+
+    def person(x_person: Annotated[str, Header()]) -> str:
+        return x_person
+
+    with TestClient(create_app(lambda: case.deployment, person), headers={"X-Person": "chen"}) as client:
+
+        def page(path: str) -> str:
+            answer = client.get(path, headers={"Accept": "text/html"})
+            assert answer.status_code == 200, answer.text
+            return answer.text
+
+        assert "manifests" in page(f"/plans/{plan_id}")
+        assert "key is still there" in page("/cases/demo-1")
+        case.approve(plan_id)
+        case.run()
+        assert "nothing of the case can be continued" in page("/cases/demo-1")
+        assert "manifests" in page(f"/plans/{plan_id}")

@@ -208,3 +208,4 @@ class Held:
     """All that ``units`` asks of a plan."""
 
     orders: tuple[Order, ...]
+    traces: tuple[()] = ()

@@ -19,7 +19,7 @@ def certificate_paper(document: Document, position: LedgerPosition, language: La
     speak = Speaker(language)
     remaining, grounds = sections.remaining(speak, document["remaining"])
     chapters: list[tuple[str, Sequence[Block]]] = [
-        ("results", sections.results(speak, totals(dict(document)))),
+        ("results", sections.results(speak, totals(dict(document))) if document["orders"] else []),
         ("methods", _methods(speak, document) if document["orders"] else []),
         ("own_traces", _own_traces(speak, document)),
         ("approved", [sections.approvals(speak, [document])]),
