@@ -25,6 +25,7 @@ from winddown.ports import ByteSearch
 from winddown.stages.check import Checks
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import read_manifest
+from winddown.stages.names import names_a_person, words_of
 from winddown.stages.people import require_action
 from winddown.stages.seal import unacknowledged
 from winddown.stages.transfers import open_recipients
@@ -135,8 +136,9 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
     probes = [value.encode() for value in sorted(values)]
     found = search_own(_written(deployment, folder), probes)
     if found.found:
+        told = [name for name in found.where if not names_a_person(words_of(name))]
         raise Residual(
-            f"values of destroyed records lie open in {', '.join(found.where[:_PLACES])}",
+            f"values of destroyed records lie open in {len(found.where)} files: {', '.join(told[:_PLACES])}",
             rule=_RULE,
             next_step="remove them there and run again; nothing of the case's own traces is destroyed until then",
         )
@@ -279,9 +281,9 @@ def _preconditions(certificate: dict[str, Any]) -> tuple[str, ...]:
 
 def _written(deployment: Deployment, folder: Path) -> list[Path]:
     """Where winddown and its scheduler write, as far as it can be reached from here."""
-    engine = deployment.control.engine
-    database = [Path(engine.url.database)] if deployment.settings.embedded and engine.url.database else []
-    return [folder, *database, *deployment.settings.searched]
+    database = Path(deployment.control.engine.url.database or "") if deployment.settings.embedded else None
+    files = [] if database is None else sorted(database.parent.glob(f"{database.name}*"))  # its log beside it
+    return [folder, *files, *deployment.settings.searched]
 
 
 def _last_certificate(deployment: Deployment, case_id: str) -> dict[str, Any]:

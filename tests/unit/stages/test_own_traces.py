@@ -139,7 +139,7 @@ def test_a_value_that_lies_open_keeps_everything(case: Running) -> None:
     stray = folder_of(case) / "notices" / "note.txt"
     stray.parent.mkdir(exist_ok=True)
     stray.write_text("please call 13800130007")
-    with pytest.raises(Residual, match=r"lie open in notices/note\.txt") as refused:
+    with pytest.raises(Residual, match=r"lie open in 1 files: notices/note\.txt") as refused:
         case.run()
     assert "13800130007" not in str(refused.value)
     assert files(case, "manifests", "keys") == before
