@@ -49,8 +49,8 @@ down: $(VENV)/runtime ## stop what `make up` started
 test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run here is named with its reason at the end
 	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
 
-kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every single statement, on every engine
-	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q tests/contract -m chaos
+kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every statement, on every engine, and a case at every system call
+	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q -n 2 --dist loadfile tests/contract tests/chaos -m chaos
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from winddown.archive.atomic import sync_folder
+from winddown.archive.atomic import made_folder, sync_folder
 from winddown.archive.container import ContainerKey, decrypt, encrypt
 from winddown.archive.spool import Spool
 from winddown.domain.batch import Batch
@@ -107,7 +107,7 @@ class Escrow:
         """Act on an order's batches alone: other workers with the same workspace wait."""
         folder = self._of(order_id)
         try:
-            _made(folder)
+            made_folder(folder)
             descriptor = os.open(folder / _TURN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Transient(
@@ -136,7 +136,7 @@ class Escrow:
         """
         folder, slot = self._of(order_id), _slot(batch.index)
         try:
-            _made(folder)
+            made_folder(folder)
             descriptor, name = tempfile.mkstemp(prefix=f".{slot}-", suffix=_UNFINISHED, dir=folder)
             path = Path(name)
             try:
@@ -248,15 +248,6 @@ def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
         del content[:begin]
     if content:
         raise Refused("an escrow ends within a record")
-
-
-def _made(folder: Path) -> None:
-    """Make a folder, and each one above it, so that it is still there after a power cut."""
-    if folder.is_dir():
-        return
-    _made(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
 
 
 def _destroyed(path: Path) -> bool:
