@@ -41,13 +41,13 @@ class End:
 
     Attributes:
         orders: wave, collection, act, records, and how many of them were purged, of every order in the certificates.
-        effects: each effect's power, and how often the ledger closed it as done.
+        effects: of each power, how many the ledger closed as done.
         left: hidden and unfinished files of the workspace and of the share, and files in escrow and in quarantine.
     """
 
     rows: Rows
     orders: Counter[tuple[str, str, str, int, int]]
-    effects: Counter[tuple[str, int]]
+    effects: Counter[str]
     left: tuple[str, ...]
 
 
@@ -113,7 +113,10 @@ class SmallCompany(DrivenCase):
         return {name: rows for name, rows in kept.items() if rows}
 
     def end(self) -> End:
-        """What is left; the ledger and the bundle are verified on the way."""
+        """What is left: of the rows those that have to stay, and each effect was closed as done once.
+
+        The ledger and the bundle are verified on the way.
+        """
         evidence = self.workspace / self.case_id / "evidence"
         bundle = str(evidence / f"{self.case_id}-bundle.zip")
         assert verify([bundle, "--policy", str(evidence / "winddown.pub")]) == 0
@@ -123,14 +126,17 @@ class SmallCompany(DrivenCase):
             if entry["type"] == "done":
                 done[entry["body"]["effect"], entry["body"]["act"]] += 1
         current.control.engine.dispose()
+        rows = self.rows()
+        assert rows == self.staying
+        assert set(done.values()) == {1}, done
         return End(
-            self.rows(),
+            rows,
             Counter(
                 (document["wave"], order["collection"], order["act"], order["records"], order["purged"])
                 for document in self.certificates()
                 for order in document["orders"]
             ),
-            Counter((act, times) for (_, act), times in done.items()),
+            Counter(act for _, act in done),
             tuple(sorted(str(path.relative_to(self.directory)) for path in self._left())),
         )
 

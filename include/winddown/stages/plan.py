@@ -103,9 +103,11 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     remember_customers(deployment, case_id, index.table)
     dry_run(deployment, case, plan)
     write_probes(deployment, case, plan, labelled, findings)
-    deployment.control.add_plan(plan)
     body = {"plan_id": plan.id, "wave": wave.value, "digest": plan.digest, "orders": len(orders)}
-    deployment.ledger.append(case_id, "plan_made", body, actor=ACTOR)
+    # In one transaction: no later run enters a plan that it finds, and without its entry no bundle verifies.
+    with deployment.control.engine.begin() as connection:
+        deployment.control.add_plan_within(connection, plan)
+        deployment.ledger.append_within(connection, case_id, "plan_made", body, actor=ACTOR)
     return plan
 
 
