@@ -53,8 +53,8 @@ test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run he
 	  TMPDIR=$$(mktemp -d $(MEMORY)/winddown-XXXXXX) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT; chmod 755 "$$TMPDIR"; fi; \
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
 
-kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every single statement, on every engine
-	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q tests/contract -m chaos
+kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every statement, on every engine, and a case at every system call
+	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q -n 2 --dist loadfile tests/contract tests/chaos -m chaos
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

@@ -45,14 +45,23 @@ ROWS = (
         "SIGKILL at side effects of our own processes: SQLite, DuckDB, PostgreSQL, MariaDB, S3, files, the runner",
         "kills",
         1_000,
-        (*TESTS, "-m", "chaos", "tests/contract", "tests/chaos"),
+        (*TESTS, "-m", "chaos", "-k", "not system_calls", "tests/contract", "tests/chaos"),
         {"WINDDOWN_TEST_KILLS": "all"},
     ),
     Row(
-        "tasks killed in a real Airflow",
+        "SIGKILL at every write, fsync, rename and unlink of a small case (strace), once alone and once with what was "
+        "not durable lost as in a power cut: SQLite, files, archives, evidence",
+        "kills by system call",
+        1_000,
+        (*TESTS, "-k", "system_calls", "tests/chaos"),
+        {"WINDDOWN_TEST_KILLS": "all"},
+    ),
+    Row(
+        "tasks killed anywhere in a real Airflow that is kept up, and its scheduler twice",
         "kills through Airflow",
-        20,
+        22,
         (*TESTS, "tests/integration/test_dag_truth.py"),
+        {"WINDDOWN_TEST_KILLS": "all"},
     ),
     Row(
         "injected faults of an object service: timeouts after success, 5xx, throttling, partial and stale answers",
@@ -103,8 +112,7 @@ ROWS = (
     ),
 )
 NOT_MEASURED = (
-    "kills by injected signals at every write, fsync and rename of a small case (strace)",
-    "the scheduler killed twice, and disk full, clock jumps and lost fsync injected",
+    "disk full and clock jumps injected",
     "guards changed in the source (mutation testing of objections, caps, holds and verifier)",
 )
 BENCHES = (

@@ -91,11 +91,12 @@ class DrivenCase:
         self.grace_seconds = grace_seconds
         self.workspace = directory / "winddown"
         self.case_id = "huadong-2026"
+        self.control_url = f"sqlite:///{self.workspace / 'control.sqlite'}"
 
     # -- the case --------------------------------------------------------------------------------------------------
 
     def deploy(self) -> Deployment:
-        settings = Settings(f"sqlite:///{self.workspace / 'control.sqlite'}", self.workspace, None, "")
+        settings = Settings(self.control_url, self.workspace, None, "")
         return deploy(FileConnections(self.directory / "connections.json"), settings=settings)
 
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -305,6 +306,14 @@ class CompanyCase(DrivenCase):
                 client.delete_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"])
             client.put_object(Bucket=BUCKET, Key=key, Body=content)
         path.write_text(json.dumps({key: hashlib.sha256(content).hexdigest()}))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory where there is such a place: a killed process leaves to the disk what the system has anyway."""
+    memory = Path("/dev/shm")  # noqa: S108 - the name is not guessable
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as found:
+        yield Path(found)
 
 
 @pytest.fixture(scope="session")

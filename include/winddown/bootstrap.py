@@ -19,6 +19,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from winddown.archive.atomic import made_folder
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
@@ -95,7 +96,7 @@ def deploy(
                 "no connections are known outside Airflow", next_step="set WINDDOWN_CONNECTIONS to a JSON file"
             )
         connections = FileConnections(settings.connections)
-    settings.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made_folder(settings.workspace)
     engine = open_control(settings.control_url)
     if clock is None:
         clock = SystemClock() if settings.embedded else ControlClock(engine)

@@ -4,113 +4,40 @@ The grace period is shortened to two seconds in the case file, so that the test 
 """
 
 import contextlib
+import itertools
 import json
-import multiprocessing
 import os
-import signal
-import sqlite3
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from multiprocessing.context import ForkServerProcess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from races import assert_once, on_postgresql, race
+from runner_process import WAITING, Runner, ledger_size, reading
+from traced import Call, carry_on, counted, require_strace
 
+from small_company import made
 from tallied import tally
-from winddown.__main__ import main
 from winddown.runner import Halt
 from winddown.stages.standing import standing
 
 if TYPE_CHECKING:
-    from tests.conftest import CompanyCase
+    from tests.conftest import CompanyCase, Servers
 
+ALL = os.environ.get("WINDDOWN_TEST_KILLS") == "all"
 KILLS = 20
+RACES = 40 if ALL else 1  # cases, in each of which processes race four times and more
 SEED = 20261123
 DELAY_MAX = 0.15  # seconds between the ledger's size and the kill: it hits within a stage, not always after an entry
-POLL = 0.002
-WAITING = 3  # the runner's exit status when somebody must act
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
-
-
-# A process forked from one that has loaded the libraries already is as easily killed, and starts in no time.
-LOADED = [
-    "winddown.__main__", "great_expectations", "winddown.stores.objects.s3", "winddown.inspection.s3",
-    "winddown.stores.sql.postgresql", "winddown.inspection.postgresql", "winddown.inspection.backup",
-]  # fmt: skip
-
-
-def command_line(arguments: list[str], environment: dict[str, str], log: Path) -> None:
-    """What ``python -m winddown`` does, with its output in a file; never returns."""
-    os.environ.update(environment)
-    with log.open("ab") as output:
-        os.dup2(output.fileno(), sys.stdout.fileno())
-        os.dup2(output.fileno(), sys.stderr.fileno())
-    sys.exit(main(arguments))
-
-
-class Runner:
-    """The command line as a process of its own, again and again, with its ledger watched from outside."""
-
-    def __init__(self, company: "CompanyCase") -> None:
-        self._company = company
-        self._log = company.directory / "runner.log"
-        self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(LOADED)
-        self._process: ForkServerProcess | None = None
-
-    def start(self) -> None:
-        """Start the next process."""
-        environment = {
-            "WINDDOWN_WORKSPACE": str(self._company.workspace),
-            "WINDDOWN_CONNECTIONS": str(self._company.directory / "connections.json"),
-            "GX_ANALYTICS_ENABLED": "false",
-        }
-        arguments = ["run", str(self._company.directory / "case.yaml"), "--by", "operator"]
-        self._process = self._processes.Process(target=command_line, args=(arguments, environment, self._log))
-        self._process.start()
-
-    def reaches(self, size: int) -> bool:
-        """Watch until the ledger has this size; False when the process ends before."""
-        assert self._process is not None
-        while ledger_size(self._company) < size:
-            if not self._process.is_alive():
-                return False
-            time.sleep(POLL)
-        return True
-
-    def wait(self) -> int:
-        """The exit status of a process that is left alone."""
-        assert self._process is not None
-        self._process.join(timeout=120)
-        assert self._process.exitcode is not None, "it does not end"
-        return self._process.exitcode
-
-    def kill(self) -> bool:
-        """Send SIGKILL; whether it hit a live process."""
-        assert self._process is not None
-        self._process.kill()
-        return self.wait() == -signal.SIGKILL
-
-    def last_words(self) -> str:
-        return self._log.read_text(errors="replace")[-2000:]
-
-
-def ledger_size(company: "CompanyCase") -> int:
-    """Entries so far, read from the file while others write it; 0 before there is a ledger."""
-    path = company.workspace / "control.sqlite"
-    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(_reading(path)) as control:
-        return int(control.execute("SELECT coalesce(sum(size), 0) FROM ledger_head").fetchone()[0])
-    return 0
-
-
-def _reading(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
 
 
 def outcome(company: "CompanyCase") -> Counter[tuple[str, str, str, int]]:
@@ -182,6 +109,54 @@ def test_a_runner_killed_twenty_times_ends_as_if_never_killed(company_case: "Cal
     assert_tidy(company)
 
 
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("loses", [True, False] if ALL else [True])
+def test_killed_at_system_calls_ends_as_if_never_killed(folder: Path, loses: bool) -> None:
+    """At some, once in each run of the program; under ``make kills`` at every one, in an hour or two.
+
+    With ``loses`` a kill is a power cut: it takes with it what was written and not made durable.
+    """
+    require_strace()
+    calm, points = counted(made(folder / "calm")) if ALL else (None, some_calls())
+    numbers = itertools.count()
+
+    def killed(kills: tuple[Call | None, ...]) -> int:
+        company = made(folder / f"case-{next(numbers)}")
+        hit = carry_on(company, kills, loses=loses)
+        tally("kills by system call", len(hit))
+        assert calm in (None, company.end()), hit
+        shutil.rmtree(company.directory)
+        return len(hit)
+
+    with ThreadPoolExecutor(os.cpu_count()) as beside:
+        hits = sum(beside.map(killed, itertools.zip_longest(*points)))
+    assert hits >= 0.9 * sum(map(len, points)), "a run's calls are not those of another run"
+
+
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("control", ["postgresql", "sqlite"] if ALL else ["postgresql"])
+def test_two_processes_race_and_nothing_is_done_twice(folder: Path, company_servers: "Servers", control: str) -> None:
+    calm = None
+    if ALL:
+        company = made(folder / "calm")
+        company.run_until("finished")
+        calm = company.end()
+    for number in range(RACES):
+        company = made(folder / f"case-{number}")
+        if control == "postgresql":
+            on_postgresql(company, company_servers.postgres.admin_url(), f"control_{number}")
+        races = race(company, Random(number))  # noqa: S311 - the same delays every time
+        tally("races", races)
+        assert calm in (None, company.end()), number
+        assert_once(company)
+
+
+def some_calls() -> list[list[Call]]:
+    """One for each run of the program; there are more than twenty of each of these."""
+    draw = Random(SEED)  # noqa: S311 - the same kills every time
+    return [[Call(name, draw.randrange(1, 20))] for name in ("fdatasync", "pwrite64", "pwrite64", "fsync")]
+
+
 def leave_half_written(company: "CompanyCase") -> None:
     """Leave what a kill in the middle of a write leaves: that moment is too short to be hit by chance."""
     for folder in ("manifests", "archives", "keys", "evidence"):
@@ -203,7 +178,7 @@ def assert_evidence(company: "CompanyCase") -> None:
     ]
     verified = subprocess.run(command, capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stdout
-    with contextlib.closing(_reading(company.workspace / "control.sqlite")) as control:
+    with contextlib.closing(reading(company.workspace / "control.sqlite")) as control:
         numbers = [row[0] for row in control.execute("SELECT seq FROM ledger_entry ORDER BY seq")]
         unfinished = control.execute("SELECT count(*) FROM effect WHERE state <> 'done'").fetchone()[0]
     assert numbers == list(range(len(numbers)))

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,14 +33,6 @@ SHAPES = {
         ("mobile", "note"),
     ),
 }
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """In memory where there is such a place: a killed process leaves to the disk what the system has anyway."""
-    memory = Path("/dev/shm")  # noqa: S108 - the name is not guessable
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as found:
-        yield Path(found)
 
 
 def made(kind: str, folder: Path, desk: Desk, mode: str) -> TableSubject:

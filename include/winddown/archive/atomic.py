@@ -40,6 +40,15 @@ def unfinished(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.iterdir() if path.name.startswith(".") and path.suffix == _UNFINISHED))
 
 
+def made_folder(folder: Path) -> None:
+    """Make a folder of mode 0700, and each one above it, so that it is still there after a power cut."""
+    if folder.is_dir():
+        return
+    made_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable; without it a rename may be forgotten by a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

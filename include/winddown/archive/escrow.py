@@ -15,20 +15,20 @@ A file is named by its batch and its own SHA-256. Attempts never overwrite one a
 in the transaction in which the records go, which file is the true one, and every other one of the batch is an orphan.
 """
 
-import fcntl
 import hashlib
 import os
 import secrets
 import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from winddown.archive.atomic import sync_folder
+from winddown.archive.atomic import made_folder, sync_folder
 from winddown.archive.container import ContainerKey, decrypt, encrypt
 from winddown.archive.spool import Spool
+from winddown.archive.turns import turn_on
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Transient
 
@@ -106,19 +106,16 @@ class Escrow:
     def turn(self, order_id: str) -> Iterator[None]:
         """Act on an order's batches alone: other workers with the same workspace wait."""
         folder = self._of(order_id)
-        try:
-            _made(folder)
-            descriptor = os.open(folder / _TURN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Transient(
-                f"the escrow of order {order_id} cannot be used ({error.strerror})",
-                next_step="look at the workspace's disk: space, quota, mode",
-            ) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with ExitStack() as held:
+            try:
+                made_folder(folder)
+                held.enter_context(turn_on(folder / _TURN))
+            except OSError as error:
+                raise Transient(
+                    f"the escrow of order {order_id} cannot be used ({error.strerror})",
+                    next_step="look at the workspace's disk: space, quota, mode",
+                ) from None
             yield
-        finally:
-            os.close(descriptor)
 
     def spool(self) -> Spool:
         """A temporary file on the same disk that nobody else can read."""
@@ -136,7 +133,7 @@ class Escrow:
         """
         folder, slot = self._of(order_id), _slot(batch.index)
         try:
-            _made(folder)
+            made_folder(folder)
             descriptor, name = tempfile.mkstemp(prefix=f".{slot}-", suffix=_UNFINISHED, dir=folder)
             path = Path(name)
             try:
@@ -248,15 +245,6 @@ def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
         del content[:begin]
     if content:
         raise Refused("an escrow ends within a record")
-
-
-def _made(folder: Path) -> None:
-    """Make a folder, and each one above it, so that it is still there after a power cut."""
-    if folder.is_dir():
-        return
-    _made(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
 
 
 def _destroyed(path: Path) -> bool:

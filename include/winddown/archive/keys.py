@@ -11,7 +11,7 @@ from typing import NoReturn
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from winddown.archive.atomic import sync_folder
+from winddown.archive.atomic import made_folder, sync_folder
 from winddown.archive.container import KEY_BYTES, ContainerKey
 from winddown.domain.errors import Refused
 
@@ -33,7 +33,7 @@ class CaseKeys:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made_folder(directory)
         if is_destroyed(directory):
             raise Refused("the key of this case is destroyed", next_step="open a new case; nothing brings the key back")
         if not os.path.lexists(directory / _KEY):

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from winddown.archive.atomic import write_atomically
+from winddown.archive.atomic import made_folder, write_atomically
 from winddown.archive.container import open_container, seal
 from winddown.archive.keys import CaseKeys
 from winddown.domain.canonical import digest
@@ -70,7 +70,7 @@ class CaseNotes:
         code_version: str,
         is_withheld: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made_folder(folder)
         self._folder, self._store = folder, store
         self._path = folder / f"{self._stem}-{digest(name)[:32]}.sealed"
         self._key, self._salt = keys.container_key(), keys.salt()

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from winddown.archive.atomic import made_folder
 from winddown.domain.errors import Refused, Transient
 
 _CHUNK_BYTES = 1 << 20
@@ -38,7 +39,7 @@ class Spool(io.RawIOBase):
         self._hash = hashlib.sha256()
         self._kept: tuple[int, bytes] = (-1, b"")
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made_folder(folder)
             self._file: BinaryIO = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with us
         except OSError as error:
             raise _unusable(error) from None

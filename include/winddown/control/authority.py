@@ -20,7 +20,7 @@ from winddown.control.repository import load_plan
 from winddown.control.switch import HaltAsked, Switch, halted_within, nobody_asks
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import holds_digest
 from winddown.domain.plan import Act, Order, Plan, Trace
 from winddown.domain.receipt import Receipt
@@ -87,10 +87,15 @@ class Authority:
         self._clock = clock
         self._halt_asked = halt_asked
 
-    def authorize(self, effect: Effect, *, actor: str) -> Authorization:
+    def authorize(self, effect: Effect, *, actor: str, before: str | None = "done") -> Authorization:
         """Check everything that could stand against an effect, write its intent, and mint the right to do it once.
 
-        Raises Refused with every objection when there is one. Restoring is checked against nothing: undo must not wait.
+        Restoring is checked against nothing: undo must not wait. ``before`` is the effect's state when the caller
+        looked, on which its decision to act rests.
+
+        Raises:
+            Refused: with every objection.
+            Transient: another worker has closed the effect as done since the caller looked.
         """
         if effect.power is not Power.RESTORE and (reason := self._halt_asked()):
             # Kept in the control database, so that the case stays halted when what asked is gone or cannot be read.
@@ -100,6 +105,11 @@ class Authority:
             # The ledger's time never steps back. Grace begins at it and ends by the clock: after a clock that ran ahead
             # was set right, grace is longer, never shorter.
             now = self._ledger.now_within(connection, effect.case)
+            if before != "done" and self._state(connection, effect) == "done":
+                raise Transient(
+                    f"{effect.power} of {effect.order_id} batch {effect.batch} was done by another worker meanwhile",
+                    next_step="run the stage again: it finds it done",
+                )
             plan = load_plan(connection, effect.plan_id) if effect.plan_id else None
             identity = effect.identity if plan is None else dict(plan.identities).get(effect.store, "")
             objections = self._objections(connection, effect, plan, now=now)
@@ -184,9 +194,14 @@ class Authority:
             )
 
     def close(self, effect: Effect, *, state: str, receipt: Receipt, read_back: str, actor: str) -> None:
-        """Close an intent as ``done`` or ``unknown``, with what another path read back."""
+        """Close an intent as ``done`` or ``unknown``, with what another path read back.
+
+        Of two workers with an intent for one effect, one did it and the other found it done: it is closed as done once.
+        """
         with self._engine.begin() as connection:
             now = self._ledger.now_within(connection, effect.case)
+            if state == "done" == self._state(connection, effect):
+                return
             proof = json.dumps(asdict(receipt))
             self._record(connection, effect, state, records=receipt.records, receipt=proof, at=now)
             if effect.power is Power.RESTORE and state == "done":
@@ -211,9 +226,12 @@ class Authority:
 
     def state(self, effect: Effect) -> str | None:
         """intent, done, unknown, or None when the effect was never intended."""
-        table = tables.effect
         with self._engine.begin() as connection:
-            return connection.execute(select(table.c.state).where(table.c.effect_id == effect.id)).scalar()
+            return self._state(connection, effect)
+
+    def _state(self, connection: Connection, effect: Effect) -> str | None:
+        table = tables.effect
+        return connection.execute(select(table.c.state).where(table.c.effect_id == effect.id)).scalar()
 
     def receipt(self, effect: Effect) -> Receipt | None:
         """The receipt with which an effect was closed, or None."""

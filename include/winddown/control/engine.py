@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from winddown.archive.atomic import made_folder
 from winddown.domain.errors import Refused
 from winddown.forking import opened_anew_after_fork
 
@@ -23,7 +24,7 @@ def open_control(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
     path = make_url(url).database or ""
-    Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made_folder(Path(path).parent)
     engine = create_engine(url, max_overflow=-1, connect_args={"timeout": 60})
     opened_anew_after_fork(engine)
 

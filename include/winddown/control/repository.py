@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from winddown.control import tables
 from winddown.control.holds import RecordedHold, load_holds, put_hold_within, recorded_holds
 from winddown.control.ledger import stamp
 from winddown.domain.canonical import canonical, digest
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import LegalHold
 from winddown.domain.plan import Plan
 from winddown.ports import Clock
@@ -101,19 +102,32 @@ class Repository:
     # -- plans ---------------------------------------------------------------------------------------------------
 
     def add_plan(self, plan: Plan) -> None:
-        """Store a new open plan."""
+        """Store a new open plan; raises Transient as ``add_plan_within`` does."""
         with self.engine.begin() as connection:
-            connection.execute(
-                insert(tables.plan).values(
-                    plan_id=plan.id,
-                    case_id=plan.case,
-                    wave=plan.wave,
-                    digest=plan.digest,
-                    body=canonical(plan.document()).decode(),
-                    state="open",
-                    recorded_at=stamp(self._clock.now()),
-                )
-            )
+            self.add_plan_within(connection, plan)
+
+    def add_plan_within(self, connection: Connection, plan: Plan) -> None:
+        """Store a new open plan inside the caller's transaction.
+
+        Raises:
+            Transient: somebody else made a plan of this name meanwhile; theirs stays, and the next run finds it.
+        """
+        row = {
+            "plan_id": plan.id,
+            "case_id": plan.case,
+            "wave": plan.wave,
+            "digest": plan.digest,
+            "body": canonical(plan.document()).decode(),
+            "state": "open",
+            "recorded_at": stamp(self._clock.now()),
+        }
+        try:
+            connection.execute(insert(tables.plan).values(**row))
+        except IntegrityError:
+            raise Transient(
+                f"another process made plan {plan.id} at the same time",
+                next_step="run again: it goes on under that plan",
+            ) from None
 
     def plan(self, plan_id: str) -> Plan:
         """Return a plan; raises Refused when there is none or its text no longer has the recorded digest."""

@@ -8,6 +8,7 @@ old pair: its files get another ending and sign no more. Names of logs are put t
 from pathlib import Path
 from typing import Final
 
+from winddown.archive.atomic import made_folder
 from winddown.domain.errors import Refused
 from winddown.evidence.signing import Kind, Signer
 
@@ -27,7 +28,7 @@ def log_signers(folder: Path, origin: str) -> tuple[Signer, ...]:
         Refused: if a key file is open to others or no key.
     """
     if not _pairs(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made_folder(folder)
         _create(folder, "1")
     return tuple(
         Signer.load(folder / f"{pair}{ending}", name=origin, kind=kind)
@@ -40,7 +41,7 @@ def add_pair(folder: Path) -> str:
     """Make another pair, which signs beside the others from now; return its number."""
     used = {int(path.name.partition(".")[0]) for path in folder.glob("*.pem*")}
     pair = str(max(used, default=0) + 1)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made_folder(folder)
     _create(folder, pair)
     return pair
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from winddown.archive.atomic import made_folder
 from winddown.domain.errors import Refused
 from winddown.evidence import durable, strict
 from winddown.evidence.checkpoint import Checkpoint
@@ -70,7 +71,7 @@ class Request:
 
 def create_signers(folder: Path, name: str) -> tuple[Signer, ...]:
     """Make a witness's keys; Refused when there are any."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made_folder(folder)
     return tuple(Signer.create(folder / path, name=name, kind=kind) for kind, path in ENDINGS.items())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta, timezone
 from pathlib import Path
 
+from winddown.archive.atomic import made_folder
 from winddown.archive.keys import CaseKeys
 from winddown.control.authority import Authority
 from winddown.control.ledger import Ledger
@@ -77,7 +78,7 @@ class Deployment:
         folder = self.settings.workspace / case_id
         for part in parts:
             folder /= part
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made_folder(folder)
         return folder
 
 

@@ -28,7 +28,8 @@ _CHECKED_IN_THE_ACT = {Method.ESCROW_ROWS, Method.MOVE_ROWS, Method.MOVE_FIELDS}
 def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, power: Power) -> Receipt:
     """Quarantine, purge or restore one batch, exactly once however often it is called.
 
-    Raises Refused when it is not authorised, Residual when the read-back disagrees with the store.
+    Raises Refused when it is not authorised, Residual when the read-back disagrees with the store, and Transient when
+    another worker did it meanwhile.
     """
     systems = deployment.systems(deployment.case(plan.case))
     store, inspector = systems.store(order.collection.store), systems.inspectors[order.collection.store]
@@ -50,7 +51,7 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
             _refuse_blind(inspector, order, batch, power)
     if power is not Power.RESTORE:
         require_sentinels(deployment, plan, order.collection.store)
-    authorization = deployment.authority.authorize(effect, actor=ACTOR)
+    authorization = deployment.authority.authorize(effect, actor=ACTOR, before=before)
     receipt = _act(store, authorization, order, batch, power)
     is_unproven = power is Power.RESTORE and _is_unproven(deployment, effect, order)
     left = inspector.leftovers(order, batch) if is_unproven else _read_back(inspector, order, batch, power)

@@ -6,10 +6,11 @@ Sentences carry counts and names of collections, never personal data.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from winddown.archive.turns import turn_on
 from winddown.control.approvals import counted_within
 from winddown.control.repository import load_plan
 from winddown.domain.approval import Counted
@@ -50,17 +51,27 @@ def recorded(deployment: Deployment, case_id: str, wave: str, stage: str) -> Ite
     deployment.control.set_progress(case_id, wave, stage, state="done", message=said.message)
 
 
+def _alone(deployment: Deployment, case_id: str) -> AbstractContextManager[None]:
+    """One worker at a time of those with this workspace, in stages of which a second run beside the first does harm.
+
+    A second plan would overwrite the first one's manifests, a second archive one that the custodian may have by then,
+    and who could write before a freeze is not to be seen after another one.
+    """
+    return turn_on(deployment.folder(case_id) / "turn")
+
+
 # -- before the first wave -------------------------------------------------------------------------------------------
 
 
 def prepare(deployment: Deployment, case_id: str, stage: str) -> str:
     """Run one of the stages ``PREPARATION`` once; a repeat returns what it said then."""
-    for found in deployment.control.progress(case_id):
-        if (found.wave, found.stage, found.state) == (CASE, stage, "done"):
-            return found.message
-    with recorded(deployment, case_id, CASE, stage) as said:
-        said.message = _PREPARATION[stage](deployment, case_id)
-    return said.message
+    with _alone(deployment, case_id):
+        for found in deployment.control.progress(case_id):
+            if (found.wave, found.stage, found.state) == (CASE, stage, "done"):
+                return found.message
+        with recorded(deployment, case_id, CASE, stage) as said:
+            said.message = _PREPARATION[stage](deployment, case_id)
+        return said.message
 
 
 def _discover(deployment: Deployment, case_id: str) -> str:
@@ -138,7 +149,7 @@ def plan_wave(deployment: Deployment, case_id: str) -> str | None:
     for wave in waves(deployment, case_id):
         if is_closed(deployment, case_id, wave):
             continue
-        with recorded(deployment, case_id, wave, "plan") as said:
+        with _alone(deployment, case_id), recorded(deployment, case_id, wave, "plan") as said:
             if wave is Wave.OWN_TRACES:
                 own = own_traces.make_plan(deployment, case_id)
                 said.message = f"{own.id}: {len(own.traces)} folders of winddown's own, digest {own.digest[:12]}"
@@ -201,7 +212,7 @@ def approve(deployment: Deployment, plan_id: str) -> str:
 def anonymise(deployment: Deployment, plan_id: str) -> str:
     """Write and check the anonymous extracts of a plan."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "anonymise") as said:
+    with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "anonymise") as said:
         extracts = anonymising.anonymise(deployment, plan_id)
         said.message = (
             "; ".join(
@@ -217,7 +228,7 @@ def anonymise(deployment: Deployment, plan_id: str) -> str:
 def seal(deployment: Deployment, plan_id: str) -> str:
     """Seal the archives of a plan."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "seal") as said:
+    with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "seal") as said:
         archives = sealing.seal(deployment, plan_id)
         records = sum(archive.records for archive in archives)
         said.message = f"{records:,} records sealed in {len(archives)} archives" if archives else "nothing to seal"

@@ -27,6 +27,7 @@ from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import read_manifest
 from winddown.stages.names import names_a_person, words_of
 from winddown.stages.people import require_action
+from winddown.stages.plan import record_plan
 from winddown.stages.seal import unacknowledged
 from winddown.stages.transfers import open_recipients
 
@@ -115,9 +116,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         approval_days=case.approval.days,
         traces=_traces(deployment, case_id),
     )
-    control.add_plan(plan)
-    body = {"plan_id": plan.id, "wave": plan.wave.value, "digest": plan.digest, "orders": 0}
-    deployment.ledger.append(case_id, "plan_made", body, actor=ACTOR)
+    record_plan(deployment, plan)
     return plan
 
 

@@ -103,10 +103,16 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     remember_customers(deployment, case_id, index.table)
     dry_run(deployment, case, plan)
     write_probes(deployment, case, plan, labelled, findings)
-    deployment.control.add_plan(plan)
-    body = {"plan_id": plan.id, "wave": wave.value, "digest": plan.digest, "orders": len(orders)}
-    deployment.ledger.append(case_id, "plan_made", body, actor=ACTOR)
+    record_plan(deployment, plan)
     return plan
+
+
+def record_plan(deployment: Deployment, plan: Plan) -> None:
+    """Store a plan with its ledger entry in one transaction: no later run enters a plan that it finds."""
+    body = {"plan_id": plan.id, "wave": plan.wave.value, "digest": plan.digest, "orders": len(plan.orders)}
+    with deployment.control.engine.begin() as connection:
+        deployment.control.add_plan_within(connection, plan)
+        deployment.ledger.append_within(connection, plan.case, "plan_made", body, actor=ACTOR)
 
 
 def _unstopped(orders: tuple[Order, ...], blockers: list[Blocker]) -> tuple[Order, ...]:

@@ -13,6 +13,7 @@ from winddown.domain.canonical import canonical
 from winddown.domain.errors import Transient
 from winddown.domain.pack import RulePack
 from winddown.domain.rule import Rule
+from winddown.evidence import durable
 from winddown.evidence.bundle import write_bundle
 from winddown.evidence.page import PAGE_NAME, verifier_page
 from winddown.stages.certify import certificate_bytes, open_ends, totals
@@ -83,12 +84,13 @@ def report(deployment: Deployment, case_id: str) -> Report:
     for document in documents:
         name = document["id"]
         files[f"certificates/{name}.json"] = certificate_bytes(deployment, case_id, name)
-        (folder / f"{name}.json").write_bytes(files[f"certificates/{name}.json"])
+        durable.replace(folder / f"{name}.json", files[f"certificates/{name}.json"])
     for name, content in read.items():
-        (folder / name.rpartition("/")[2]).write_bytes(content)
+        durable.replace(folder / name.rpartition("/")[2], content)
     key = folder / "winddown.pub"
-    key.write_text("".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n")
-    (folder / PAGE_NAME).write_bytes(verifier_page())
+    policy = "".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n"
+    durable.replace(key, policy.encode())
+    durable.replace(folder / PAGE_NAME, verifier_page())
     final, interim = folder / f"{case_id}-bundle.zip", folder / f"{case_id}-interim-bundle.zip"
     bundle, other = (interim, final) if waits_for else (final, interim)
     other.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         effect = _effect(plan, declaration.name, len(touched))
         receipt = deployment.authority.receipt(effect)
         if receipt is None:
-            authorization = deployment.authority.authorize(effect, actor=ACTOR)
+            authorization = deployment.authority.authorize(effect, actor=ACTOR, before=None)
             receipt = store.sanitise(authorization, sorted(touched))
             deployment.authority.close(
                 effect, state="done", receipt=receipt, read_back="searched by verify", actor=ACTOR

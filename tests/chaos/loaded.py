@@ -1,0 +1,7 @@
+"""What a process that carries a case on would load first; imported where such processes are forked from.
+
+It calls nothing: a library that has threads does not work in a process that is forked from one in which they ran.
+"""
+
+import great_expectations  # noqa: F401
+import openpyxl  # noqa: F401
