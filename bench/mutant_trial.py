@@ -34,7 +34,7 @@ SOURCE = ROOT / "include" / "winddown"
 # Tests of whole processes and servers, and of pages that run no Python of ours.
 APART = ("postgresql", "test_verifier_page", "test_database_roles", "test_migrations", "test_demo")
 SERVERS = {"admin_url", "postgres_url", "engine_of", "company_case", "empty_database"}
-PROCESSES = os.cpu_count() or 1
+PROCESSES = len(os.sched_getaffinity(0))
 SECONDS_MAX = 30.0  # of tests for one change, by what they took without it
 OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=0")
 _BROKEN = 3  # exit status of a process in which not a test failed but this program
