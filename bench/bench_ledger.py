@@ -2,8 +2,8 @@
 
 PostgreSQL and SQLite, both synchronous: every commit has reached the disk. One writer, and several that wait for each
 other; single appends and batches. Beside each, in the same run, the floor: the bare driver that inserts the same text
-and commits as often, and does nothing else. Then a bundle of a made-up case is written and verified whole: archive, signatures,
-Merkle root, and every entry replayed against plan, approvals and certificate. Wall-clock time.
+and commits as often, and does nothing else. Then a bundle of a made-up case is written and verified whole: archive,
+signatures, Merkle root, and every entry replayed against plan, approvals and certificate. Wall-clock time.
 """
 
 import argparse
