@@ -90,11 +90,8 @@ def frozen(deployment: Deployment, write_case: Callable[[Any], Path], case_docum
 
 def told(deployment: Deployment) -> list[tuple[str, Any]]:
     entries = map(LedgerEntry.parse, deployment.ledger.entries("demo-1"))
-    return [
-        (one.type, one.body.get("read_back", one.body.get("stores")))
-        for one in entries
-        if one.type in {"intent", "done", "frozen"}
-    ]
+    effects = [one for one in entries if one.type in {"intent", "done", "frozen"}]
+    return [(one.type, one.body.get("read_back", one.body.get("stores"))) for one in effects]
 
 
 def test_a_freeze_is_an_effect_that_is_read_back(frozen: Frozen) -> None:
