@@ -8,6 +8,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _OPERATORS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -94,7 +95,7 @@ def mutants(path: Path, name: str) -> list[Mutant]:
     """Every change of a file, in the order of its source; ``name`` is what the file is called in theirs."""
     found: list[Mutant] = []
     seen: Counter[str] = Counter()
-    for number, edit in enumerate(_edits(ast.parse(path.read_bytes()))):
+    for number, edit in enumerate(_loaded(path)[1]):
         words = f"{name} {'.'.join(edit.names) or 'on import'}: {edit.words()}"
         seen[words] += 1
         words += f" (no. {seen[words]})" if seen[words] > 1 else ""
@@ -109,10 +110,16 @@ def mutants(path: Path, name: str) -> list[Mutant]:
 
 
 def mutated(mutant: Mutant) -> ast.Module:
-    """The changed source."""
-    tree = ast.parse(mutant.path.read_bytes())
-    next(edit for number, edit in enumerate(_edits(tree)) if number == mutant.number).make()
+    """The changed source; changes what is in memory, so a process asks for one change alone."""
+    tree, edits = _loaded(mutant.path)
+    edits[mutant.number].make()
     return ast.fix_missing_locations(tree)
+
+
+@cache
+def _loaded(path: Path) -> tuple[ast.Module, list[_Edit]]:
+    tree = ast.parse(path.read_bytes())
+    return tree, list(_within(tree, names=(), function=None))
 
 
 def _depth(edit: _Edit) -> int:
@@ -123,10 +130,6 @@ def _depth(edit: _Edit) -> int:
 def _shown(node: ast.AST) -> str:
     text = " ".join(ast.unparse(node).split())
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
-
-
-def _edits(tree: ast.Module) -> list[_Edit]:
-    return list(_within(tree, names=(), function=None))
 
 
 def _within(node: ast.AST, *, names: tuple[str, ...], function: Function | None) -> Iterator[_Edit]:
