@@ -95,9 +95,6 @@ def main() -> int:
     status = pytest.main([*OPTIONS, f"--rootdir={ROOT}", *options.tests], plugins=[trial])
     if status or not trial.tests:
         raise SystemExit(f"pytest ended with {status}")
-    for mutant in trial.survivors:
-        said = "no test runs it" if mutant in trial.untouched else "no test notices"
-        print(f"survivor: {mutant.path.relative_to(ROOT)}:{mutant.first}: {said}: {mutant.name}")
     caught = len(tried) - len(trial.survivors)
     share = 100 * caught / len(tried)
     print(f"context: {len(tried)} changes in {len(options.only)} files, {caught} noticed by {trial.tests} tests; "
