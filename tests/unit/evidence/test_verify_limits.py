@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import format_time
 from winddown.evidence.merkle import Frontier, inclusion_proof, leaf_hash, root
 from winddown.evidence.signing import Kind, Signer
+from winddown.evidence.statement import pae
 
 ORIGIN = "winddown.example/ledger"
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -225,6 +227,97 @@ def test_a_witness_states_a_time_below_two_to_the_sixty_third(signer: Signer, at
         assert policy.open_checkpoint(note, "c")[1] == 3
     else:
         assert refused(policy.open_checkpoint, note, "c") == "c: the time of w.example is beyond 2^63-1"
+
+
+# -- archives and statements -----------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_is_cut_anywhere_in_a_header_is_refused_and_never_crashes(case: Any) -> None:
+    data = case.bundle()
+    first = len(next(iter(verify.read_archive(data)))) + 30
+    for end in range(first + 40):
+        assert refused(verify.read_archive, data[:end]).startswith("archive: ")
+    assert verify.read_archive(verify.rebuild({})) == {}
+
+
+@pytest.mark.parametrize("name", ["a" * 200, "rules/" + "a" * 200, "0", "plans/p.json"])
+def test_a_members_name_is_allowed(name: str) -> None:
+    assert verify.read_archive(verify.rebuild({name: b"x"})) == {name: b"x"}
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a" * 201, "rules/" + "a" * 201, ".a", "a/b", "rules/", "../a", "rules/../a", "é"]
+)
+def test_a_members_name_is_not_allowed(name: str) -> None:
+    data = verify.rebuild({"x" * len(name.encode("latin-1")): b""}).replace(
+        b"x" * len(name), name.encode("latin-1")
+    ) if name else verify.rebuild({"": b""})  # fmt: skip
+    assert refused(verify.read_archive, data) == "archive: a member's name is not allowed or not in order"
+
+
+def test_members_stand_once_and_in_order() -> None:
+    one, two = verify.rebuild({"a": b"1"}), verify.rebuild({"b": b"2"})
+    local = len(b"PK\x03\x04") + 26 + 1 + 1
+    for doubled in (one[:local] + one, two[:local] + one):
+        assert refused(verify.read_archive, doubled) == "archive: a member's name is not allowed or not in order"
+
+
+def test_the_end_of_an_archive_counts_members_as_far_as_its_format_can() -> None:
+    for count in (0, 1, 65_537):
+        data = verify.rebuild({f"{number:06d}": b"" for number in range(count)})
+        assert struct.unpack_from("<2H", data, len(data) - 14) == (count % 2**16, count % 2**16)
+
+
+def open_statement(case: Any, policy: str, statement: dict[str, Any], signers: Sequence[Signer]) -> dict[str, Any]:
+    payload, kind = verify.canonical(statement), "application/vnd.in-toto+json"
+    message = pae(payload, kind)
+    rows = [{"keyid": one.key.keyid, "sig": base64.b64encode(one.sign(message)).decode()} for one in signers]
+    envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": rows}
+    note = case.checkpoint(case.entries())
+    return verify.Policy(policy).open_statement(verify.canonical(envelope), note, "t", "s")
+
+
+STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": "t", "predicate": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"more": 1}, "s: not exactly the keys of a statement"),
+        ({"_type": "https://in-toto.io/Statement/v0.1"}, "s: not a Statement v1"),
+        ({"predicateType": "u"}, "s: a statement of something else"),
+        ({"subject": {}}, "subject is missing or not list"),
+    ],
+)
+def test_a_statement_has_its_four_keys_and_says_what_it_is(case: Any, change: dict[str, Any], said: str) -> None:
+    assert open_statement(case, case.policy, STATEMENT, case.signers) == STATEMENT
+    assert refused(open_statement, case, case.policy, STATEMENT | change, case.signers) == said
+
+
+def test_another_log_of_the_policy_signs_nothing_of_this_one(case: Any) -> None:
+    other = Signer.of(Ed25519PrivateKey.generate(), name="other.example", kind=Kind.NOTE)
+    policy = f"log {other.key.line}\n" + case.policy
+    said = refused(open_statement, case, policy, STATEMENT, [other])
+    assert said == f"s: not signed by a key of {ORIGIN} in the policy"
+    assert "by the checkpoint's keys" in refused(open_statement, case, policy, STATEMENT, [*case.signers, other])
+
+
+@pytest.mark.parametrize(
+    "row", [{"name": "a"}, {"name": "a", "digest": "x"}, {"name": "a", "digest": {}}, {"name": "a", "digest": []},
+            {"name": "a", "digest": {"sha256": "x", "sha512": "y"}},
+            {"name": "a", "digest": {"sha256": "x"}, "uri": ""}],
+)  # fmt: skip
+def test_a_subject_is_one_name_with_one_digest(row: dict[str, Any]) -> None:
+    good = {"name": "b", "digest": {"sha256": "y"}}
+    assert verify.subjects({"subject": [good]}, "s") == {"b": "y"}
+    for rows in ([good, row], [good, good]):
+        assert refused(verify.subjects, {"subject": rows}, "s") == "s: a subject is not one name with one SHA-256"
+
+
+def test_the_first_line_that_is_no_entry_is_found_among_many(case: Any) -> None:
+    lines = case.entries()
+    assert verify.first_fault(lines) is None
+    assert verify.first_fault([*lines, b"{}", b"[]"]) == (len(lines), "seq is missing or not int")
 
 
 # -- plans and approvals ---------------------------------------------------------------------------------------------
