@@ -55,6 +55,16 @@ def test_another_plans_receipt_of_an_archive_is_none(authority: Authority, under
     assert said.endswith("order o-erase waits for the custodian's receipt of o-seal")
 
 
+def test_another_plans_approvals_are_none_and_not_spoken_of(
+    authority: Authority, control: Repository, second: Plan, deed: Deed
+) -> None:
+    third = replace(second, id="p-3")
+    control.add_plan(third)
+    said = refusal(authority, replace(deed("o-files", Power.QUARANTINE), plan_id="p-3"))
+    assert "plan p-3: 0 approvals of its digest, 2 distinct people are needed" in said
+    assert "approved another digest" not in said
+
+
 def test_another_plans_quarantine_and_purge_are_none(
     authority: Authority, deed: Deed, under_second: Deed, carry_out: CarryOut, pass_time: PassTime
 ) -> None:
