@@ -154,8 +154,8 @@ def _chosen(
 ) -> list[int]:
     """The tests that run a changed line; of what runs on import, those that run any line of its file.
 
-    Every test once before any of them with further values, those of files that are named like the changed one first, and
-    about the fastest first.
+    Every test once before any of them with further values; those of files that are named like the changed one first,
+    and about the fastest first.
     """
     known: Counter[str] = Counter()
     variants = []

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from winddown.control.authority import Authority, Effect
+from winddown.control.authority import LIFETIME, Authority, Effect
 from winddown.control.door import Door
+from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
@@ -15,6 +16,7 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan
 from winddown.domain.receipt import Receipt
+from winddown.evidence.entry import LedgerEntry
 
 Deed = Callable[..., Effect]
 CarryOut = Callable[..., None]
@@ -79,6 +81,19 @@ def test_another_plans_quarantine_and_purge_are_none(
     carry_out(under_second("o-files", Power.QUARANTINE))
     pass_time(HOUR)
     carry_out(under_second("o-files", Power.PURGE))
+
+
+def test_what_another_plan_purged_takes_nothing_from_this_ones_maximum(
+    control: Repository, door: Door, case: Case, deed: Deed, *, under_second: Deed, carry_out: CarryOut,
+    pass_time: PassTime,
+) -> None:  # fmt: skip
+    control.put(case.id, "archive", "p-2/o-seal", {"archive_sha256": "1" * 64, "content_sha256": "2" * 64})
+    door.acknowledge(case, "p-2", "o-seal", archive_digest="1" * 64, content_digest="2" * 64, person_id="he")
+    for power in (Power.QUARANTINE, Power.PURGE):
+        for under in (deed, under_second):
+            for batch in (0, 1):
+                carry_out(under("o-erase", power, batch))
+        pass_time(HOUR)
 
 
 def test_bringing_back_under_one_plan_order_or_batch_leaves_the_others_in_quarantine(
@@ -151,7 +166,47 @@ def test_an_order_waits_for_every_batch_of_its_extract(
     authority.authorize(deed("o-erase", Power.QUARANTINE), actor="winddown")
 
 
-# -- one system -------------------------------------------------------------------------------------------------------
+# -- one right, and its end ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("approved")
+@pytest.mark.parametrize("state", ["withdrawn", "superseded"])
+def test_the_only_right_there_is_ends_with_its_plan(
+    authority: Authority, control: Repository, deed: Deed, state: str
+) -> None:
+    right = authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")
+    control.set_plan_state("p-1", state)
+    with pytest.raises(Refused, match=f"plan p-1 is {state}"):
+        authority.redeem(right)
+    control.set_plan_state("p-1", "open")
+    authority.redeem(right)
+
+
+@pytest.mark.usefixtures("approved")
+def test_an_approval_outlasts_the_right_that_rests_on_it(
+    authority: Authority, deed: Deed, pass_time: PassTime
+) -> None:  # fmt: skip
+    pass_time(timedelta(days=30) - LIFETIME - timedelta(microseconds=1))
+    authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")
+    pass_time(timedelta(microseconds=1))
+    assert "expired at 2026-12-23" in refusal(authority, deed("o-files", Power.QUARANTINE))
+
+
+@pytest.mark.usefixtures("approved")
+def test_what_came_of_an_effect_stands_in_the_ledger(
+    authority: Authority, ledger: Ledger, deed: Deed, carry_out: CarryOut
+) -> None:
+    carry_out(deed("o-files", Power.QUARANTINE), records=3)
+    intent, done = (LedgerEntry.parse(raw) for raw in ledger.entries("c-1")[-2:])
+    assert (intent.type, intent.body["records"], intent.actor) == ("intent", 4, "winddown")
+    assert (done.type, done.body["records"], done.body["read_back"]) == ("done", 3, "0 contradictions")
+    assert {key: done.body[key] for key in ("effect", "plan_id", "order_id", "act", "batch", "batch_digest")} == {
+        key: intent.body[key] for key in ("effect", "plan_id", "order_id", "act", "batch", "batch_digest")
+    }
+    assert authority.receipt(deed("o-files", Power.QUARANTINE)) == Receipt("quarantine", "o-files", 0, 3)
+
+
+# -- one system ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("approved")
