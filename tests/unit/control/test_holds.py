@@ -115,6 +115,19 @@ def test_who_widens_a_hold_does_not_take_the_place_of_who_placed_it(control: Rep
     assert hold_digest(wider) != hold_digest(HOLD)
 
 
+def test_widening_a_hold_leaves_others_and_those_of_other_cases_as_they_are(
+    engine: Engine, control: Repository, place: Place, clock: Clock
+) -> None:
+    other = replace(HOLD, id="H-2")
+    place(HOLD)
+    place(other)
+    with engine.begin() as connection:
+        put_hold_within(connection, "c-2", HOLD, by="li", clock=clock)
+    wider = replace(HOLD, scope=replace(PERSONS, subject_count=2, subjects_digest="b" * 64))
+    place(wider)
+    assert (control.holds("c-1"), control.holds("c-2")) == ((wider, other), (HOLD,))
+
+
 def test_one_hold_is_found_whether_in_force_or_not(engine: Engine, place: Place, release: Release) -> None:
     place(HOLD)
     release()
@@ -123,6 +136,7 @@ def test_one_hold_is_found_whether_in_force_or_not(engine: Engine, place: Place,
         assert found is not None
         assert found.released_by == "zhou"
         assert find_hold(connection, "c-1", "H-2") is None
+        assert find_hold(connection, "c-2", "H-1") is None
 
 
 # -- before every act --------------------------------------------------------------------------------------------------
