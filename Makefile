@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
+.PHONY: help demo up down test kills check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -105,6 +105,9 @@ bench-ledger: $(VENV)/development ## durable appends to the ledger, single and i
 
 mutations: $(VENV)/development ## change every byte of a bundle, and forge and sign it anew in every way: all must be detected
 	@WINDDOWN_TEST_MUTATIONS=all $(BIN)/pytest -q -s --timeout 7200 tests/unit/evidence/test_mutations.py tests/unit/evidence/test_verifier_page.py
+
+mutants: $(VENV)/development $(VENV)/compiled ## change the source of the guards, one place at a time: tests must notice
+	$(BIN)/python bench/mutants.py
 
 bench-objects: $(VENV)/development ## rows erased inside Parquet and gzipped JSON lines, beside pyarrow, Polars and DuckDB
 	$(BIN)/python bench/bench_objects.py

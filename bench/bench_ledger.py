@@ -1,8 +1,9 @@
 """How fast the ledger takes entries, durably, and how fast the stand-alone verifier reads them again.
 
 PostgreSQL and SQLite, both synchronous: every commit has reached the disk. One writer, and several that wait for each
-other; single appends and batches. Then a bundle of a made-up case is written and verified whole: archive, signatures,
-Merkle root, and every entry replayed against plan, approvals and certificate. Wall-clock time.
+other; single appends and batches. Beside each, in the same run, the floor: the bare driver that inserts the same text
+and commits as often, and does nothing else. Then a bundle of a made-up case is written and verified whole: archive,
+signatures, Merkle root, and every entry replayed against plan, approvals and certificate. Wall-clock time.
 """
 
 import argparse
@@ -92,6 +93,27 @@ def single(engine: Engine, case_id: str, appends: int) -> float:
     for kind, body in entries:
         ledger.append(case_id, kind, body, actor="winddown")
     return appends / (time.perf_counter() - began)
+
+
+def bare(engine: Engine, appends: int, *, at_once: int = 1) -> float:
+    """Rows a second that the driver itself inserts durably, so many in a transaction; no log, no order, no hashes."""
+    is_sqlite = engine.name == "sqlite"
+    mark = "?" if is_sqlite else "%s"
+    rows = [(number, f"{kind} {body}") for number, (kind, body) in enumerate(bodies(0, appends))]
+    connection: Any = engine.raw_connection()
+    cursor = connection.cursor()
+    cursor.execute("DROP TABLE IF EXISTS bare")
+    cursor.execute("CREATE TABLE bare (number integer PRIMARY KEY, body text NOT NULL)")
+    connection.commit()
+    began = time.perf_counter()
+    for first in range(0, appends, at_once):
+        if is_sqlite:
+            cursor.execute("BEGIN IMMEDIATE")  # the driver opens none by itself here
+        cursor.executemany(f"INSERT INTO bare VALUES ({mark}, {mark})", rows[first : first + at_once])
+        connection.commit()
+    seconds = time.perf_counter() - began
+    connection.close()
+    return appends / seconds
 
 
 def together(engine: Engine, case_id: str, appends: int) -> float:
@@ -188,6 +210,7 @@ def measure_appends(folder: Path, appends: int) -> None:
     """Print the figures of both engines."""
     with databases(folder) as engines:
         for name, engine in engines.items():
+            floor, floor_in_batches = bare(engine, appends), bare(engine, 10 * appends, at_once=BATCH)
             one = single(engine, "single", appends)
             figure(f"ledger-append-{name}", one, "entries/s", target=f">={DURABLE}", is_met=one >= DURABLE)
             many = together(engine, "together", appends)
@@ -195,6 +218,10 @@ def measure_appends(folder: Path, appends: int) -> None:
             figure(title, many, "entries/s", target=f">={DURABLE}", is_met=many >= DURABLE)
             batch = batched(engine, "batched", 10 * appends)
             figure(f"ledger-batch-append-{name}", batch, "entries/s", target=f">={BATCHED}", is_met=batch >= BATCHED)
+            print(
+                f"context: the bare driver commits {floor:.0f} rows a second one by one, {floor_in_batches:.0f} in "
+                f"batches: appends reach {one / floor:.0%} and {batch / floor_in_batches:.0%} of that"
+            )
 
 
 def main() -> int:

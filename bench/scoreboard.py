@@ -113,10 +113,10 @@ ROWS = (
 )
 NOT_MEASURED = (
     "disk full and clock jumps injected",
-    "guards changed in the source (mutation testing of objections, caps, holds and verifier)",
 )
 BENCHES = (
     ("bench/bench_ledger.py", (), ("--appends", "200", "--entries", "20000")),
+    ("bench/mutants.py", (), ("--only", "domain/approval.py", "--tests", "tests/unit/domain/test_approval.py")),
     ("bench/forensics.py", (), ("--markers", "20", "--fillers", "500", "--engines", "sqlite")),
 )
 

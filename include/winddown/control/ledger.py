@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from winddown.control.tables import ledger_entry, ledger_head
@@ -17,6 +17,11 @@ from winddown.domain.errors import Residual
 from winddown.evidence.entry import LedgerEntry, format_time, parse_time
 from winddown.evidence.merkle import Frontier
 from winddown.ports import Clock
+
+# Made once: putting a statement together takes longer than sending it, and every append needs these three.
+_HEAD = select(ledger_head).where(ledger_head.c.case_id == bindparam("of_case")).with_for_update()
+_ADD = insert(ledger_entry)
+_ADVANCE = update(ledger_head).where(ledger_head.c.case_id == bindparam("of_case"))
 
 
 def stamp(moment: datetime) -> str:
@@ -62,12 +67,9 @@ class Ledger:
             raw = entry.raw.decode()
             rows.append({"case_id": case_id, "seq": seq, "body": raw, "leaf_hash": leaves[-1].hex()})
         frontier = Frontier.from_hex(head.size, json.loads(head.frontier)).extend(leaves)
-        connection.execute(insert(ledger_entry), rows)
-        connection.execute(
-            update(ledger_head)
-            .where(ledger_head.c.case_id == case_id)
-            .values(size=frontier.size, last_at=stamp(at), frontier=json.dumps(frontier.to_hex()))
-        )
+        connection.execute(_ADD, rows if len(rows) > 1 else rows[0])
+        edge = {"size": frontier.size, "last_at": stamp(at), "frontier": json.dumps(frontier.to_hex())}
+        connection.execute(_ADVANCE, edge | {"of_case": case_id})
         return int(head.size)
 
     def now_within(self, connection: Connection, case_id: str) -> datetime:
@@ -83,15 +85,15 @@ class Ledger:
         return max(now, parse_time(head.last_at)) if head.last_at else now
 
     def _locked_head(self, connection: Connection, case_id: str) -> Any:
-        query = select(ledger_head).where(ledger_head.c.case_id == case_id).with_for_update()
-        head = connection.execute(query).one_or_none()
+        asked = {"of_case": case_id}
+        head = connection.execute(_HEAD, asked).one_or_none()
         if head is None:
             try:
                 with connection.begin_nested():
                     connection.execute(insert(ledger_head).values(case_id=case_id, size=0, last_at="", frontier="[]"))
             except IntegrityError:
                 pass  # another writer opened the same log first; its row is the one to lock
-            head = connection.execute(query).one()
+            head = connection.execute(_HEAD, asked).one()
         return head
 
     def entries(self, case_id: str) -> list[bytes]:

@@ -20,12 +20,17 @@ def canonical(document: Any) -> bytes:
 
     Of what both libraries write alike, the compiled one makes the bytes, in a tenth of the time.
     """
-    if _is_plain(document):
-        try:
-            return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-        except orjson.JSONEncodeError:
-            pass  # half of a surrogate pair, or nested too deep
-    return bytes(rfc8785.dumps(document))
+    return plainly(document) or bytes(rfc8785.dumps(document))
+
+
+def plainly(document: Any) -> bytes | None:
+    """Return the canonical bytes of a document that both libraries write alike, or None."""
+    if not _is_plain(document):
+        return None
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return None  # half of a surrogate pair, or nested too deep
 
 
 def digest(document: Any) -> str:

@@ -15,7 +15,7 @@ import binascii
 import json
 from typing import Any, Final, NoReturn
 
-from winddown.domain.canonical import canonical
+from winddown.domain.canonical import canonical, plainly
 from winddown.domain.errors import Refused
 
 _RULE: Final = "one spelling only"
@@ -30,6 +30,9 @@ def encode(document: Any) -> bytes:
             and anything that JSON does not have. The message never repeats the value.
     """
     try:
+        found = plainly(document)
+        if found is not None:
+            return found
         _require_plain(document)
         return canonical(document)
     except (ValueError, TypeError, RecursionError) as error:

@@ -30,6 +30,7 @@ def test_an_approval_is_recorded_with_role_and_digest_and_in_the_ledger(
     )  # fmt: skip
     entry = LedgerEntry.parse(ledger.entries("c-1")[-1])
     assert (entry.type, entry.actor, entry.body["plan_digest"]) == ("approval_given", "wu", open_plan.digest)
+    assert "note" not in entry.body  # a session signs nothing
 
 
 @pytest.fixture
@@ -110,6 +111,7 @@ ARCHIVE = {"archive_sha256": "1" * 64, "content_sha256": "2" * 64}
 @pytest.fixture
 def sealed(control: Repository, open_plan: Plan) -> Plan:
     control.put("c-1", "archive", "p-1/o-seal", ARCHIVE)
+    control.put("c-1", "archive", "p-1/o-other", {"archive_sha256": "5" * 64, "content_sha256": "6" * 64})
     return open_plan
 
 
@@ -157,7 +159,10 @@ def test_it_is_about_the_archive_of_the_order(door: Door, control: Repository, c
 
 
 @pytest.mark.usefixtures("open_plan")
-def test_before_the_sealing_there_is_nothing_to_acknowledge(door: Door, case: Case) -> None:
+def test_before_the_sealing_there_is_nothing_to_acknowledge(door: Door, control: Repository, case: Case) -> None:
+    for name, case_id in (("p-1/o-other", "c-1"), ("p-1/o-seal", "c-2")):
+        control.put(case_id, "archive", name, ARCHIVE)
+    control.put("c-1", "key", "p-1/o-seal", ARCHIVE)
     with pytest.raises(Refused, match="has not been sealed yet"):
         acknowledge(door, case)
 

@@ -115,6 +115,19 @@ def test_who_widens_a_hold_does_not_take_the_place_of_who_placed_it(control: Rep
     assert hold_digest(wider) != hold_digest(HOLD)
 
 
+def test_widening_a_hold_leaves_others_and_those_of_other_cases_as_they_are(
+    engine: Engine, control: Repository, place: Place, clock: Clock
+) -> None:
+    other = replace(HOLD, id="H-2")
+    place(HOLD)
+    place(other)
+    with engine.begin() as connection:
+        put_hold_within(connection, "c-2", HOLD, by="li", clock=clock)
+    wider = replace(HOLD, scope=replace(PERSONS, subject_count=2, subjects_digest="b" * 64))
+    place(wider)
+    assert (control.holds("c-1"), control.holds("c-2")) == ((wider, other), (HOLD,))
+
+
 def test_one_hold_is_found_whether_in_force_or_not(engine: Engine, place: Place, release: Release) -> None:
     place(HOLD)
     release()
@@ -123,6 +136,7 @@ def test_one_hold_is_found_whether_in_force_or_not(engine: Engine, place: Place,
         assert found is not None
         assert found.released_by == "zhou"
         assert find_hold(connection, "c-1", "H-2") is None
+        assert find_hold(connection, "c-2", "H-1") is None
 
 
 # -- before every act --------------------------------------------------------------------------------------------------
@@ -208,12 +222,16 @@ def test_a_plan_that_was_made_under_a_hold_does_not_go_on_without_it(
 def test_plans_without_effects_are_superseded_and_waves_are_looked_at_again(
     engine: Engine, control: Repository, open_plan: Plan
 ) -> None:
+    for plan_id, case_id, state in (("p-2", "c-1", "certified"), ("p-3", "c-1", "withdrawn"), ("p-4", "c-2", "open")):
+        control.add_plan(replace(open_plan, id=plan_id, case=case_id))
+        control.set_plan_state(plan_id, state)
     for wave, stage in (("case", "discover"), ("at_once", "certify"), ("after_claims", "plan")):
         control.set_progress("c-1", wave, stage, state="done", message="")
     control.set_progress("c-2", "at_once", "certify", state="done", message="")
     with engine.begin() as connection:
         assert plan_again_within(connection, "c-1", apart_from="case") == ("", (open_plan.id,))
-    assert control.plan_state(open_plan.id) == "superseded"
+    states = [control.plan_state(plan_id) for plan_id in (open_plan.id, "p-2", "p-3", "p-4")]
+    assert states == ["superseded", "certified", "withdrawn", "open"]
     assert [found.wave for found in control.progress("c-1")] == ["case"]
     assert [found.wave for found in control.progress("c-2")] == ["at_once"]
 
@@ -229,6 +247,20 @@ def test_a_plan_with_effects_is_left_as_it_is_until_these_are_restored(
     with engine.begin() as connection:
         assert plan_again_within(connection, "c-1", apart_from="case") == (plan.id, ())
     assert (control.plan_state(plan.id), len(control.progress("c-1"))) == (state, 1)
+
+
+@pytest.mark.usefixtures("acknowledged")
+def test_another_cases_effects_and_what_was_restored_stand_in_nobodys_way(
+    engine: Engine, control: Repository, plan: Plan, deed: Deed, carry_out: CarryOut
+) -> None:
+    carry_out(deed("o-files", Power.QUARANTINE))
+    other = replace(plan, id="p-2", case="c-2")
+    control.add_plan(other)
+    with engine.begin() as connection:
+        assert plan_again_within(connection, "c-2", apart_from="case") == ("", ("p-2",))
+        assert plan_again_within(connection, "c-1", apart_from="case") == ("p-1", ())
+        connection.execute(tables.effect.update().values(state="restored"))
+        assert plan_again_within(connection, "c-1", apart_from="case") == ("", ("p-1",))
 
 
 def test_a_certified_plans_effects_stand_in_nobodys_way(

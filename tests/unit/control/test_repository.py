@@ -1,17 +1,20 @@
 """Documents, progress and holds as the stages see them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import update
 
 from winddown.control import tables
+from winddown.control.authority import Effect
 from winddown.control.repository import Repository
+from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
 from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Plan
+from winddown.domain.plan import Plan, Wave
 
 REF = CollectionRef("shop", "orders")
 HOLD = LegalHold(
@@ -70,3 +73,78 @@ def test_progress_keeps_the_first_start_and_forgets_on_reset(
     assert (found.started_at, found.finished_at) == ("2026-11-23T02:00:00.000000Z", "2026-11-23T02:05:00.000000Z")
     control.reset_progress("c-1")
     assert control.progress("c-1") == ()
+
+
+# -- one case, plan or document says nothing of another ---------------------------------------------------------------
+
+
+def test_documents_are_apart_by_case_kind_and_name(control: Repository) -> None:
+    names = [("c-1", "inventory", "first"), ("c-1", "inventory", "second"), ("c-1", "seen", "first")]
+    names += [("c-2", "inventory", "first"), ("c-2", "case", "case"), ("c-1", "case", "case")]
+    for number, (case_id, kind, name) in enumerate(names):
+        control.put(case_id, kind, name, number)
+    assert [control.get(*where, type_=int) for where in names] == list(range(len(names)))
+    for number, where in enumerate(names):
+        control.put(*where, 10 + number)
+    assert [control.get(*where, type_=int) for where in names] == [10 + number for number in range(len(names))]
+    assert control.names("c-1", "inventory") == ("first", "second")
+    assert control.cases() == ("c-1", "c-2")
+
+
+def test_plans_are_apart(control: Repository, open_plan: Plan) -> None:
+    others = [
+        replace(open_plan, id="p-2", wave=Wave.AT_ONCE),
+        replace(open_plan, id="p-3"),
+        replace(open_plan, id="p-4", case="c-2"),
+    ]
+    for other in others:
+        control.add_plan(other)
+    control.set_plan_state("p-3", "certified")
+    assert [control.plan_state(f"p-{number}") for number in (1, 2, 3, 4)] == ["open", "open", "certified", "open"]
+    assert control.plans("c-1") == ("p-1", "p-2", "p-3")
+    assert control.plans("c-1", state="open") == ("p-1", "p-2")
+    assert control.plans("c-1", state="certified") == ("p-3",)
+    assert control.plans("c-1", wave="after_claims") == ("p-1", "p-3")
+    assert control.plans("c-2") == ("p-4",)
+    assert [control.case_of_plan(plan_id) for plan_id in ("p-1", "p-4", "p-9")] == ["c-1", "c-2", None]
+    assert control.plan("p-4") == others[2]
+    with pytest.raises(Refused, match="there is no plan 'p-9'"):
+        control.plan("p-9")
+
+
+def test_approvals_and_receipts_are_apart_by_plan(control: Repository, acknowledged: Plan) -> None:
+    assert [row["person"] for row in control.approvals(acknowledged.id)] == ["chen", "wu"]
+    assert [row["order_id"] for row in control.acknowledgements(acknowledged.id)] == ["o-seal"]
+    control.add_plan(replace(acknowledged, id="p-2"))
+    assert control.approvals("p-2") == control.acknowledgements("p-2") == []
+
+
+def test_effects_are_apart_by_plan_and_come_in_order(
+    control: Repository, acknowledged: Plan, deed: Callable[..., Effect], carry_out: Callable[[Effect], None]
+) -> None:
+    for effect in (deed("o-files", Power.QUARANTINE), deed("o-erase", Power.QUARANTINE, 1), deed("o-seal", Power.SEAL)):
+        carry_out(effect)
+    found = control.effects(acknowledged.id)
+    assert [(one.order_id, one.power, one.batch, one.state, one.records) for one in found] == [
+        ("o-erase", "quarantine", 1, "done", 2),
+        ("o-files", "quarantine", 0, "done", 4),
+        ("o-seal", "seal", 0, "done", 3),
+    ]
+    assert control.effects("p-2") == ()
+
+
+def test_progress_is_apart_by_case_wave_and_stage(control: Repository, pass_time: Callable[[timedelta], None]) -> None:
+    places = [("c-1", "case", "open"), ("c-1", "case", "check"), ("c-1", "at_once", "check"), ("c-2", "case", "open")]
+    for case_id, wave, stage in places:
+        control.set_progress(case_id, wave, stage, state="running", message=f"{wave} {stage}")
+        pass_time(timedelta(minutes=1))
+    control.set_progress("c-1", "case", "check", state="done", message="checked")
+    found = [(one.wave, one.stage, one.state, one.message, one.finished_at) for one in control.progress("c-1")]
+    assert found == [
+        ("case", "open", "running", "case open", None),
+        ("case", "check", "done", "checked", "2026-11-23T02:04:00.000000Z"),
+        ("at_once", "check", "running", "at_once check", None),
+    ]
+    control.reset_progress("c-1")
+    assert control.progress("c-1") == ()
+    assert [one.stage for one in control.progress("c-2")] == ["open"]

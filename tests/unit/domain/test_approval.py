@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from winddown.domain.approval import SESSION, Approval, ApprovalRules, Approver, Counted, count
+from winddown.domain.approval import SESSION, USUAL_APPROVAL, Approval, ApprovalRules, Approver, Counted, count
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CHEN = Approval("p-1", "a" * 64, "chen", "liquidation_group", SESSION, NOW)
@@ -48,3 +48,7 @@ def test_one_that_is_wrong_counts_for_nobody(given: Approval, changes: dict[str,
 @pytest.mark.parametrize(("roles", "people"), [((), 2), (("a",), 2), (("a", "b"), 2), (("a", "b", "c"), 3)])
 def test_two_people_at_least_and_one_a_role(roles: tuple[str, ...], people: int) -> None:
     assert ApprovalRules(30, roles).people == people
+
+
+def test_where_nothing_is_asked_for_both_roles_approve_for_thirty_days() -> None:
+    assert ApprovalRules(30, ("liquidation_group", "pi_officer")) == USUAL_APPROVAL

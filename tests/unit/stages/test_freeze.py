@@ -1,17 +1,25 @@
 """What a freeze took is given back once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from winddown.domain.inventory import Inventory
+import pytest
+
+from winddown.domain.authorization import Authorization
+from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef, Inventory
+from winddown.domain.receipt import Receipt
+from winddown.evidence.entry import LedgerEntry
 from winddown.ports import Inspector
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stages.freeze import freeze, thaw
 from winddown.stages.open import open_case
 from winddown.stores.memory import MemoryStore, MemoryTable
+
+from .conftest import ShelfStore
 
 
 class NoWriters:
@@ -42,3 +50,107 @@ def test_what_was_revoked_after_a_thaw_is_not_granted_by_the_next_one(
     freeze(current, "demo-1")
     assert thaw(current, "demo-1") == ("shop",)
     assert table.writers == {"app"}
+
+
+class Writers:
+    """Sees who can still write."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
+        assert [ref.name for ref in collections] == ["customers"]
+        return self.names
+
+
+Frozen = Callable[..., tuple[Deployment, MemoryTable]]
+CANNOT = "cannot be frozen; a change after the plan is an objection"
+
+
+@pytest.fixture
+def frozen(deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]) -> Frozen:
+    """A case whose one store has these writers left after a freeze."""
+
+    def make(*left: str, store: type[MemoryStore] = MemoryStore, is_empty: bool = False) -> Any:
+        case_document["stores"] = case_document["stores"][:1]
+        case_document["register"] = case_document["register"][:4]
+        table = MemoryTable(("id",), [{"id": "1"}], writers={"app"})
+        shop = store("shop", tables={"customers": table}, unlock=deployment.authority.redeem)
+        systems = Systems({"shop": shop}, {"shop": cast("Inspector", Writers(*left))}, {})
+        current = replace(deployment, systems=lambda _: systems)
+        open_case(current, read_case_file(write_case(case_document)), requested_by="operator")
+        found = shop.discover()
+        collections = () if is_empty else found.collections
+        inventory = Inventory(collections, (), identities=(("shop", found.identity),))
+        current.control.put("demo-1", "inventory", "first", inventory, type_=Inventory)
+        return current, table
+
+    return make
+
+
+def told(deployment: Deployment) -> list[tuple[str, Any]]:
+    entries = map(LedgerEntry.parse, deployment.ledger.entries("demo-1"))
+    effects = [one for one in entries if one.type in {"intent", "done", "frozen"}]
+    return [(one.type, one.body.get("read_back", one.body.get("stores"))) for one in effects]
+
+
+def test_a_freeze_is_an_effect_that_is_read_back(frozen: Frozen) -> None:
+    current, table = frozen()
+    assert freeze(current, "demo-1") == ("shop: writes revoked on 1 collections",)
+    assert table.writers == set()
+    read_back = "by inspector: no role can write"
+    assert told(current) == [("intent", None), ("done", read_back), ("frozen", ["shop"])]
+    assert thaw(current, "demo-1") == ("shop",)
+    assert told(current)[3:] == [("intent", None), ("done", "as remembered")]
+
+
+def test_who_can_still_write_is_named_to_people_and_counted_in_the_ledger(frozen: Frozen) -> None:
+    current, _ = frozen("dba", "etl")
+    said = "shop: writes revoked, but dba, etl can still write; ask the administrator; a change after the plan is an"
+    assert freeze(current, "demo-1") == (f"{said} objection",)
+    assert told(current)[1] == ("done", "2 roles can still write")
+
+
+class SharedStore(MemoryStore):
+    """Cannot tell its writers apart."""
+
+    def freeze(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        super().freeze(authorization, remembered)
+        return replace(remembered, records=0)
+
+
+def test_a_service_that_cannot_tell_writers_apart_is_not_called_frozen(frozen: Frozen) -> None:
+    current, _ = frozen(store=SharedStore)
+    said = "shop: not frozen, the service cannot tell winddown from other writers; a change after the plan is an"
+    assert freeze(current, "demo-1") == (f"{said} objection",)
+    assert told(current)[1] == ("done", "not frozen")
+
+
+def test_a_store_in_which_nothing_was_found_is_not_frozen(frozen: Frozen) -> None:
+    current, table = frozen(is_empty=True)
+    assert freeze(current, "demo-1") == (f"shop: {CANNOT}",)
+    assert (table.writers, told(current)) == ({"app"}, [("frozen", ["shop"])])
+    assert thaw(current, "demo-1") == ()
+
+
+def test_a_store_without_the_ability_is_named(frozen: Frozen) -> None:
+    current, _ = frozen()
+    shelf = Systems({"shop": cast("Any", ShelfStore("shop"))}, {}, {})
+    assert freeze(replace(current, systems=lambda _: shelf), "demo-1") == (f"shop: {CANNOT}",)
+
+
+def test_a_halted_case_is_not_frozen_and_is_thawed(frozen: Frozen) -> None:
+    current, table = frozen()
+    freeze(current, "demo-1")
+    current.switch.halt("demo-1", by="wu", reason="x", door="command")
+    with pytest.raises(Refused, match="the case was halted by wu"):
+        freeze(current, "demo-1")
+    assert thaw(current, "demo-1") == ("shop",)
+    assert table.writers == {"app"}
+
+
+def test_a_case_that_was_never_looked_at_has_nothing_to_thaw(
+    deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any]
+) -> None:
+    open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
+    assert thaw(deployment, "demo-1") == ()
