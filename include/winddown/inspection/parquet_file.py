@@ -1,7 +1,12 @@
 """Parquet files, one row group after another: their rows by DuckDB, and every value that is in their pages by Arrow."""
 
+import io
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
+from itertools import count
 from typing import Any, BinaryIO, cast
 
 import duckdb
@@ -24,7 +29,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",
     "autoinstall_known_extensions": False,
 }
-_PATH = "winddown://file"
 
 
 def rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -34,11 +38,11 @@ def rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
         Refused: DuckDB cannot read it. What it says is left out, because it may name values.
     """
     names = pq.ParquetFile(to_arrow(file)).schema_arrow.names
+    engine, files = _engine(os.getpid())
     try:
-        with duckdb.connect(config=_CONFIG) as connection:
+        with files.lent(file) as path, engine.cursor() as connection:
             connection.execute("SET max_streaming_buffer_size = '1MB'")
-            connection.register_filesystem(_OneFile(file))
-            for batch in connection.sql(f"SELECT * FROM read_parquet('{_PATH}')").to_arrow_reader(_ROWS):
+            for batch in connection.sql(f"SELECT * FROM read_parquet('{path}')").to_arrow_reader(_ROWS):
                 # DuckDB renames what differs from another name by its case alone.
                 found = cast("pl.DataFrame", pl.from_arrow(batch.rename_columns(names)))
                 yield from found.iter_rows(named=True)
@@ -88,27 +92,45 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
 
 
-class _OneFile(AbstractFileSystem):
-    """A file system of one file that is open already, for DuckDB."""
+class _LentFiles(AbstractFileSystem):
+    """A file system of files that are open already, for DuckDB."""
 
     protocol = "winddown"
     cachable = False
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._file = file
+        self._numbers, self._files = count(), dict[str, BinaryIO]()
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> LentFile:  # noqa: ARG002 - there is one, to be read
-        return LentFile(self._file)
+    @contextmanager
+    def lent(self, file: BinaryIO) -> Iterator[str]:
+        """Give a file a path of its own for a while."""
+        path = f"{self.protocol}://{next(self._numbers)}"
+        self._files[path] = file
+        try:
+            yield path
+        finally:
+            del self._files[path]
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> LentFile:  # noqa: ARG002 - all are read only
+        return LentFile(self._files[path])
 
     def glob(self, path: str, **_: Any) -> list[str]:
         return [path]
 
-    def exists(self, path: str, **_: Any) -> bool:  # noqa: ARG002 - there is one
-        return True
+    def exists(self, path: str, **_: Any) -> bool:
+        return path in self._files
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return {"name": path, "type": "file", "size": self._file.seek(0, 2)}
+        return {"name": path, "type": "file", "size": self._files[path].seek(0, io.SEEK_END)}
 
     def modified(self, path: str) -> datetime:  # noqa: ARG002 - nobody writes it meanwhile
         return datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@cache
+def _engine(_process: int) -> tuple[duckdb.DuckDBPyConnection, _LentFiles]:
+    """One a process, because starting it costs more than a small file does."""
+    engine, files = duckdb.connect(config=_CONFIG), _LentFiles()
+    engine.register_filesystem(files)
+    return engine, files

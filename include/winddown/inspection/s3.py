@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -199,6 +200,20 @@ class S3Inspector:
             found=len(found),
             where=tuple(sorted(where)),
         )
+
+    def bucket_is_there(self) -> bool:
+        """Ask for the bucket's head; one that is refused to us is there as well, whoever it belongs to."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status == HTTPStatus.NOT_FOUND:
+                return False
+            if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.MOVED_PERMANENTLY}:
+                raise Transient(f"the inspector cannot ask for the bucket of store {self._name}") from None
+        except BotoCoreError:
+            raise Transient(f"the inspector cannot ask for the bucket of store {self._name}") from None
+        return True
 
     def _table(self, order: Order) -> DeltaFiles:
         folder = order.collection.name

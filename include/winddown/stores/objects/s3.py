@@ -26,7 +26,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
-from winddown.stores.objects import formats
+from winddown.stores.objects import bucket_end, formats
 from winddown.stores.objects.abilities import Abilities, remove_probes
 from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
@@ -342,6 +342,20 @@ class S3Store:
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
+
+    def bucket_made(self) -> str:
+        """When the bucket was made, as the reading user is told."""
+        with translated(self.name, "listing buckets"):
+            return bucket_end.made_at(self._reader, self._bucket)
+
+    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
+        """Delete the bucket, if it is the planned one and empty; a freeze has to be lifted before."""
+        authorization.require(Power.SANITISE, store=self.name, target=f"delete bucket of {self.name}")
+        bucket_end.require_same(self.bucket_made(), made, store=self.name)
+        client = self._same(authorization, self._unlock(authorization))
+        with translated(self.name, "deleting the bucket"):
+            bucket_end.delete(client, self._bucket, store=self.name)
+        return Receipt("sanitise", self.name, 0, 1, (("bucket", "deleted"),))
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
