@@ -9,6 +9,7 @@ from winddown.domain.plan import Order, Plan
 from winddown.domain.receipt import Receipt
 from winddown.ports import SeesBucket, SupportsBucketDeletion, ability
 from winddown.stages.deployment import ACTOR, Deployment
+from winddown.stages.effects import require_same_system
 from winddown.stages.emptied import deleting, deletion_of
 from winddown.stages.freeze import thaw_store
 from winddown.stages.verify import StoreCheck
@@ -36,6 +37,7 @@ def _delete(deployment: Deployment, plan: Plan, order: Order) -> None:
     store, inspector = ability(systems.store(name), SupportsBucketDeletion), systems.inspectors[name]
     if store is None or not isinstance(inspector, SeesBucket):
         raise Refused(f"store {name} is no bucket any more", next_step="declare it as it was planned")
+    require_same_system(inspector, plan, name)
     was_there = inspector.bucket_is_there()
     if not was_there and deployment.authority.state(effect) is None:
         raise Residual(
@@ -44,6 +46,12 @@ def _delete(deployment: Deployment, plan: Plan, order: Order) -> None:
         )
     receipt = Receipt("sanitise", name, 0, 1, (("bucket", "gone after an earlier attempt"),))
     if was_there:
+        if store.bucket_made() != order.deletes_bucket:
+            raise Refused(
+                f"the bucket of store {name} is another one than the one made at {order.deletes_bucket}",
+                rule="the approved system, no other",
+                next_step="leave it alone, and find out what became of the planned one",
+            )
         # Before, because there is no policy to give back afterwards. Who writes now keeps the bucket from going.
         thaw_store(deployment, case, name)
         receipt = store.delete_bucket(deployment.authority.authorize(effect, actor=ACTOR), made=order.deletes_bucket)

@@ -78,7 +78,7 @@ def deleting(plan: Plan) -> list[Order]:
 
 
 def deletion_of(plan: Plan, order: Order) -> Effect:
-    """Name the effect."""
+    """Name the effect of such an order."""
     store = order.collection.store
     return Effect(plan.case, plan.id, f"delete bucket of {store}", Power.SANITISE, store, 0, "", 1)
 

@@ -129,13 +129,9 @@ def test_it_is_approved_with_the_order_that_empties_it_and_deleted_last(company:
     rows = {row["id"]: row["exceptions"] for row in company.certificate(halt.plan_id)["orders"]}
     assert any("its bucket was deleted once it was empty, for the approved reason" in said for said in rows.values())
     require_sound(report(company.deployment, "demo-1"))
-
-
-def test_nothing_misses_it_afterwards(company: Company) -> None:
-    company.until("finished")
     found = take_inventory(company.deployment, company.deployment.case("demo-1"))
     assert (found.collections, found.blockers) == ((), ())
-    assert company.run().reason == "finished"
+    assert company.run().reason == "finished", "nothing misses it"
     assert company.store.deletions == 1
 
 
@@ -161,10 +157,20 @@ def test_a_bucket_that_somebody_made_anew_is_not_touched(company: Company) -> No
     company.pass_grace()
     with pytest.raises(Residual, match="still there"):
         company.run()
-    with pytest.raises(Refused, match="another bucket"):
+    with pytest.raises(Refused, match="another one"):
         company.run()
     assert (company.store.deletions, company.store.made) == (1, "2026-12-01")
     assert company.deployment.control.plan_state(company.plan.id) == "open", "nothing is certified"
+
+
+def test_a_bucket_that_was_exchanged_keeps_its_policy_too(company: Company) -> None:
+    company.until("grace")
+    company.pass_grace()
+    company.store.made = "2026-12-01"
+    with pytest.raises(Refused, match="another one than the one made at 2020-01-01"):
+        company.run()
+    assert company.store.deletions == 0
+    assert company.deployment.control.get("demo-1", "freeze", "shop", type_=Receipt | None) is not None, "not thawed"
 
 
 @pytest.mark.parametrize(

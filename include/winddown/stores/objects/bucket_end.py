@@ -12,13 +12,13 @@ _NOT_EMPTY = "BucketNotEmpty"
 
 
 def made_at(client: Any, bucket: str) -> str:
-    """When the bucket was made, in ISO 8601; "" where the service lists no such bucket for this user."""
+    """When the bucket was made, as the client puts it; "" where the service lists no such bucket for this user."""
     try:
         pages = client.get_paginator("list_buckets").paginate()
         found = [each["CreationDate"] for page in pages for each in page.get("Buckets", ()) if each["Name"] == bucket]
     except ClientError:
         return ""
-    return str(found[0].isoformat()) if found else ""
+    return str(found[0]) if found else ""
 
 
 def delete(client: Any, bucket: str, *, store: str) -> None:

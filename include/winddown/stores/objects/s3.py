@@ -32,7 +32,6 @@ from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, vers
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
-from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import LOCATORS
 from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
@@ -55,6 +54,7 @@ from winddown.stores.objects.tables.delta_acts import TableActs
 from winddown.stores.objects.tables.delta_keys import keys_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.unversioned import METHODS, Unversioned
+from winddown.stores.objects.uploading import abort_uploads
 from winddown.stores.objects.versions import Version
 from winddown.stores.retrying import Backoff
 
@@ -324,18 +324,8 @@ class S3Store:
         """
         authorization.require(Power.SANITISE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
-        aborted = 0
         with translated(self.name, "aborting uploads"):
-            for ref in collections:
-                for page in client.get_paginator("list_multipart_uploads").paginate(
-                    Bucket=self._bucket, Prefix=prefix_of(ref)
-                ):
-                    own = [each for each in page.get("Uploads", ()) if place_of(each["Key"]).folder == folder_of(ref)]
-                    for upload in own:
-                        client.abort_multipart_upload(
-                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                        )
-                        aborted += 1
+            aborted = sum(abort_uploads(client, self._bucket, ref) for ref in collections)
             remove_probes(client, self._bucket)
         details = (
             ("multipart_uploads_aborted", str(aborted)),
