@@ -177,7 +177,7 @@ class S3Inspector:
         patterns = Patterns(probes)
         folders = {name.partition("#")[0] for name in left_alone}
         found: set[bytes] = set()
-        where: set[str] = set()
+        where, unread = set[str](), set[str]()
         read = 0
         searched = (
             version
@@ -187,10 +187,11 @@ class S3Inspector:
             and (version["key"].rpartition("/")[0] or ".") not in folders
         )
         for folder, file in self._files(searched):
-            size, hits, _ = search_file(file, patterns)
+            size, hits, closed = search_file(file, patterns)
             read += size
             found |= hits
             where |= {folder} if hits else set()
+            unread |= {f"{folder or '.'}: {closed}"} if closed else set()
         return ByteSearch(
             reached=read > 0,
             medium="every object version that the service lists; not the service's disks"
@@ -199,6 +200,7 @@ class S3Inspector:
             probes=len(probes),
             found=len(found),
             where=tuple(sorted(where)),
+            unread=tuple(sorted(unread)),
         )
 
     def bucket_is_there(self) -> bool:
