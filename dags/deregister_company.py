@@ -69,7 +69,8 @@ def deregister_company() -> None:
     quarantined = tasks.quarantine.partial(plan_id=plan_id).expand(unit=units)
     grace = GraceWait(task_id="grace", plan_id=plan_id)
     purged = tasks.purge.partial(plan_id=plan_id).expand(unit=units)
-    certified = tasks.certify(tasks.verify(sanitised := tasks.sanitise(plan_id)))
+    verified = tasks.verify(sanitised := tasks.sanitise(plan_id))
+    certified = tasks.certify(tasks.delete_buckets(verified))
     quarantined >> grace >> purged >> sanitised
     reported = tasks.report(case_id)
     certified >> reported

@@ -410,6 +410,33 @@ class ByteSearch:
     unread: tuple[str, ...] = ()
 
 
+@runtime_checkable
+class SupportsBucketDeletion(Protocol):
+    """The store is a bucket, which may be deleted when nothing is in it any more."""
+
+    def bucket_made(self) -> str:
+        """When the bucket was made, as its service says it; "" where it does not say so to us, or there is none."""
+        ...
+
+    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
+        """Delete the bucket that was made then; nothing brings it back.
+
+        Raises:
+            Refused: it is another bucket.
+            Residual: something is in it, in counts.
+        """
+        ...
+
+
+@runtime_checkable
+class SeesBucket(Protocol):
+    """An inspector that can tell whether a bucket of that name is there, whoever it belongs to."""
+
+    def bucket_is_there(self) -> bool:
+        """Ask by another call than what deletes, or tells when it was made."""
+        ...
+
+
 class BackupDrill(Protocol):
     """Restores a backup into a scratch database beside its source, so in the source's region."""
 

@@ -4,7 +4,8 @@ import io
 import json
 import secrets
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -15,14 +16,17 @@ from botocore.exceptions import ClientError
 
 from winddown.connections import ConnectionParameters
 from winddown.demo.bucket import REGION
+from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef
 from winddown.inspection.s3 import S3Inspector
+from winddown.ports import SupportsFreeze, ability
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.retrying import Backoff
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
+from .s3_services import Privileged
 from .table_files import CsvRecords, JsonRecords, ParquetRecords
 from .text_files import CSV, FOLDER, JSON_LINES, TextRecords
 
@@ -151,6 +155,18 @@ class BucketSubject(FreezableSubject):
     def can_write(self) -> bool:
         found = self.bucket.policy() or {"Statement": []}
         return all(statement["Effect"] != "Deny" for statement in found["Statement"])
+
+
+@contextmanager
+def frozen(subject: BucketSubject) -> Iterator[None]:
+    """Freeze the bucket, as one without versions has to be where the service obeys no conditions; then thaw it."""
+    subject.acting = Privileged(subject.acting)
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    remembered = store.remember_writers([subject.ref], None)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    yield
+    store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
 
 
 class WholeObjects(BucketSubject):

@@ -30,6 +30,7 @@ from .s3_subject import (
 )
 from .subject import work
 from .suite import EffectSuite, ReturnSuite
+from .test_bucket_end import BucketEndSuite
 from .test_s3 import HistorySuite, subject
 
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
@@ -113,6 +114,11 @@ class TestLocks:
         )
         assert dict(planned.act(PURGE).details) == settled(6)
         assert (planned.remaining(), planned.leftovers()) == (0, 0)
+
+
+@pytest.mark.parametrize("subject", [Locked], indirect=True)
+class TestBucketEnd(BucketEndSuite):
+    """A bucket with locks goes as well, once nothing is locked in it."""
 
 
 class LockedRows(CsvFiles):

@@ -1,9 +1,14 @@
+import bz2
+import io
 import json
+import zipfile
 from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import md5
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from winddown.domain.authorization import Power
@@ -196,6 +201,19 @@ def test_a_file_that_loses_every_row_goes_whole(subject: BucketSubject) -> None:
     planned.act(PURGE)
     assert where(planned) is Whereabouts.GONE
     assert {key for key, *_ in subject.bucket.history()} == set(subject.keys()[1:])
+
+
+@pytest.mark.parametrize("subject", [CsvFiles], indirect=True)
+def test_the_search_unpacks_what_it_can_and_names_the_rest(subject: BucketSubject) -> None:
+    marker, sink, pages = b"13800139999", io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inside", b"13800138888 " * 9)
+    pq.write_table(pa.table({"mobile": ["13800137777"] * 99}), pages, compression="zstd", write_statistics=False)
+    subject.bucket.put("packed/a.bz2", bz2.compress(marker * 9))
+    subject.bucket.put("pages/a.parquet", pages.getvalue())
+    subject.bucket.put("closed/a.zip", sink.getvalue())
+    found = subject.inspector.search_bytes([marker, b"13800138888", b"13800137777"])
+    assert (found.found, found.where, found.unread) == (2, ("packed", "pages"), ("closed: zip archive",))
 
 
 @pytest.mark.parametrize("subject", [CsvFiles], indirect=True)

@@ -4,6 +4,7 @@ import io
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pyarrow as pa
@@ -14,11 +15,10 @@ from botocore.exceptions import ClientError
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
 from winddown.domain.receipt import Whereabouts
-from winddown.ports import SupportsFreeze, ability
 from winddown.stores.objects.abilities import PROBE
 
-from .s3_services import Interrupted, Privileged
-from .s3_subject import BucketSubject, ParquetFiles, Unversioned
+from .s3_services import Interrupted
+from .s3_subject import BucketSubject, ParquetFiles, Unversioned, frozen
 from .subject import Work, work
 from .test_s3 import subject
 
@@ -81,16 +81,8 @@ class TestParts:
     @pytest.fixture(autouse=True)
     def a_frozen_bucket(self, subject: BucketSubject) -> Iterator[None]:
         """Where versions are not kept: the embedded service puts parts together whatever came in between."""
-        if subject.keeps_versions:
+        with nullcontext() if subject.keeps_versions else frozen(subject):
             yield
-            return
-        subject.acting = Privileged(subject.acting)
-        store = ability(subject.store, SupportsFreeze)
-        assert store is not None
-        remembered = store.remember_writers([subject.ref], None)
-        store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
-        yield
-        store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
 
     @pytest.mark.parametrize("lacks", ["", "upload_part_copy"])
     def test_only_what_changed_is_sent(self, subject: BucketSubject, lacks: str) -> None:

@@ -36,7 +36,8 @@ EDGES = {
     "purge": {"plan", "list_units", "grace"},
     "sanitise": {"plan", "purge"},
     "verify": {"sanitise"},
-    "certify": {"verify"},
+    "delete_buckets": {"verify"},
+    "certify": {"delete_buckets"},
     "report": {"open_case", "certify"},
     "is_more_due": {"report"},
     "continue_case": {"is_more_due"},
@@ -133,7 +134,7 @@ def test_the_main_dag_has_every_stage_that_the_documentation_names(main_dag: DAG
 
 def test_only_what_destroys_for_good_runs_on_the_purge_queue(main_dag: DAG) -> None:
     queues = {task.task_id: task.queue for task in main_dag.tasks}
-    assert {name for name, queue in queues.items() if queue == PURGE_QUEUE} == {"purge", "sanitise"}
+    assert {name for name, queue in queues.items() if queue == PURGE_QUEUE} == {"purge", "sanitise", "delete_buckets"}
     assert PURGE_QUEUE == "purge"
     assert {queue for queue in queues.values() if queue != PURGE_QUEUE} == {"default"}
 

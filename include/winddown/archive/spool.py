@@ -79,6 +79,10 @@ class Spool(io.RawIOBase):
             start += len(piece)
         return b"".join(pieces)
 
+    def opened(self) -> BinaryIO:
+        """What was written, as a seekable file; the spool has to be finished, and stays open."""
+        return io.BufferedReader(_Reader(self), _CHUNK_BYTES)
+
     def close(self) -> None:
         """Give the disk's room back."""
         if not self.closed:
@@ -109,6 +113,33 @@ class Spool(io.RawIOBase):
                     "a temporary file was changed while it was used", rule="nothing unproven is sent"
                 ) from None
         return self._kept[1]
+
+
+class _Reader(io.RawIOBase):
+    """Reads a spool from any place."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool, self._place = spool, 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        self._place = offset + (0, self._place, self._spool.size)[whence]
+        return self._place
+
+    def readinto(self, into: Any) -> int:
+        """Fill a buffer, as far as there is anything."""
+        piece = self._spool.take(self._place, len(into))
+        into[: len(piece)] = piece
+        self._place += len(piece)
+        return len(piece)
 
 
 def _nonce(number: int) -> bytes:

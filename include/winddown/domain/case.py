@@ -101,6 +101,7 @@ class StoreDeclaration:
         bucket: of an s3 store.
         inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
         accessed_from: countries from which somebody can reach the data, beside where they lie.
+        delete_bucket: why the bucket itself is deleted once a plan has emptied it; "" where it stays.
     """
 
     name: str
@@ -110,6 +111,7 @@ class StoreDeclaration:
     bucket: str = ""
     inventory: str = ""
     accessed_from: tuple[str, ...] = ()
+    delete_bucket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Order:
         k: for an extract, number of persons that share every combination in it, at least.
         reason: why this method and no other, in words and counts; "" where there is no choice.
         bypasses_governance: whether versions under governance retention may be purged; approvers see it in ``reason``.
+        deletes_bucket: when the bucket was made that is deleted once the plan has emptied it; "" where it stays.
+            Approvers see it in ``reason``; one order of the store says it for all of them.
     """
 
     id: OrderId
@@ -104,6 +106,7 @@ class Order:
     k: int = 0
     reason: str = ""
     bypasses_governance: bool = False
+    deletes_bucket: str = ""
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:

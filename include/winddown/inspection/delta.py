@@ -1,22 +1,24 @@
-"""Looks into a Delta table by another path: reads its log with the standard library and Polars, its rows with Polars.
+"""Looks into a Delta table by another path: reads its log and its rows with the standard library and DuckDB.
 
 Whether a record is in the table is told by the log alone; whether it is gone, by every version of every object that the
 service lists, the log's own included.
 """
 
-import io
-import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-import polars as pl
+import pyarrow as pa
 
 from winddown.domain.batch import Batch
-from winddown.domain.errors import Transient
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.plan import Order
-from winddown.inspection.file_rows import contradictions, rows_of
+from winddown.inspection.file_records import records_of, rows_of
+from winddown.inspection.file_rows import contradictions
+from winddown.inspection.raw_bytes import Patterns, search_file
 
 _COMMIT = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet")
@@ -30,13 +32,16 @@ class DeltaFiles:
     Args:
         prefix: what the names of its objects begin with.
         versions: lists every version and marker of the objects under a prefix.
-        content: fetches a version by its object and id.
+        opened: opens a version by its object and id, as a seekable file.
     """
 
     def __init__(
-        self, prefix: str, versions: Callable[[str], Iterator[Listed]], content: Callable[[str, str], bytes]
+        self,
+        prefix: str,
+        versions: Callable[[str], Iterator[Listed]],
+        opened: Callable[[str, str], AbstractContextManager[BinaryIO]],
     ) -> None:
-        self._prefix, self._versions, self._content = prefix, versions, content
+        self._prefix, self._versions, self._opened = prefix, versions, opened
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         """Count records of planned files that make the table, with every planned version.
@@ -54,9 +59,12 @@ class DeltaFiles:
                 found += len(key["rows"]) if _is_latest(listed, key) else 0
             elif tags.get("winddown-order", order.id) != order.id and tags["winddown-survivors"] in live:
                 survivors = self._prefix + tags["winddown-survivors"]
-                before = list(rows_of(self._content(key["object"], key["version"])))
-                after = set(rows_of(self._content(survivors, _latest(listed, survivors))))
-                found += sum(before[row] in after for row in key["rows"])
+                doomed = set(key["rows"])
+                with self._opened(key["object"], key["version"]) as before:
+                    wanted = Counter(row for number, row in enumerate(rows_of(before)) if number in doomed)
+                with self._opened(survivors, _latest(listed, survivors)) as after:
+                    there = wanted.keys() & set(filter(wanted.__contains__, rows_of(after)))
+                found += sum(wanted[row] for row in there)
         return found
 
     def set_aside(self, order: Order, batch: Batch) -> int:
@@ -86,9 +94,12 @@ class DeltaFiles:
                 if tags["winddown-survivors"] in out:
                     continue  # a writer took it out, and what became of its rows is his
                 survivors = self._prefix + tags["winddown-survivors"] if tags["winddown-survivors"] else ""
-                after = self._content(survivors, _latest(listed, survivors)) if survivors else b""
-                before = self._content(key["object"], key["version"])
-                seen += contradictions(before, after, order, set(key["rows"]))
+                with ExitStack() as stack:
+                    before = stack.enter_context(self._opened(key["object"], key["version"]))
+                    after = None
+                    if survivors:
+                        after = stack.enter_context(self._opened(survivors, _latest(listed, survivors)))
+                    seen += contradictions(before, after, order, set(key["rows"]))
         return seen
 
     def leftovers(self, batch: Batch) -> int:
@@ -102,7 +113,10 @@ class DeltaFiles:
         log = [
             found for found in listed if found["key"].startswith(f"{self._prefix}_delta_log/") and not found["marker"]
         ]
-        named = set[str]().union(*(_named_in(self._content(each["key"], each["version"]), paths) for each in log))
+        named: set[str] = set()
+        for each in log:
+            with self._opened(each["key"], each["version"]) as file:
+                named |= _named_in(file, paths)
         markers = sum(found["marker"] and found["key"] in {key["object"] for key in keys} for found in listed)
         return len(doomed & _named(listed)) + len(named) + markers
 
@@ -128,13 +142,14 @@ class DeltaFiles:
         live: set[str] = set()
         out: dict[str, dict[str, str]] = {}
         for name in [*starts.get(begin, ()), *commits]:
-            for kind, path, tags in _actions(self._content(newest[name]["key"], newest[name]["version"])):
-                if kind == "add":
-                    live.add(path)
-                    out.pop(path, None)
-                else:
-                    live.discard(path)
-                    out[path] = tags
+            with self._opened(newest[name]["key"], newest[name]["version"]) as file:
+                for kind, path, tags in _actions(file):
+                    if kind == "add":
+                        live.add(path)
+                        out.pop(path, None)
+                    else:
+                        live.discard(path)
+                        out[path] = tags
         return listed, live, out
 
     def _path(self, key: dict[str, Any]) -> str:
@@ -166,14 +181,9 @@ def _is_whole(names: list[str]) -> bool:
     return any(each and (each[2] is None or int(each[2]) == len(names)) for each in found)
 
 
-def _actions(content: bytes) -> Iterator[tuple[str, str, dict[str, str]]]:
+def _actions(file: BinaryIO) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Kind, path and tags of what puts files in and takes them out."""
-    if content.startswith(b"PAR1"):
-        table = pl.read_parquet(io.BytesIO(content), use_pyarrow=False)
-        rows: Iterator[dict[str, Any]] = table.select(pl.col(["add", "remove"])).iter_rows(named=True)
-    else:
-        rows = (json.loads(line) for line in content.splitlines() if line.strip())
-    for row in rows:
+    for row in records_of(file):
         for kind in ("add", "remove"):
             action = row.get(kind)
             if action is not None and action.get("path") is not None:
@@ -185,10 +195,10 @@ def _tags(found: Any) -> dict[str, str]:
     return {each["key"]: each["value"] for each in found} if isinstance(found, list) else dict(found or {})
 
 
-def _named_in(content: bytes, paths: set[str]) -> set[str]:
+def _named_in(file: BinaryIO, paths: set[str]) -> set[str]:
     """Which of these files a version of the log names; what cannot be read is searched as it is."""
-    found = {path for path in paths if path.encode() in content}
+    _, found, _ = search_file(file, Patterns([path.encode() for path in paths]))
     try:
-        return found | (paths & {path for _, path, _ in _actions(content)})
-    except (ValueError, AttributeError, pl.exceptions.PolarsError):
-        return found
+        return {path.decode() for path in found} | (paths & {path for _, path, _ in _actions(file)})
+    except (ValueError, AttributeError, Refused, pa.ArrowException):
+        return {path.decode() for path in found}

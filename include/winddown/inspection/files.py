@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
@@ -183,10 +183,8 @@ class FilesInspector:
         live = _found(root, key["object"])
         if live is not None and _is_planned(key, live):
             return _records(key)
-        after = _content(root, _parts(key["object"]))
-        if after is None:
-            return 0
-        return contradictions(_content(root, slot), after, order, set(key["rows"]))
+        with _opened(root, _parts(key["object"])) as after, _opened(root, slot) as before:
+            return 0 if after is None else contradictions(before, after, order, set(key["rows"]))
 
     def _statuses(self, collections: Sequence[CollectionRef]) -> Iterator[os.stat_result]:
         folders = {name: name for name in (ref.name.partition("#")[0] for ref in collections)}
@@ -247,15 +245,16 @@ def _found(root: int, name: str) -> os.stat_result | None:
     return None
 
 
-def _content(root: int, path: Sequence[bytes]) -> bytes | None:
-    with _below(root, path[:-1]) as folder:
-        if folder is None:
-            return None
-        try:
-            with os.fdopen(os.open(path[-1], _FILE, dir_fd=folder), "rb") as file:
-                return file.read()
-        except OSError:
-            return None
+@contextmanager
+def _opened(root: int, path: Sequence[bytes]) -> Iterator[BinaryIO | None]:
+    """The file, or None when it is not there."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(_below(root, path[:-1]))
+        file = None
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                file = stack.enter_context(os.fdopen(os.open(path[-1], _FILE, dir_fd=folder), "rb"))
+        yield file
 
 
 def _listed(folder: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from winddown.archive.escrow import Escrow
 from winddown.archive.objects import from_records
@@ -27,10 +29,24 @@ def held(escrow: Escrow, order: Order, batch: Batch) -> frozenset[int]:
     return frozenset(found)
 
 
-def contents(escrow: Escrow, order: Order, batch: Batch) -> Iterator[bytes]:
-    """Yield the planned content of each key, one in memory at a time; nothing when no file of the batch opens."""
+def contents(escrow: Escrow, order: Order, batch: Batch) -> Iterator[Iterator[bytes]]:
+    """Yield the planned content of each key, in pieces that are to be taken before the next one is asked for.
+
+    Yields nothing when no file of the batch opens.
+    """
     for name in escrow.names(order.id, batch.index):
         if escrow.is_whole(order.id, batch, name):
             for _, pieces in from_records(escrow.records(order.id, batch, name)):
-                yield b"".join(pieces)
+                yield pieces
             return
+
+
+@contextmanager
+def as_file(escrow: Escrow, pieces: Iterator[bytes]) -> Iterator[BinaryIO]:
+    """A content as a seekable file: on the workspace's disk, encrypted once more, for as long as it is open."""
+    with escrow.spool() as spool:
+        for piece in pieces:
+            spool.write(piece)
+        spool.finish()
+        with spool.opened() as file:
+            yield file

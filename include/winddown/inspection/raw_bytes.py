@@ -13,19 +13,21 @@ first 256 code points, values as well; windows overlap by the longest value, so 
 import lzma
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
 
+from winddown.inspection.lent import to_arrow
+from winddown.inspection.parquet_file import values
 from winddown.ports import ByteSearch
 
 _WINDOW = 4 << 20
 _SMALL = 256 << 10  # a database server has thousands of such files, and a look takes longer to prepare than to do
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _XZ = b"\xfd7zXZ\x00"
+_PARQUET = b"PAR1"
 _CLOSED = {b"PK\x03\x04": "zip archive", b"PGDMP": "custom-format dump", b"7z\xbc\xaf": "7z archive"}
 _MAGIC = 8
 _Look = tuple[int, set[bytes], str]
@@ -157,27 +159,39 @@ def _looks_together(files: Sequence[tuple[Path, bytes]], patterns: Patterns) -> 
     """Search one by one only what may hold something: where two files meet, a value may seem to be."""
     is_clean = not patterns.found_in(b"".join(content for _, content in files))
     for path, content in files:
-        if is_clean and not content.startswith((*_PACKED, *_CLOSED, _XZ)):
+        if is_clean and not content.startswith((*_PACKED, *_CLOSED, _XZ, _PARQUET)):
             yield path, (len(content), set(), "")
         elif path.exists():
             yield path, _search(path, patterns)
 
 
 def _search(path: Path, patterns: Patterns) -> _Look:
-    """Bytes of the file, values found in it and in what it unpacks to, and why it could not be unpacked, or ``""``."""
     with path.open("rb") as file:
-        magic = file.read(_MAGIC)
-        file.seek(0)
-        size, found = patterns.found_along(file)
+        return search_file(file, patterns)
+
+
+def search_file(file: BinaryIO, patterns: Patterns) -> _Look:
+    """Search a seekable file and what it unpacks to, in memory for a window, or for a field of one row group.
+
+    Returns:
+        Number of its bytes, the values found, and why it could not be unpacked, or ``""``.
+    """
+    magic = file.read(_MAGIC)
+    file.seek(0)
+    size, found = patterns.found_along(file)
+    file.seek(0)
     closed = next((what for start, what in _CLOSED.items() if magic.startswith(start)), "")
     packing = next((name for start, name in _PACKED.items() if magic.startswith(start)), "")
     try:
         if magic.startswith(_XZ):
-            with lzma.open(path) as unpacked:
+            with lzma.open(file) as unpacked:
                 found |= patterns.found_along(unpacked)[1]
         elif packing:
-            with pa.OSFile(str(path)) as packed, closing(pa.CompressedInputStream(packed, packing)) as unpacked:
+            with pa.CompressedInputStream(to_arrow(file), packing) as unpacked:
                 found |= patterns.found_along(unpacked)[1]
+        elif magic.startswith(_PARQUET):
+            for piece in values(file):
+                found |= patterns.found_in(piece)
     except (OSError, EOFError, lzma.LZMAError, pa.ArrowException):
         # A database's file may begin like a compressed one by chance; what was unpacked before the end was searched.
         return size, found, "begins like a compressed file, and cannot be unpacked to its end"

@@ -1,22 +1,20 @@
 """Looks into a bucket by another path: its own listing code, another reader for rows, and the bytes of every version.
 
-Shares no code with the store: versions are paged by hand with markers, files are read with Polars and the standard
-library where the store uses pyarrow.
+Shares no code with the store: versions are paged by hand with markers, and other readers read files (``file_records``).
+Of an object no more is held than a part of it, whatever its size.
 """
 
-import contextlib
 import hashlib
 import io
 import itertools
 import json
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from typing import Any, BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
 from winddown.archive.escrow import Escrow
@@ -26,8 +24,9 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.delta import DeltaFiles
 from winddown.inspection.file_rows import contradictions
-from winddown.inspection.in_escrow import contents, held
-from winddown.inspection.raw_bytes import Patterns
+from winddown.inspection.in_escrow import as_file, contents, held
+from winddown.inspection.ranged import BUFFER, RangedObject
+from winddown.inspection.raw_bytes import Patterns, search_file
 from winddown.ports import ByteSearch
 
 _READERS = 8
@@ -134,22 +133,26 @@ class S3Inspector:
                 continue
             is_there = any(found["version"] == key["version"] for found in history)
             if is_there or order.act is Act.MINIMISE:
-                before = self._content(key["object"], key["version"]) if is_there else None
-                after = self._content(key["object"], latest["version"])
-                seen += contradictions(before, after, order, set(key["rows"]))
+                with ExitStack() as opened:
+                    before = opened.enter_context(self._opened(key["object"], key["version"])) if is_there else None
+                    after = opened.enter_context(self._opened(key["object"], latest["version"]))
+                    seen += contradictions(before, after, order, set(key["rows"]))
         return seen
 
     def _remaining_rows(self, order: Order, batch: Batch) -> int:
         """The same in a bucket without versions, whose planned objects are in the escrow while they are."""
-        before = contents(self._escrow, order, batch)
+        planned = contents(self._escrow, order, batch)
         seen = 0
         for key in batch.keys.to_pylist():
             digest = self._digest(key["object"])
-            old = next(before, None)
+            old = next(planned, None)
             if digest == key[CONTENT]:
                 seen += _records(key)
             elif digest:
-                seen += contradictions(old, self._content(key["object"]), order, set(key["rows"]))
+                with ExitStack() as opened:
+                    before = None if old is None else opened.enter_context(as_file(self._escrow, old))
+                    after = opened.enter_context(self._opened(key["object"]))
+                    seen += contradictions(before, after, order, set(key["rows"]))
         return seen
 
     def leftovers(self, order: Order, batch: Batch) -> int:
@@ -170,11 +173,11 @@ class S3Inspector:
         return left
 
     def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:
-        """Search every version of every object: its raw bytes, unpacked gzip, and Parquet's values and dictionaries."""
+        """Search every version of every object: raw bytes, what is packed, and Parquet's values and dictionaries."""
         patterns = Patterns(probes)
         folders = {name.partition("#")[0] for name in left_alone}
         found: set[bytes] = set()
-        where: set[str] = set()
+        where, unread = set[str](), set[str]()
         read = 0
         searched = (
             version
@@ -183,13 +186,12 @@ class S3Inspector:
             and not version["key"].startswith(self._set_apart or ("\x00",))
             and (version["key"].rpartition("/")[0] or ".") not in folders
         )
-        for folder, content in self._contents(searched):
-            read += len(content)
-            for piece in (content, *_unpacked(content)):
-                hits = patterns.found_in(piece)
-                if hits:
-                    found |= hits
-                    where.add(folder)
+        for folder, file in self._files(searched):
+            size, hits, closed = search_file(file, patterns)
+            read += size
+            found |= hits
+            where |= {folder} if hits else set()
+            unread |= {f"{folder or '.'}: {closed}"} if closed else set()
         return ByteSearch(
             reached=read > 0,
             medium="every object version that the service lists; not the service's disks"
@@ -198,22 +200,40 @@ class S3Inspector:
             probes=len(probes),
             found=len(found),
             where=tuple(sorted(where)),
+            unread=tuple(sorted(unread)),
         )
+
+    def bucket_is_there(self) -> bool:
+        """Ask for the bucket's head; one that is refused to us is there as well, whoever it belongs to."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status == HTTPStatus.NOT_FOUND:
+                return False
+            if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.MOVED_PERMANENTLY}:
+                raise Transient(f"the inspector cannot ask for the bucket of store {self._name}") from None
+        except BotoCoreError:
+            raise Transient(f"the inspector cannot ask for the bucket of store {self._name}") from None
+        return True
 
     def _table(self, order: Order) -> DeltaFiles:
         folder = order.collection.name
-        return DeltaFiles("" if folder == "." else f"{folder}/", self._versions, self._content)
+        return DeltaFiles("" if folder == "." else f"{folder}/", self._versions, self._opened)
 
-    def _contents(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
-        """Folder and content of each version; small ones are read side by side, bigger ones alone, to bound memory."""
+    def _files(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, BinaryIO]]:
+        """Folder and content of each version; small ones are read side by side, bigger ones by ranges."""
         with ThreadPoolExecutor(max_workers=_READERS) as pool:
             while window := list(itertools.islice(versions, _WINDOW)):
                 small = [version for version in window if version["size"] <= _SMALL]
-                read = pool.map(lambda version: self._content(version["key"], version["version"]), small)
+                read = pool.map(lambda version: b"".join(self._pieces(version["key"], version["version"])), small)
                 for version in window:
-                    is_small = version["size"] <= _SMALL
-                    content = next(read) if is_small else self._content(version["key"], version["version"])
-                    yield version["key"].rpartition("/")[0], content
+                    folder = version["key"].rpartition("/")[0]
+                    if version["size"] <= _SMALL:
+                        yield folder, io.BytesIO(next(read))
+                        continue
+                    with self._opened(version["key"], version["version"]) as file:
+                        yield folder, file
 
     def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
         if found["marker"]:
@@ -257,8 +277,23 @@ class S3Inspector:
                 return
             position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
-    def _content(self, key: str, version: str = "") -> bytes:
-        return b"".join(self._pieces(key, version))
+    @contextmanager
+    def _opened(self, key: str, version: str = "") -> Iterator[BinaryIO]:
+        """A content as a seekable file."""
+        request = {"Bucket": self._bucket, "Key": key, **({"VersionId": version} if version else {})}
+        try:
+            answer = self._client.get_object(**request)
+        except (ClientError, BotoCoreError):
+            raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+        answer["Body"].close()
+        ranged = RangedObject(self._client, request, size=answer["ContentLength"], etag=answer["ETag"])
+        try:
+            with io.BufferedReader(ranged, BUFFER) as file:
+                yield file
+        except Exception:
+            if ranged.failure is not None:
+                raise ranged.failure from None
+            raise
 
     def _digest(self, key: str, version: str = "") -> str:
         """Hex SHA-256 of a content; "" where there is no such object."""
@@ -294,57 +329,3 @@ def _records(key: dict[str, Any]) -> int:
 def _is_of_table(batch: Batch) -> bool:
     """Whether its keys name files of a table with a log, whoever asks: an order, or a look at sentinels."""
     return "action" in batch.keys.column_names
-
-
-def _unpacked(content: bytes) -> Iterator[bytes]:
-    """What a file holds inside; of a damaged one only what can be unpacked, since its raw bytes are searched anyway."""
-    if content.startswith(b"\x1f\x8b"):
-        yield _gunzipped(content)
-    if content.startswith(b"PAR1"):
-        with contextlib.suppress(pa.ArrowException, OSError):
-            yield from _parquet_values(content)
-
-
-def _gunzipped(content: bytes) -> bytes:
-    pieces = []
-    while content:
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            pieces.append(unpacker.decompress(content))
-        except zlib.error:
-            break
-        content = unpacker.unused_data
-    return b"".join(pieces)
-
-
-def _parquet_values(content: bytes) -> Iterator[bytes]:
-    schema = pq.ParquetFile(io.BytesIO(content)).schema
-    leaves = [schema.column(number).path for number in range(len(schema))]
-    # Read as dictionaries: a value that no row uses any more still shows in the dictionary page. Group by group,
-    # because Arrow cannot join the dictionaries of several groups inside nested columns.
-    file = pq.ParquetFile(io.BytesIO(content), read_dictionary=leaves)
-    for group in range(file.num_row_groups):
-        for column in file.read_row_group(group, use_threads=False).columns:
-            for chunk in column.chunks:
-                for values in _leaves(chunk):
-                    yield b"\n".join(_bytes(value) for value in values.to_pylist())
-
-
-def _leaves(values: pa.Array) -> Iterator[pa.Array]:
-    """The values inside structs, lists and maps; of dictionaries, all that is in them."""
-    if pa.types.is_dictionary(values.type):
-        yield values.dictionary
-    elif pa.types.is_struct(values.type):
-        for number in range(values.type.num_fields):
-            yield from _leaves(values.field(number))
-    elif pa.types.is_map(values.type):
-        yield from _leaves(values.keys)
-        yield from _leaves(values.items)
-    elif pa.types.is_nested(values.type):
-        yield from _leaves(values.values)
-    else:
-        yield values
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")

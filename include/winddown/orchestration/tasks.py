@@ -169,6 +169,12 @@ def verify(plan_id: str) -> str:
     return _say(plan_id, journey.verify(deployment(), plan_id))
 
 
+@task(queue=PURGE_QUEUE)
+def delete_buckets(plan_id: str) -> str:
+    """Delete what was emptied, where the plan says so."""
+    return _say(plan_id, journey.delete_buckets(deployment(), plan_id))
+
+
 @task(outlets=[CERTIFICATE])
 def certify(plan_id: str) -> str:
     """Certify the wave."""

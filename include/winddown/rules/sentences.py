@@ -332,6 +332,7 @@ _SENTENCES = {
     "versions under governance retention were purged for the approved reason": (
         "已按批准的理由清除处于治理保留期的版本"
     ),
+    "its bucket was deleted once it was empty, for the approved reason": "存储桶清空后，已按批准的理由删除",
     "interrupted {count:text} times with an unknown outcome, which was settled by looking again": (
         "曾 {count} 次中断而结果不明，均经重新查看予以确定"
     ),

@@ -15,6 +15,7 @@ from winddown.domain.plan import Act, Plan, Wave
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages import own_traces
 from winddown.stages.deployment import ACTOR, Deployment, today
+from winddown.stages.emptied import undeleted
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
 from winddown.stages.residuals import residuals, store_of, unproven
@@ -54,7 +55,10 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
     for effect in effects:
         if effect.power == "purge":
             purged[effect.order_id] += effect.records
-    undone = [order.id for order in plan.orders if order.changes_store and purged[order.id] != order.selection.count]
+    undone: list[str] = [
+        order.id for order in plan.orders if order.changes_store and purged[order.id] != order.selection.count
+    ]
+    undone += [f"the bucket of {store}" for store in undeleted(deployment, plan)]
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
             f"plan {plan_id} is not carried out: {', '.join(undone) or 'it is not open'}",

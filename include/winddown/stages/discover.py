@@ -15,6 +15,7 @@ from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
+from winddown.stages.emptied import gone_buckets
 from winddown.stages.names import names_a_person, words_in, words_of
 from winddown.stages.retention import undeclared_replicas
 from winddown.stages.whole import gone_whole
@@ -37,7 +38,10 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
     blockers: list[Blocker] = []
     facts: list[Fact] = []
     identities: list[tuple[str, str]] = []
+    gone = gone_buckets(deployment, case.id)
     for declaration in case.stores:
+        if declaration.name in gone:
+            continue
         try:
             found = _discovered(systems.store(declaration.name), by_report=declaration.name in reported)
         except Transient as error:
@@ -67,7 +71,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
             "correct the register, or find out where it went",
         )
         for ref in sorted(missing)
-        if ref.store not in blocked_stores
+        if ref.store not in blocked_stores | gone
     ]
     return Inventory(
         collections=tuple(sorted(collections, key=lambda found: found.ref)),

@@ -43,25 +43,27 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
 def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Give writes back as they were, after everything in quarantine was restored."""
     case = deployment.case(case_id)
-    thawed: list[str] = []
     inventory = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
     if inventory is not None:
         give_back_reads(deployment, case, inventory)
-    for declaration in case.stores:
-        receipt = deployment.control.get(case_id, "freeze", declaration.name, type_=Receipt | None)
-        store = ability(deployment.systems(case).store(declaration.name), SupportsFreeze)
-        if receipt is None or store is None:
-            continue
-        assert inventory is not None  # noqa: S101 - what was frozen had been found
-        identity = inventory.identity(declaration.name)
-        effect = Effect(case_id, "", f"thaw {declaration.name}", Power.RESTORE, declaration.name, 0, "", 0, identity)
-        authorization = deployment.authority.authorize(effect, actor=ACTOR)
-        done = store.thaw(authorization, receipt)
-        deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
-        # Given back once: what an administrator revokes from now on is not ours to grant again.
-        deployment.control.put(case_id, "freeze", declaration.name, None, type_=Receipt | None)
-        thawed.append(declaration.name)
-    return tuple(thawed)
+    return tuple(found.name for found in case.stores if thaw_store(deployment, case, found.name))
+
+
+def thaw_store(deployment: Deployment, case: Case, name: str) -> bool:
+    """Give writes to one store back as they were; False where nothing was taken."""
+    receipt = deployment.control.get(case.id, "freeze", name, type_=Receipt | None)
+    store = ability(deployment.systems(case).store(name), SupportsFreeze)
+    if receipt is None or store is None:
+        return False
+    # What was frozen had been found.
+    inventory: Inventory = deployment.control.require(case.id, "inventory", "first", type_=Inventory)
+    effect = Effect(case.id, "", f"thaw {name}", Power.RESTORE, name, 0, "", receipt.records, inventory.identity(name))
+    authorization = deployment.authority.authorize(effect, actor=ACTOR)
+    done = store.thaw(authorization, receipt)
+    deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
+    # Given back once: what an administrator revokes from now on is not ours to grant again.
+    deployment.control.put(case.id, "freeze", name, None, type_=Receipt | None)
+    return True
 
 
 def _read_back(

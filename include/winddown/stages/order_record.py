@@ -165,6 +165,8 @@ def _exceptions(order: Order, interrupted: int) -> list[str]:
     found = []
     if order.bypasses_governance:
         found.append("versions under governance retention were purged for the approved reason")
+    if order.deletes_bucket:
+        found.append("its bucket was deleted once it was empty, for the approved reason")
     if interrupted:
         found.append(f"interrupted {interrupted} times with an unknown outcome, which was settled by looking again")
     return found

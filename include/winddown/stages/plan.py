@@ -17,6 +17,7 @@ from winddown.stages.clocks import wave_clocks
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
+from winddown.stages.emptied import emptying
 from winddown.stages.fairness import Fairness, check_fairness, fairness_blockers
 from winddown.stages.history import unkept_history
 from winddown.stages.orders import make_orders
@@ -72,6 +73,8 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     # Last, because whatever is stopped before keeps its rows, and these may refer to rows that would go.
     blockers += kept_references(deployment, case, labelled, _unstopped(orders, blockers))
     orders = _unstopped(orders, blockers)
+    orders, staying = emptying(deployment, case, wave, inventory=inventory, orders=orders, blockers=blockers)
+    blockers += staying
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     if not orders:

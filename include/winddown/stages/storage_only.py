@@ -71,7 +71,7 @@ def give_back_reads(deployment: Deployment, case: Case, inventory: Inventory) ->
         store = ability(deployment.systems(case).store(declaration.name), SupportsStorageOnly)
         if remembered is None or store is None:
             continue
-        effect = _effect(case, inventory, declaration.name, Power.RESTORE, 0)
+        effect = _effect(case, inventory, declaration.name, Power.RESTORE, remembered.records)
         done = store.thaw(deployment.authority.authorize(effect, actor=ACTOR), remembered)
         deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
         deployment.control.put(case.id, "reads", declaration.name, None, type_=Receipt | None)

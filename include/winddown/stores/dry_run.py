@@ -20,6 +20,7 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import (
     Discovery,
     Store,
+    SupportsBucketDeletion,
     SupportsContent,
     SupportsDocuments,
     SupportsFreeze,
@@ -155,6 +156,21 @@ class DrySanitise:
         return Receipt("sanitise", authorization.store, 0, len(collections), (_MARK,))
 
 
+class DryBucketDeletion:
+    """Deletes nothing."""
+
+    def __init__(self, inner: SupportsBucketDeletion) -> None:
+        self._inner = inner
+
+    def bucket_made(self) -> str:
+        """As the store does; it only reads."""
+        return self._inner.bucket_made()
+
+    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:  # noqa: ARG002
+        """The receipt of a deletion; what is in the bucket goes before, so it is not looked at."""
+        return Receipt("sanitise", authorization.store, 0, 1, (_MARK,))
+
+
 def _as_it_is(inner: Any) -> Any:
     """Hand the ability through: reading changes nothing."""
     return inner
@@ -165,6 +181,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsFreeze: DryFreeze,
     SupportsStorageOnly: DryStorageOnly,
     SupportsSanitise: DrySanitise,
+    SupportsBucketDeletion: DryBucketDeletion,
     SupportsContent: _as_it_is,
     SupportsReport: _as_it_is,
     SupportsStrain: _as_it_is,

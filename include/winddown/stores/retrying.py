@@ -28,6 +28,7 @@ from winddown.ports import (
     Notes,
     Store,
     Strain,
+    SupportsBucketDeletion,
     SupportsContent,
     SupportsDocuments,
     SupportsFreeze,
@@ -194,6 +195,22 @@ class RetryingSanitise:
         return self._inner.sanitise(authorization, collections)
 
 
+class RetryingBucketDeletion:
+    """Retries only what reads."""
+
+    def __init__(self, inner: SupportsBucketDeletion, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def bucket_made(self) -> str:
+        """Retried."""
+        return self._backoff.run(self._inner.bucket_made)
+
+    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
+        """Once: a repeat needs a new authorization."""
+        return self._inner.delete_bucket(authorization, made=made)
+
+
 class RetryingContent:
     """Retries the opening of a stream."""
 
@@ -295,6 +312,7 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsFreeze: RetryingFreeze,
     SupportsStorageOnly: RetryingStorageOnly,
     SupportsSanitise: RetryingSanitise,
+    SupportsBucketDeletion: RetryingBucketDeletion,
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,
     SupportsStrain: RetryingStrain,

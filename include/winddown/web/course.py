@@ -17,7 +17,7 @@ from winddown.stages.seal import unacknowledged
 from winddown.stages.standing import Standing
 
 BEFORE_BORDER = ("plan", "approve", "anonymise", "seal", "hand_over", "quarantine", "grace")
-AFTER_BORDER = ("purge", "sanitise", "verify", "certify")
+AFTER_BORDER = ("purge", "sanitise", "verify", "delete_buckets", "certify")
 _OPEN = frozenset(("intent", "unknown"))
 Step = dict[str, Any]
 
@@ -141,7 +141,8 @@ def _unneeded(plan: Plan) -> set[str]:
     if plan.traces:
         return {"anonymise", "seal", "hand_over", "grace", "sanitise"}
     steps = {Act.ANONYMISE: ("anonymise",), Act.SEAL: ("seal", "hand_over")}
-    return {stage for act, stages in steps.items() if act not in acts for stage in stages}
+    kept = set() if any(order.deletes_bucket for order in plan.orders) else {"delete_buckets"}
+    return kept.union(*(stages for act, stages in steps.items() if act not in acts))
 
 
 def _open_steps(deployment: Deployment, plan: Plan, rows: Sequence[Progress], now: Standing) -> list[Step]:

@@ -441,6 +441,11 @@ def test_a_bucket_belongs_to_an_s3_store_and_to_no_other(
     assert f"{where}: an s3 store names its bucket" in refusal(changed(case_document, where, bucket))
 
 
+def test_a_bucket_that_is_to_go_is_one_and_says_why(refusal: Refusal, case_document: dict[str, Any]) -> None:
+    said = refusal(changed(case_document, "stores.0.delete_bucket", "it ends"))
+    assert "stores.0.delete_bucket: only an s3 store has a bucket" in said
+
+
 def test_an_inventory_report_belongs_to_an_s3_store_and_has_an_address(
     refusal: Refusal, case_document: dict[str, Any]
 ) -> None:

@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, Any] = {
     "act": Act.ERASE,
     "whole": True,
     "going": 1,
+    "made": "2020-01-01",
 }
 ABILITIES: list[type] = [
     found for name, found in vars(ports).items() if name.startswith("Supports") and inspect.isclass(found)

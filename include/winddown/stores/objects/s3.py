@@ -26,13 +26,12 @@ from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
-from winddown.stores.objects import formats
+from winddown.stores.objects import bucket_end, formats
 from winddown.stores.objects.abilities import Abilities, remove_probes
 from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
-from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import LOCATORS
 from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
@@ -55,6 +54,7 @@ from winddown.stores.objects.tables.delta_acts import TableActs
 from winddown.stores.objects.tables.delta_keys import keys_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.unversioned import METHODS, Unversioned
+from winddown.stores.objects.uploading import abort_uploads
 from winddown.stores.objects.versions import Version
 from winddown.stores.retrying import Backoff
 
@@ -324,24 +324,28 @@ class S3Store:
         """
         authorization.require(Power.SANITISE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
-        aborted = 0
         with translated(self.name, "aborting uploads"):
-            for ref in collections:
-                for page in client.get_paginator("list_multipart_uploads").paginate(
-                    Bucket=self._bucket, Prefix=prefix_of(ref)
-                ):
-                    own = [each for each in page.get("Uploads", ()) if place_of(each["Key"]).folder == folder_of(ref)]
-                    for upload in own:
-                        client.abort_multipart_upload(
-                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                        )
-                        aborted += 1
+            aborted = sum(abort_uploads(client, self._bucket, ref) for ref in collections)
             remove_probes(client, self._bucket)
         details = (
             ("multipart_uploads_aborted", str(aborted)),
             ("not_reached", "the service's disks, replicas, inventory and access logs"),
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
+
+    def bucket_made(self) -> str:
+        """When the bucket was made, as the reading user is told."""
+        with translated(self.name, "listing buckets"):
+            return bucket_end.made_at(self._reader, self._bucket)
+
+    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
+        """Delete the bucket, if it is the planned one and empty; a freeze has to be lifted before."""
+        authorization.require(Power.SANITISE, store=self.name, target=f"delete bucket of {self.name}")
+        bucket_end.require_same(self.bucket_made(), made, store=self.name)
+        client = self._same(authorization, self._unlock(authorization))
+        with translated(self.name, "deleting the bucket"):
+            bucket_end.delete(client, self._bucket, store=self.name)
+        return Receipt("sanitise", self.name, 0, 1, (("bucket", "deleted"),))
 
     # -- pieces --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from winddown.domain.inventory import CollectionRef
 from winddown.stores.objects.formats.change import Copied
+from winddown.stores.objects.gathering import folder_of, place_of, prefix_of
 
 PART_LEAST = 5 << 20
 SINGLE = 16 << 20  # up to here an object is sent in one request
@@ -29,6 +31,17 @@ class Part:
     start: int
     size: int
     origin: int | None = None
+
+
+def abort_uploads(client: Any, bucket: str, ref: CollectionRef) -> int:
+    """Abort every upload in parts that lies in a collection's folder, whoever began it; return how many they were."""
+    aborted = 0
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix_of(ref)):
+        for upload in page.get("Uploads", ()):
+            if place_of(upload["Key"]).folder == folder_of(ref):
+                client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                aborted += 1
+    return aborted
 
 
 class Body(Protocol):
