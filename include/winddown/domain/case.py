@@ -101,6 +101,7 @@ class StoreDeclaration:
         bucket: of an s3 store.
         inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
         accessed_from: countries from which somebody can reach the data, beside where they lie.
+        catalogue: connection of the catalogue of an s3 store's Iceberg tables; "" for none.
     """
 
     name: str
@@ -110,6 +111,7 @@ class StoreDeclaration:
     bucket: str = ""
     inventory: str = ""
     accessed_from: tuple[str, ...] = ()
+    catalogue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

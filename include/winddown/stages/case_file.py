@@ -227,11 +227,18 @@ def _reference_problems(model: CaseModel) -> list[str]:
             problems.append(f"register.{index}.subject.via: {link.via} must name its customers by a field of its own")
         if entry.backup is not None and entry.backup.of not in stores:
             problems.append(f"register.{index}.backup.of: store {entry.backup.of!r} is not declared")
+    return problems + _store_problems(model)
+
+
+def _store_problems(model: CaseModel) -> list[str]:
+    problems = []
     for index, store in enumerate(model.stores):
         if (store.kind == "s3") != bool(store.bucket):
             problems.append(f"stores.{index}.bucket: an s3 store names its bucket")
         if store.inventory and store.kind != "s3":
             problems.append(f"stores.{index}.inventory: only an s3 store has an S3 Inventory")
+        if store.catalogue and store.kind != "s3":
+            problems.append(f"stores.{index}.catalogue: only an s3 store has Iceberg tables")
     return problems
 
 
@@ -301,6 +308,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
                 found.bucket,
                 found.inventory,
                 found.accessed_from,
+                found.catalogue,
             )
             for found in model.stores
         ),

@@ -118,6 +118,7 @@ class _Store(_Strict):
     bucket: str = ""
     inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
     accessed_from: tuple[Country, ...] = ()
+    catalogue: Identifier | Literal[""] = ""
 
 
 class _Event(_Strict):

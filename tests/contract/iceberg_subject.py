@@ -1,0 +1,155 @@
+"""Iceberg tables in a bucket, written and read by the library ``pyiceberg`` by clients of its own, and by DuckDB."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
+from pyiceberg.transforms import IdentityTransform
+
+from winddown.demo.bucket import REGION
+from winddown.domain.authorization import Power
+from winddown.inspection.s3 import S3Inspector
+from winddown.stores.objects.s3 import S3Store
+from winddown.stores.objects.tables.iceberg_catalogue import PyIcebergCatalogue
+from winddown.stores.objects.tables.iceberg_io import ClientIO
+from winddown.stores.retrying import Backoff
+
+from .delta_subject import customers
+from .desk import Desk
+from .s3_subject import CREDENTIALS, FOLDER, STORE, Bucket, RowFiles, Unversioned
+
+NAME = "shop.客户"
+
+
+class Warehouse:
+    """Tables of one bucket, as their users see them."""
+
+    def __init__(self, bucket: Bucket, path: Path) -> None:
+        self.bucket = bucket
+        self.database = f"sqlite:///{path}"
+        self.url = f"{self.database}?catalogue=lake"
+        keys = bucket.client._request_signer._credentials.get_frozen_credentials()
+        self.catalogue = SqlCatalog(
+            "lake",
+            **{
+                "uri": self.database,
+                "s3.endpoint": bucket.client.meta.endpoint_url,
+                "s3.access-key-id": keys.access_key,
+                "s3.secret-access-key": keys.secret_key,
+                "s3.region": REGION,
+            },
+        )
+        self.catalogue.create_namespace("shop")
+
+    def create(self, schema: pa.Schema, *, folder: str = FOLDER, name: str = NAME, **properties: str) -> Table:
+        location = f"s3://{self.bucket.name}/{folder}"
+        return self.catalogue.create_table(name, schema, location=location, properties=properties)
+
+    def table(self, name: str = NAME) -> Table:
+        return self.catalogue.load_table(name)
+
+    def rows(self, name: str = NAME) -> list[dict[str, Any]]:
+        return list(self.table(name).scan().to_arrow().to_pylist())
+
+    def files(self, name: str = NAME) -> set[str]:
+        """Keys of what makes the table."""
+        start = f"s3://{self.bucket.name}/"
+        return {each.file.file_path.removeprefix(start) for each in self.table(name).scan().plan_files()}
+
+    def close(self) -> None:
+        self.catalogue.close()
+
+
+class IcebergFiles(RowFiles):
+    """Thirteen customers in partitions, of whom some were changed, and one was deleted."""
+
+    version = "2"
+
+    def __init__(self, client: Any, desk: Desk, path: Path) -> None:
+        super().__init__(client, desk)
+        self.lake = Warehouse(self.bucket, path)
+        self.store = S3Store(
+            STORE,
+            bucket=self.bucket.name,
+            reader=client,
+            unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
+            escrow=desk.escrow(STORE),
+            catalogue=self.opened,
+            backoff=Backoff(sleep=lambda _: None),
+        )
+        self.inspector = S3Inspector(
+            STORE,
+            bucket=self.bucket.name,
+            client=client,
+            escrow=desk.escrow(STORE),
+            set_apart=(),
+            catalogue=self.lake.url,
+        )
+        self._build()
+
+    def opened(self, power: Power | None, client: Any) -> PyIcebergCatalogue:
+        return PyIcebergCatalogue(self.lake.url, ClientIO(STORE, client, self.bucket.name))
+
+    def _build(self) -> None:
+        rows = customers(range(14))
+        table = self.lake.create(rows.schema, **{"format-version": self.version})
+        with table.update_spec() as spec:
+            spec.add_field("city", IdentityTransform(), "city")
+        table.append(rows)
+        changed = rows.filter(pa.compute.equal(rows["id"], 4)).set_column(4, "note", pa.array(["changed"]))
+        table.overwrite(changed, "id = 4")
+        table.delete("id = 13")
+
+    def keys(self) -> list[str]:
+        return []
+
+    def original(self, key: str, *, without: str = "") -> bytes:
+        raise NotImplementedError
+
+    def key_of(self, name: str) -> str:
+        return next(key for key in self.lake.files() if int(name) in self._ids(key))
+
+    def rows(self, key: str, body: bytes) -> dict[str, object]:
+        raise NotImplementedError
+
+    def content(self) -> dict[str, object]:
+        table = self.lake.table()
+        return {**self.marks(), "schema": str(table.schema()), "settings": table.properties}
+
+    def marks(self) -> dict[str, object]:
+        return {str(row["id"]): row for row in self.lake.rows()}
+
+    def spoil(self, name: str) -> None:
+        self.lake.table().delete(f"id = {name}")
+
+    def alter(self, name: str) -> None:
+        (row,) = [row for row in self.lake.rows() if str(row["id"]) == name]
+        table = self.lake.table()
+        rows = pa.Table.from_pylist([{**row, "note": "altered"}], schema=table.schema().as_arrow())
+        table.overwrite(rows, f"id = {name}")
+
+    def bring_back(self, name: str) -> None:
+        """Let the file that first had a record make the table again, whatever else does."""
+        for key in sorted(self.bucket.live()):
+            if key.endswith(".parquet") and "winddown" not in key and int(name) in self._ids(key):
+                self.lake.table().add_files([f"s3://{self.bucket.name}/{key}"])
+                return
+        raise AssertionError("no file ever had it")
+
+    def _ids(self, key: str) -> set[int]:
+        body = self.bucket.client.get_object(Bucket=self.bucket.name, Key=key)["Body"].read()
+        return set(pq.read_table(io.BytesIO(body), columns=["id"], partitioning=None).column("id").to_pylist())
+
+
+class OldIceberg(IcebergFiles):
+    """The same in version 1 of the format."""
+
+    version = "1"
+
+
+class UnversionedIceberg(Unversioned, IcebergFiles):
+    """The same in a bucket that keeps no versions."""
