@@ -16,16 +16,21 @@ from .desk import Desk
 from .iceberg_subject import IcebergFiles
 from .killing import dies, stride
 from .subject import work
+from .test_iceberg_erased import thorough
 from .test_s3_killed import MOST, finish
 
 pytestmark = pytest.mark.chaos
 
 
-@pytest.mark.parametrize("powers", [(Power.QUARANTINE, Power.PURGE), (Power.QUARANTINE, Power.RESTORE)], ids=str)
+@pytest.mark.parametrize(
+    "powers",
+    [(Power.QUARANTINE, Power.PURGE), pytest.param((Power.QUARANTINE, Power.RESTORE), marks=thorough)],
+    ids=["purge", "restore"],
+)
 def test_killed_before_any_step_the_end_is_the_same(
     client: Any, desk: Desk, tmp_path: Path, s3_address: S3Address, powers: tuple[Power, ...]
 ) -> None:
-    for before in range(1, MOST, stride(13)):
+    for before in range(1, MOST, stride(25)):
         subject = IcebergFiles(client, desk, tmp_path)
         content, planned = subject.content(), work(subject, size=10)
         was_killed = dies(planned, powers, before, watch=partial(_watch, subject, s3_address))

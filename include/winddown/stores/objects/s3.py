@@ -54,7 +54,7 @@ from winddown.stores.objects.standing import Standing
 from winddown.stores.objects.tables.acts import TableActs
 from winddown.stores.objects.tables.catalogue import OpenCatalogue
 from winddown.stores.objects.tables.keys import keys_of
-from winddown.stores.objects.tables.registry import Tables, kind_of
+from winddown.stores.objects.tables.registry import Tables, is_table, kind_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.unversioned import METHODS, Unversioned
 from winddown.stores.objects.versions import Version
@@ -349,11 +349,12 @@ class S3Store:
         aborted = 0
         with translated(self.name, "aborting uploads"):
             for ref in collections:
+                is_all = is_table(client, self._bucket, ref)  # all that lies below a table's folder belongs to it
                 for page in client.get_paginator("list_multipart_uploads").paginate(
                     Bucket=self._bucket, Prefix=prefix_of(ref)
                 ):
-                    own = [each for each in page.get("Uploads", ()) if place_of(each["Key"]).folder == folder_of(ref)]
-                    for upload in own:
+                    found = page.get("Uploads", ())
+                    for upload in (each for each in found if is_all or place_of(each["Key"]).folder == folder_of(ref)):
                         client.abort_multipart_upload(
                             Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                         )

@@ -185,7 +185,7 @@ class TableActs:
     # -- pieces --------------------------------------------------------------------------------------------------
 
     def _look(self) -> SeenTable:
-        seen = self._table.look()
+        seen: SeenTable = self._table.look()
         if seen.obstacles:
             raise Refused(
                 f"the table {self._table.ref} now uses {', '.join(seen.obstacles)}",

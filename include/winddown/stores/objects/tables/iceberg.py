@@ -274,6 +274,7 @@ class IcebergTable:
         metadata = Metadata.read(self._file(histories, f"s3://{self._place.bucket}/{key}").read())
         against = [*metadata.obstacles(), *self._elsewhere(metadata, key)]
         against += ["two names in its catalogue"] if count > 1 else []
+        against += ["no UUID of its own"] if found is not None and not metadata.uuid else []
         files: dict[str, DataFile] = {}
         aside: dict[str, DataFile] = {}
         if not against:

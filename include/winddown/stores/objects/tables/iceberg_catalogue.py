@@ -25,7 +25,7 @@ from pyiceberg.io import FileIO
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import Table
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
-from sqlalchemy import create_engine, make_url, select
+from sqlalchemy import URL, create_engine, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -43,9 +43,9 @@ _DENIED = (UnauthorizedError, ForbiddenError, OAuthError, AuthorizationExpiredEr
 class _InDatabase(SqlCatalog):
     """Tables by their names in a database; nothing is made there."""
 
-    def __init__(self, name: str, url: str, files: FileIO) -> None:
+    def __init__(self, name: str, url: URL, files: FileIO) -> None:
         MetastoreCatalog.__init__(self, name, init_catalog_tables="false")  # the library's own would pool connections
-        self.engine = create_engine(make_url(url), poolclass=NullPool, hide_parameters=True)
+        self.engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
         self._files = files
         self._init_catalog()
 
@@ -145,16 +145,16 @@ def _opened(url: str, files: FileIO) -> "_InDatabase | _AtService":
     told = dict(parse_qsl(parts.query))
     name = told.pop(_NAME, _DEFAULT)
     if parts.scheme in {"http", "https"}:
-        host = parts.netloc.rpartition("@")[2]
+        host, folder = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        address = urlunsplit((parts.scheme, host, folder, "", ""))
         if parts.username:
             told["credential"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        return _AtService(name, files, uri=urlunsplit((parts.scheme, host, parts.path, "", "")), **told)
+            told.setdefault("oauth2-server-uri", f"{address}/v1/oauth/tokens")
+        return _AtService(name, files, uri=address, **told)
     try:
-        address = make_url(url)
+        return _InDatabase(name, make_url(url).difference_update_query([_NAME]), files)
     except ArgumentError:
         raise Refused("the connection of a catalogue has no URL that can be read") from None
-    address = address.difference_update_query([_NAME])
-    return _InDatabase(name, address.render_as_string(hide_password=False), files)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ stand there for as long as the snapshot does; for the same reason nothing that l
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import pyarrow.parquet as pq
 from pyiceberg.exceptions import CommitFailedException
@@ -39,6 +39,7 @@ from pyiceberg.table.update import (
     RemoveSnapshotsUpdate,
     RemoveStatisticsUpdate,
     SetSnapshotRefUpdate,
+    TableRequirement,
     TableUpdate,
 )
 
@@ -48,7 +49,7 @@ from winddown.stores.objects.tables.catalogue import Survivors
 from winddown.stores.objects.tables.iceberg_metadata import COMMIT, ORDER, OURS
 from winddown.stores.objects.versions import Version
 
-_CODEC = "gzip"
+_CODEC: Final = "deflate"
 _UNKNOWN = (
     "column_sizes",
     "value_counts",
@@ -113,9 +114,7 @@ class Commit:
             Summary(Operation.APPEND, **{ORDER: order, COMMIT: str(main)}),
             later=0,
         )
-        self._updates.append(
-            SetSnapshotRefUpdate(ref_name=aside, type=SnapshotRefType.TAG, snapshot_id=number)  # type: ignore[call-arg]
-        )
+        self._updates.append(SetSnapshotRefUpdate(ref_name=aside, type=SnapshotRefType.TAG, snapshot_id=number))
         self._refs[aside] = None if kept is None else kept.snapshot_id
         if kept is not None:
             self._updates.append(RemoveSnapshotsUpdate(snapshot_ids=[kept.snapshot_id]))
@@ -165,11 +164,19 @@ class Commit:
     def _send(self) -> bool:
         if not self._updates:
             return True
-        uuid_is, refs = AssertTableUUID(uuid=self._metadata.table_uuid), self._refs.items()
-        requirements = (uuid_is, *(AssertRefSnapshotId(ref=name, snapshot_id=found) for name, found in refs))
+        requirements: tuple[TableRequirement, ...] = (
+            AssertTableUUID(uuid=self._metadata.table_uuid),
+            *(AssertRefSnapshotId(ref=name, snapshot_id=found) for name, found in self._refs.items()),
+        )
+        catalogue = self._table.catalog
         try:
-            self._table.catalog.commit_table(self._table, requirements, tuple(self._updates))
+            catalogue.commit_table(self._table, requirements, tuple(self._updates))
         except CommitFailedException:
+            return False
+        except ValueError:
+            # What is to be forgotten is already, where the same was done at the same time.
+            if catalogue.load_table(self._table.name()).metadata_location == self._table.metadata_location:
+                raise
             return False
         return True
 
@@ -244,7 +251,7 @@ class Commit:
         later = int(bool(self._updates))
         self._add(number, manifests, summary, later=later, parent=None if main is None else main.snapshot_id)
         self._updates.append(
-            SetSnapshotRefUpdate(ref_name=MAIN_BRANCH, type=SnapshotRefType.BRANCH, snapshot_id=number)  # type: ignore[call-arg]
+            SetSnapshotRefUpdate(ref_name=MAIN_BRANCH, type=SnapshotRefType.BRANCH, snapshot_id=number)
         )
 
     def _like(self, old: DataFile, survivors: Survivors, source: BinaryIO) -> DataFile:

@@ -26,9 +26,13 @@ class ClientIO(FileIO):
         super().__init__()
         self._store, self._client, self._bucket = store, client, bucket
         self._like = ""
+        self._kept: dict[str, Any] | None = None
 
     def resemble(self, location: str) -> None:
-        """Let what is written have what the object there has beside its body, so that who reads it reads both."""
+        """Let what is written have what the object there has beside its body, so that who reads it reads both.
+
+        It is looked at once, before the first file is written.
+        """
         self._like = location
 
     def new_input(self, location: str) -> InputFile:
@@ -58,12 +62,20 @@ class ClientIO(FileIO):
 
     def write(self, location: str, body: bytes) -> None:
         """Put a file there."""
-        kept: dict[str, Any] = {}
-        if self._like:
-            named = {"Bucket": self._bucket, "Key": self._key(self._like)}
+        if self._kept is None:
+            self._kept = self._alike()
+        self._client.put_object(Bucket=self._bucket, Key=self._key(location), Body=body, **self._kept)
+
+    def _alike(self) -> dict[str, Any]:
+        named = {"Bucket": self._bucket, "Key": self._key(self._like)}
+        try:
             kept = attributes(self._client, named, self._client.head_object(**named))
-            kept.pop("Metadata", None)  # says whose file it is
-        self._client.put_object(Bucket=self._bucket, Key=self._key(location), Body=body, **kept)
+        except ClientError as error:
+            if code_of(error) not in _GONE:
+                raise
+            return {}  # another purge was quicker, so the commit that this is for will be refused
+        kept.pop("Metadata", None)  # says whose file it is
+        return kept
 
     def _key(self, location: str) -> str:
         scheme, _, rest = location.partition("://")

@@ -70,13 +70,18 @@ class Metadata:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self._snapshots = {each["snapshot-id"]: each for each in document.get("snapshots") or ()}
-        refs = {name: self._snapshots.get(each["snapshot-id"]) for name, each in (document.get("refs") or {}).items()}
+        refs = {name: self._snapshots.get(each.get("snapshot-id")) for name, each in self._named()}
         self._refs: dict[str, Mapping[str, Any]] = {name: each for name, each in refs.items() if each is not None}
 
     @staticmethod
     def read(content: bytes) -> "Metadata":
         """Unpack and parse it; raises ValueError and its kin."""
         return Metadata(json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content))
+
+    @property
+    def uuid(self) -> str:
+        """What tells the table from any other; "" in old metadata that do not say."""
+        return str(self._document.get("table-uuid") or "")
 
     def fields(self) -> tuple[Field, ...]:
         """Those of the schema that counts."""
@@ -133,9 +138,12 @@ class Metadata:
             found.append("fields that were renamed")
         if any(name.startswith("encryption.") for name in self._document.get("properties") or {}):
             found.append("encryption")
-        if (self._document.get("refs") or {}).keys() - {"main", *self.tags()}:
+        if {name for name, _ in self._named()} - {"main", *self.tags()}:
             found.append("branches or tags, which keep other rows")
         return found
+
+    def _named(self) -> list[tuple[str, Mapping[str, Any]]]:
+        return list((self._document.get("refs") or {}).items())
 
     def _schemas(self) -> list[Mapping[str, Any]]:
         return self._document.get("schemas") or [self._document["schema"]]

@@ -10,13 +10,14 @@ from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef, Field
 from winddown.domain.plan import OrderId
 from winddown.stores.objects.deleting import Deletion
+from winddown.stores.objects.gathering import folder_of, prefix_of
 from winddown.stores.objects.located import Stated
 from winddown.stores.objects.tables.catalogue import OpenCatalogue
 from winddown.stores.objects.tables.changes import Leaving, Returning, Taker
 from winddown.stores.objects.tables.delta import DeltaTable
 from winddown.stores.objects.tables.iceberg import IcebergTable
-from winddown.stores.objects.tables.roots import Kind
-from winddown.stores.objects.versions import Version
+from winddown.stores.objects.tables.roots import FOLDERS, Kind, mark_of
+from winddown.stores.objects.versions import Version, by_key
 
 
 class SeenTable(Protocol):
@@ -178,6 +179,12 @@ class Tables:
     def _iceberg(self, client: Any, ref: CollectionRef, power: Power | None, *, uuid: str = "") -> IcebergTable:
         catalogue = None if self.catalogue is None else self.catalogue(power, client)
         return IcebergTable(self.store, client, self.bucket, ref=ref, catalogue=catalogue, uuid=uuid)
+
+
+def is_table(client: Any, bucket: str, ref: CollectionRef) -> bool:
+    """Whether a table begins in a folder."""
+    names = (history[0].key for mark in FOLDERS for history in by_key(client, bucket, prefix_of(ref) + mark))
+    return any(found is not None and found[0] == folder_of(ref) for found in map(mark_of, names))
 
 
 def kind_of(batch: Batch) -> Kind:
