@@ -12,12 +12,12 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
 
+from winddown import bootstrap
+from winddown.connections import ConnectionParameters
 from winddown.demo.bucket import REGION
-from winddown.domain.authorization import Power
+from winddown.domain.case import StoreDeclaration
 from winddown.inspection.s3 import S3Inspector
 from winddown.stores.objects.s3 import S3Store
-from winddown.stores.objects.tables.iceberg_catalogue import PyIcebergCatalogue
-from winddown.stores.objects.tables.iceberg_io import ClientIO
 from winddown.stores.retrying import Backoff
 
 from .delta_subject import customers
@@ -73,6 +73,17 @@ class Warehouse:
         return {each.file.file_path.removeprefix(start) for each in self.table(name).scan().plan_files()}
 
 
+class Asked:
+    """Connections of one URL; remembers which were asked for."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.asked = url, set[str]()
+
+    def find(self, name: str) -> ConnectionParameters:
+        self.asked.add(name)
+        return ConnectionParameters(url=self.url)
+
+
 class IcebergFiles(RowFiles):
     """Seven customers in partitions, of whom one was changed; another one was deleted.
 
@@ -95,14 +106,15 @@ class IcebergFiles(RowFiles):
             self._build()
         if is_kept and key not in BUILT:
             BUILT[key] = Built(path.read_bytes(), self.bucket.live())
-        self.opened_for: list[Power | None] = []
+        self.connections = Asked(self.lake.url)
+        declaration = StoreDeclaration(STORE, "s3", STORE, region="", bucket=self.bucket.name, catalogue="lake")
         self.store = S3Store(
             STORE,
             bucket=self.bucket.name,
             reader=client,
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
             escrow=desk.escrow(STORE),
-            catalogue=self.opened,
+            catalogue=bootstrap._catalogue(declaration, self.connections),
             backoff=Backoff(sleep=lambda _: None),
         )
         self.inspector = self.inspector_of(self.lake.url)
@@ -116,10 +128,6 @@ class IcebergFiles(RowFiles):
             set_apart=(),
             catalogue=catalogue,
         )
-
-    def opened(self, power: Power | None, client: Any) -> PyIcebergCatalogue:
-        self.opened_for.append(power)
-        return PyIcebergCatalogue(self.lake.url, ClientIO(STORE, client, self.bucket.name))
 
     def _build(self) -> None:
         rows = customers(range(8))

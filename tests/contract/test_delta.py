@@ -391,13 +391,3 @@ def test_broken_tables_are_named_blockers(subject: DeltaFiles) -> None:
 
 def _codes(subject: DeltaFiles) -> list[tuple[str, str]]:
     return [(blocker.code, blocker.subject.partition(":")[2]) for blocker in subject.store.discover().blockers]
-
-
-def test_a_restore_needs_no_versions_that_were_switched_off_meanwhile(subject: DeltaFiles) -> None:
-    planned, content = work(subject), subject.content()
-    planned.act(QUARANTINE)
-    subject.bucket.client.put_bucket_versioning(
-        Bucket=subject.bucket.name, VersioningConfiguration={"Status": "Suspended"}
-    )
-    planned.act(RESTORE)
-    assert subject.content() == content

@@ -1,5 +1,6 @@
 """Iceberg tables with a catalogue: erased as a commit to it, and without a history after purge."""
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fastavro
 import pyarrow as pa
 import pytest
 from pyiceberg.table.statistics import StatisticsFile
@@ -18,8 +20,6 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsVersions, ability
-from winddown.stores.objects.tables.iceberg_catalogue import PyIcebergCatalogue
-from winddown.stores.objects.tables.iceberg_io import ClientIO
 
 from .delta_subject import customers
 from .desk import Desk
@@ -80,7 +80,7 @@ def test_restore_leaves_the_table_of_the_same_files_and_no_tag(subject: IcebergF
     planned.act_all(RESTORE)
     assert subject.lake.files() == files
     assert subject.lake.table().refs().keys() == refs.keys()
-    assert {power for power in subject.opened_for if power} == {QUARANTINE, RESTORE}
+    assert subject.connections.asked == {"lake", "lake__mark"}
     (manifest, *_) = subject.lake.table().current_snapshot().manifests(subject.lake.table().io)
     assert manifest.fetch_manifest_entry(subject.lake.table().io)
 
@@ -107,6 +107,8 @@ def test_purge_ends_the_history_in_every_byte(subject: IcebergFiles) -> None:
     planned = work(subject, chosen=gone, size=100)
     planned.act(QUARANTINE)
     before = subject.lake.table().metadata.snapshots
+    seen = subject.inspector.search_bytes(["客户7".encode()])
+    assert f"{FOLDER}/metadata" in seen.where, "manifests are unpacked, so the zero below says something"
     planned.act(PURGE)
     assert {str(row["id"]) for row in subject.lake.rows()} == set(names) - gone
     search = subject.inspector.search_bytes([secret.encode() for secret in secrets])
@@ -258,6 +260,38 @@ def test_fields_are_not_emptied_in_place(subject: IcebergFiles) -> None:
 
 
 @thorough
+def test_a_table_of_which_every_row_goes_stays_empty(subject: IcebergFiles) -> None:
+    content = subject.content()
+    planned = work(subject, chosen=content.keys(), size=100)
+    planned.act(QUARANTINE)
+    assert (subject.lake.rows(), subject.lake.files()) == ([], set())
+    planned.act(RESTORE)
+    assert subject.content() == content
+    planned.act(QUARANTINE)
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert _without_history(subject)
+    subject.lake.table().append(customers(range(2, 4)))
+    assert subject.marks().keys() == {"2", "3"}
+
+
+def test_files_of_deletes_are_a_named_blocker(subject: IcebergFiles) -> None:
+    planned, table = work(subject), subject.lake.table()
+    manifest = table.current_snapshot().manifests(table.io)[0]
+    key = manifest.manifest_path.removeprefix(f"s3://{subject.bucket.name}/")
+    reader = fastavro.reader(io.BytesIO(subject.bucket.live()[key]))
+    records: list[Any] = list(reader)
+    records[0]["data_file"]["content"] = 1
+    sink = io.BytesIO()
+    fastavro.writer(sink, reader.writer_schema, records)
+    subject.bucket.put(key, sink.getvalue())
+    (blocker,) = subject.store.discover().blockers
+    assert (blocker.code, "files of deletes" in blocker.explanation) == ("unsupported-table", True)
+    with pytest.raises(Refused, match="files of deletes"):
+        planned.act(QUARANTINE)
+
+
+@thorough
 def test_a_sentinel_is_seen_in_the_file_that_takes_the_place(subject: IcebergFiles) -> None:
     sentinel, planned = work(subject, chosen={"1"}), work(subject, chosen={"0", "6"}, size=100)
     watch = replace(sentinel, order=replace(sentinel.order, method=Method.SET_ASIDE))
@@ -272,12 +306,7 @@ def test_a_sentinel_is_seen_in_the_file_that_takes_the_place(subject: IcebergFil
 
 def test_a_catalogue_at_a_service_commits_by_itself(subject: IcebergFiles) -> None:
     with serving(subject.lake.catalogue, secret="to pass") as url:
-
-        def opened(power: Power | None, client: Any) -> PyIcebergCatalogue:
-            assert power is not None or client is subject.bucket.client
-            return PyIcebergCatalogue(url, ClientIO(STORE, client, subject.bucket.name))
-
-        subject.store._tables = replace(subject.store._tables, catalogue=opened)
+        subject.connections.url = url
         subject.inspector = subject.inspector_of(url)
         planned = work(subject, size=100)
         subject.acting = Interrupted(subject.acting, lambda: subject.lake.table().append(customers(range(30, 32))))
@@ -287,9 +316,10 @@ def test_a_catalogue_at_a_service_commits_by_itself(subject: IcebergFiles) -> No
         assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
         assert subject.content().keys() >= {"30", "31", "1"}, "who adds rows meanwhile stays"
         assert _without_history(subject)
-        denied = url.replace("to%20pass", "wrong")
+        assert subject.connections.asked == {"lake", "lake__mark", "lake__purge"}
+        subject.connections.url = url.replace("to%20pass", "wrong")
         with pytest.raises(Refused, match="refused us while opening"):
-            PyIcebergCatalogue(denied, ClientIO(STORE, subject.bucket.client, subject.bucket.name))
+            subject.store.discover()
 
 
 def _expire(subject: IcebergFiles) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
@@ -183,7 +184,7 @@ class S3Inspector:
         return left
 
     def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:
-        """Search every version of every object: its raw bytes, unpacked gzip, and Parquet's values and dictionaries."""
+        """Search every version of every object: its raw bytes, and what gzip, Avro and Parquet pack."""
         patterns = Patterns(probes)
         folders = {name.partition("#")[0] for name in left_alone}
         found: set[bytes] = set()
@@ -318,9 +319,18 @@ def _unpacked(content: bytes) -> Iterator[bytes]:
     """What a file holds inside; of a damaged one only what can be unpacked, since its raw bytes are searched anyway."""
     if content.startswith(b"\x1f\x8b"):
         yield _gunzipped(content)
+    if content.startswith(b"Obj\x01"):
+        yield from _unpacked_blocks(content)
     if content.startswith(b"PAR1"):
         with contextlib.suppress(pa.ArrowException, OSError):
             yield from _parquet_values(content)
+
+
+def _unpacked_blocks(content: bytes) -> Iterator[bytes]:
+    """The blocks of an Avro file, as far as it can be read; texts stand in them as they are."""
+    with contextlib.suppress(ValueError, EOFError, OSError, KeyError, zlib.error):
+        for block in fastavro.block_reader(io.BytesIO(content)):
+            yield block.bytes_.getvalue()
 
 
 def _gunzipped(content: bytes) -> bytes:

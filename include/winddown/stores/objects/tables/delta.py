@@ -44,7 +44,7 @@ from winddown.stores.objects.tables.delta_log import (
     stated_in,
 )
 from winddown.stores.objects.tables.delta_stats import of_rows
-from winddown.stores.objects.versions import UNNAMED, Version, by_key, histories_of
+from winddown.stores.objects.versions import Version, by_key, histories_of
 
 _NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
 _LOOKS = 5  # at a log from which files go while it is read
@@ -291,12 +291,14 @@ class DeltaTable:
             if code_of(error) in OVERTAKEN_CODES:
                 return False
             raise
-        ours = answer.get("VersionId", UNNAMED)
         known = {found.version_id for found in seen.histories.get(key, ())}
-        others = {found.version_id for found in self.listed([key]) if not found.is_marker} - {*known, ours}
+        others = {found.version_id for found in self.listed([key]) if not found.is_marker} - {
+            *known,
+            answer["VersionId"],
+        }
         if others:
             # The service did not obey the condition. Whoever else wrote this version wins.
-            self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=ours)
+            self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=answer["VersionId"])
         return not others
 
     def _like_the_log(self, seen: Seen) -> dict[str, Any]:
@@ -306,7 +308,7 @@ class DeltaTable:
             (found[0] for key, found in seen.histories.items() if key.startswith(log) and not found[0].is_marker),
             key=lambda version: version.key,
         )
-        named = {"Bucket": self._bucket, "Key": newest.key, **newest.exact}
+        named = {"Bucket": self._bucket, "Key": newest.key, "VersionId": newest.version_id}
         kept = attributes(self._client, named, self._client.head_object(**named))
         kept.pop("Metadata", None)  # says whose file it is
         return kept

@@ -32,6 +32,7 @@ from sqlalchemy.pool import NullPool
 
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.plan import OrderId
+from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.tables.catalogue import Registered, Survivors
 from winddown.stores.objects.tables.iceberg_commit import Commit
 from winddown.stores.objects.tables.iceberg_io import ClientIO
@@ -52,8 +53,10 @@ class _InDatabase(SqlCatalog):
     def locations(self) -> Iterator[tuple[Identifier, str]]:
         """Every table and its metadata file."""
         wanted = select(IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location)
+        wanted = wanted.where(IcebergTables.catalog_name == self.name)
+        is_table = self._iceberg_type_filter()  # and no view
         with Session(self.engine) as session:
-            for folder, name, location in session.execute(wanted.where(IcebergTables.catalog_name == self.name)):
+            for folder, name, location in session.execute(wanted if is_table is None else wanted.where(is_table)):
                 if location:
                     yield (*folder.split("."), name), location
 
@@ -161,6 +164,9 @@ def _opened(url: str, files: FileIO) -> "_InDatabase | _AtService":
 def _translated(doing: str) -> Iterator[None]:
     try:
         yield
+    except ValueError:
+        # What the library says of metadata that it does not understand may quote them.
+        raise Unreadable(Problem.BROKEN, "the metadata of a table cannot be read") from None
     except NoSuchTableError:
         raise Refused(f"a table went while {doing} in its catalogue", next_step="discover and plan again") from None
     except _DENIED as error:
