@@ -12,7 +12,9 @@ import duckdb
 import fastavro
 import pyarrow as pa
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table.statistics import StatisticsFile
+from sqlalchemy import make_url
 
 from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
@@ -25,6 +27,7 @@ from .delta_subject import customers
 from .desk import Desk
 from .iceberg_service import serving
 from .iceberg_subject import NAME, IcebergFiles, OldIceberg, UnversionedIceberg
+from .postgresql_subject import Database
 from .s3_services import Interrupted
 from .s3_subject import FOLDER, STORE
 from .subject import names_of, read_all, work
@@ -277,14 +280,15 @@ def test_a_table_of_which_every_row_goes_stays_empty(subject: IcebergFiles) -> N
 
 def test_files_of_deletes_are_a_named_blocker(subject: IcebergFiles) -> None:
     planned, table = work(subject), subject.lake.table()
-    manifest = table.current_snapshot().manifests(table.io)[0]
-    key = manifest.manifest_path.removeprefix(f"s3://{subject.bucket.name}/")
-    reader = fastavro.reader(io.BytesIO(subject.bucket.live()[key]))
-    records: list[Any] = list(reader)
-    records[0]["data_file"]["content"] = 1
-    sink = io.BytesIO()
-    fastavro.writer(sink, reader.writer_schema, records)
-    subject.bucket.put(key, sink.getvalue())
+    for manifest in table.current_snapshot().manifests(table.io):
+        key = manifest.manifest_path.removeprefix(f"s3://{subject.bucket.name}/")
+        reader = fastavro.reader(io.BytesIO(subject.bucket.live()[key]))
+        records: list[Any] = list(reader)
+        for record in records:
+            record["data_file"]["content"] = 1
+        sink = io.BytesIO()
+        fastavro.writer(sink, reader.writer_schema, records)
+        subject.bucket.put(key, sink.getvalue())
     (blocker,) = subject.store.discover().blockers
     assert (blocker.code, "files of deletes" in blocker.explanation) == ("unsupported-table", True)
     with pytest.raises(Refused, match="files of deletes"):
@@ -320,6 +324,28 @@ def test_a_catalogue_at_a_service_commits_by_itself(subject: IcebergFiles) -> No
         subject.connections.url = url.replace("to%20pass", "wrong")
         with pytest.raises(Refused, match="refused us while opening"):
             subject.store.discover()
+
+
+@thorough
+def test_a_catalogue_in_postgresql(subject: IcebergFiles, database: Database) -> None:
+    url, location = make_url(database.url), subject.lake.table().metadata_location
+    here = url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    catalogue = SqlCatalog("lake", **{**subject.lake.catalogue.properties, "uri": here})
+    catalogue.create_namespace_if_not_exists("shop")
+    catalogue.register_table(NAME, location)
+    subject.lake.catalogue.close()
+    subject.lake.catalogue = catalogue
+    asked = url.update_query_dict({"catalogue": "lake"}).render_as_string(hide_password=False)
+    subject.connections.url = asked
+    subject.inspector = subject.inspector_of(asked.replace("postgresql:", "postgresql+psycopg:"))
+    planned, content = work(subject, size=100), subject.content()
+    planned.act(QUARANTINE)
+    planned.act(RESTORE)
+    assert subject.content() == content
+    planned.act(QUARANTINE)
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    catalogue.destroy_tables()
 
 
 def _expire(subject: IcebergFiles) -> None:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.chaos
 def test_killed_before_any_step_the_end_is_the_same(
     client: Any, desk: Desk, tmp_path: Path, s3_address: S3Address, powers: tuple[Power, ...]
 ) -> None:
-    for before in range(1, MOST, stride(25)):
+    for before in range(stride(18), MOST, stride(18)):
         subject = IcebergFiles(client, desk, tmp_path)
         content, planned = subject.content(), work(subject, size=10)
         was_killed = dies(planned, powers, before, watch=partial(_watch, subject, s3_address))

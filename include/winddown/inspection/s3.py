@@ -330,7 +330,7 @@ def _unpacked_blocks(content: bytes) -> Iterator[bytes]:
     """The blocks of an Avro file, as far as it can be read; texts stand in them as they are."""
     with contextlib.suppress(ValueError, EOFError, OSError, KeyError, zlib.error):
         for block in fastavro.block_reader(io.BytesIO(content)):
-            yield block.bytes_.getvalue()
+            yield block.bytes_.getvalue()  # type: ignore[attr-defined] # its stub is of another reader
 
 
 def _gunzipped(content: bytes) -> bytes:

@@ -460,7 +460,8 @@ def test_a_catalogue_belongs_to_an_s3_store_and_is_a_known_connection(
     said = refusal(changed(case_document, "stores.0.catalogue", "lake"))
     assert "stores.0.catalogue: only an s3 store has Iceberg tables" in said
     assert "stores.1.catalogue" in refusal(changed(case_document, "stores.1.catalogue", "a connection"))
-    assert "stores.1.catalogue: 'lake' is unknown" in refusal(changed(case_document, "stores.1.catalogue", "lake"))
+    said = refusal(changed(case_document, "stores.1.catalogue", "nowhere"))
+    assert "stores.1.catalogue: 'nowhere' is unknown" in said
 
 
 def test_a_connection_that_nobody_knows(refusal: Refusal, case_document: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ lies in the bucket is read and written by the store's own client, whatever a cat
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from pyiceberg.catalog import MetastoreCatalog
@@ -38,6 +38,7 @@ from winddown.stores.objects.tables.iceberg_commit import Commit
 from winddown.stores.objects.tables.iceberg_io import ClientIO
 
 _NAME, _DEFAULT = "catalogue", "default"
+_LOOKS = 5  # at metadata that go while they are read
 _DENIED = (UnauthorizedError, ForbiddenError, OAuthError, AuthorizationExpiredError, BadRequestError)
 
 
@@ -110,7 +111,7 @@ class PyIcebergCatalogue:
         with _translated("asking for tables"):
             for name, location in self._inner.locations():
                 if is_inside(location):
-                    table = self._inner.load_table(name)
+                    table = self._loaded(name)
                     self._files.resemble(table.metadata_location)
                     found.append(
                         Registered(".".join(name), str(table.metadata.table_uuid), table.metadata_location, table)
@@ -121,26 +122,37 @@ class PyIcebergCatalogue:
         self, found: Registered, leaving: Mapping[str, Survivors | None], *, aside: str, mark: str, order: OrderId
     ) -> bool:
         """Take files out of the table, and keep them together under the tag ``aside`` with what it keeps already."""
-        with _translated("committing"):
-            commit = Commit(found.table, mark=mark)
-            return commit.take_out(leaving, aside=aside, order=order, open_version=self._files.open)
+        commit = Commit(found.table, mark=mark)
+        return _committed(lambda: commit.take_out(leaving, aside=aside, order=order, open_version=self._files.open))
 
     def put_back(
         self, found: Registered, returning: Collection[str], *, aside: str, mark: str, leaving: Collection[str]
     ) -> bool:
         """Put files that ``aside`` keeps into the table again, in place of others."""
-        with _translated("committing"):
-            return Commit(found.table, mark=mark).put_back(returning, aside=aside, leaving=leaving)
+        commit = Commit(found.table, mark=mark)
+        return _committed(lambda: commit.put_back(returning, aside=aside, leaving=leaving))
 
     def expire(self, found: Registered, *, without: str = "") -> bool:
         """Forget every version of the table but the current one and what tags of ours keep, ``without`` one of them."""
-        with _translated("committing"):
-            return Commit(found.table).expire(without=without)
+        return _committed(lambda: Commit(found.table).expire(without=without))
 
     def forget(self, found: Registered, tag: str) -> bool:
         """Forget a tag of ours, and the version of the table that it keeps."""
-        with _translated("committing"):
-            return Commit(found.table).forget(tag)
+        return _committed(lambda: Commit(found.table).forget(tag))
+
+    def _loaded(self, name: Identifier) -> Table:
+        for _ in range(_LOOKS):
+            with suppress(FileNotFoundError):  # a purge deletes what counted when it was asked for
+                return self._inner.load_table(name)
+        raise FileNotFoundError
+
+
+def _committed(commit: Callable[[], bool]) -> bool:
+    with _translated("committing"):
+        try:
+            return commit()
+        except FileNotFoundError:
+            return False  # whoever committed meanwhile has deleted what was to be read
 
 
 def _opened(url: str, files: FileIO) -> "_InDatabase | _AtService":
