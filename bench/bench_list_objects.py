@@ -34,6 +34,7 @@ from winddown.archive.notes import CaseNotes
 from winddown.ports import Discovery
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.report.listing import ReportPlace, read_report
+from winddown.stores.objects.tables.registry import Tables
 
 PAGE, MEBIBYTES = 1_000, 200
 STORE = "shop_files"
@@ -192,7 +193,8 @@ def discovered(keys: int, form: str, folder: Path) -> Iterator[tuple[Discovery, 
     for _ in range(2):
         started = time.process_time()
         notes = partial(CaseNotes, folder / "notes", "looked", store=STORE, keys=keys_of_case, code_version="bench")
-        source = Source(STORE, service, "bucket", "bench/bucket", notes, remember=lambda *_: None)
+        tables = Tables(STORE, "bucket", None).of(service)
+        source = Source(STORE, service, "bucket", "bench/bucket", notes, remember=lambda *_: None, tables=tables)
         with read_report(STORE, service, "bucket", place) if form else nullcontext() as listing:
             found = discover_bucket(source, report=listing)
         yield found, memory.peak() - before, time.process_time() - started

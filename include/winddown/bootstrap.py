@@ -9,13 +9,13 @@ a hundred MiB of a process that destroys rows of a database. Nothing else of the
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -26,6 +26,7 @@ from winddown.archive.notes import CaseNotes
 from winddown.archive.tokens import Tokens
 from winddown.connections import ConnectionParameters, Connections, FileConnections
 from winddown.control.authority import Authority
+from winddown.control.clock import ControlClock, SystemClock
 from winddown.control.engine import open_control, require_current, upgrade
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
@@ -43,6 +44,7 @@ from winddown.stages.deployment import Deployment, Systems
 if TYPE_CHECKING:
     import boto3
 
+    from winddown.stores.objects.tables.catalogue import OpenCatalogue
     from winddown.stores.sql.readable import Source
 
 _SUFFIX = {
@@ -54,27 +56,6 @@ _SUFFIX = {
 }
 _MAIL = "winddown_mail"
 _SIGNING_KEYS = "signing.keys"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-        return datetime.now(UTC)
-
-
-class ControlClock:
-    """The clock of the control database's server, one for all workers: periods must not depend on who looks."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def now(self) -> datetime:
-        """Aware UTC."""
-        with self._engine.connect() as connection:
-            found: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return found.astimezone(UTC)
 
 
 def deploy(
@@ -197,11 +178,9 @@ def _systems(
                 escrow=escrow(case.id, declaration.name),
                 tokens=made,
             )
+            looking = _reading_engine(_parameters(connections, declaration, "__inspect"))
             inspectors[declaration.name] = PostgresInspector(
-                declaration.name,
-                engine=_reading_engine(_parameters(connections, declaration, "__inspect")),
-                escrow=escrow(case.id, declaration.name),
-                token_key=made.key,
+                declaration.name, engine=looking, escrow=escrow(case.id, declaration.name), token_key=made.key
             )
             scratch = _url(_parameters(connections, declaration, "__scratch"))
             drills[declaration.name] = PostgresDrill(declaration.name, scratch, bin_folder=settings.postgres_bin)
@@ -219,15 +198,15 @@ def _systems(
             from winddown.stores.objects.report.listing import ReportPlace
             from winddown.stores.objects.s3 import S3Store
 
+            scratch_folder = settings.workspace / case.id / "scratch"
             stores[declaration.name] = S3Store(
                 declaration.name,
                 bucket=declaration.bucket,
                 reader=_client(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, _client),
                 escrow=escrow(case.id, declaration.name),
-                report=ReportPlace.parse(declaration.inventory, settings.workspace / case.id / "scratch")
-                if declaration.inventory
-                else None,
+                report=ReportPlace.parse(declaration.inventory, scratch_folder) if declaration.inventory else None,
+                catalogue=_catalogue(declaration, connections),
                 notes=partial(notes, case.id, declaration.name),
             )
             inspectors[declaration.name] = S3Inspector(
@@ -235,13 +214,34 @@ def _systems(
                 bucket=declaration.bucket,
                 client=_client(_parameters(connections, declaration, "__inspect")),
                 escrow=escrow(case.id, declaration.name),
-                set_apart=[
-                    entry.collection.name
-                    for entry in case.register
-                    if entry.backup is not None and entry.collection.store == declaration.name
-                ],
+                set_apart=_backups_in(case, declaration.name),
+                catalogue=_catalogue_url(connections, declaration, "__inspect") if declaration.catalogue else "",
             )
     return Systems(stores, inspectors, drills)
+
+
+def _backups_in(case: Case, store: str) -> list[str]:
+    register = case.register
+    return [each.collection.name for each in register if each.backup is not None and each.collection.store == store]
+
+
+def _catalogue(declaration: StoreDeclaration, connections: Connections) -> "OpenCatalogue | None":
+    """Opens the catalogue of a bucket's Iceberg tables, with a credential for each power as the bucket itself has."""
+    if not declaration.catalogue:
+        return None
+    from winddown.stores.objects.tables.iceberg_catalogue import PyIcebergCatalogue
+    from winddown.stores.objects.tables.iceberg_io import ClientIO
+
+    def opened(power: Power | None, client: Any) -> PyIcebergCatalogue:
+        url = _catalogue_url(connections, declaration, "" if power is None else _SUFFIX[power])
+        return PyIcebergCatalogue(url, ClientIO(declaration.name, client, declaration.bucket))
+
+    return opened
+
+
+def _catalogue_url(connections: Connections, declaration: StoreDeclaration, suffix: str) -> str:
+    parameters = _parameters(connections, replace(declaration, connection=declaration.catalogue), suffix)
+    return _url(parameters) if parameters.url.startswith("postgres") else parameters.url
 
 
 def _folder_store(

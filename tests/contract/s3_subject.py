@@ -47,8 +47,8 @@ def make_bucket(client: Any, name: str, **more: Any) -> None:
 class Bucket:
     """A bucket of its own for one test."""
 
-    def __init__(self, client: Any, *, keeps_versions: bool = True, **more: Any) -> None:
-        self.client, self.name = client, f"contract-{secrets.token_hex(6)}"
+    def __init__(self, client: Any, *, keeps_versions: bool = True, name: str = "", **more: Any) -> None:
+        self.client, self.name = client, name or f"contract-{secrets.token_hex(6)}"
         make_bucket(client, self.name, **more)
         if keeps_versions:
             client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
@@ -104,9 +104,10 @@ class BucketSubject(FreezableSubject):
     keeps_history = True
     keeps_versions = True
     more: Mapping[str, Any] = MappingProxyType({})  # of the bucket
+    bucket_name = ""  # drawn anew for each
 
     def __init__(self, client: Any, desk: Desk) -> None:
-        self.bucket = Bucket(client, keeps_versions=self.keeps_versions, **self.more)
+        self.bucket = Bucket(client, keeps_versions=self.keeps_versions, name=self.bucket_name, **self.more)
         self.desk, self.ref = desk, CollectionRef(STORE, FOLDER)
         self.acting = client
         self.store = S3Store(

@@ -102,6 +102,7 @@ class StoreDeclaration:
         inventory: ``s3://…`` address of an S3 Inventory report that serves for the first look; "" for none.
         accessed_from: countries from which somebody can reach the data, beside where they lie.
         delete_bucket: why the bucket itself is deleted once a plan has emptied it; "" where it stays.
+        catalogue: connection of the catalogue of an s3 store's Iceberg tables; "" for none.
     """
 
     name: str
@@ -112,6 +113,7 @@ class StoreDeclaration:
     inventory: str = ""
     accessed_from: tuple[str, ...] = ()
     delete_bucket: str = ""
+    catalogue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

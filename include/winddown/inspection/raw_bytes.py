@@ -12,10 +12,12 @@ first 256 code points, values as well; windows overlap by the longest value, so 
 
 import lzma
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+import fastavro
 import polars as pl
 import pyarrow as pa
 
@@ -28,6 +30,7 @@ _SMALL = 256 << 10  # a database server has thousands of such files, and a look 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 _XZ = b"\xfd7zXZ\x00"
 _PARQUET = b"PAR1"
+_AVRO = b"Obj\x01"
 _CLOSED = {b"PK\x03\x04": "zip archive", b"PGDMP": "custom-format dump", b"7z\xbc\xaf": "7z archive"}
 _MAGIC = 8
 _Look = tuple[int, set[bytes], str]
@@ -192,7 +195,10 @@ def search_file(file: BinaryIO, patterns: Patterns) -> _Look:
         elif magic.startswith(_PARQUET):
             for piece in values(file):
                 found |= patterns.found_in(piece)
-    except (OSError, EOFError, lzma.LZMAError, pa.ArrowException):
+        elif magic.startswith(_AVRO):
+            for block in fastavro.block_reader(file):
+                found |= patterns.found_in(block.bytes_.getvalue())  # type: ignore[attr-defined] # another reader's stub
+    except (OSError, EOFError, ValueError, KeyError, zlib.error, lzma.LZMAError, pa.ArrowException):
         # A database's file may begin like a compressed one by chance; what was unpacked before the end was searched.
         return size, found, "begins like a compressed file, and cannot be unpacked to its end"
     return size, found, closed

@@ -24,9 +24,11 @@ from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order
 from winddown.inspection.delta import DeltaFiles
 from winddown.inspection.file_rows import contradictions
+from winddown.inspection.iceberg import IcebergFiles
 from winddown.inspection.in_escrow import as_file, contents, held
 from winddown.inspection.ranged import BUFFER, RangedObject
 from winddown.inspection.raw_bytes import Patterns, search_file
+from winddown.inspection.table_files import TableFiles
 from winddown.ports import ByteSearch
 
 _READERS = 8
@@ -42,10 +44,21 @@ class S3Inspector:
     Args:
         escrow: of the store, where what a bucket without versions loses waits for its purge.
         set_apart: folders that are known to hold copies until a stated day, e.g. backups; they are not searched.
+        catalogue: URL of the catalogue of the bucket's Iceberg tables; "" for none.
     """
 
-    def __init__(self, name: str, *, bucket: str, client: Any, escrow: Escrow, set_apart: Sequence[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        bucket: str,
+        client: Any,
+        escrow: Escrow,
+        set_apart: Sequence[str],
+        catalogue: str = "",
+    ) -> None:
         self._name = name
+        self._catalogue = catalogue
         self._escrow = escrow
         self._bucket = bucket
         self._client = client
@@ -61,7 +74,7 @@ class S3Inspector:
         A writer's newer version may lie on top: it takes nothing away. Without versions, contents are hashed.
         """
         if _is_of_table(batch):
-            return self._table(order).unchanged(order, batch)
+            return self._table(order, batch).unchanged(order, batch)
         if order.method in _ESCROWED:
             return sum(_records(key) for key in batch.keys.to_pylist() if self._digest(key["object"]) == key[CONTENT])
         seen = 0
@@ -78,7 +91,7 @@ class S3Inspector:
         Without versions: whose planned content is in the escrow, and not in the bucket.
         """
         if _is_of_table(batch):
-            return self._table(order).set_aside(order, batch)
+            return self._table(order, batch).set_aside(order, batch)
         if order.method in _ESCROWED:
             kept = held(self._escrow, order, batch)
             return sum(
@@ -120,7 +133,7 @@ class S3Inspector:
         a survivor that is missing or changed counts as a contradiction too.
         """
         if _is_of_table(batch):
-            return self._table(order).remaining(order, batch)
+            return self._table(order, batch).remaining(order, batch)
         if order.method is Method.ESCROW_AND_REWRITE:
             return self._remaining_rows(order, batch)
         seen = 0
@@ -161,7 +174,7 @@ class S3Inspector:
         Without versions: all records, while a file of the batch is in the escrow; and versions that came nevertheless.
         """
         if _is_of_table(batch):
-            return self._table(order).leftovers(batch)
+            return self._table(order, batch).leftovers(batch)
         if order.method in _ESCROWED:
             older = sum(not found["latest"] for _, history in self._histories(batch) for found in history)
             return older + (batch.records if self._escrow.names(order.id, batch.index) else 0)
@@ -217,9 +230,12 @@ class S3Inspector:
             raise Transient(f"the inspector cannot ask for the bucket of store {self._name}") from None
         return True
 
-    def _table(self, order: Order) -> DeltaFiles:
+    def _table(self, order: Order, batch: Batch) -> TableFiles:
         folder = order.collection.name
-        return DeltaFiles("" if folder == "." else f"{folder}/", self._versions, self._opened)
+        prefix = "" if folder == "." else f"{folder}/"
+        if json.loads(batch.keys.column("action")[0].as_py()).get("table-format") == "iceberg":
+            return IcebergFiles(prefix, self._versions, self._opened, catalogue=self._catalogue)
+        return DeltaFiles(prefix, self._versions, self._opened)
 
     def _files(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, BinaryIO]]:
         """Folder and content of each version; small ones are read side by side, bigger ones by ranges."""
@@ -270,6 +286,8 @@ class S3Inspector:
                         "key": raw["Key"],
                         "version": raw["VersionId"],
                         "latest": raw["IsLatest"],
+                        # What names it in a plan: without versions of its own, its tag.
+                        "state": raw["ETag"] if raw["VersionId"] == "null" and not marker else raw["VersionId"],
                         "size": raw.get("Size", 0),
                         "marker": marker,
                     }

@@ -239,6 +239,8 @@ def _store_problems(model: CaseModel) -> list[str]:
             problems.append(f"stores.{index}.inventory: only an s3 store has an S3 Inventory")
         if store.delete_bucket and store.kind != "s3":
             problems.append(f"stores.{index}.delete_bucket: only an s3 store has a bucket")
+        if store.catalogue and store.kind != "s3":
+            problems.append(f"stores.{index}.catalogue: only an s3 store has Iceberg tables")
     return problems
 
 
@@ -309,6 +311,7 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
                 found.inventory,
                 found.accessed_from,
                 found.delete_bucket.strip(),
+                found.catalogue,
             )
             for found in model.stores
         ),

@@ -119,6 +119,7 @@ class _Store(_Strict):
     inventory: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*)?$")] = ""
     accessed_from: tuple[Country, ...] = ()
     delete_bucket: Annotated[str, Field(max_length=500)] = ""
+    catalogue: Identifier | Literal[""] = ""
 
 
 class _Event(_Strict):

@@ -75,9 +75,10 @@ def _place(deployment: Deployment, case_id: str, placing: list[tuple[LegalHold, 
 
 def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
     unknown = [
-        f"stores.{index}.connection: {store.connection!r} is unknown"
+        f"stores.{index}.{field}: {name!r} is unknown"
         for index, store in enumerate(case.stores)
-        if not deployment.connection_exists(store.connection)
+        for field, name in (("connection", store.connection), ("catalogue", store.catalogue))
+        if (name or field == "connection") and not deployment.connection_exists(name)
     ]
     if unknown:
         raise Refused(

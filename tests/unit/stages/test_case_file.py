@@ -459,6 +459,16 @@ def test_an_inventory_report_belongs_to_an_s3_store_and_has_an_address(
     assert "inventory" not in refusal(case_document)
 
 
+def test_a_catalogue_belongs_to_an_s3_store_and_is_a_known_connection(
+    refusal: Refusal, case_document: dict[str, Any]
+) -> None:
+    said = refusal(changed(case_document, "stores.0.catalogue", "lake"))
+    assert "stores.0.catalogue: only an s3 store has Iceberg tables" in said
+    assert "stores.1.catalogue" in refusal(changed(case_document, "stores.1.catalogue", "a connection"))
+    said = refusal(changed(case_document, "stores.1.catalogue", "nowhere"))
+    assert "stores.1.catalogue: 'nowhere' is unknown" in said
+
+
 def test_a_connection_that_nobody_knows(refusal: Refusal, case_document: dict[str, Any]) -> None:
     said = refusal(changed(case_document, "stores.0.connection", "nowhere"))
     assert "stores.0.connection: 'nowhere' is unknown" in said

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from winddown.domain.blocker import Blocker
-from winddown.domain.inventory import Fact
+from winddown.domain.inventory import CollectionRef, Fact
 from winddown.ports import Discovery, Notes
 from winddown.stores.objects.bucket_facts import NEVER, bucket_facts, deletes_noncurrent, versioning
 from winddown.stores.objects.faults import translated
@@ -25,6 +25,7 @@ from winddown.stores.objects.ranges import ObjectFile
 from winddown.stores.objects.refusals import changing, expiring, hidden, kept, suspended, unknown_versioning, unnamed
 from winddown.stores.objects.report.listing import Listing
 from winddown.stores.objects.tables.described import Described, Describer
+from winddown.stores.objects.tables.registry import Table
 from winddown.stores.objects.tables.roots import Kind, Roots, home_of
 from winddown.stores.objects.versions import UNNAMED, Version, by_key
 
@@ -41,6 +42,7 @@ class Source:
         place: what tells the bucket from any other.
         notes: opens what earlier looks found.
         remember: is told the format of every live version.
+        tables: a table by its collection and kind.
     """
 
     store: str
@@ -49,6 +51,7 @@ class Source:
     place: str
     notes: Callable[[], Notes]
     remember: Callable[[Version, str | None], None]
+    tables: Callable[[CollectionRef, str], Table]
 
 
 def discover_bucket(source: Source, *, report: Listing | None = None) -> Discovery:
@@ -160,9 +163,7 @@ class _Bucket:
         self.gathering.leave_out(self._outer)
         source = self._source
         with ThreadPoolExecutor(max_workers=_LOOKERS) as pool:
-            describer = Describer(
-                source.store, source.client, source.bucket, lambda versions: pool.map(self._looked, versions)
-            )
+            describer = Describer(source.store, source.tables, lambda versions: pool.map(self._looked, versions))
             for root, kinds in self._outer.items():
                 yield describer.describe(root, kinds, is_nested=root in nested)
 

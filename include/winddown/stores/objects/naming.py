@@ -65,7 +65,7 @@ def keys_by_content(store: str, client: Any, bucket: str, located: pa.Table, *, 
 
 def planned(client: Any, bucket: str, key: Key) -> tuple[Version, dict[str, Any]]:
     """The planned version of a key, and its headers; raises Unreadable where another content took its place."""
-    is_versioned = "versions" in key
+    is_versioned = "versions" in key and not key["version"].startswith('"')  # a tag is written in quotes
     named = {"Bucket": bucket, "Key": key["object"], **({"VersionId": key["version"]} if is_versioned else {})}
     head = cast("dict[str, Any]", client.head_object(**named))
     if not is_versioned and head["ETag"] != key["version"]:

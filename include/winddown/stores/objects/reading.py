@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused
-from winddown.domain.inventory import Collection, Medium
+from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.ports import Document, Note, Notes
 from winddown.stores.objects import formats
 from winddown.stores.objects.contents import read_contents, read_document
@@ -25,8 +25,7 @@ from winddown.stores.objects.located import WHOLE, Stated, located, select
 from winddown.stores.objects.naming import planned
 from winddown.stores.objects.noted import name_of, read
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.tables.delta_log import stated_in
-from winddown.stores.objects.tables.registry import SeenTable, table_of
+from winddown.stores.objects.tables.registry import SeenTable, Table
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import UNNAMED, Version, by_key
 
@@ -40,10 +39,21 @@ class Reading:
     Args:
         place: what tells the bucket from any other.
         notes: opens what discovery noted of the objects.
+        tables: a table by its collection and kind.
     """
 
-    def __init__(self, store: str, client: Any, bucket: str, *, place: str, notes: Callable[[], Notes]) -> None:
+    def __init__(
+        self,
+        store: str,
+        client: Any,
+        bucket: str,
+        *,
+        place: str,
+        notes: Callable[[], Notes],
+        tables: Callable[[CollectionRef, str], Table],
+    ) -> None:
         self._store, self._client, self._bucket, self._place = store, client, bucket, place
+        self._tables = tables
         self._forms: dict[tuple[str, str], str | None] = {}
         self._open_notes = notes
         self._opened_notes: Notes | None = None
@@ -121,11 +131,12 @@ class Reading:
 
     def fetch(self, collection: Collection, batch: Batch, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the rows that the batch names, from the planned versions, as text."""
+        table = self._tables(collection.ref, collection.format) if collection.format in set(Kind) else None
         for key in batch.keys.to_pylist():
             with translated(self._store, "reading an object"):
                 version, _ = planned(self._client, self._bucket, key)
             rows = pa.array(sorted(key["rows"]), type=pa.int64())
-            outside = stated_in(key["action"]) if collection.format == Kind.DELTA else None
+            outside = None if table is None else table.stated_in(key["action"])
             start = 0
             for found in formats.read(_form(collection), self._open(version), fields=fields):
                 numbers = pa.array(range(start, start + found.num_rows), type=pa.int64())
@@ -164,7 +175,8 @@ class Reading:
 
     def _seen(self, collection: Collection) -> SeenTable:
         with translated(self._store, "listing"):
-            return table_of(self._store, self._client, self._bucket, ref=collection.ref, kind=collection.format).look()
+            seen: SeenTable = self._tables(collection.ref, collection.format).look()
+            return seen
 
     def _found(
         self, collection: Collection, *, begin: Callable[[Version], bool] = lambda _: False

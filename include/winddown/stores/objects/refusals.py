@@ -171,13 +171,15 @@ def unsupported_table(ref: CollectionRef, kind: str, against: Sequence[str]) -> 
 
 
 def needs_catalogue(ref: CollectionRef) -> Blocker:
-    """Rows of an Iceberg table."""
+    """Rows of an Iceberg table of which no catalogue is known to decide."""
     return Blocker(
         "needs-catalogue",
         str(ref),
-        "which metadata of an Iceberg table counts is decided by its catalogue, so nothing is taken out of it here",
+        "which metadata of an Iceberg table counts is decided by its catalogue, and the store declares none that knows "
+        "the table, so nothing is taken out of it here",
         "data engineer",
-        "erase the rows by the engine that writes it, expire its snapshots, remove orphan files, record the evidence",
+        "name the connection of the table's catalogue under the store's catalogue in the case file, then trigger the "
+        "case with again",
     )
 
 
@@ -193,11 +195,11 @@ def table_without_versions(ref: CollectionRef) -> Blocker:
 
 
 def fields_of_table(ref: CollectionRef) -> Blocker:
-    """Fields of a Delta table."""
+    """Fields of a table with a log or a catalogue."""
     return Blocker(
         "cannot-minimise",
         str(ref),
-        "fields of a table with a log cannot be emptied in place yet",
+        "fields of a table with a log or a catalogue cannot be emptied in place yet",
         "data engineer",
         "seal what is needed and erase the rows, or empty the fields by the engine that writes the table",
     )

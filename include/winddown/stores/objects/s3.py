@@ -28,13 +28,13 @@ from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import bucket_end, formats
 from winddown.stores.objects.abilities import Abilities, remove_probes
-from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, versioning
+from winddown.stores.objects.bucket_facts import NEVER, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import LOCATORS
-from winddown.stores.objects.locks import Lock, has_locks, locks_by_default, locks_of
+from winddown.stores.objects.locks import Lock, has_locks, locks_of
 from winddown.stores.objects.naming import Key, grouped, keys_by_content, keys_by_versions, planned
 from winddown.stores.objects.noted import NoNotes
 from winddown.stores.objects.policy import deny_writes, policy_without_freeze, put_policy
@@ -47,11 +47,13 @@ from winddown.stores.objects.refusals import (
     unusable_report,
 )
 from winddown.stores.objects.report.listing import Listing, ReportPlace, read_report
+from winddown.stores.objects.reversible import require_reversible
 from winddown.stores.objects.rewriting import Rewriting
 from winddown.stores.objects.standing import Standing
-from winddown.stores.objects.tables.delta import DeltaTable
-from winddown.stores.objects.tables.delta_acts import TableActs
-from winddown.stores.objects.tables.delta_keys import keys_of
+from winddown.stores.objects.tables.acts import TableActs
+from winddown.stores.objects.tables.catalogue import OpenCatalogue
+from winddown.stores.objects.tables.keys import keys_of
+from winddown.stores.objects.tables.registry import Tables, is_table, kind_of
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.unversioned import METHODS, Unversioned
 from winddown.stores.objects.uploading import abort_uploads
@@ -73,6 +75,8 @@ class S3Store:
         escrow: of this store, for what is set aside outside the bucket, and for temporary files; None where the store
             is only read.
         report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
+        catalogue: opens the catalogue of the bucket's Iceberg tables; None where none is declared, and rows of these
+            cannot be destroyed then.
         notes: opens what earlier looks found, so that objects which did not change are not fetched again.
         backoff: how long to wait for a service that throttles a deletion or breaks it off.
     """
@@ -88,6 +92,7 @@ class S3Store:
         unlock: Unlock,
         escrow: Escrow | None = None,
         report: ReportPlace | None = None,
+        catalogue: OpenCatalogue | None = None,
         notes: Callable[[], Notes] = NoNotes,
         backoff: Backoff = _PATIENCE,
     ) -> None:
@@ -97,10 +102,13 @@ class S3Store:
         self._unlock = unlock
         self._escrow = escrow
         self._report = report
+        self._tables = Tables(name, bucket, catalogue)
         self._notes = notes
         self._backoff = backoff
         self._abilities = Abilities(bucket)
-        self._reading = Reading(name, reader, bucket, place=self._identity(reader), notes=notes)
+        self._reading = Reading(
+            name, reader, bucket, place=self._identity(reader), notes=notes, tables=self._tables.of(reader)
+        )
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -124,7 +132,15 @@ class S3Store:
 
     def _discover(self, report: Listing | None) -> Discovery:
         place = self._identity(self._reader)
-        source = Source(self.name, self._reader, self._bucket, place, self._notes, self._reading.remember)
+        source = Source(
+            self.name,
+            self._reader,
+            self._bucket,
+            place,
+            self._notes,
+            self._reading.remember,
+            self._tables.of(self._reader),
+        )
         found = discover_bucket(source, report=report)
         self._reading.close_notes()
         return replace(found, identity=place)
@@ -170,8 +186,9 @@ class S3Store:
         """
         has_rows = collection.medium is not Medium.OBJECTS
         with translated(self.name, "naming objects"):
-            if collection.format == Kind.DELTA:
-                return keys_of(self._table(self._reader, collection.ref), *grouped(located), size=size)
+            if collection.format in set(Kind):
+                table = self._tables.of(self._reader)(collection.ref, collection.format)
+                return keys_of(table, *grouped(located), size=size)
             if self._keeps_versions():
                 return keys_by_versions(self._reader, self._bucket, located, size=size, has_rows=has_rows)
             return keys_by_content(self.name, self._reader, self._bucket, located, size=size, has_rows=has_rows)
@@ -180,12 +197,15 @@ class S3Store:
         """Whole objects are hidden, or go into escrow; rows and fields by a rewrite, those of a table by a commit."""
         with translated(self.name, "asking for versioning"):
             keeps_versions = self._keeps_versions()
-        if collection.format == Kind.ICEBERG:
-            return needs_catalogue(collection.ref)
-        if collection.format == Kind.DELTA:
+        if collection.format in set(Kind):
+            if collection.format == Kind.ICEBERG and not self._tables.are_registered(self._reader, collection.ref):
+                return needs_catalogue(collection.ref)
             if act is Act.MINIMISE:
                 return fields_of_table(collection.ref)
-            return Method.COMMIT_TABLE if keeps_versions else table_without_versions(collection.ref)
+            # A snapshot under a tag keeps what an Iceberg table's catalogue took out; nothing but versions does for
+            # Delta.
+            is_kept = keeps_versions or collection.format == Kind.ICEBERG
+            return Method.COMMIT_TABLE if is_kept else table_without_versions(collection.ref)
         if act is Act.ERASE and (whole or collection.medium is Medium.OBJECTS):
             return Method.DELETE_MARKER if keeps_versions else Method.ESCROW_OBJECT
         if collection.format not in formats.REWRITABLE:
@@ -196,7 +216,7 @@ class S3Store:
         """Compare each object's history with the planned versions; without versions, its content and the escrow."""
         with translated(self.name, f"locating {order.id}"):
             if order.method is Method.COMMIT_TABLE:
-                return self._acts(self._reader, order, batch).whereabouts()
+                return self._acts(self._reader, order, batch, power=None).whereabouts()
             if order.method in METHODS:
                 return self._unversioned(self._reader, order, batch).whereabouts()
             return self._standing(self._reader, order, batch).whereabouts()
@@ -212,9 +232,11 @@ class S3Store:
                 self._unversioned(client, order, batch).quarantine()
             return receipt
         with translated(self.name, f"quarantine of {order.id}"):
-            self._require_reversible(client, order)
-            if order.method is Method.COMMIT_TABLE:
-                self._acts(client, order, batch).quarantine()
+            is_in_table = order.method is Method.COMMIT_TABLE
+            is_kept = is_in_table and kind_of(batch) is Kind.ICEBERG
+            require_reversible(client, self._reader, self._bucket, order=order, is_kept=is_kept)
+            if is_in_table:
+                self._acts(client, order, batch, power=Power.QUARANTINE).quarantine()
                 return receipt
             standing = self._standing(client, order, batch)
             pending = []
@@ -247,7 +269,7 @@ class S3Store:
             return Receipt("restore", order.id, batch.index, batch.records, details)
         with translated(self.name, f"restore of {order.id}"):
             if order.method is Method.COMMIT_TABLE:
-                self._acts(client, order, batch).restore()
+                self._acts(client, order, batch, power=Power.RESTORE).restore()
                 return Receipt("restore", order.id, batch.index, batch.records)
             standing = self._standing(client, order, batch)
             self._take_back(client, standing)
@@ -269,7 +291,7 @@ class S3Store:
             return Receipt("purge", order.id, batch.index, batch.records, details)
         with translated(self.name, f"purge of {order.id}"):
             if order.method is Method.COMMIT_TABLE:
-                acts = self._acts(client, order, batch)
+                acts = self._acts(client, order, batch, power=Power.PURGE)
                 found = self._destroy(client, order, batch, acts.doomed(), acts)
                 details = (*found.details(), ("log_versions_deleted", str(acts.end_history())))
                 return Receipt("purge", order.id, batch.index, batch.records, details)
@@ -325,7 +347,10 @@ class S3Store:
         authorization.require(Power.SANITISE, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
         with translated(self.name, "aborting uploads"):
-            aborted = sum(abort_uploads(client, self._bucket, ref) for ref in collections)
+            aborted = sum(
+                abort_uploads(client, self._bucket, ref, below=is_table(client, self._bucket, ref))
+                for ref in collections
+            )
             remove_probes(client, self._bucket)
         details = (
             ("multipart_uploads_aborted", str(aborted)),
@@ -352,19 +377,14 @@ class S3Store:
     def _standing(self, client: Any, order: Order, batch: Batch) -> Standing:
         return Standing(client, self._bucket, order=order, batch=batch)
 
-    def _table(self, client: Any, ref: CollectionRef) -> DeltaTable:
-        return DeltaTable(self.name, client, self._bucket, ref=ref)
-
-    def _acts(self, client: Any, order: Order, batch: Batch) -> TableActs:
-        table = self._table(client, order.collection)
-        deletion = self._deletion(client, order)
+    def _acts(self, client: Any, order: Order, batch: Batch, *, power: Power | None) -> TableActs:
         return TableActs(
-            table,
+            self._tables.planned(client, order.collection, batch, power=power),
             client,
             self._bucket,
             order=order,
             batch=batch,
-            deletion=deletion,
+            deletion=self._deletion(client, order),
             spool=lambda: self._the_escrow().spool(),
         )
 
@@ -420,26 +440,6 @@ class S3Store:
 
     def _locks(self, client: Any, versions: Iterable[Version]) -> dict[Version, Lock]:
         return locks_of(client, self._bucket, versions) if has_locks(client, self._bucket) else {}
-
-    def _require_reversible(self, client: Any, order: Order) -> None:
-        if client.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
-            raise Refused(
-                f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
-                rule="reversible until purge",
-                next_step="switch versioning on, then plan again",
-            )
-        if deletes_noncurrent(self._reader, self._bucket):
-            raise Refused(
-                f"order {order.id}: a lifecycle rule would destroy what is set aside",
-                rule="reversible until purge",
-                next_step="suspend the rule, then clear the task",
-            )
-        if order.method is not Method.DELETE_MARKER and locks_by_default(client, self._bucket):
-            raise Refused(
-                f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
-                rule="reversible until purge",
-                next_step="remove the bucket's default retention until the case is certified, then clear the task",
-            )
 
     def _hide(self, client: Any, standing: Standing, keys: list[str]) -> None:
         """Put markers on top; where an answer was lost, look before another one is put."""

@@ -33,12 +33,15 @@ class Part:
     origin: int | None = None
 
 
-def abort_uploads(client: Any, bucket: str, ref: CollectionRef) -> int:
-    """Abort every upload in parts that lies in a collection's folder, whoever began it; return how many they were."""
+def abort_uploads(client: Any, bucket: str, ref: CollectionRef, *, below: bool = False) -> int:
+    """Abort every upload in parts that lies in a collection's folder, whoever began it; return how many they were.
+
+    ``below``: folders inside it count as well, as all that lies below a table's folder belongs to it.
+    """
     aborted = 0
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix_of(ref)):
         for upload in page.get("Uploads", ()):
-            if place_of(upload["Key"]).folder == folder_of(ref):
+            if below or place_of(upload["Key"]).folder == folder_of(ref):
                 client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
                 aborted += 1
     return aborted

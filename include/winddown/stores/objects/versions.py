@@ -31,6 +31,11 @@ class Version:
         """What names it in a plan: its id; its tag, which changes with the content, where it has none of its own."""
         return self.etag if self.version_id == UNNAMED else self.version_id
 
+    @property
+    def exact(self) -> dict[str, str]:
+        """How a request says that it means this version; nothing where it has no id of its own."""
+        return {} if self.version_id == UNNAMED else {"VersionId": self.version_id}
+
 
 def list_versions(client: Any, bucket: str, prefix: str = "") -> Iterator[Version]:
     """Yield all versions and delete markers under a prefix, page by page."""

@@ -5,8 +5,9 @@ obey a condition on writes, looking again tells. Reading needs memory for the lo
 """
 
 import io
+import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Residual, Transient
 from winddown.domain.inventory import CollectionRef, Field
+from winddown.domain.plan import OrderId
 from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.deleting import Deletion
 from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of
@@ -21,8 +23,27 @@ from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.gathering import prefix_of
 from winddown.stores.objects.located import Stated
 from winddown.stores.objects.ranges import ObjectFile
-from winddown.stores.objects.tables.delta_actions import Actions, checkpoint, checkpoint_name, commit_name, told
-from winddown.stores.objects.tables.delta_log import LOG, Action, Snapshot, is_named_in, replay, select_names
+from winddown.stores.objects.tables.changes import Leaving, Returning, Taker
+from winddown.stores.objects.tables.delta_actions import (
+    Actions,
+    checkpoint,
+    checkpoint_name,
+    commit_name,
+    put_in,
+    taken_out,
+    told,
+)
+from winddown.stores.objects.tables.delta_log import (
+    LOG,
+    SURVIVORS,
+    Action,
+    Snapshot,
+    is_named_in,
+    replay,
+    select_names,
+    stated_in,
+)
+from winddown.stores.objects.tables.delta_stats import of_rows
 from winddown.stores.objects.versions import Version, by_key, histories_of
 
 _NOT_ROWS = ("_change_data/", "_delta_index/", "deletion_vector_")
@@ -80,6 +101,15 @@ class Seen:
             for path, version in self.live().items()
         )
 
+    def set_aside(self, path: str, order: OrderId, *, rows: int) -> str | None:  # noqa: ARG002 - the log says more
+        """Path of what took a file's place when this order took it out, "" for nothing; None where it did not."""
+        tombstone = self.snapshot.set_aside(path, order)
+        return None if tombstone is None else tombstone["tags"][SURVIVORS]
+
+    def action(self, path: str) -> str:
+        """What the log says of a live file, as JSON; restoring it needs nothing of the log then."""
+        return json.dumps(self.snapshot.adds[path], ensure_ascii=False, sort_keys=True)
+
     def past(self) -> list[Version]:
         """Every version beside the log that does not make the table and that no order has set aside."""
         found: list[Version] = []
@@ -98,6 +128,18 @@ class DeltaTable:
     def __init__(self, store: str, client: Any, bucket: str, *, ref: CollectionRef) -> None:
         self._store, self._client, self._bucket = store, client, bucket
         self.ref, self.prefix = ref, prefix_of(ref)
+
+    def is_history(self, key: str) -> bool:
+        """Whether an object is a part of the log."""
+        return key.startswith(f"{self.prefix}{LOG}/")
+
+    def old_history(self, seen: Seen) -> list[Version]:  # noqa: ARG002 - all of the log goes, whatever is in it
+        """Nothing."""
+        return []
+
+    def stated_in(self, action: str) -> Stated:
+        """Values of the partition that the manifest says a file is in."""
+        return stated_in(action)
 
     def look(self) -> Seen:
         """List and read the log; raises Unreadable."""
@@ -132,7 +174,7 @@ class DeltaTable:
         """Every version of these objects, listed anew."""
         return [found for each in histories_of(self._client, self._bucket, set(keys)).values() for found in each]
 
-    def log_names(self, seen: Seen, paths: Collection[str]) -> bool:
+    def is_named(self, seen: Seen, paths: Collection[str]) -> bool:
         """Whether any version of any file of the log still names one of these files, e.g. in statistics.
 
         Reads all of the log.
@@ -151,11 +193,40 @@ class DeltaTable:
                         raise
         return False
 
-    def commit(self, seen: Seen, operation: str, actions: Actions) -> bool:
-        """Write the version after the one that was seen; False when somebody else wrote one meanwhile."""
+    def take_out(self, seen: Seen, leaving: Sequence[Leaving], *, by: Taker) -> bool:
+        """Commit a version without these files; False when somebody else wrote one meanwhile."""
+        actions: Actions = []
+        for each in leaving:
+            add = seen.snapshot.adds[each.path]
+            actions.append(taken_out(add, order=by.order, survivors=each.survivors))
+            if each.written is not None:
+                stats = of_rows(self.open(each.written), add.get("stats"))
+                actions.append(put_in(add, each.survivors, size=each.written.size, stats=stats))
+        return self._commit(seen, "DELETE", actions)
+
+    def put_back(self, seen: Seen, returning: Sequence[Returning], *, by: Taker) -> bool:  # noqa: ARG002 - see action
+        """Commit a version with these files; False when somebody else wrote one meanwhile."""
+        actions = [taken_out(seen.snapshot.adds[each.ours]) for each in returning if each.ours]
+        actions += [{"add": {**json.loads(each.action), "dataChange": True}} for each in returning if each.action]
+        return self._commit(seen, "RESTORE", actions)
+
+    def tidy(self, deletion: Deletion, paths: Collection[str], *, by: Taker) -> bool:  # noqa: ARG002 - paths say more
+        """Delete files of ours that do not make the table any more; False when the service keeps some."""
+        keys = {self.prefix + path for path in paths}
+        return not deletion.until_gone(self.listed(keys), lambda: self.listed(keys))[1]
+
+    def _commit(self, seen: Seen, operation: str, actions: Actions) -> bool:
+        """Write the version after the one that was seen; ``operation`` is one of Delta's words."""
         return self._write(seen, commit_name(seen.snapshot.version + 1), told(operation, actions))
 
-    def begin_anew(self, deletion: Deletion, *, without: Callable[[str], bool]) -> int:
+    def end_history(
+        self,
+        deletion: Deletion,
+        *,
+        without: Collection[str],
+        known: Collection[tuple[str, str]],  # noqa: ARG002 - all of the log goes
+        by: Taker,  # noqa: ARG002 - tombstones say more
+    ) -> int:
         """Let the log say nothing but what counts now, and delete every version of all that it said before.
 
         A commit without a change is written, a checkpoint beside it, and what is older than both goes. Tombstones of
@@ -167,7 +238,7 @@ class DeltaTable:
         """
         for _ in range(_LOOKS):
             seen = self.look()
-            if self.commit(seen, "VACUUM END", []):
+            if self._commit(seen, "VACUUM END", []):
                 break
         else:
             raise Transient(f"others write to {self.ref} all the time")
@@ -175,7 +246,7 @@ class DeltaTable:
         kept = [
             action
             for path, action in snapshot.removes.items()
-            if snapshot.set_aside(path) is not None and not without(path)
+            if snapshot.set_aside(path) is not None and path not in without
         ]
         content = checkpoint(snapshot, tombstones=kept)
         _require_same(snapshot, content, kept)

@@ -1,11 +1,9 @@
 """Writes what the log of a Delta table is told: commits as JSON lines, and a checkpoint as Parquet."""
 
-import hashlib
 import io
 import json
 import time
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -79,12 +77,6 @@ def commit_name(version: int) -> str:
 def checkpoint_name(version: int) -> str:
     """Name of a version's checkpoint below the table's folder."""
     return f"{LOG}/{version:020}.checkpoint.parquet"
-
-
-def survivors_path(order: OrderId, path: str) -> str:
-    """Where an order writes the rows of a file that stay: beside it, under a name that a repeat finds again."""
-    name = hashlib.sha256(f"{order}\n{path}".encode()).hexdigest()[:32]
-    return str(PurePosixPath(path).with_name(f"winddown-{name}.parquet"))
 
 
 def told(operation: str, actions: Actions) -> bytes:

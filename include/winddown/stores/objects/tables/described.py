@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import canonical
@@ -13,7 +12,7 @@ from winddown.stores.objects.formats import parquet
 from winddown.stores.objects.formats.problem import Problem, Unreadable
 from winddown.stores.objects.gathering import Looked, is_clear, place_of
 from winddown.stores.objects.refusals import unclear_folder, unreadable, unsupported_table
-from winddown.stores.objects.tables.registry import SeenTable, table_of
+from winddown.stores.objects.tables.registry import SeenTable, Table
 from winddown.stores.objects.tables.roots import Kind
 from winddown.stores.objects.versions import Version
 
@@ -32,12 +31,12 @@ class Describer:
     """Describes the tables of one bucket.
 
     Args:
+        tables: a table by its collection and kind.
         look: what a look at a version tells.
     """
 
     store: str
-    client: Any
-    bucket: str
+    tables: Callable[[CollectionRef, str], Table]
     look: Callable[[Iterable[Version]], Iterable[Looked]]
 
     def describe(self, root: str, kinds: frozenset[Kind], *, is_nested: bool) -> Described:
@@ -54,7 +53,7 @@ class Describer:
         if kind is Kind.HUDI:
             return _refused(ref, kind, [*against, "a log that is not read"])
         try:
-            seen: SeenTable = table_of(self.store, self.client, self.bucket, ref=ref, kind=kind).look()
+            seen: SeenTable = self.tables(ref, kind).look()
         except Unreadable as problem:
             return Described((), (unreadable(ref, problem.problem, Counter([problem.message]), 1),))
         against += seen.obstacles

@@ -17,6 +17,9 @@ class Kind(StrEnum):
     HUDI = "hudi"  # https://hudi.apache.org/tech-specs/
 
 
+FOLDERS = ("_delta_log/", "metadata/", ".hoodie/")
+"""Where in a table's folder lies what makes it one."""
+
 _MARKS = (
     (Kind.DELTA, re.compile(r"(?:(.*)/)?_delta_log/[^/]+")),
     (Kind.ICEBERG, re.compile(r"(?:(.*)/)?metadata/[^/]+\.metadata\.json(?:\.gz)?")),

@@ -30,7 +30,7 @@ class Survivors:
 
     def marks(self, key: Key, *, order_id: OrderId) -> dict[str, str]:
         """Metadata that say whose work the new content is."""
-        return {ORDER: order_id, SOURCE: key["version"], DIGEST: self.digest}
+        return {ORDER: order_id, SOURCE: key["version"].strip('"'), DIGEST: self.digest}
 
 
 @contextmanager

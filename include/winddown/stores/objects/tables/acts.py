@@ -1,13 +1,12 @@
-"""Destroys rows of a Delta table in stages: quarantine is a version of the table without them, purge ends its history.
+"""Destroys rows of a table in stages: quarantine is a version of the table without them, purge ends its history.
 
-The planned files stay in the bucket, out of the table, until purge; a tombstone in the log says which order took each
-one out. To restore, a further version puts in exactly what the manifest says was in. Purge deletes every version of
-the planned files, and of what the table's past held when it was planned, and lets the log begin anew: statistics of
-erased rows stand there. Whatever a writer puts into the table meanwhile stays; what he takes out or replaces wins.
+The planned files stay in the bucket, out of the table, until purge; the table itself remembers which order took each
+one out. To restore, a further version puts in exactly what was in. Purge deletes every version of the planned files,
+and of what the table's past held when it was planned, and ends the table's history: statistics of erased rows stand
+there. Whatever a writer puts into the table meanwhile stays; what he takes out or replaces wins.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +17,15 @@ from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
 from winddown.stores.objects.attributes import attributes
 from winddown.stores.objects.deleting import Deletion
-from winddown.stores.objects.naming import Key, planned
+from winddown.stores.objects.naming import Key
 from winddown.stores.objects.standing import DIGEST
-from winddown.stores.objects.tables.delta import DeltaTable, Seen
-from winddown.stores.objects.tables.delta_actions import Actions, put_in, survivors_path, taken_out
-from winddown.stores.objects.tables.delta_log import SURVIVORS
-from winddown.stores.objects.tables.delta_stats import of_rows
+from winddown.stores.objects.tables.changes import Leaving, Returning, Taker, survivors_path
+from winddown.stores.objects.tables.registry import SeenTable, Table
 from winddown.stores.objects.tables.survivors import Survivors, survivors_of
 from winddown.stores.objects.uploading import Upload
-from winddown.stores.objects.versions import Version
+from winddown.stores.objects.versions import UNNAMED, Version
 
-_ATTEMPTS = 8  # at a version's number that others take first
+_ATTEMPTS = 8  # at a version that others make first
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,7 @@ class _File:
         there: which of its planned versions are listed.
         foreign: versions that the plan does not know; markers are none.
         survivors: path of the file with its other rows, "" when it has none or was not taken out by this order.
+        has_survivors: whether such a file makes the table.
     """
 
     key: Key
@@ -59,7 +57,7 @@ class _File:
 
 
 class TableActs:
-    """One batch of an order on a Delta table.
+    """One batch of an order on a table.
 
     Args:
         spool: makes a temporary file, for the rows that stay.
@@ -67,7 +65,7 @@ class TableActs:
 
     def __init__(
         self,
-        table: DeltaTable,
+        table: Table,
         client: Any,
         bucket: str,
         *,
@@ -78,21 +76,24 @@ class TableActs:
     ) -> None:
         self._table, self._client, self._bucket = table, client, bucket
         self._order, self._index, self._deletion, self._spool = order, batch.index, deletion, spool
+        self._taker = Taker(order.id, batch.index)
         self._keys: list[Key] = batch.keys.to_pylist()
-        self._past = {(found["object"], found["version"]) for key in self._keys for found in key["history"]}
+        history = {(found["object"], found["version"]) for key in self._keys for found in key["history"]}
+        self._past = {named for named in history if not table.is_history(named[0])}
+        self._old_history = history - self._past
         self._planned = {(key["object"], version) for key in self._keys for version in key["versions"]}
 
     def whereabouts(self) -> Whereabouts:
         """Where the batch is as a whole."""
         seen = self._look()
         files = self._files(seen)
-        left = {(version.key, version.version_id) for history in seen.histories.values() for version in history}
+        left = {(version.key, version.state) for history in seen.histories.values() for version in history}
         is_past_left = bool(left & self._past)
         places = {self._place(found, is_past_left=is_past_left) for found in files}
         if len(places) > 1:
             return Whereabouts.MIXED
         place = places.pop()
-        is_told = place is Whereabouts.GONE and self._table.log_names(seen, [found.path for found in files])
+        is_told = place is Whereabouts.GONE and self._table.is_named(seen, [found.path for found in files])
         return Whereabouts.MIXED if is_told else place
 
     def quarantine(self) -> None:
@@ -109,8 +110,7 @@ class TableActs:
                 pending.append(found)
             if not pending:
                 return
-            actions = [action for found in pending for action in self._without_rows(seen, found)]
-            if self._table.commit(seen, "DELETE", actions):
+            if self._table.take_out(seen, [self._without_rows(seen, found) for found in pending], by=self._taker):
                 if any(self._place(found) is not Whereabouts.QUARANTINED for found in self._files(self._look())):
                     self.restore()
                     raise self._overtaken()
@@ -125,16 +125,15 @@ class TableActs:
         for _ in range(_ATTEMPTS):
             seen = self._look()
             self._uncover(seen)
-            files = self._files(seen)
-            actions = [action for found in files for action in self._put_back(seen, found)]
-            if not actions or self._table.commit(seen, "RESTORE", actions):
+            returning = [back for found in self._files(seen) if (back := self._put_back(found)) is not None]
+            if not returning or self._table.put_back(seen, returning, by=self._taker):
                 break
         else:
             raise Transient(f"others write to {self._table.ref} all the time")
         files = self._files(self._look())
-        ours = {self._ours(found.path) for found in files if found.is_live and not found.has_survivors}
-        _, refused = self._deletion.until_gone(self._table.listed(ours), lambda: self._table.listed(ours))
-        if refused or any(self._place(found) is not Whereabouts.LIVE for found in files):
+        ours = {self._ours_path(found.path) for found in files if found.is_live and not found.has_survivors}
+        is_tidy = self._table.tidy(self._deletion, ours, by=self._taker)
+        if not is_tidy or any(self._place(found) is not Whereabouts.LIVE for found in files):
             raise Residual(
                 f"order {self._order.id} batch {self._index}: a file of the table can no longer be restored whole"
             )
@@ -167,26 +166,26 @@ class TableActs:
         ]
 
     def end_history(self) -> int:
-        """Let the log begin anew unless it did; returns how many versions of its files were deleted."""
+        """End the table's history unless it did; returns how many versions of what told it were deleted."""
         seen = self._look()
         files = self._files(seen)
-        paths = {found.path for found in files}
-        if not any(found.is_set_aside for found in files) and not self._table.log_names(seen, paths):
+        paths = frozenset(found.path for found in files)
+        if not any(found.is_set_aside for found in files) and not self._table.is_named(seen, paths):
             return 0
-        return self._table.begin_anew(self._deletion, without=paths.__contains__)
+        return self._table.end_history(self._deletion, without=paths, known=self._old_history, by=self._taker)
 
     def planned_count(self) -> int:
-        """Number of versions that the manifest names."""
+        """Number of versions that the manifest names, beside those of the table's log."""
         return len(self._planned | self._past)
 
     def is_planned(self, version: Version) -> bool:
         """Whether the manifest names it."""
-        return (version.key, version.version_id) in self._planned | self._past
+        return (version.key, version.state) in self._planned | self._past
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
-    def _look(self) -> Seen:
-        seen = self._table.look()
+    def _look(self) -> SeenTable:
+        seen: SeenTable = self._table.look()
         if seen.obstacles:
             raise Refused(
                 f"the table {self._table.ref} now uses {', '.join(seen.obstacles)}",
@@ -195,24 +194,25 @@ class TableActs:
             )
         return seen
 
-    def _files(self, seen: Seen) -> list[_File]:
-        return [self._file(seen, key) for key in self._keys]
+    def _files(self, seen: SeenTable) -> list[_File]:
+        live = seen.live()
+        return [self._file(seen, key, live.keys()) for key in self._keys]
 
-    def _file(self, seen: Seen, key: Key) -> _File:
+    def _file(self, seen: SeenTable, key: Key, live: Container[str]) -> _File:
         path = key["object"].removeprefix(seen.prefix)
         history = seen.histories.get(key["object"], [])
-        tombstone = seen.snapshot.set_aside(path, self._order.id)
         planned = set(key["versions"])
+        survivors = seen.set_aside(path, self._order.id, rows=len(key["rows"]))
         return _File(
             key,
             path,
-            is_live=path in seen.snapshot.adds,
+            is_live=path in live,
             is_covered=bool(history) and history[0].is_marker,
-            is_set_aside=tombstone is not None,
-            there=frozenset(version.version_id for version in history) & frozenset(planned),
-            foreign=any(version.version_id not in planned and not version.is_marker for version in history),
-            survivors="" if tombstone is None else tombstone["tags"][SURVIVORS],
-            has_survivors=survivors_path(self._order.id, path) in seen.snapshot.adds,
+            is_set_aside=survivors is not None,
+            there=frozenset(version.state for version in history) & frozenset(planned),
+            foreign=any(version.state not in planned and not version.is_marker for version in history),
+            survivors=survivors or "",
+            has_survivors=self._ours_path(path) in live,
         )
 
     def _place(self, found: _File, *, is_past_left: bool = False) -> Whereabouts:
@@ -224,63 +224,54 @@ class TableActs:
         is_gone = not (found.is_live or found.is_set_aside or found.there or is_past_left)
         return Whereabouts.GONE if is_gone else Whereabouts.MIXED
 
-    def _without_rows(self, seen: Seen, found: _File) -> Actions:
+    def _without_rows(self, seen: SeenTable, found: _File) -> Leaving:
         """Write the rows of a file that stay, and say what takes its place."""
-        add = seen.snapshot.adds[found.path]
-        version, head = planned(self._client, self._bucket, found.key)
+        version = next(each for each in seen.histories[found.key["object"]] if each.state == found.key["version"])
         with survivors_of(self._table.open(version), found.key, spool=self._spool) as stay:
             if not stay.rows:
-                return [taken_out(add, order=self._order.id)]
-            path = survivors_path(self._order.id, found.path)
-            written = self._write(seen, path, stay, found=found, head=head)
-        stats = of_rows(self._table.open(written), add.get("stats"))
-        actions = [taken_out(add, order=self._order.id, survivors=path)]
-        return [*actions, put_in(add, path, size=written.size, stats=stats)]
+                return Leaving(found.path)
+            path = self._ours_path(found.path)
+            return Leaving(found.path, path, self._write(seen, path, stay, source=version, key=found.key))
 
-    def _write(self, seen: Seen, path: str, stay: Survivors, *, found: _File, head: dict[str, Any]) -> Version:
+    def _write(self, seen: SeenTable, path: str, stay: Survivors, *, source: Version, key: Key) -> Version:
         """Put our file there, unless an earlier attempt did."""
         named = {"Bucket": self._bucket, "Key": seen.prefix + path}
-        earlier = seen.file(path)
-        if earlier is not None:
-            its = self._client.head_object(**named, VersionId=earlier.version_id)
+        earlier = seen.histories.get(named["Key"], [])
+        if earlier and not earlier[0].is_marker:
+            its = self._client.head_object(**named, **earlier[0].exact)
             if its["Metadata"].get(DIGEST) == stay.digest and its["ContentLength"] == stay.body.size:
-                return earlier
-        source = {"Bucket": self._bucket, "Key": found.key["object"], "VersionId": found.key["version"]}
-        kept = attributes(self._client, source, head)
-        kept["Metadata"] = {**kept.get("Metadata", {}), **stay.marks(found.key, order_id=self._order.id)}
+                return earlier[0]
+        origin = {"Bucket": self._bucket, "Key": source.key, **source.exact}
+        kept = attributes(self._client, origin, self._client.head_object(**origin))
+        kept["Metadata"] = {**kept.get("Metadata", {}), **stay.marks(key, order_id=self._order.id)}
         answer = Upload(self._client, named, kept, {}).any_size(stay.body, stay.body.size)
-        return Version(
-            named["Key"], answer["VersionId"], answer["ETag"], stay.body.size, is_latest=True, is_marker=False
-        )
+        version_id = answer.get("VersionId", UNNAMED)
+        return Version(named["Key"], version_id, answer["ETag"], stay.body.size, is_latest=True, is_marker=False)
 
-    def _put_back(self, seen: Seen, found: _File) -> Actions:
-        """What brings one file back; nothing for one that is there, or cannot be brought back whole."""
-        if not found.is_whole:
-            return []
-        ours = seen.snapshot.adds.get(self._ours_path(found.path))
-        out = [] if ours is None else [taken_out(ours)]
+    def _put_back(self, found: _File) -> Returning | None:
+        """What brings one file back; None for one that is there, or cannot be brought back whole."""
+        ours = self._ours_path(found.path) if found.has_survivors else ""
+        if not found.is_whole or (found.is_live and not ours):
+            return None
         if found.is_live:
-            return out
+            return Returning(found.path, ours=ours)
         if not found.is_set_aside or found.has_survivors != bool(found.survivors):
-            return []
-        return [*out, {"add": {**json.loads(found.key["action"]), "dataChange": True}}]
+            return None
+        return Returning(found.path, ours=ours, action=found.key["action"])
 
-    def _uncover(self, seen: Seen) -> None:
+    def _uncover(self, seen: SeenTable) -> None:
         """Take markers off planned files that a clean-up hid while they were out of the table."""
         covered = {
             version
             for key in self._keys
             for version in seen.histories.get(key["object"], [])
-            if version.is_marker and version.version_id not in key["versions"]
+            if version.is_marker and version.state not in key["versions"]
         }
         for version in covered:
             self._client.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.version_id)
 
     def _ours_path(self, path: str) -> str:
         return survivors_path(self._order.id, path)
-
-    def _ours(self, path: str) -> str:
-        return self._table.prefix + self._ours_path(path)
 
     def _overtaken(self) -> Refused:
         return Refused(

@@ -1,0 +1,31 @@
+"""Whether what an order sets aside in a bucket can be taken back."""
+
+from typing import Any
+
+from winddown.domain.errors import Refused
+from winddown.domain.plan import Method, Order
+from winddown.stores.objects.bucket_facts import deletes_noncurrent
+from winddown.stores.objects.locks import locks_by_default
+
+
+def require_reversible(client: Any, reader: Any, bucket: str, *, order: Order, is_kept: bool) -> None:
+    """Raise Refused where the bucket would lose or lock it; ``is_kept`` where it needs no versions to be kept."""
+    status = client.get_bucket_versioning(Bucket=bucket).get("Status")
+    if status != "Enabled" and (status or not is_kept):
+        raise Refused(
+            f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
+            rule="reversible until purge",
+            next_step="switch versioning on, then plan again",
+        )
+    if deletes_noncurrent(reader, bucket):
+        raise Refused(
+            f"order {order.id}: a lifecycle rule would destroy what is set aside",
+            rule="reversible until purge",
+            next_step="suspend the rule, then clear the task",
+        )
+    if order.method is not Method.DELETE_MARKER and locks_by_default(client, bucket):
+        raise Refused(
+            f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
+            rule="reversible until purge",
+            next_step="remove the bucket's default retention until the case is certified, then clear the task",
+        )
