@@ -1,8 +1,12 @@
-"""An engine of a credential that only reads PostgreSQL, and whose connections stay open.
+"""An engine of one credential of PostgreSQL, whose connections stay open for a while.
 
-A new connection costs as much as a look at a batch. What one is used for leaves nothing in it: whoever gets it next
-finds the session as new. It is closed with the engine, and a process that forks leaves it to its parent. A server from
-version 14 closes one that nobody uses for a while: an administrator cannot copy a database in which a session is.
+A new connection costs as much as a look at a batch: a process of the server, which reads its catalogues anew. What one
+is used for leaves nothing in it: whoever gets it next finds the session as new. It is closed with the engine, and a
+process that forks leaves it to its parent. A server from version 14 closes one that nobody uses for a while: an
+administrator cannot copy a database in which a session is.
+
+None is handed out whose role may not log in or connect any more. A password that was changed is noticed when a session
+is as old as an authorization may be: an older one is not handed out.
 """
 
 import os
@@ -11,13 +15,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
 from winddown.forking import opened_anew_after_fork
 
 _OPEN = 2
 _IDLE_SECONDS = 20
+_OLDEST_SECONDS = 60
 _CAN_CLOSE = 140_000
+_MAY_CONNECT = """
+    SELECT rolcanlogin AND has_database_privilege(session_user, current_database(), 'CONNECT') FROM pg_roles
+     WHERE rolname = session_user
+"""
 
 
 def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
@@ -27,6 +37,7 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         pool_size=_OPEN,
         max_overflow=-1,
         pool_pre_ping=True,
+        pool_recycle=_OLDEST_SECONDS,
         pool_reset_on_return=None,
         hide_parameters=True,
         # A discarded session has no prepared statements.
@@ -49,11 +60,17 @@ def _as_new(connection: Any, *_: Any) -> None:
 
 
 def _in_use(connection: Any, *_: Any) -> None:
-    """Whoever has the session may take its time between two statements."""
+    """Whoever has the session may take its time between two statements.
+
+    Where its role may not connect any more, a new one is opened in its place, so that the server says no.
+    """
+    connection.autocommit = True
+    (may_connect,) = connection.execute(_MAY_CONNECT).fetchone() or (False,)
     if connection.info.server_version >= _CAN_CLOSE:
-        connection.autocommit = True
         connection.execute("SET idle_session_timeout = 0")
-        connection.autocommit = False
+    connection.autocommit = False
+    if not may_connect:
+        raise DisconnectionError("the role of a session may not connect any more")
 
 
 def _close(pool: Pool, process: int) -> None:
