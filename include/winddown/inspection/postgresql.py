@@ -316,7 +316,7 @@ def _found(
     if batch.index == 0 or any("." in kind for kind in kinds.values()):
         # By text, because a type that is not the server's own has operators that are not either. The keys are grouped
         # so that the planner knows them to be few and distinct: it hashed the table instead, by way of a file.
-        avoided, elements = ("indexscan", "bitmapscan"), ["text" for _ in names]
+        avoided, elements = ["indexscan", "bitmapscan"], ["text" for _ in names]
         fields = ", ".join(map(_identifier, names))
         planned = f"SELECT {fields} FROM {_given(names, elements)} GROUP BY {fields}"
         match = " AND ".join(
@@ -324,7 +324,7 @@ def _found(
         )
     else:
         # A key that is itself an array is read as text, because what takes arrays apart takes all of them apart.
-        avoided = ("seqscan", "hashjoin", "mergejoin")
+        avoided = ["seqscan", "hashjoin", "mergejoin"]
         elements = ["text" if kind.endswith("]") else kind for kind in kinds.values()]
         typed = ", ".join(f"CAST({_identifier(name)} AS {kind}) AS {_identifier(name)}" for name, kind in kinds.items())
         planned = f"SELECT {typed} FROM {_given(names, elements)}"
