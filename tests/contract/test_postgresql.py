@@ -387,3 +387,14 @@ def test_an_act_finds_nothing_of_the_one_before_in_its_session(database: Databas
     with engine.connect() as connection:
         assert connection.execute(text(left)).one() == before
     engine.dispose()
+
+
+def test_a_session_that_was_lost_is_opened_anew(database: Database) -> None:
+    engine = bootstrap._engine(database.connections[f"{STORE}__mark"])
+    numbers = []
+    for _ in range(3):
+        with engine.connect() as connection:
+            numbers.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        database.admin.execute("SELECT pg_terminate_backend(%s, 5000)", [numbers[-1]])
+    assert len(set(numbers)) == 3
+    engine.dispose()

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
@@ -24,10 +25,12 @@ _OPEN = 2
 _IDLE_SECONDS = 20
 _OLDEST_SECONDS = 60
 _CAN_CLOSE = 140_000
-_MAY_CONNECT = """
-    SELECT rolcanlogin AND has_database_privilege(session_user, current_database(), 'CONNECT') FROM pg_roles
-     WHERE rolname = session_user
-"""
+_MAY_CONNECT = (
+    "SELECT rolcanlogin AND has_database_privilege(session_user, current_database(), 'CONNECT') FROM pg_roles "
+    "WHERE rolname = session_user"
+)
+_IN_USE = f"SELECT ({_MAY_CONNECT}), set_config('idle_session_timeout', '0', false)"
+_USED = "winddown_used"
 
 
 def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
@@ -36,7 +39,6 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         url,
         pool_size=_OPEN,
         max_overflow=-1,
-        pool_pre_ping=True,
         pool_recycle=_OLDEST_SECONDS,
         pool_reset_on_return=None,
         hide_parameters=True,
@@ -59,18 +61,23 @@ def _as_new(connection: Any, *_: Any) -> None:
     connection.autocommit = False
 
 
-def _in_use(connection: Any, *_: Any) -> None:
+def _in_use(connection: Any, record: Any, _: Any) -> None:
     """Whoever has the session may take its time between two statements.
 
-    Where its role may not connect any more, a new one is opened in its place, so that the server says no.
+    One that was lost, or whose role may not connect any more, is not used: a new one is opened in its place, or the
+    server says no.
     """
-    connection.autocommit = True
-    (may_connect,) = connection.execute(_MAY_CONNECT).fetchone() or (False,)
-    if connection.info.server_version >= _CAN_CLOSE:
-        connection.execute("SET idle_session_timeout = 0")
-    connection.autocommit = False
-    if not may_connect:
-        raise DisconnectionError("the role of a session may not connect any more")
+    if not record.info.get(_USED):
+        record.info[_USED] = True
+        return
+    try:
+        connection.autocommit = True
+        found = connection.execute(_IN_USE if connection.info.server_version >= _CAN_CLOSE else _MAY_CONNECT).fetchone()
+        connection.autocommit = False
+    except psycopg.Error:
+        found = None
+    if found is None or not found[0]:
+        raise DisconnectionError("the session was lost, or its role may not connect any more")
 
 
 def _close(pool: Pool, process: int) -> None:
