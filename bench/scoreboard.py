@@ -111,9 +111,7 @@ ROWS = (
         "all as the table says",
     ),
 )
-NOT_MEASURED = (
-    "disk full and clock jumps injected",
-)
+NOT_MEASURED = ("disk full and clock jumps injected",)
 BENCHES = (
     ("bench/bench_ledger.py", (), ("--appends", "200", "--entries", "20000")),
     ("bench/mutants.py", (), ("--only", "domain/approval.py", "--tests", "tests/unit/domain/test_approval.py")),

@@ -173,14 +173,16 @@ def _systems(
 
             stores[declaration.name] = PostgresStore(
                 declaration.name,
-                reader=_reading_engine(_parameters(connections, declaration, "")),
+                reader=_engine(_parameters(connections, declaration, "")),
                 unlock=_unlock(authority, connections, declaration, cache(_engine)),
                 escrow=escrow(case.id, declaration.name),
                 tokens=made,
             )
-            looking = _reading_engine(_parameters(connections, declaration, "__inspect"))
             inspectors[declaration.name] = PostgresInspector(
-                declaration.name, engine=looking, escrow=escrow(case.id, declaration.name), token_key=made.key
+                declaration.name,
+                engine=_engine(_parameters(connections, declaration, "__inspect")),
+                escrow=escrow(case.id, declaration.name),
+                token_key=made.key,
             )
             scratch = _url(_parameters(connections, declaration, "__scratch"))
             drills[declaration.name] = PostgresDrill(declaration.name, scratch, bin_folder=settings.postgres_bin)
@@ -383,19 +385,9 @@ def _engine(parameters: ConnectionParameters) -> Engine:
     # session writes values, so nothing of it is left to the server's or the role's settings. Names are looked up in the
     # server's own schema: what somebody planted in a schema of the database is called by none of our credentials, and
     # the name of a type is written the same way by all of them. ``pg_temp`` is named because it would come first.
-    # No pool: a session with the credential of an act lasts for one act. The engine itself is kept, because a new one
-    # asks the server half a dozen questions first. Parameters hold keys of records and stay out of messages. Nothing is
-    # compiled by the server: it would take a second for questions about the catalogue that take a millisecond.
-    return create_engine(
-        make_url(_url(parameters)),
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args=_CONNECTING,
-    )
-
-
-def _reading_engine(parameters: ConnectionParameters) -> Engine:
-    """As ``_engine``, of a credential that only reads."""
+    # A session with the credential of an act is as new for each act, and serves those of its credential alone.
+    # Parameters hold keys of records and stay out of messages. Nothing is compiled by the server: it would take a
+    # second for questions about the catalogue that take a millisecond.
     from winddown.stores.sql.kept_open import kept_open
 
     return kept_open(make_url(_url(parameters)), _CONNECTING)

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
         self.store = PostgresStore(
             STORE,
             reader=database.engine(STORE),
-            unlock=desk.unlock(STORE, database.connections, bootstrap._engine),
+            unlock=desk.unlock(STORE, database.connections, cache(bootstrap._engine)),
             escrow=desk.escrow(STORE),
             tokens=desk.tokens(),
         )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class PostgresGround:
 
     def __init__(self, database: Database, desk: Desk) -> None:
         self.desk, self._admin = desk, database.admin
-        unlock = desk.unlock(STORE, database.connections, bootstrap._engine)
+        unlock = desk.unlock(STORE, database.connections, cache(bootstrap._engine))
         escrow = desk.escrow(STORE)
         self.store = PostgresStore(
             STORE, reader=database.engine(STORE), unlock=unlock, escrow=escrow, tokens=desk.tokens()

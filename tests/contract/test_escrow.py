@@ -15,6 +15,7 @@ from psycopg import sql
 from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual, Transient
+from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
 from winddown.ports import SupportsSanitise, ability
 
@@ -311,3 +312,34 @@ def test_odd_values_come_back_as_they_were(database: Database, desk: Desk) -> No
     assert [planned.unchanged(index) for index in range(len(planned.batches))] == [b.records for b in planned.batches]
     subject.drop()
     admin.execute(sql.SQL("DROP SCHEMA odd_types CASCADE"))
+
+
+ARRAYS = Shape(
+    "(path text[], born date, name text, PRIMARY KEY (path, born))",
+    ("path", "born"),
+    ("path", "born", "name"),
+    (
+        ("{a,b}", "2000-01-01", "one"),
+        ('{{a,"b,c"},{"{}",NULL}}', "2000-01-01", "two"),
+        ("[0:1]={a,b}", "infinity", "three"),
+        ("{}", "2000-02-29", "four"),
+        ("{NULL}", "2000-02-29", "five"),
+    ),
+    ("name",),
+)
+
+
+def test_rows_whose_keys_are_arrays_are_found_by_them(database: Database, desk: Desk) -> None:
+    subject = PostgresSubject(database, desk, ARRAYS)
+    content = subject.content()
+    planned = work(subject, chosen=content.keys())
+    indexes, records = range(len(planned.batches)), [batch.records for batch in planned.batches]
+    assert [planned.unchanged(index) for index in indexes] == records == [2, 2, 1]
+    planned.act_all(QUARANTINE)
+    assert (subject.content(), [planned.set_aside(index) for index in indexes]) == ({}, records)
+    planned.act_all(RESTORE)
+    assert subject.content() == content
+    emptied = work(subject, chosen=content.keys(), act=Act.MINIMISE)
+    emptied.act_all(QUARANTINE)
+    assert [emptied.remaining(index) for index in indexes] == [0, 0, 0]
+    subject.drop()

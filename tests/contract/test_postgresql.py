@@ -340,7 +340,7 @@ def test_a_session_that_nobody_uses_is_closed_and_one_in_use_is_not(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_open, "_IDLE_SECONDS", 1)
-    engine = bootstrap._reading_engine(database.connections[STORE])
+    engine = bootstrap._engine(database.connections[STORE])
     query, sessions = text("SELECT pg_backend_pid()"), "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
     for _ in range(2):
         with engine.connect() as raw:
@@ -352,4 +352,49 @@ def test_a_session_that_nobody_uses_is_closed_and_one_in_use_is_not(
         while database.admin.execute(sessions, [number]).fetchone() != (0,):
             assert time.monotonic() < until, "nobody closed it"
             time.sleep(0.1)
+    engine.dispose()
+
+
+def test_no_session_is_handed_out_that_is_older_than_an_authorization_may_be(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_open, "_OLDEST_SECONDS", 1)
+    engine = bootstrap._engine(database.connections[f"{STORE}__purge"])
+
+    def session() -> object:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT pg_backend_pid()")).scalar()
+
+    first = session()
+    assert session() == first
+    time.sleep(1.1)
+    assert session() != first
+    engine.dispose()
+
+
+def test_an_act_finds_nothing_of_the_one_before_in_its_session(database: Database) -> None:
+    engine = bootstrap._engine(database.connections[f"{STORE}__mark"])
+    left = (
+        "SELECT pg_backend_pid(), current_setting('work_mem'), to_regclass('pg_temp.rest')::text, "
+        "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
+    )
+    with engine.connect() as connection:
+        before = connection.execute(text(left)).one()
+        connection.execute(
+            text("SET work_mem = '1MB'; CREATE TEMPORARY TABLE rest (x int); SELECT pg_advisory_lock(7)")
+        )
+        connection.commit()
+    with engine.connect() as connection:
+        assert connection.execute(text(left)).one() == before
+    engine.dispose()
+
+
+def test_a_session_that_was_lost_is_opened_anew(database: Database) -> None:
+    engine = bootstrap._engine(database.connections[f"{STORE}__mark"])
+    numbers = []
+    for _ in range(3):
+        with engine.connect() as connection:
+            numbers.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        database.admin.execute("SELECT pg_terminate_backend(%s, 5000)", [numbers[-1]])
+    assert len(set(numbers)) == 3
     engine.dispose()

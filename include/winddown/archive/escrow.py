@@ -231,19 +231,24 @@ def _slot(index: int) -> str:
 
 
 def _unframed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    content = bytearray()
+    parts: list[bytes] = []
+    size = wanted = 0
     for piece in pieces:
-        content += piece
-        begin = 0
-        while len(content) - begin >= _LENGTH.size:
-            start = begin + _LENGTH.size
-            end = start + _LENGTH.unpack_from(content, begin)[0]
-            if end > len(content):
+        parts.append(piece)
+        size += len(piece)
+        if size < wanted:
+            continue  # a record of many pieces is put together once
+        content, begin = b"".join(parts), 0
+        while True:
+            start = end = begin + _LENGTH.size
+            if start <= size:
+                end += _LENGTH.unpack_from(content, begin)[0]
+            if end > size:
                 break
-            yield bytes(content[start:end])
+            yield content[start:end]
             begin = end
-        del content[:begin]
-    if content:
+        parts, size, wanted = [content[begin:]], size - begin, end - begin
+    if size:
         raise Refused("an escrow ends within a record")
 
 

@@ -87,12 +87,14 @@ def numbered(located: pa.Table, key: Sequence[str], *, size: int, is_apart: bool
     if is_apart and RANK in ordered.column_names and ordered.num_rows:
         ranks = ordered.column(RANK).to_numpy()
         ends = [*(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1), ordered.num_rows]
-    numbers: list[int] = []
+    numbers = np.empty(ordered.num_rows, np.int32)
+    begin = index = 0
     for end in map(int, ends):
-        while len(numbers) < end:
-            index = numbers[-1] + 1 if numbers else 0
-            numbers += [index] * min(batch_size(index, size=size), end - len(numbers))
-    return ordered.select([*key, CONTENT]).append_column("batch", pa.array(numbers, type=pa.int32()))
+        while begin < end:
+            following = min(begin + batch_size(index, size=size), end)
+            numbers[begin:following] = index
+            begin, index = following, index + 1
+    return ordered.select([*key, CONTENT]).append_column("batch", pa.array(numbers))
 
 
 def record_count(keys: pa.Table) -> int:

@@ -18,7 +18,6 @@ from winddown.domain.errors import Refused
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _TRAILER = b"\xff\xff"
-_ONE_TEXT = b"\x00\x01"  # a row of one field
 _HEADER = len(_SIGNATURE) + 8  # flags, then the length of what else stands there
 ONE_ROW = _SIGNATURE + bytes(8) + b"\x00\x01\x00\x00\x00\x01x" + _TRAILER  # the text "x"
 _ONE_FIELD = struct.Struct(">hi")
@@ -236,13 +235,14 @@ def _copy(data: Any, place: Any, length: Any, content: Any, target: Any) -> None
 def texts(messages: Iterable[memoryview]) -> Iterator[bytes]:
     """Yield the one field of each row of a stream, of which the server sends a row a message."""
     for message in messages:
-        row = bytes(message)
-        if row.startswith(_SIGNATURE):
-            row = row[_HEADER:]
-        if row and row != _TRAILER:
-            if row[:2] != _ONE_TEXT or int.from_bytes(row[2:6], "big") != len(row) - 6:
-                raise Refused("a stream of rows is not as PostgreSQL's manual describes it")
-            yield row[6:]
+        # The stream's beginning may come with its first row, and has to be told from a row that begins like it.
+        row = message[_HEADER:] if message[: len(_SIGNATURE)] == _SIGNATURE else message
+        if len(row) >= _ONE_FIELD.size:
+            if _ONE_FIELD.unpack_from(row) != (1, len(row) - _ONE_FIELD.size):
+                raise _unreadable()
+            yield bytes(row[_ONE_FIELD.size :])
+        elif row and row != _TRAILER:
+            raise _unreadable()
 
 
 def written(values: Iterable[bytes]) -> Iterator[bytes]:

@@ -94,8 +94,11 @@ _COLUMNS = text("""
      WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
 _OUTLINE = text("""
-    SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
-     WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AND NOT EXISTS (
+               WITH RECURSIVE d(oid) AS (
+                   SELECT atttypid UNION SELECT t.typbasetype FROM d JOIN pg_type t USING (oid) WHERE t.typtype = 'd')
+               SELECT FROM d JOIN pg_type t USING (oid) WHERE t.typnotnull) AS nullable
+      FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
 # Where there is no primary key, a unique index over fields that are never NULL names rows just as well.
 _KEY = text("""
@@ -174,14 +177,14 @@ def describe(connection: Connection, ref: CollectionRef) -> Collection:
 
 
 def outline(connection: Connection, ref: CollectionRef) -> Collection:
-    """Names and types of a table's fields and its key as they are now, and nothing else of it; Refused when it is gone.
+    """What a table's fields are and its key as they are now, and nothing else of it; Refused when it is gone.
 
     ``describe`` costs as much as many rows.
     """
     oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
     if oid is None:
         raise _gone(ref)
-    fields = tuple(Field(row.name, row.type, nullable=True) for row in connection.execute(_OUTLINE, {"oid": oid}))
+    fields = tuple(Field(row.name, row.type, row.nullable) for row in connection.execute(_OUTLINE, {"oid": oid}))
     return Collection(
         ref=ref,
         medium=Medium.TABLE,

@@ -192,14 +192,14 @@ class DuckDbDialect:
             for (row,) in rows:
                 yield str(row).encode()
 
-    def digest(self) -> Callable[[bytes], str]:
+    def digest(self) -> Callable[[bytes], bytes]:
         """What computes the digest of a row."""
         begun = hashlib.sha256(_shape(self._collection).encode())
 
-        def digest(row: bytes) -> str:
+        def digest(row: bytes) -> bytes:
             hasher = begun.copy()
             hasher.update(row)
-            return hasher.hexdigest()
+            return hasher.digest()
 
         return digest
 

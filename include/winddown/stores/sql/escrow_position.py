@@ -78,16 +78,16 @@ class RowsPosition(Position):
         )
 
     def _keys(self) -> str:
-        settings = (f"CAST(current_setting('{_KEYS}{n}') AS text[])" for n in range(len(self._collection.key)))
+        settings = (f"current_setting('{_KEYS}{n}')" for n in range(len(self._collection.key)))
         return typed_keys(self._collection, *settings)
 
     def _key_arrays(self, batch: Batch) -> list[str]:
         """The parameters of a statement with ``_keys``."""
         return [array(batch.keys.column(name)) for name in self._collection.key]
 
-    def _digest(self) -> Callable[[bytes], str]:
+    def _digest(self) -> Callable[[bytes], bytes]:
         first = shape(self._collection).encode()
-        return lambda row: hashlib.sha256(first + row).hexdigest()
+        return lambda row: hashlib.sha256(first + row).digest()
 
     def _hand_in(self, keys: Sequence[str]) -> None:
         """Say which rows the next statement with ``_keys`` is about."""

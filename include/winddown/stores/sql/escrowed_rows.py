@@ -23,7 +23,7 @@ class RowDialect(Dialect, Protocol):
         """Rows ``t`` which a row ``k`` of another fits."""
         ...
 
-    def digest(self) -> Callable[[bytes], str]:
+    def digest(self) -> Callable[[bytes], bytes]:
         """What computes the digest of a row that was handed out, as ``content`` has it."""
         ...
 

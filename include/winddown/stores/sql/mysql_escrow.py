@@ -185,12 +185,12 @@ def _piece(found: Any) -> bytes:
     return found.hex().encode() if isinstance(found, bytes) else str(found).encode("ascii")
 
 
-def _digest_of(collection: Collection) -> Callable[[bytes], str]:
+def _digest_of(collection: Collection) -> Callable[[bytes], bytes]:
     """What computes the digest of a row in escrow, as ``mysql_values.content`` has it."""
     begun = hashlib.sha256(shape(collection).encode())
     long = [place for place, field in enumerate(collection.fields) if is_long(field.type)]
 
-    def digest(row: bytes) -> str:
+    def digest(row: bytes) -> bytes:
         if long:
             pieces = row.split(b",")
             for place in long:
@@ -199,7 +199,7 @@ def _digest_of(collection: Collection) -> Callable[[bytes], str]:
             row = b",".join(pieces)
         hasher = begun.copy()
         hasher.update(b"," + row)
-        return hasher.hexdigest()
+        return hasher.digest()
 
     return digest
 

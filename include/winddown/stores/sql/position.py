@@ -306,7 +306,7 @@ def _has_index(collection: Collection) -> bool:
 
 
 def typed_keys(collection: Collection, *arrays: str, more: Sequence[str] = ()) -> str:
-    """What selects the batch's keys, each field as its own type, from a text array each.
+    """What selects the batch's keys, each field as its own type, from the text of an array each.
 
     Another one is contents, and further ones are ``more``.
     """
@@ -316,7 +316,17 @@ def typed_keys(collection: Collection, *arrays: str, more: Sequence[str] = ()) -
     typed += [
         f"{column} AS {name}" for column, name in zip(names[len(collection.key) :], (CONTENT, *more), strict=False)
     ]
-    return f"SELECT {', '.join(typed)} FROM unnest({', '.join(arrays)}) AS u({', '.join(names)})"
+    elements = [*(_element(types[name]) for name in collection.key), *["text"] * len(arrays)]
+    read = (f"CAST({array} AS {element}[])" for array, element in zip(arrays, elements, strict=False))
+    return f"SELECT {', '.join(typed)} FROM unnest({', '.join(read)}) AS u({', '.join(names)})"
+
+
+def _element(declared: str) -> str:
+    """As what the server reads an array of a type: of its own types as themselves, which is faster than by their text.
+
+    A type of somebody else's is in no schema where we look, and an array of arrays would be taken apart to its bottom.
+    """
+    return "text" if "." in declared or declared.endswith("]") else declared
 
 
 def key_join(collection: Collection, alias: str, *, bound: bool = True, more: Sequence[str] = ()) -> str:
@@ -326,8 +336,8 @@ def key_join(collection: Collection, alias: str, *, bound: bool = True, more: Se
     Then ``more`` may be parameters with an array each that become columns of the rows.
     """
     names = (*(f"k{index}" for index in range(len(collection.key) + bound)), *more)
-    arrays = [f"CAST(:{name} AS text[])" for name in names]
-    return f"({typed_keys(collection, *arrays, more=more)}) k ON {keys_equal(collection, alias, 'k')}"
+    keys = typed_keys(collection, *(f":{name}" for name in names), more=more)
+    return f"({keys}) k ON {keys_equal(collection, alias, 'k')}"
 
 
 def key_values(collection: Collection, batch: Batch, *, bound: bool = True) -> dict[str, object]:

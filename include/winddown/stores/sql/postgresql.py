@@ -145,7 +145,7 @@ class PostgresStore(staged.StagedStore):
                 return WholeTable(connection, order, batch).whereabouts()
             if order.method in ESCROWING:
                 return self._rows(connection, order, batch).whereabouts()
-            collection = catalogue.describe(connection, order.collection)
+            collection = catalogue.outline(connection, order.collection)
             fields = FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
             return staged.whereabouts(fields, batch)
 
@@ -175,7 +175,7 @@ class PostgresStore(staged.StagedStore):
             else:
                 prepare(connection, order)
             if order.method not in ESCROWING:
-                collection = catalogue.describe(connection, order.collection)
+                collection = catalogue.outline(connection, order.collection)
                 yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
             rows = self._rows(connection, order, batch)

@@ -183,15 +183,15 @@ class SqliteDialect:
         for row in self._connection.execute(self.selected(chosen, other, condition)):
             yield b"".join(_written(kind, value) for kind, value in zip(row[::2], row[1::2], strict=True))
 
-    def digest(self) -> Callable[[bytes], str]:
+    def digest(self) -> Callable[[bytes], bytes]:
         """What computes the digest of a row, some columns at a time, as ``content`` has it."""
         begun = _shape(self._collection)
 
-        def digest(row: bytes) -> str:
+        def digest(row: bytes) -> bytes:
             found, pieces = begun, [_written(kind, value) for kind, value in _values(row)]
             for start in range(0, len(pieces), _COLUMNS_A_CALL):
                 found = hashlib.sha256(found.encode() + b"".join(pieces[start : start + _COLUMNS_A_CALL])).hexdigest()
-            return found
+            return bytes.fromhex(found)
 
         return digest
 
