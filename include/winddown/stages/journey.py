@@ -59,7 +59,7 @@ def _alone(deployment: Deployment, case_id: str) -> AbstractContextManager[None]
     A second plan would overwrite the first one's manifests, a second archive one that the custodian may have by then,
     and who could write before a freeze is not to be seen after another one.
     """
-    return turn_on(deployment.folder(case_id) / "turn")
+    return turn_on(deployment.folder(case_id) / own_traces.TURN)
 
 
 # -- before the first wave -------------------------------------------------------------------------------------------

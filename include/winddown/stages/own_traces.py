@@ -31,8 +31,10 @@ from winddown.stages.plan import record_plan
 from winddown.stages.seal import unacknowledged
 from winddown.stages.transfers import open_recipients
 
-OUTLIVES = frozenset({"evidence", "notices"})
-"""Folders of a case that stay: what is written for people, and names no customer."""
+TURN = "turn"
+"""A file of a case that is always empty: whoever holds it has the turn."""
+OUTLIVES = frozenset({"evidence", "notices", TURN})
+"""What stays of a case's folder: what is written for people, and names no customer."""
 KEYS, ESCROW = "keys", "escrow"
 _REQUEST = "own_traces"
 _RULE = "own traces go last"

@@ -94,7 +94,7 @@ def test_everything_goes_but_the_evidence_and_the_key_goes_last(case: Running) -
     assert files(case, "manifests", "keys"), "before two people said yes nothing goes"
     case.approve(plan_id)
     assert case.run().reason == "finished"
-    assert {path.name for path in folder_of(case).iterdir()} <= {"evidence", "notices", "keys"}
+    assert {path.name for path in folder_of(case).iterdir()} <= own_traces.OUTLIVES | {"keys"}
     assert files(case, "keys") == ["keys/case.key.destroyed"]
     with pytest.raises(Refused, match="destroyed"):
         case_keys.CaseKeys(folder_of(case) / "keys")
