@@ -167,9 +167,9 @@ def _opened(url: str, files: FileIO) -> "_InDatabase | _AtService":
             told.setdefault("oauth2-server-uri", f"{address}/v1/oauth/tokens")
         return _AtService(name, files, uri=address, **told)
     try:
-        address = make_url(url).difference_update_query([_NAME])
+        database = make_url(url).difference_update_query([_NAME])
         # Airflow quotes what stands behind the host, e.g. a file's folders.
-        return _InDatabase(name, address.set(database=unquote(address.database or "")), files)
+        return _InDatabase(name, database.set(database=unquote(database.database or "")), files)
     except ArgumentError:
         raise Refused("the connection of a catalogue has no URL that can be read") from None
 
