@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -106,7 +107,7 @@ class IcebergFiles(RowFiles):
             self._build()
         if is_kept and key not in BUILT:
             BUILT[key] = Built(path.read_bytes(), self.bucket.live())
-        self.connections = Asked(self.lake.url)
+        self.connections = Asked(self.lake.url.replace(str(path), quote(str(path), safe="")))  # as Airflow writes it
         declaration = StoreDeclaration(STORE, "s3", STORE, region="", bucket=self.bucket.name, catalogue="lake")
         self.store = S3Store(
             STORE,

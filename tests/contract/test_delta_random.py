@@ -116,7 +116,7 @@ def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator
 
 
 @pytest.mark.parametrize("subject", range(EXAMPLES), indirect=True)
-def test_what_was_erased_is_in_no_byte_and_all_else_isequal(subject: RandomTable) -> None:
+def test_what_was_erased_is_in_no_byte_and_all_else_is_equal(subject: RandomTable) -> None:
     names = names_of(subject, read_all(subject))
     content, drawn = subject.content(), subject.random
     assert set(names) == content.keys() - {"schema", "settings"}

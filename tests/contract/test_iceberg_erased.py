@@ -2,9 +2,10 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,19 @@ def test_a_writer_who_takes_planned_rows_while_we_act_wins(subject: IcebergFiles
         planned.act(QUARANTINE)
     altered: Any = content[name]
     assert subject.content() == {**content, name: {**altered, "note": "altered"}}
+
+
+@thorough
+def test_a_writer_who_adds_rows_during_the_purge_stays(subject: IcebergFiles) -> None:
+    planned = work(subject, size=100)
+    planned.act(QUARANTINE)
+    for number, name in enumerate(("put_object", "delete_objects")):
+        rows = customers(range(30 + number, 31 + number))
+        subject.acting = Once(subject.acting, name, partial(subject.lake.table().append, rows))
+    planned.act(PURGE)
+    assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
+    assert subject.content().keys() >= {"30", "31", "1"}
+    assert subject.inspector.search_bytes(["客户7".encode()]).found == 0
 
 
 @thorough
@@ -346,6 +360,19 @@ def test_a_catalogue_in_postgresql(subject: IcebergFiles, database: Database) ->
     planned.act(PURGE)
     assert (where(planned), planned.leftovers(), planned.remaining()) == (Whereabouts.GONE, 0, 0)
     catalogue.destroy_tables()
+
+
+class Once:
+    """Lets somebody act just before the first request of one kind."""
+
+    def __init__(self, client: Any, name: str, act: Callable[[], None]) -> None:
+        self._client, self._name, self._act = client, name, act
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            act, self._act = self._act, lambda: None
+            act()
+        return getattr(self._client, name)
 
 
 def _expire(subject: IcebergFiles) -> None:

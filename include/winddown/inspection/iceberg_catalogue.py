@@ -33,6 +33,7 @@ def location_of(url: str, name: str) -> str:
 def _in_database(url: str, name: str) -> str:
     address = make_url(url)
     catalogue = address.query.get("catalogue", "default")
+    address = address.set(database=unquote(address.database or ""))  # Airflow quotes a file's folders
     engine = create_engine(address.difference_update_query(["catalogue"]), poolclass=NullPool, hide_parameters=True)
     try:
         with engine.connect() as connection:
@@ -44,7 +45,7 @@ def _in_database(url: str, name: str) -> str:
 def _at_service(url: str, name: str) -> str:
     parts = urlsplit(url)
     told = dict(parse_qsl(parts.query))
-    base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], unquote(parts.path).rstrip("/"), "", ""))
     headers = {"Authorization": f"Bearer {told['token']}"} if "token" in told else {}
     if parts.username:
         asked = {

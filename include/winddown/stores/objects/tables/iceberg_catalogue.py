@@ -160,14 +160,16 @@ def _opened(url: str, files: FileIO) -> "_InDatabase | _AtService":
     told = dict(parse_qsl(parts.query))
     name = told.pop(_NAME, _DEFAULT)
     if parts.scheme in {"http", "https"}:
-        host, folder = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        host, folder = parts.netloc.rpartition("@")[2], unquote(parts.path).rstrip("/")
         address = urlunsplit((parts.scheme, host, folder, "", ""))
         if parts.username:
             told["credential"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             told.setdefault("oauth2-server-uri", f"{address}/v1/oauth/tokens")
         return _AtService(name, files, uri=address, **told)
     try:
-        return _InDatabase(name, make_url(url).difference_update_query([_NAME]), files)
+        database = make_url(url).difference_update_query([_NAME])
+        # Airflow quotes what stands behind the host, e.g. a file's folders.
+        return _InDatabase(name, database.set(database=unquote(database.database or "")), files)
     except ArgumentError:
         raise Refused("the connection of a catalogue has no URL that can be read") from None
 
