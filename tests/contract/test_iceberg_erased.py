@@ -1,7 +1,6 @@
 """Iceberg tables with a catalogue: erased as a commit to it, and without a history after purge."""
 
 import io
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +36,7 @@ from .suite import EffectSuite, FieldSuite, ReadingSuite, where
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
 
 
-thorough = pytest.mark.skipif(os.environ.get("WINDDOWN_TEST_TABLES") != "all", reason="make tables runs it")
+thorough = pytest.mark.thorough
 
 
 @pytest.fixture
