@@ -61,14 +61,21 @@ def require_strace() -> None:
         pytest.skip(said)
 
 
-def run_traced(company: "SmallCompany", log: Path, *, killed_at: Call | None = None) -> int:
-    """Carry the case on in a process of its own, killed where a call would begin; its exit status."""
+def run_traced(
+    company: "SmallCompany", log: Path, *, killed_at: Call | None = None, full_at: Call | None = None
+) -> int:
+    """Carry the case on in a process of its own, killed where a call would begin; its exit status.
+
+    ``full_at`` is a write for which the disk has no room.
+    """
     runner = Runner(company)
     told, telling = multiprocessing.Pipe(duplex=False)
     number = runner.start(held=told)
     command = ["strace", "-f", "-y", "-s", "0", "-o", str(log), "-e", f"trace=openat,{','.join(CHANGING)}"]
     if killed_at is not None:
         command += ["-e", f"inject={killed_at.name}:signal=SIGKILL:when={killed_at.number}"]
+    if full_at is not None:
+        command += ["-e", f"inject={full_at.name}:error=ENOSPC:when={full_at.number}"]
     with subprocess.Popen([*command, "-p", str(number)], stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
         said = strace.stderr.readline()
