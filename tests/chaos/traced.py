@@ -28,6 +28,7 @@ _NAMING = {"rename", "renameat", "renameat2", "link", "linkat"}
 _OF_DESCRIPTORS = {"write", "pwrite64", "fsync", "fdatasync", "ftruncate"}
 # A change to these is made durable by the database that they belong to.
 OF_DATABASES = re.compile(r"\.sqlite(-wal|-shm|-journal)?$")
+_LOCKS = re.compile(r"/\.?turn$")  # empty: what counts is who holds them
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
 _NAMED = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"')
 _OPENED = re.compile(r"^\d+<([^>]*)>")
@@ -127,7 +128,7 @@ class Volatile:
     def see(self, call: Call) -> None:
         """Follow one call that was carried out."""
         path = call.paths[-1]
-        if call.result < 0 or OF_DATABASES.search(path) or path.endswith(" (deleted)"):
+        if call.result < 0 or OF_DATABASES.search(path) or _LOCKS.search(path) or path.endswith(" (deleted)"):
             return
         match call.name:
             case "openat" if "O_CREAT" in call.line and path not in self.sizes:
