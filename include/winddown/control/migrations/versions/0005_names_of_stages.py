@@ -1,4 +1,4 @@
-"""Room for a stage's name, which holds the id of an order, and that the id of a case: PostgreSQL refused longer ones."""
+"""Room for a stage's name, which holds an order's id, and that the case's: PostgreSQL refused longer ones."""
 
 import sqlalchemy as sa
 from alembic import op
