@@ -158,6 +158,7 @@ class DrivenCase:
             time.sleep(self.grace_seconds + 0.1)
         else:
             raise AssertionError(f"nobody can do anything about {halt.reason}: {halt.message}")
+        current.control.engine.dispose()
 
     def run_until(self, reason: str, *, wave: str = "") -> Halt:
         """Run and act until the case halts for this reason, under a plan of this wave if one is named."""

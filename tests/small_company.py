@@ -92,7 +92,9 @@ class SmallCompany(DrivenCase):
 
     def act_as_asked(self) -> None:
         """Do what the case waits for, whoever carried it so far."""
-        found = standing(self.deploy(), self.case_id)
+        current = self.deploy()
+        found = standing(current, self.case_id)
+        current.control.engine.dispose()
         self.act(Halt(found.waits_for, found.plan_id, found.message))
 
     def rows(self, customers: Collection[str] = ()) -> Rows:

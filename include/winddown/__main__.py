@@ -32,12 +32,13 @@ witness watch FOLDER CHECKPOINT…       compare an exported log with checkpoint
 """
 
 import argparse
+import errno
 import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from winddown.archive.atomic import write_atomically
 from winddown.bootstrap import deploy
@@ -50,7 +51,7 @@ from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_
 from winddown.connections import NoConnections
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.access import Action
-from winddown.domain.errors import WinddownError
+from winddown.domain.errors import Transient, WinddownError
 from winddown.runner import Halt, run
 from winddown.settings import load
 from winddown.stages.case_file import read_case_file
@@ -64,6 +65,8 @@ from winddown.stages.own_traces import ask_for_erasure
 from winddown.stages.people import halt, record_reading, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,12 +106,26 @@ def main(arguments: list[str] | None = None) -> int:
     except WinddownError as error:
         print(error, file=sys.stderr)
         return 2
-    except ProgrammingError as error:
-        if "permission denied" not in str(error.orig):
+    except (OSError, OperationalError, ProgrammingError) as error:
+        said = _in_words(error)
+        if said is None:
             raise
-        # The workers' role on PostgreSQL: its grants keep what people decide.
-        print("the control database does not let this role do that: run it as the API server's role", file=sys.stderr)
+        print(said, file=sys.stderr)
         return 2
+
+
+def _in_words(error: OSError | OperationalError | ProgrammingError) -> str | None:
+    """What a person can do about a disk or a control database that does not do its part; None of a defect."""
+    if isinstance(error, ProgrammingError):
+        # The workers' role on PostgreSQL: its grants keep what people decide.
+        denied = "the control database does not let this role do that: run it as the API server's role"
+        return denied if "permission denied" in str(error.orig) else None
+    if isinstance(error, OSError) and error.errno not in _NO_ROOM:
+        return None
+    # What the driver says, without the statement and its values.
+    said = error.strerror if isinstance(error, OSError) else str(error.orig).partition("\n")[0]
+    step = "look at the space and quota of the disks, and at the database's server; run again: it goes on from here"
+    return str(Transient(f"the workspace or the control database takes nothing more ({said})", next_step=step))
 
 
 def _of_people() -> Deployment:

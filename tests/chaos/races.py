@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import psycopg
-from runner_process import WAITING, Runner
+from runner_process import REFUSED, WAITING, Runner
 from sqlalchemy import make_url, text
 
 from winddown.control.engine import open_control, upgrade
@@ -15,7 +15,6 @@ from winddown.control.engine import open_control, upgrade
 if TYPE_CHECKING:
     from tests.small_company import SmallCompany
 
-REFUSED = 2
 APART_MAX = 0.5  # seconds between the two starts: about as long as a process takes to get to its first effect
 
 

@@ -1,12 +1,15 @@
 """The command line as a process of its own, again and again, so that it can be killed."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import sqlite3
 import sys
 import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -17,23 +20,45 @@ from typing import TYPE_CHECKING
 import pytest
 
 from winddown.__main__ import main
+from winddown.bootstrap import SystemClock
 
 if TYPE_CHECKING:
     from tests.conftest import DrivenCase
 
 POLL = 0.002
-WAITING = 3  # the runner's exit status when somebody must act
+REFUSED, WAITING = 2, 3  # the runner's exit status when something stands against it, and when somebody must act
 
 
-def command_line(arguments: list[str], environment: dict[str, str], log: Path, held: Connection | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """The process's clock is set forwards or backwards when it was looked at that often."""
+
+    looks: int
+    by: timedelta
+
+
+def command_line(
+    arguments: list[str], environment: dict[str, str], log: Path, held: Connection | None, jump: Jump | None
+) -> None:
     """What ``python -m winddown`` does, with its output in a file; never returns. A held one begins when told."""
     if held is not None:
         held.recv()
+    if jump is not None:
+        _let_jump(jump)
     os.environ.update(environment)
     with log.open("ab") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
     sys.exit(main(arguments))
+
+
+def _let_jump(jump: Jump) -> None:
+    now, looks = SystemClock.now, itertools.count()
+
+    def jumping(clock: SystemClock) -> datetime:
+        return now(clock) + (jump.by if next(looks) >= jump.looks else timedelta())
+
+    SystemClock.now = jumping  # type: ignore[method-assign]
 
 
 @cache
@@ -55,7 +80,7 @@ class Runner:
         _prepare()
         self._process: ForkServerProcess | None = None
 
-    def start(self, held: Connection | None = None) -> int:
+    def start(self, held: Connection | None = None, jump: Jump | None = None) -> int:
         """Start the next process, which waits for a word through ``held`` if there is one; its id."""
         environment = {
             "WINDDOWN_CONTROL_URL": self._company.control_url,
@@ -64,7 +89,7 @@ class Runner:
             "GX_ANALYTICS_ENABLED": "false",
         }
         arguments = ["run", str(self._company.directory / "case.yaml"), "--by", "operator"]
-        given = (arguments, environment, self._log, held)
+        given = (arguments, environment, self._log, held, jump)
         self._process = self._processes.Process(target=command_line, args=given)
         self._process.start()
         assert self._process.pid is not None

@@ -14,13 +14,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from faults import Fault, endure
 from races import assert_once, on_postgresql, race
-from runner_process import WAITING, Runner, ledger_size, reading
+from runner_process import WAITING, Jump, Runner, ledger_size, reading
 from traced import Call, carry_on, counted, require_strace
 
 from small_company import made
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 ALL = os.environ.get("WINDDOWN_TEST_KILLS") == "all"
 KILLS = 20
+FAULTS = 40 if ALL else 1  # cases, each with four of them
 RACES = 40 if ALL else 1  # cases, in each of which processes race four times and more
 SEED = 20261123
 DELAY_MAX = 0.15  # seconds between the ledger's size and the kill: it hits within a stage, not always after an entry
@@ -149,6 +152,37 @@ def test_two_processes_race_and_nothing_is_done_twice(folder: Path, company_serv
         tally("races", races)
         assert calm in (None, company.end()), number
         assert_once(company)
+
+
+@pytest.mark.timeout(4 * 3600)
+def test_full_disks_and_jumping_clocks_are_told_and_the_case_goes_on(folder: Path) -> None:
+    require_strace()
+    calm = None
+    if ALL:
+        company = made(folder / "calm")
+        company.run_until("finished")
+        calm = company.end()
+    for number in range(FAULTS):
+        company = made(folder / f"case-{number}")
+        faults = some_faults(Random(number))  # noqa: S311 - the same faults every time
+        tally("faults of disk and clock", len(faults))
+        assert endure(company, faults) > 0
+        assert calm in (None, company.end()), faults
+
+
+def some_faults(draw: Random) -> list[Fault]:
+    """One between any two acts of people: full are the control database, the store, archives, the share, evidence.
+
+    Clocks are set back by any time. Ahead they go by less than a test can wait, because grace ends by the right clock.
+    """
+    by = timedelta(seconds=draw.choice([4, -4, -3_600, -86_400]))
+    full = [Call("pwrite64", draw.randrange(1, 100)), Call("write", draw.randrange(1, 3))]
+    return [
+        draw.choice([Call("pwrite64", draw.randrange(1, 400)), Jump(draw.randrange(60), by)]),
+        full[0],
+        draw.choice([Call("pwrite64", draw.randrange(1, 180)), Jump(draw.randrange(60), by)]),
+        draw.choice([Call("write", draw.randrange(2, 17)), Call("pwrite64", draw.randrange(1, 200)), full[1]]),
+    ]
 
 
 def some_calls() -> list[list[Call]]:

@@ -28,6 +28,7 @@ _NAMING = {"rename", "renameat", "renameat2", "link", "linkat"}
 _OF_DESCRIPTORS = {"write", "pwrite64", "fsync", "fdatasync", "ftruncate"}
 # A change to these is made durable by the database that they belong to.
 OF_DATABASES = re.compile(r"\.sqlite(-wal|-shm|-journal)?$")
+_LOCKS = re.compile(r"/\.?turn$")  # empty: what counts is who holds them
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
 _NAMED = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"')
 _OPENED = re.compile(r"^\d+<([^>]*)>")
@@ -61,14 +62,21 @@ def require_strace() -> None:
         pytest.skip(said)
 
 
-def run_traced(company: "SmallCompany", log: Path, *, killed_at: Call | None = None) -> int:
-    """Carry the case on in a process of its own, killed where a call would begin; its exit status."""
+def run_traced(
+    company: "SmallCompany", log: Path, *, killed_at: Call | None = None, full_at: Call | None = None
+) -> int:
+    """Carry the case on in a process of its own, killed where a call would begin; its exit status.
+
+    ``full_at`` is a write for which the disk has no room.
+    """
     runner = Runner(company)
     told, telling = multiprocessing.Pipe(duplex=False)
     number = runner.start(held=told)
     command = ["strace", "-f", "-y", "-s", "0", "-o", str(log), "-e", f"trace=openat,{','.join(CHANGING)}"]
     if killed_at is not None:
         command += ["-e", f"inject={killed_at.name}:signal=SIGKILL:when={killed_at.number}"]
+    if full_at is not None:
+        command += ["-e", f"inject={full_at.name}:error=ENOSPC:when={full_at.number}"]
     with subprocess.Popen([*command, "-p", str(number)], stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
         said = strace.stderr.readline()
@@ -120,7 +128,7 @@ class Volatile:
     def see(self, call: Call) -> None:
         """Follow one call that was carried out."""
         path = call.paths[-1]
-        if call.result < 0 or OF_DATABASES.search(path) or path.endswith(" (deleted)"):
+        if call.result < 0 or OF_DATABASES.search(path) or _LOCKS.search(path) or path.endswith(" (deleted)"):
             return
         match call.name:
             case "openat" if "O_CREAT" in call.line and path not in self.sizes:

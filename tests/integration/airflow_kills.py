@@ -18,8 +18,7 @@ from winddown.domain.errors import WinddownError
 Instance = tuple[str, str, int]
 TARGETS = ("quarantine", "purge")
 SCHEDULER_AFTER = (6, 14)  # kills of tasks
-# Twice as many tries as a kill takes, so that no task runs out of them.
-OF_ONE_INSTANCE_MAX = 1
+OF_ONE_INSTANCE_MAX = 1  # a killed scheduler takes tries as well, and no task is to run out of them
 # A scheduler that is killed leaves tasks that nobody runs; the next one is to see that in less than five minutes.
 SOON = {
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
@@ -54,7 +53,8 @@ class Killer(threading.Thread):
                     time.sleep(self._random.uniform(0, 0.8))
                     os.kill(row["pid"], signal.SIGKILL)
                     self.killed[row["dag_run_id"], row["task_id"], row["map_index"]] += 1
-            if self._wanted > len(TARGETS) and self.killed.total() >= [*SCHEDULER_AFTER, self._wanted][self.schedulers]:
+            due = sum(self.killed.total() >= number for number in SCHEDULER_AFTER)
+            if self._wanted > len(TARGETS) and self.schedulers < due:
                 self._kill_scheduler()
             time.sleep(0.05)
 

@@ -186,12 +186,10 @@ def _certificates(directory: Path) -> list[dict[str, Any]]:
 
 
 def _tries(operator: AirflowClient) -> dict[Instance, int]:
-    found: dict[Instance, int] = {}
-    while True:  # a page holds no more than the service gives, whatever is asked for
-        page = operator.get(f"{DAG}/dagRuns/~/taskInstances?limit=50&offset={len(found)}")["task_instances"]
-        found |= {(row["dag_run_id"], row["task_id"], row["map_index"]): row["try_number"] for row in page}
-        if not page:
-            return found
+    rows: list[dict[str, Any]] = []
+    while page := operator.get(f"{DAG}/dagRuns/~/taskInstances?limit=50&offset={len(rows)}")["task_instances"]:
+        rows += page  # which holds no more than the service gives, whatever is asked for
+    return {(row["dag_run_id"], row["task_id"], row["map_index"]): row["try_number"] for row in rows}
 
 
 def _wait_for_new_run(operator: AirflowClient, before: set[str]) -> str:

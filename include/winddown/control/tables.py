@@ -136,7 +136,7 @@ progress = Table(
     metadata,
     Column("case_id", String(64), primary_key=True),
     Column("wave", String(40), primary_key=True),
-    Column("stage", String(40), primary_key=True),
+    Column("stage", String(200), primary_key=True),
     Column("state", String(20), nullable=False, comment="running, done or waiting"),
     Column("message", Text, nullable=False),
     Column("started_at", String(40), nullable=False),

@@ -56,8 +56,8 @@ def recorded(deployment: Deployment, case_id: str, wave: str, stage: str) -> Ite
 def _alone(deployment: Deployment, case_id: str) -> AbstractContextManager[None]:
     """One worker at a time of those with this workspace, in stages of which a second run beside the first does harm.
 
-    A second plan would overwrite the first one's manifests, a second archive one that the custodian may have by then,
-    and who could write before a freeze is not to be seen after another one.
+    A second plan would overwrite the first one's manifests, a second archive one that the custodian may have by then, a
+    second certificate one whose digest is in the ledger, and who could write before a freeze is not seen after it.
     """
     return turn_on(deployment.folder(case_id) / own_traces.TURN)
 
@@ -300,7 +300,7 @@ def grace_ends_at(deployment: Deployment, plan_id: str) -> datetime:
 def sanitise(deployment: Deployment, plan_id: str) -> str:
     """Sanitise the stores of a plan."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "sanitise") as said:
+    with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "sanitise") as said:
         receipts = sanitising.sanitise(deployment, plan_id)
         said.message = "; ".join(f"{found.target}: {found.records} collections" for found in receipts)
     return said.message
@@ -309,7 +309,7 @@ def sanitise(deployment: Deployment, plan_id: str) -> str:
 def verify(deployment: Deployment, plan_id: str) -> str:
     """Inspect the stores of a plan."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "verify") as said:
+    with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "verify") as said:
         if has_begun(deployment, plan):
             said.message = "was clean before the deletion of a bucket began"
             return said.message
@@ -333,7 +333,7 @@ def delete_buckets(deployment: Deployment, plan_id: str) -> str:
 def certify(deployment: Deployment, plan_id: str) -> str:
     """Certify a plan."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "certify") as said:
+    with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "certify") as said:
         issued = certifying.certify(deployment, plan_id)
         said.message = f"{issued.certificate_id} {issued.digest[:12]}"
     return said.message
@@ -341,7 +341,7 @@ def certify(deployment: Deployment, plan_id: str) -> str:
 
 def report(deployment: Deployment, case_id: str) -> str:
     """Write the evidence of everything certified so far."""
-    with recorded(deployment, case_id, CASE, "report") as said:
+    with _alone(deployment, case_id), recorded(deployment, case_id, CASE, "report") as said:
         written = reporting.report(deployment, case_id)
         said.message = (
             f"{len(written.certificates)} certificates, bundle {written.bundle.name} {written.bundle_sha256[:12]}"

@@ -23,7 +23,7 @@ def test_from_nothing_to_the_declared_tables_and_no_difference_remains(bare_url:
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
-        assert context.get_current_heads() == ("0004",)
+        assert context.get_current_heads() == ("0005",)
     assert set(inspect(engine).get_table_names()) == {*tables.metadata.tables, "alembic_version"}
     engine.dispose()
 

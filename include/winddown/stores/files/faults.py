@@ -41,5 +41,8 @@ def translated(store: str, doing: str) -> Iterator[None]:
                 next_step="find out who put it there; put the folder back, then run again",
             ) from None
         if error.errno in _FULL:
-            raise Transient(f"store {store} has no room left while {doing} ({name})") from None
+            raise Transient(
+                f"store {store} has no room left while {doing} ({name})",
+                next_step="make room where the files lie, then run again",
+            ) from None
         raise Transient(f"store {store} is not available while {doing} ({name})") from None

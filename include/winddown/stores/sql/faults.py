@@ -23,6 +23,7 @@ _REFERENCE = re.compile(
 )
 _REFUSED_REFERENCES = (1216, 1217, 1451, 1452)
 _RETRYABLE = ("08", "40", "53", "55", "57")  # connection, serialisation, resources, locks, operator intervention
+_FULL = "53100"
 _DENIED = ("28", "42501", "3D000")
 # What PostgreSQL says of a connection that it refuses for good, for which the driver has no SQLSTATE.
 _REFUSED = ("authentication failed", "does not exist", "not permitted to log in", "permission denied", "pg_hba.conf")
@@ -42,6 +43,7 @@ _LIKE: dict[object, str] = {
     "SQLITE_BUSY": "55006",
     "SQLITE_LOCKED": "55006",
     "SQLITE_NOMEM": "53200",
+    **dict.fromkeys((1021, 1114, "SQLITE_FULL"), _FULL),
     "SQLITE_PROTOCOL": "55006",
 }
 
@@ -71,7 +73,8 @@ def _translate(store: str, doing: str, error: Exception) -> Refused | Transient:
             next_step="check the connection's user, password, database and grants",
         )
     if not state or state.startswith(_RETRYABLE):
-        return Transient(f"store {store} is not available while {doing} ({said})")
+        step = "make room on the store's disk, then run again" if state == _FULL else ""
+        return Transient(f"store {store} is not available while {doing} ({said})", next_step=step)
     reference = _reference(cause) if own in _REFUSED_REFERENCES else ""
     named = " ".join(part for part in (table, constraint, reference) if part)
     return Refused(
