@@ -211,6 +211,7 @@ def test_a_signature_carries_more_than_a_key_id(signer: Signer) -> None:
     policy = verify.Policy(f"log {signer.key.line}\nquorum none\n")
     bare = f"— w {base64.b64encode(bytes(4)).decode()}\n".encode()
     assert refused(policy.open_checkpoint, note + bare, "c") == "c: a signature without a key id"
+    assert refused(policy.open_checkpoint, note + b"junk\n", "c") == "c: not a signature line"
     assert policy.open_checkpoint(note + f"— w {base64.b64encode(bytes(5)).decode()}\n".encode(), "c")[1] == 3
 
 
