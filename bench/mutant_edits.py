@@ -46,6 +46,7 @@ class Mutant:
         first, last: the lines that are changed.
         number: of the change among those of its file.
         function: qualified name and first line of the outermost function that is changed; None for what runs on import.
+        is_of_class: whether it runs on import and is not a statement of the module itself.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Mutant:
     last: int
     number: int
     function: tuple[str, int] | None
+    is_of_class: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def mutants(path: Path, name: str) -> list[Mutant]:
             starts = [edit.function.lineno, *(one.lineno for one in edit.function.decorator_list)]
             function = (".".join(edit.names[:depth]), min(starts))
         first, last = getattr(edit.old, "lineno", 0), getattr(edit.old, "end_lineno", 0)
-        found.append(Mutant(path, words, first, last, number, function))
+        is_of_class = function is None and bool(edit.names)
+        found.append(Mutant(path, words, first, last, number, function, is_of_class))
     return found
 
 

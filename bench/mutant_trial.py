@@ -196,7 +196,7 @@ def _survives(mutant: Mutant, items: Sequence[pytest.Item], functions: Functions
         is_exchanged = _exchange(sys.modules[_module(mutant.path)], code)
     except Exception:  # noqa: BLE001 - whatever it is: the changed file cannot be imported, which nobody overlooks
         return False
-    return all(_passes(items)) if is_exchanged else _passes_anew(mutant, items)
+    return all(_passes(items)) if is_exchanged or not mutant.is_of_class else _passes_anew(mutant, items)
 
 
 def _exchange(module: ModuleType, code: CodeType) -> bool:
@@ -227,7 +227,7 @@ def _differs(old: object, new: object) -> bool:
 
 def _require_control(jobs: Sequence[tuple[Mutant, list[pytest.Item]]]) -> None:
     """That everything can be imported again, and passes, where nothing is changed; else all changes look noticed."""
-    items = next((items[:3] for mutant, items in jobs if mutant.function is None and items), None)
+    items = next((items[:3] for mutant, items in jobs if mutant.is_of_class and items), None)
     if items and not all(is_good for _, is_good in forked(lambda chosen: _passes_anew(None, chosen), [items], [900.0])):
         raise SystemExit("tests do not pass after importing everything again, without any change")
 

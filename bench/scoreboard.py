@@ -131,7 +131,11 @@ ROWS = (
 NOT_MEASURED = ("a disk that confirms writes and loses them: the order of syncs and renames is checked instead",)
 BENCHES = (
     ("bench/bench_ledger.py", (), ("--appends", "200", "--entries", "20000")),
-    ("bench/mutants.py", (), ("--only", "domain/approval.py", "--tests", "tests/unit/domain/test_approval.py")),
+    (
+        "bench/mutants.py",
+        (),
+        ("--only", "domain/approval.py", "--every", "3", "--tests", "tests/unit/domain/test_approval.py"),
+    ),
     ("bench/forensics.py", (), ("--markers", "20", "--fillers", "500", "--engines", "sqlite")),
 )
 

@@ -1,8 +1,10 @@
 """What was done under one plan, order or batch says nothing about another one, however alike the two are."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,13 @@ Deed = Callable[..., Effect]
 CarryOut = Callable[..., None]
 PassTime = Callable[[timedelta], None]
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def url(sqlite_template: Path, tmp_path: Path) -> str:
+    """One engine is enough: what is compared here means the same on both."""
+    shutil.copy(sqlite_template, tmp_path / "control.sqlite")
+    return f"sqlite:///{tmp_path / 'control.sqlite'}"
 
 
 def refusal(authority: Authority, effect: Effect) -> str:

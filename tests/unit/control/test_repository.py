@@ -80,7 +80,7 @@ def test_progress_keeps_the_first_start_and_forgets_on_reset(
 
 def test_documents_are_apart_by_case_kind_and_name(control: Repository) -> None:
     names = [("c-1", "inventory", "first"), ("c-1", "inventory", "second"), ("c-1", "seen", "first")]
-    names += [("c-2", "inventory", "first"), ("c-2", "case", "case"), ("c-1", "case", "case")]
+    names += [("c-2", "inventory", "first"), ("c-2", "case", "case"), ("c-1", "case", "case"), ("c-3", "seen", "first")]
     for number, (case_id, kind, name) in enumerate(names):
         control.put(case_id, kind, name, number)
     assert [control.get(*where, type_=int) for where in names] == list(range(len(names)))

@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from winddown.domain.approval import Approver
+from winddown.domain.approval_statement import Stated, statement
 from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef
@@ -179,7 +180,9 @@ def test_the_digest_changes_with_every_field_of_an_order(name: str) -> None:
 
 def test_a_minimise_says_what_stays_of_fields_that_it_takes_and_of_no_others() -> None:
     minimise = replace(ORDER, act=Act.MINIMISE, method=Method.MOVE_FIELDS, fields=("phone", "email"))
-    assert replace(minimise, generalised=(("phone", "token"),)).generalised == (("phone", "token"),)
+    assert minimise.changes_store
+    for left in ((("phone", "token"),), (("phone", "token"), ("email", "first:3"))):
+        assert replace(minimise, generalised=left).generalised == left
     for wrong in ({"generalised": (("name", "token"),)}, {"generalised": (("phone", "token"),), "k": 5}):
         with pytest.raises(Refused, match="says how each field becomes coarser"):
             replace(minimise, **wrong)
@@ -202,3 +205,33 @@ def test_the_digest_changes_with_every_field_of_a_decision(name: str) -> None:
         }
     decision = replace(PLAN.decisions[0], **changed)
     assert replace(PLAN, decisions=(decision,)).digest != PLAN.digest
+
+
+def test_what_nobody_says_of_a_plan_or_order_authorises_nothing_more() -> None:
+    assert (ORDER.fields, ORDER.requires, ORDER.until, ORDER.recipient, ORDER.generalised) == ((), (), "", "", ())
+    assert (ORDER.k, ORDER.reason, ORDER.bypasses_governance) == (0, "", False)
+    assert (PLAN.identities, PLAN.approvers, PLAN.requested_by, PLAN.approval_days) == ((), (), "", 0)
+
+
+def test_an_approver_signs_a_text_that_tells_the_whole_plan() -> None:
+    emptied = replace(ORDER, id=OrderId("p-1-002"), act=Act.MINIMISE, method=Method.MOVE_FIELDS, fields=("phone",))
+    plan = replace(
+        PLAN, orders=(SEAL, ORDER, replace(ORDER, id=OrderId("p-1-003")), emptied, EXTRACT), approval_days=30
+    )
+    approver = Approver("chen", "liquidation_group")
+    text = statement(plan, approver, digest="a" * 64, signed_at="2026-11-23T10:00:00.000000Z")
+    assert text.split("\n") == [
+        "winddown approval v1", "case: c-1", "plan: p-1", f"digest: {'a' * 64}", "person: chen",
+        "role: liquidation_group", "signed_at: 2026-11-23T10:00:00.000000Z", "days: 30", "wave: after_claims",
+        "destroy: 10 records in 2 orders", "empty fields of: 5 records in 1 orders", "hand over: 5 records in 1 orders",
+        "make anonymous: 5 records in 1 orders", "grace: 60 seconds",
+        "本人已阅方案，批准此摘要，且仅此摘要。 I have read the plan and approve this digest and no other.", "",
+    ]  # fmt: skip
+    assert Stated.read(text) == Stated(
+        "c-1", "p-1", "a" * 64, "chen", "liquidation_group", "2026-11-23T10:00:00.000000Z", "30"
+    )
+    lines = text.split("\n")
+    for bad in ([*lines[1:]], lines[:7], [*lines[:2], *lines[3:]], ["winddown approval v2", *lines[1:]],
+                [*lines[:5], "person: two words", *lines[6:]], [*lines[:7], "days:", *lines[8:]]):  # fmt: skip
+        with pytest.raises(Refused, match="no approval of a plan"):
+            Stated.read("\n".join(bad))

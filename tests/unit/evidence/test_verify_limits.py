@@ -17,6 +17,7 @@ from winddown.evidence import verify
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import format_time
 from winddown.evidence.merkle import Frontier, inclusion_proof, leaf_hash, root
+from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
 from winddown.evidence.statement import pae
 
@@ -211,6 +212,7 @@ def test_a_signature_carries_more_than_a_key_id(signer: Signer) -> None:
     policy = verify.Policy(f"log {signer.key.line}\nquorum none\n")
     bare = f"— w {base64.b64encode(bytes(4)).decode()}\n".encode()
     assert refused(policy.open_checkpoint, note + bare, "c") == "c: a signature without a key id"
+    assert refused(policy.open_checkpoint, note + b"junk\n", "c") == "c: not a signature line"
     assert policy.open_checkpoint(note + f"— w {base64.b64encode(bytes(5)).decode()}\n".encode(), "c")[1] == 3
 
 
@@ -372,6 +374,11 @@ def test_roles_of_which_each_must_approve(case: Any) -> None:
     assert "approver_roles is missing or not list" in reasons(case)
 
 
+def test_an_approver_is_named_with_a_role(case: Any) -> None:
+    case.plans["p1"]["approvers"][1].pop("role")
+    assert "role is missing or not str" in reasons(case)
+
+
 def test_more_people_than_two_may_be_asked_for(case: Any) -> None:
     case.plans["p1"]["approvals_needed"] = 3
     assert "2 distinct persons approved before this intent, 3 needed" in reasons(case)
@@ -419,6 +426,16 @@ def test_a_proof_leads_to_the_root_from_every_leaf_and_has_the_right_length() ->
                 for odd in (31, 33):
                     assert "too long" in refused(verify.climb, leaf, index, size, [bytes(odd), *proof[1:]], "p")
         assert "no entry" in refused(verify.climb, leaves[0], size, size, [], "p")
+
+
+def test_an_extra_line_of_a_proof_means_nothing_and_is_base64(signer: Signer) -> None:
+    leaves = [leaf_hash(b"a"), leaf_hash(b"b")]
+    note = Checkpoint(ORIGIN, 2, root(leaves)).sign([signer], at=1)
+    policy = f"log {signer.key.line}\nquorum none\n"
+    proof = LogProof(1, inclusion_proof(leaves, 1), note, b"extra").text
+    assert verify.verify_proof(proof, b"b", policy).reasons == []
+    odd = proof.replace(b"extra ZXh0cmE=", b"extra ZXh0cmF=")
+    assert verify.verify_proof(odd, b"b", policy).reasons == ["proof: base64 not in canonical form"]
 
 
 def der(size: int) -> Iterator[bytes]:

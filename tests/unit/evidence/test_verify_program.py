@@ -1,7 +1,9 @@
 """The verifier's command line within this process: statuses, words, and what each of its options is for."""
 
 import gc
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,18 @@ def test_what_cannot_be_read_is_wrong_usage(folder: Path) -> None:
     refuses_to_start(folder, "--authority", folder / "policy.txt")
     (folder / "policy.txt").write_text("rubbish\n")
     refuses_to_start(folder)
+
+
+def test_a_terminal_without_check_marks_is_no_reason_to_fail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert run(folder) == 0
+    sys.stdout.flush()
+    assert written.getvalue().startswith(b"? archive: ")
+
+
+def test_an_earlier_checkpoint_may_be_of_one_entry(folder: Path, case: Any) -> None:
+    (folder / "old").write_bytes(case.checkpoint(case.entries()[:1]))
+    assert run(folder, "--earlier", folder / "old") == 0
+    (folder / "old").write_bytes(case.checkpoint(case.entries()))
+    assert run(folder, "--earlier", folder / "old") == 0
