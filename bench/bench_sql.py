@@ -9,8 +9,7 @@ percona-toolkit is. What could not be measured is said; no figure stands in for 
 ``deleted`` is what PostgreSQL's store does to authorised batches, but for writing the rows into escrow: they are
 deleted, handed out and compared with the plan. ``performed`` is all that the product does, quarantine and purge, with
 escrow and its encryption, looking before and reading back by the inspector. On MariaDB ``batched`` is what the store
-does for authorised batches, quarantine and purge, side by side as the product does it. ``whole`` is one table of which
-everything goes.
+does for authorised batches, quarantine and purge. ``whole`` is one table of which everything goes.
 
     python bench/bench_sql.py [--customers 5000000] [--turns 2] [--engines postgresql mariadb]
 """

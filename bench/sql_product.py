@@ -260,10 +260,10 @@ def run(
     workers: int = 1,
     method: Method | None = None,
 ) -> Run:
-    """Quarantine, then purge: one order after the other, its batches side by side as the product has them.
+    """Quarantine, then purge: one order after the other, its batches shared among workers.
 
-    Where rows are only deleted, ``workers`` share the batches. ``method`` is the orders' where it is not the one that
-    the store chooses by itself.
+    What is performed is shared as the product does it. ``method`` is the orders' where it is not the one that the store
+    chooses by itself.
     """
     deployment = deploy(database, workspace)
     powers = (Power.QUARANTINE,) if way == "delete" else (Power.QUARANTINE, Power.PURGE)
@@ -283,7 +283,7 @@ def run(
         times.append((power, time.monotonic() - started, records))
 
     store = deployment.systems(deployment.case(CASE)).store(STORE)
-    wide = ability(store, SupportsSideBySide) if way != "delete" else None
+    wide = ability(store, SupportsSideBySide) if way == "perform" else None
     seconds = {}
     for power in powers:
         started = time.monotonic()

@@ -1,7 +1,7 @@
 """Two awkward tables on PostgreSQL, with a role for each credential."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -83,9 +83,11 @@ class Database:
     admin: psycopg.Connection = field(repr=False)
     url: str = field(repr=False)
     connections: Mapping[str, ConnectionParameters] = field(repr=False)
+    opened: Callable[[ConnectionParameters], Engine] = field(default_factory=lambda: cache(bootstrap._engine))
+    """One engine a credential, as the composition root has it: a server takes only so many sessions."""
 
     def engine(self, name: str) -> Engine:
-        return bootstrap._engine(self.connections[name])
+        return self.opened(self.connections[name])
 
 
 def create_database(admin_url: str) -> Database:
@@ -124,7 +126,7 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
         self.store = PostgresStore(
             STORE,
             reader=database.engine(STORE),
-            unlock=desk.unlock(STORE, database.connections, cache(bootstrap._engine)),
+            unlock=desk.unlock(STORE, database.connections, database.opened),
             escrow=desk.escrow(STORE),
             tokens=desk.tokens(),
         )

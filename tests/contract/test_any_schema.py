@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from winddown import bootstrap
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method
@@ -74,7 +72,7 @@ class PostgresGround:
 
     def __init__(self, database: Database, desk: Desk) -> None:
         self.desk, self._admin = desk, database.admin
-        unlock = desk.unlock(STORE, database.connections, cache(bootstrap._engine))
+        unlock = desk.unlock(STORE, database.connections, database.opened)
         escrow = desk.escrow(STORE)
         self.store = PostgresStore(
             STORE, reader=database.engine(STORE), unlock=unlock, escrow=escrow, tokens=desk.tokens()

@@ -19,7 +19,7 @@ from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
-from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
+from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsStrain, ability
 from winddown.stages.manifests import split
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.readable import ReadableStore
@@ -104,15 +104,6 @@ def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(su
     for index in reversed(range(len(planned.batches))):
         planned.act(Power.RESTORE, index)
     assert subject.content() == content
-
-
-def test_batches_of_rows_go_side_by_side_unless_one_would_wait_for_another(subject: MySqlSubject) -> None:
-    wide = ability(subject.store, SupportsSideBySide)
-    assert wide is not None
-    assert wide.side_by_side(work(subject).order) == 2
-    assert wide.side_by_side(work(subject, act=Act.MINIMISE).order) == 1
-    subject.run(f"ALTER TABLE {subject.table} ADD FOREIGN KEY (above) REFERENCES {subject.table} (id)")
-    assert wide.side_by_side(work(subject).order) == 1
 
 
 def test_a_key_that_the_collation_takes_for_another_is_another(subject: MySqlSubject) -> None:

@@ -36,7 +36,6 @@ from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import EscrowStore
 
 _WAIT_SECONDS = 10
-_SIDE_BY_SIDE = 2
 
 Unlock = Callable[[Authorization], Engine]
 
@@ -137,17 +136,6 @@ class MySqlStore(EscrowStore):
         """Who waits for locks; how far replicas are behind is not told here."""
         with translated(self.name, "looking at locks"), self._reader.connect() as connection:
             return strain.of_mysql(connection)
-
-    def side_by_side(self, order: Order) -> int:
-        """Two, where rows go into escrow: they are compared and encrypted here as long as the server deletes others.
-
-        One where rows refer to rows of their own table: a batch would wait for another.
-        """
-        if order.method is not Method.ESCROW_ROWS:
-            return 1
-        with translated(self.name, f"looking at {order.collection}"), self._reader.connect() as connection:
-            links = outline(connection, order.collection).foreign_keys
-        return 1 if any(link.target == order.collection for link in links) else _SIDE_BY_SIDE
 
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.
