@@ -91,6 +91,7 @@ def acting(company: Running) -> Acting:
 
 
 def test_each_effect_is_intended_done_once_read_back_and_closed(acting: Acting) -> None:
+    assert acting.plan.id == "demo-1-01-after-claims"
     earlier = len(acting.told())
     first = acting.do(Power.QUARANTINE)
     assert (first.power, first.records, acting.visits) == ("quarantine", VISITS, [])

@@ -9,10 +9,11 @@ import pytest
 
 from winddown import __main__ as command_line
 from winddown.control.authority import Authority
+from winddown.domain.access import Action
 from winddown.domain.errors import Refused
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
-from winddown.stages.people import halt, resume
+from winddown.stages.people import halt, may, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
 from winddown.stores.memory import Row
@@ -142,6 +143,16 @@ def test_who_halts_and_who_resumes(company: Running) -> None:
         assert current.switch.state(CASE) is not None
         resume(current, CASE, by="chen", reason="x", door="command")
         assert current.switch.state(CASE) is None
+
+
+def test_useless_buttons_are_spared(company: Running) -> None:
+    company.run()
+    reading = {Action.OPEN, Action.READ, Action.EXPLAIN, Action.READ_EVIDENCE}
+    changing = {Action.BRING_SIGNATURE, Action.PLACE_HOLD, Action.RELEASE_HOLD, Action.HALT, Action.RESTORE}
+    assert may(company.deployment, CASE, "stranger") == frozenset()
+    assert may(company.deployment, CASE, "eve") == reading
+    assert may(company.deployment, CASE, "li") == reading | changing, "a steward does not resume"
+    assert may(company.deployment, CASE, "chen") == reading | changing | {Action.APPROVE, Action.RESUME}
 
 
 def test_the_command_line_resumes(

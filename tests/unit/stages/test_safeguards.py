@@ -6,8 +6,10 @@ from typing import Any, cast
 import pytest
 
 from winddown.domain.errors import Refused, Residual
+from winddown.domain.plan import Wave
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
+from winddown.stages.plan import make_plan
 from winddown.stores.memory import Row
 
 from .running import NONE, Running, running, table
@@ -19,6 +21,7 @@ VISITS = 1_250
 def company(deployment: Deployment, case_folder: Path, case_document: dict[str, Any]) -> Running:
     """Visits of which the rules let every one go, and notes of the company's own, which stay."""
     visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(VISITS)]
+    visits[1]["no"] = "N1"  # called like the sentinel, in another collection
     notes: list[Row] = [{"no": f"N{n}", "text": "note"} for n in range(3)]
     customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
     tables = {
@@ -115,3 +118,22 @@ def test_sentinels_do_not_stand_in_what_people_read(company: Running) -> None:
     plan_id = company.run().plan_id
     assert "N1" not in str(company.deployment.control.plan(plan_id).document())
     assert "N1" not in repr(company.deployment.case("demo-1"))
+
+
+def test_what_appeared_since_or_answers_in_anothers_place_is_not_planned(company: Running) -> None:
+    current = company.deployment
+    current.control.set_plan_state(company.run().plan_id, "superseded")
+    store: Any = current.systems(current.case("demo-1")).store("shop")
+    store._identity = "memory copy"
+    with pytest.raises(Refused, match=r"other systems .*: shop \(classified memory shop, found memory copy\)"):
+        make_plan(current, "demo-1", Wave.AFTER_CLAIMS)
+    store._identity = "memory shop"
+    company.tables["fresh"] = table("no", rows=[{"no": "1"}])
+    with pytest.raises(Refused, match="appeared or changed their fields after classification: shop:fresh"):
+        make_plan(current, "demo-1", Wave.AFTER_CLAIMS)
+    del company.tables["fresh"]
+    for row in company.tables["notes"].rows:
+        row["more"] = "x"
+    with pytest.raises(Refused, match="appeared or changed their fields after classification: shop:notes"):
+        make_plan(current, "demo-1", Wave.AFTER_CLAIMS)
+    assert current.control.plans("demo-1", state="open") == ()
