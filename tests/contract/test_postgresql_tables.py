@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from psycopg import sql
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
@@ -181,13 +181,14 @@ def kill_at(subject: PostgresSubject, planned: Work, power: Power, number: int) 
         if seen == number:
             raise KilledError
 
-    unlock = subject.store._unlock
+    unlock, steps = subject.store._unlock, ("before_cursor_execute", "commit")
+    engines: list[Engine] = []
 
     def watched(authorization: Any) -> Any:
-        engine = unlock(authorization)
-        event.listen(engine, "before_cursor_execute", count)
-        event.listen(engine, "commit", count)
-        return engine
+        engines.append(unlock(authorization))
+        for step in steps:
+            event.listen(engines[-1], step, count)
+        return engines[-1]
 
     subject.store._unlock = watched
     try:
@@ -196,6 +197,9 @@ def kill_at(subject: PostgresSubject, planned: Work, power: Power, number: int) 
         return True
     finally:
         subject.store._unlock = unlock
+        for engine in engines:
+            for step in steps:
+                event.remove(engine, step, count)
     return False
 
 
