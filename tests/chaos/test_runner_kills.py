@@ -70,12 +70,12 @@ def sizes(undisturbed: int) -> list[int]:
 
 
 def test_a_runner_killed_twenty_times_ends_as_if_never_killed(company_case: "Callable[..., CompanyCase]") -> None:
-    calm = company_case(customers=200, name="calm", grace_seconds=2)
+    calm = company_case(name="calm", grace_seconds=2)
     calm.run_until("finished")
     assert calm.compare().is_clean
     expected, entries = outcome(calm), ledger_size(calm)
 
-    company = company_case(customers=200, name="killed", grace_seconds=2)
+    company = company_case(name="killed", grace_seconds=2)
     runner, delays = Runner(company), Random(SEED + 1)  # noqa: S311 - the same delays every time
     targets = sizes(entries)
     hit_at: list[int] = []

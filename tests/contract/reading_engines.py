@@ -68,7 +68,8 @@ class PostgresReading(ReadingSubject):
         return url.set(username="nobody_here", password="wrong").render_as_string(hide_password=False)
 
     def sessions(self) -> int:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'winddown_contract_reader'"
+        # One that is idle is kept open for the next reading, and closed by the server after a while.
+        query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'winddown_contract_reader' AND state <> 'idle'"
         row = self._admin.execute(query).fetchone()
         return int(row[0]) if row else 0
 

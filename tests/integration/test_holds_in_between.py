@@ -102,9 +102,8 @@ def test_what_a_hold_paused_is_destroyed_after_its_release_though_the_wave_was_c
         ({"collections": ["shop_db:shop.tickets"]}, "SELECT count(*) FROM shop.tickets"),
         ({"collections": ["shop_db:shop.orders"], "since": "2026-01-01"},
          "SELECT count(*) FROM shop.orders WHERE ordered_at >= '2026-01-01'"),
-        ({"company": True}, "SELECT count(*) FROM shop.customers"),
     ],
-    ids=["collection", "dates", "company"],
+    ids=["collection", "dates"],
 )  # fmt: skip
 def test_a_hold_in_grace_stops_the_purge_and_a_new_plan_leaves_exactly_what_it_covers(
     company: "CompanyCase", parts: dict[str, Any], kept: str
@@ -132,8 +131,10 @@ def test_a_plan_that_a_hold_stopped_in_grace_goes_on_when_that_hold_is_released(
     halt = up_to_grace(company)
     place(company, "H-NEW", company=True)
     company.act(halt)
+    before = company.state()
     with pytest.raises(Refused, match="the holds changed"):
         company.run()
+    assert company.state() == before, "a hold on the whole company stops all of it"
     release(company, "H-NEW")
     assert company.run().reason == "finished", "the approved plan is as it was when it was approved"
     assert_clean(company)

@@ -113,7 +113,7 @@ def test_a_case_says_whom_it_waits_for(api: Callable[[str], dict], page: Callabl
     )
     assert steps(case) == {"plan": "done", "approve": "waiting", "anonymise": "unneeded"} | dict.fromkeys(
         ("seal", "hand_over", "quarantine", "grace", "purge", "sanitise", "verify", "certify"), "ahead"
-    ) | {"delete_buckets": "unneeded"}
+    )
     text = page(f"/cases/{CASE}")
     for words_ in ("等待批准", "Waits for approval", "不可逆边界", "point of no return", "Nothing of this wave"):
         assert words_ in text
@@ -253,7 +253,6 @@ def test_a_certified_wave_is_done_and_a_failed_stage_is_not(
     case = api(f"/cases/{CASE}")
     assert {stage for stage, state in steps(case).items() if state != "done"} == {
         "anonymise",
-        "delete_buckets",
     }  # no order asks for them
     assert case["waits_for"] == "finished"
     assert "全部完成" in page(f"/cases/{CASE}")

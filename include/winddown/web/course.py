@@ -18,6 +18,7 @@ from winddown.stages.standing import Standing
 
 BEFORE_BORDER = ("plan", "approve", "anonymise", "seal", "hand_over", "quarantine", "grace")
 AFTER_BORDER = ("purge", "sanitise", "verify", "delete_buckets", "certify")
+_SELDOM = "delete_buckets"  # a step of cases that ask for it; others do not show it as unneeded
 _OPEN = frozenset(("intent", "unknown"))
 Step = dict[str, Any]
 
@@ -100,6 +101,7 @@ def _wave(deployment: Deployment, case_id: str, wave: Wave, rows: Sequence[Progr
         found["steps"] = _certified_steps(standing_plans[-1], rows)
     else:
         found["is_empty"] = True
+    found["steps"] = [step for step in found["steps"] if step["stage"] != _SELDOM or step["state"] != "unneeded"]
     return found
 
 
@@ -124,7 +126,7 @@ def _new_steps(rows: Sequence[Progress], wave: Wave) -> list[Step]:
     """Steps of a wave that has no plan yet, or is looked at anew; rows of an earlier plan do not count."""
     planned = _recorded(rows, wave, "plan")
     first = planned if planned["state"] == "running" else _step("plan", "ahead")
-    return [first, *(_step(stage, "ahead") for stage in (*BEFORE_BORDER, *AFTER_BORDER)[1:])]
+    return [first, *(_step(stage, "ahead") for stage in (*BEFORE_BORDER, *AFTER_BORDER)[1:] if stage != _SELDOM)]
 
 
 def _certified_steps(plan: Plan, rows: Sequence[Progress]) -> list[Step]:
@@ -139,9 +141,9 @@ def _unneeded(plan: Plan) -> set[str]:
     """Steps for which the plan has no order."""
     acts = {order.act for order in plan.orders}
     if plan.traces:
-        return {"anonymise", "seal", "hand_over", "grace", "sanitise"}
+        return {"anonymise", "seal", "hand_over", "grace", "sanitise", _SELDOM}
     steps = {Act.ANONYMISE: ("anonymise",), Act.SEAL: ("seal", "hand_over")}
-    kept = set() if any(order.deletes_bucket for order in plan.orders) else {"delete_buckets"}
+    kept = set() if any(order.deletes_bucket for order in plan.orders) else {_SELDOM}
     return kept.union(*(stages for act, stages in steps.items() if act not in acts))
 
 

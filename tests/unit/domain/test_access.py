@@ -24,6 +24,7 @@ TABLE = {
     "halt": "x x x . .",
     "resume": ". x x . .",
     "restore": "x x x . x",
+    "erase_traces": "x . x . .",
 }
 
 

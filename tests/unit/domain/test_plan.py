@@ -71,6 +71,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "traces": (Trace("keys", 1),),
     },
     "order": {
+        "deletes_bucket": "2026-01-01T00:00:00Z",
         "id": OrderId("p-1-002"),
         "collection": CollectionRef("shop", "customers"),
         "label": "minor",
@@ -88,7 +89,14 @@ OTHER: dict[str, dict[str, Any]] = {
         "k": 6,
         "bypasses_governance": True,
     },
-    "selection": {"manifest": "m", "digest": "1" * 64, "count": 4, "batch_digests": ("b" * 64, "1" * 64)},
+    "selection": {
+        "manifest": "m",
+        "digest": "1" * 64,
+        "count": 4,
+        "batch_digests": ("b" * 64, "1" * 64),
+        "persons": 2,
+        "persons_root": "2" * 64,
+    },
     "decision": {
         "collection": CollectionRef("shop", "customers"),
         "label": "minor",
