@@ -51,7 +51,7 @@ MEMORY := /dev/shm
 test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run here is named with its reason at the end
 	@if [ -z "$$TMPDIR" ] && [ "$$(df --output=avail $(MEMORY) 2>/dev/null | tail -n 1)" -gt 8000000 ] 2>/dev/null; then \
 	  TMPDIR=$$(mktemp -d $(MEMORY)/wXXXXXX) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT; chmod 1777 "$$TMPDIR"; fi; \
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
 
 kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every statement, on every engine, and a case at every system call
 	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q -n 2 --dist loadfile tests/contract tests/chaos -m chaos
