@@ -247,11 +247,13 @@ class BadFile:
         (
             BadFile("unknown-format", "steward", "exports/customers", "dump.bin", lambda _: b"\x00\x01\x02"),
             BadFile("unreadable-file", "data engineer", "exports/chats", "torn.jsonl.gz", lambda good: good[:-40]),
-            BadFile("unreadable-file", "data engineer", "exports/orders", "9999.csv", lambda good: good + b'1,"2\n'),
         ),
         (
             BadFile("zero-byte-object", "data engineer", "exports/chats", "empty.jsonl.gz", lambda _: b""),
             BadFile("unreadable-file", "data engineer", "exports/customers", "torn.parquet", lambda good: good[:-40]),
+        ),
+        (
+            BadFile("unreadable-file", "data engineer", "exports/orders", "9999.csv", lambda good: good + b'1,"2\n'),
             BadFile("zero-byte-object", "data engineer", "exports/customers", "empty.parquet", lambda _: b""),
         ),
     ],
