@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from faults import Fault, endure
@@ -136,14 +136,19 @@ def test_killed_at_system_calls_ends_as_if_never_killed(folder: Path, loses: boo
     assert hits >= 0.9 * sum(map(len, points)), "a run's calls are not those of another run"
 
 
+def calm_end(folder: Path) -> Any:
+    """How a case ends that nothing disturbs, where everything is tried; None otherwise."""
+    if not ALL:
+        return None
+    company = made(folder / "calm")
+    company.run_until("finished")
+    return company.end()
+
+
 @pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize("control", ["postgresql", "sqlite"] if ALL else ["postgresql"])
 def test_two_processes_race_and_nothing_is_done_twice(folder: Path, company_servers: "Servers", control: str) -> None:
-    calm = None
-    if ALL:
-        company = made(folder / "calm")
-        company.run_until("finished")
-        calm = company.end()
+    calm = calm_end(folder)
     for number in range(RACES):
         company = made(folder / f"case-{number}")
         if control == "postgresql":
@@ -157,11 +162,7 @@ def test_two_processes_race_and_nothing_is_done_twice(folder: Path, company_serv
 @pytest.mark.timeout(4 * 3600)
 def test_full_disks_and_jumping_clocks_are_told_and_the_case_goes_on(folder: Path) -> None:
     require_strace()
-    calm = None
-    if ALL:
-        company = made(folder / "calm")
-        company.run_until("finished")
-        calm = company.end()
+    calm = calm_end(folder)
     for number in range(FAULTS):
         company = made(folder / f"case-{number}")
         faults = some_faults(Random(number))  # noqa: S311 - the same faults every time

@@ -79,7 +79,7 @@ def waits_for(deployment: Deployment, case_id: str) -> tuple[str, ...]:
         "keepers of what is stored without a last day": unkept,
         "receipts of archives": [one for plan_id in certified for one in unacknowledged(deployment, plan_id)],
         "rows in escrow, to be purged or restored": (
-            [] if not files_in(_case_folder(deployment, case_id) / ESCROW) else [ESCROW]
+            [] if not files_in(deployment.folder(case_id) / ESCROW) else [ESCROW]
         ),
     }
     return tuple(f"own traces wait for {what}: {', '.join(names)}" for what, names in waiting.items() if names)
@@ -131,7 +131,7 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
     if known is not None:
         return known
     _require_same_key(deployment, plan)
-    folder = _case_folder(deployment, plan.case)
+    folder = deployment.folder(plan.case)
     names = sorted(path.name.removesuffix(".sealed") for path in (folder / "manifests").glob("probes-*.sealed"))
     values = {value for name in names for value in read_manifest(deployment, plan.case, name)["value"].to_pylist()}
     probes = [value.encode() for value in sorted(values)]
@@ -184,7 +184,7 @@ def erased(deployment: Deployment, plan: Plan) -> tuple[Erased, ...]:
 
 def left(deployment: Deployment, plan: Plan) -> int:
     """Number of files of the plan's traces that are still there, a key that is not gone among them."""
-    folder = _case_folder(deployment, plan.case)
+    folder = deployment.folder(plan.case)
     return sum(files_in(folder / trace.name) for trace in plan.traces) + (not is_key_gone(folder))
 
 
@@ -202,7 +202,7 @@ def certificate_part(deployment: Deployment, plan: Plan) -> dict[str, Any]:
 
 
 def _erase(deployment: Deployment, plan: Plan, trace: Trace) -> Receipt:
-    folder = _case_folder(deployment, plan.case) / trace.name
+    folder = deployment.folder(plan.case) / trace.name
     effect = effect_on(plan, trace, files=files_in(folder))
     known = deployment.authority.receipt(effect)
     if known is not None:
@@ -236,7 +236,7 @@ def _unlink(folder: Path) -> str:
 
 
 def _destroy_key(deployment: Deployment, case_id: str) -> str:
-    folder = _case_folder(deployment, case_id) / KEYS
+    folder = deployment.folder(case_id) / KEYS
     if is_destroyed(folder):
         destroy_case_key(folder)  # a killed attempt had begun
     else:
@@ -257,7 +257,7 @@ def _require_same_key(deployment: Deployment, plan: Plan) -> None:
 
 def _traces(deployment: Deployment, case_id: str) -> tuple[Trace, ...]:
     """Every folder of the case that does not outlive it, the key's last."""
-    folders = [path for path in _case_folder(deployment, case_id).iterdir() if path.name not in OUTLIVES]
+    folders = [path for path in deployment.folder(case_id).iterdir() if path.name not in OUTLIVES]
     strange = [path.name for path in folders if path.is_symlink() or not path.is_dir()]
     if strange:
         raise Refused(
@@ -295,7 +295,3 @@ def _last_certificate(deployment: Deployment, case_id: str) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = control.require(case_id, "certificate", f"certificate-{plans[-1]}", type_=dict[str, Any])
     return found
-
-
-def _case_folder(deployment: Deployment, case_id: str) -> Path:
-    return deployment.folder(case_id)
