@@ -95,6 +95,7 @@ class Recorder(logging.Handler):
                 answer = client.get(path, headers={"Accept": "text/html"})
                 assert answer.status_code == 200 or path in evidence, path
                 self.said += unpacked(f"page {path}", answer.content)
+        gc.collect()  # what nobody holds any more is not asked
         shown = {repr(each) for each in gc.get_objects() if _is_of_the_domain(each)}
         self.said.append(("repr", "\n".join(shown).encode()))
 

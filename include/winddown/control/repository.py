@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from winddown.control import tables
@@ -211,19 +212,10 @@ class Repository:
     def set_progress(self, case_id: str, wave: str, stage: str, *, state: str, message: str) -> None:
         """Record that a stage started, waits or ended; the start time of the first attempt is kept."""
         now = stamp(self._clock.now())
-        table = tables.progress
         key = {"case_id": case_id, "wave": wave, "stage": stage}
+        values = {"state": state, "message": message, "finished_at": now if state == "done" else None}
         with self.engine.begin() as connection:
-            started = connection.execute(
-                select(table.c.started_at).where(*(table.c[name] == value for name, value in key.items()))
-            ).scalar()
-            values = {
-                "state": state,
-                "message": message,
-                "started_at": started or now,
-                "finished_at": now if state == "done" else None,
-            }
-            _upsert(connection, table, key, values)
+            _upsert(connection, tables.progress, key, values, first={"started_at": now})
 
     def progress(self, case_id: str) -> tuple[Progress, ...]:
         """All stages of a case in the order in which they started."""
@@ -258,7 +250,15 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
     return plan
 
 
-def _upsert(connection: Connection, table: Any, key: dict[str, Any], values: dict[str, Any]) -> None:
-    match = [table.c[name] == value for name, value in key.items()]
-    if connection.execute(update(table).where(*match).values(**values)).rowcount == 0:
-        connection.execute(insert(table).values(**key, **values))
+def _upsert(
+    connection: Connection,
+    table: Any,
+    key: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    first: dict[str, Any] | None = None,
+) -> None:
+    """One statement, because two workers may write the same row; ``first`` is only written with a new one."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = dialect.insert(table).values(**key, **values, **(first or {}))
+    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))

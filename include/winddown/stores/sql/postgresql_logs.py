@@ -4,6 +4,7 @@ Segments of the write-ahead log (WAL) that are written round keep old bytes unti
 switched once for each segment on disk. What keeps segments from that is named: slots, settings, an archive that lags.
 """
 
+import time
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -12,6 +13,10 @@ from winddown.stores.sql.clearing import Report
 from winddown.stores.sql.faults import told
 
 _AGAIN = "then sanitise again"
+_MOST_ROUNDS = 3
+"""So often each segment on disk may be switched before those that are still old are counted and named."""
+_SECONDS_FOR_ARCHIVER = 30
+_PAUSE = 0.1
 _EVERY_STATEMENT = {
     "log_statement": "none",
     "log_min_duration_statement": "-1",
@@ -23,7 +28,12 @@ _EVERY_STATEMENT = {
 
 
 def cycle_wal(connection: Connection, report: Report) -> None:
-    """Switch once for each segment on disk; where these may not be listed, for as many as the settings allow."""
+    """Switch until every segment on disk was written since; where these may not be listed, as often as settings allow.
+
+    A segment that is written round keeps its old bytes under a new name until its turn comes, so names do not tell
+    what was overwritten; the time of the last write does. Only the segment in use is written in part, and the last
+    switch fills it up.
+    """
     may_list = bool(_value(connection, "SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE')"))
     segments = int(
         _value(connection, "SELECT count(*) FROM pg_ls_waldir()")
@@ -35,19 +45,28 @@ def cycle_wal(connection: Connection, report: Report) -> None:
         )
     )
     position = str(_value(connection, "SELECT pg_current_wal_lsn()::text"))
+    since = str(_value(connection, "SELECT date_trunc('second', clock_timestamp())::text"))
     task = f"SELECT pg_switch_wal(); CHECKPOINT; {segments + 2} times"
     with report.may(task, left="the write-ahead log, until it is written round"):
-        for _ in range(segments + 2):
-            connection.execute(text("SELECT pg_switch_wal()"))
-            connection.execute(text("CHECKPOINT"))
-        report.done.append(("wal_switches", str(segments + 2)))
+        _switch(connection)
+        if may_list:
+            connection.execute(text("SELECT pg_sleep(1)"))  # times of files are told in seconds
+            _await_archiver(connection, position)
+        switches = 1
+        while switches < (_MOST_ROUNDS if may_list else 1) * (segments + 2):
+            if may_list and _older_segments(connection, position, since) == 0:
+                break
+            _switch(connection)
+            switches += 1
+        _switch(connection)
+        report.done.append(("wal_switches", str(switches + 1)))
     _name_slots(connection, report, position)
     kept = int(_value(connection, "SELECT setting::int FROM pg_settings WHERE name = 'wal_keep_size'") or 0)
     if kept:
         report.tasks.append(f"ALTER SYSTEM SET wal_keep_size = 0; SELECT pg_reload_conf(); {_AGAIN}")
         report.left.append(f"the write-ahead log that wal_keep_size = {kept} MB keeps, until more than that is written")
     if may_list:
-        report.done.append(("wal_segments_left", _older_segments(connection, position)))
+        report.done.append(("wal_segments_left", str(_older_segments(connection, position, since))))
 
 
 def _name_slots(connection: Connection, report: Report, position: str) -> None:
@@ -66,13 +85,33 @@ def _name_slots(connection: Connection, report: Report, position: str) -> None:
         )
 
 
-def _older_segments(connection: Connection, position: str) -> str:
-    """How many segments on disk were written before the log was cycled, and not written round since."""
+def _switch(connection: Connection) -> None:
+    """Fill the segment in use with zeros, and let those before it be written round."""
+    connection.execute(text("SELECT pg_switch_wal()"))
+    connection.execute(text("CHECKPOINT"))
+
+
+def _await_archiver(connection: Connection, position: str) -> None:
+    """Give a working archiver some time to copy what the log must keep for it; a failing one is not waited for."""
+    lags = (
+        "SELECT current_setting('archive_mode') <> 'off' "
+        "AND coalesce(last_failed_time < last_archived_time, last_failed_time IS NULL) "
+        "AND coalesce(substr(last_archived_wal, 9) < substr(pg_walfile_name(CAST(:p AS pg_lsn)), 9), true) "
+        "FROM pg_stat_archiver"
+    )
+    until = time.monotonic() + _SECONDS_FOR_ARCHIVER
+    while connection.execute(text(lags), {"p": position}).scalar() and time.monotonic() < until:
+        time.sleep(_PAUSE)
+
+
+def _older_segments(connection: Connection, position: str, since: str) -> int:
+    """How many segments on disk were written before the log was cycled, and not overwritten since."""
     query = (
         "SELECT count(*) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' "
-        'AND substr(name, 9) COLLATE "C" <= substr(pg_walfile_name(CAST(:p AS pg_lsn)), 9)'
+        'AND (substr(name, 9) COLLATE "C" <= substr(pg_walfile_name(CAST(:p AS pg_lsn)), 9) '
+        "OR modification <= CAST(:s AS timestamptz))"
     )
-    return str(connection.execute(text(query), {"p": position}).scalar_one())
+    return int(connection.execute(text(query), {"p": position, "s": since}).scalar_one())
 
 
 def name_archive(connection: Connection, report: Report) -> None:
