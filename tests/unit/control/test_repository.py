@@ -1,8 +1,10 @@
 """Documents, progress and holds as the stages see them."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import update
@@ -76,6 +78,21 @@ def test_progress_keeps_the_first_start_and_forgets_on_reset(
 
 
 # -- one case, plan or document says nothing of another ---------------------------------------------------------------
+
+
+def test_two_workers_record_one_stage_at_the_same_moment(control: Repository) -> None:
+    stages = [f"stage {number}" for number in range(20)]
+    start = Barrier(4, timeout=10)
+
+    def worker() -> None:
+        for stage in stages:
+            start.wait()
+            control.set_progress("c-1", "case", stage, state="running", message="")
+
+    with ThreadPoolExecutor(4) as workers:
+        for each in [workers.submit(worker) for _ in range(4)]:
+            each.result()
+    assert {found.stage for found in control.progress("c-1")} == set(stages)
 
 
 def test_documents_are_apart_by_case_kind_and_name(control: Repository) -> None:
