@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills tables check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
+.PHONY: help demo up down test kills thorough check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -56,8 +56,8 @@ test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run he
 kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every statement, on every engine, and a case at every system call
 	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q -n 2 --dist loadfile tests/contract tests/chaos -m chaos
 
-tables: $(VENV)/development $(VENV)/compiled ## every test of Delta and Iceberg tables, of which `make test` runs a part
-	@WINDDOWN_TEST_TABLES=all $(BIN)/pytest -q $(wildcard tests/contract/test_delta*.py tests/contract/test_iceberg*.py)
+thorough: $(VENV)/development $(VENV)/compiled ## the tests that `make test` leaves out, because another says nearly the same
+	@WINDDOWN_TEST_THOROUGH=all $(BIN)/pytest -q -n 2 --dist loadfile -m "thorough or any_key"
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

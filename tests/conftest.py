@@ -309,6 +309,24 @@ class CompanyCase(DrivenCase):
         path.write_text(json.dumps({key: hashlib.sha256(content).hexdigest()}))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make thorough` runs as well, and count it as left out."""
+    if os.environ.get("WINDDOWN_TEST_THOROUGH") == "all":
+        return
+    left_out = [item for item in items if _is_thorough(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not _is_thorough(item)]
+
+
+def _is_thorough(item: pytest.Item) -> bool:
+    """Says nothing new, as a rule: of its kind, another is run; or it is run with the first kind of key."""
+    parameters = getattr(item, "callspec", None)
+    is_repeated = parameters is not None and parameters.indices.get("subject", 0) > 0
+    return item.get_closest_marker("thorough") is not None or (
+        is_repeated and item.get_closest_marker("any_key") is not None
+    )
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """In memory where there is such a place: a killed process leaves to the disk what the system has anyway."""

@@ -39,6 +39,7 @@ class WatchableSubject(Subject):
         """How many rows it noted."""
 
 
+@pytest.mark.any_key
 class WatchSuite:
     """Undo does not wait for a trigger that came in grace; that it saw the records is said."""
 
@@ -53,6 +54,7 @@ class WatchSuite:
         assert planned.act(Power.RESTORE) == receipt, "killed before it was recorded, and repeated"
 
 
+@pytest.mark.any_key
 class FreezeSuite:
     """Writes stop, and come back exactly."""
 
@@ -106,6 +108,7 @@ class FreezeSuite:
         assert subject.grants() == before
 
 
+@pytest.mark.any_key
 class SanitiseSuite:
     """What purged records leave behind is cleared; what lives is not touched."""
 

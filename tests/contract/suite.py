@@ -99,6 +99,7 @@ class EffectSuite:
         assert planned.leftovers() > 0
         assert planned.remaining(1) == planned.batches[1].records
 
+    @pytest.mark.any_key
     def test_quarantine_twice_is_quarantine_once(self, subject: Subject) -> None:
         planned = work(subject)
         first = planned.act(QUARANTINE)
@@ -121,6 +122,7 @@ class EffectSuite:
         assert planned.act(RESTORE).records == planned.batches[0].records
         assert subject.content() == content
 
+    @pytest.mark.any_key
     def test_restore_of_what_is_live_changes_nothing(self, subject: Subject) -> None:
         planned, content, marks = work(subject), subject.content(), subject.marks()
         planned.act(RESTORE)
@@ -160,6 +162,7 @@ class EffectSuite:
         assert sum(planned.leftovers(index) + planned.remaining(index) for index in range(len(planned.batches))) == 0
         assert subject.content() == without(content, planned.chosen)
 
+    @pytest.mark.any_key
     def test_what_was_purged_is_never_reported_as_restored(self, subject: Subject) -> None:
         planned = work(subject)
         planned.act(QUARANTINE)
@@ -190,6 +193,7 @@ class EffectSuite:
             planned.act(QUARANTINE)
         assert subject.content() == content
 
+    @pytest.mark.any_key
     def test_another_system_under_the_same_connection_is_refused(self, subject: Subject) -> None:
         planned, content, marks = work(subject), subject.content(), subject.marks()
         store = subject.ref.store
@@ -218,6 +222,7 @@ class EffectSuite:
         planned.act(PURGE)
         assert (planned.unchanged(), planned.set_aside()) == (0, 0)
 
+    @pytest.mark.any_key
     def test_two_workers_at_once_have_one_effect(self, subject: Subject) -> None:
         planned, content = work(subject), subject.content()
         assert len(set(at_once(planned, QUARANTINE))) == 1
@@ -246,6 +251,7 @@ class EffectSuite:
         assert planned.leftovers() <= left, "only markers may have gone"
         assert subject.content().items() >= content.items(), "what was written meanwhile is never overwritten"
 
+    @pytest.mark.any_key
     def test_a_dry_run_tells_the_receipt_and_does_nothing(self, subject: Subject) -> None:
         planned, content, marks = work(subject), subject.content(), subject.marks()
         dry = DryRunStore(subject.store)
@@ -351,6 +357,7 @@ WORTHLESS = [
 ]
 
 
+@pytest.mark.any_key
 class AuthorizationSuite:
     """No effect without the right to exactly this effect."""
 

@@ -126,6 +126,7 @@ def test_a_bucket_that_does_not_exist_is_a_refused_credential(company_case: Make
     assert company.state() == before
 
 
+@pytest.mark.thorough
 def test_a_third_store_that_is_down_stops_only_itself(company_case: Make) -> None:
     company = company_case()
     company.edit(lambda raw: raw["stores"].append({**raw["stores"][0], "name": "crm_db", "connection": "crm_db"}))
@@ -193,6 +194,7 @@ def test_a_trigger_stops_its_table_and_the_table_that_it_refers_to(company_case:
     assert_rest_is_done(company, "shop_db:shop.tickets", "shop_db:shop.customers")
 
 
+@pytest.mark.thorough
 def test_a_cascade_stops_the_table_whose_rows_would_take_others_along(company_case: Make) -> None:
     company = company_case()
     company.execute(

@@ -88,6 +88,7 @@ def test_a_row_that_no_plan_names_is_not_touched(company_case: Make) -> None:
     assert (found.wrongly_destroyed, found.wrongly_kept, found.wrongly_changed) == (0, 2, 0), found.examples
 
 
+@pytest.mark.thorough
 def test_an_object_written_after_the_plan_is_not_touched(company_case: Make) -> None:
     company = company_case()
     approved(company)
@@ -147,7 +148,11 @@ def move_connections(company: "CompanyCase", database: str, *suffixes: str) -> N
     ("suffixes", "said"),
     [
         (("__mark", "__purge"), "store shop_db is now another system"),
-        (("__inspect",), "the inspector of store shop_db looks into another system"),
+        pytest.param(
+            ("__inspect",),
+            "the inspector of store shop_db looks into another system",
+            marks=pytest.mark.thorough,
+        ),
     ],
     ids=["acting", "inspecting"],
 )

@@ -56,6 +56,7 @@ def test_a_file_without_a_header_shows_nobody(company_case: MakeCase) -> None:
     assert not [content for content in written if b"13712349999" in content or b"13612348888" in content]
 
 
+@pytest.mark.thorough
 def test_a_hold_that_arrives_in_grace_stops_the_purge(company_case: MakeCase) -> None:
     case = company_case()
     held = ",".join((case.directory / "holds" / "hold-2026-01.csv").read_text().split()[1:])
