@@ -213,8 +213,8 @@ def document(results: list[Result], lines: list[str], before: str) -> str:
         told[cells[0]] = f"| {' | '.join(cells)} | {today} |"
     earlier = {row.split(" | ")[0].removeprefix("| "): row for row in before.splitlines() if row.startswith("| ")}
     names = [row.name for row in (*ROWS, TRUTH)]
-    table = [found for name in names if (found := attempts.get(name, earlier.get(name)))]
-    rest = [name for name, row in earlier.items() if row.count(" | ") == _CELLS and name not in told]
+    table = [row for name in names if (row := attempts.get(name, earlier.get(name)))]
+    rest = [name for name, line in earlier.items() if line.count(" | ") == _CELLS and name not in told]
     figured = [told.get(name, earlier.get(name, "")) for name in sorted({*told, *rest} - {"figure"})]
     missing = [name for name in names if name not in attempts and name not in earlier]
     return "\n".join([
