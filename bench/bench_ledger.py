@@ -4,6 +4,9 @@ PostgreSQL and SQLite, both synchronous: every commit has reached the disk. One 
 other; single appends and batches. Beside each, in the same run, the floor: the bare driver that inserts the same text
 and commits as often, and does nothing else. Then a bundle of a made-up case is written and verified whole: archive,
 signatures, Merkle root, and every entry replayed against plan, approvals and certificate. Wall-clock time.
+
+Where the system has a folder in memory, the appends are measured there as well: nothing is durable in it, but what the
+ledger itself takes is seen beside what the disk takes.
 """
 
 import argparse
@@ -39,6 +42,7 @@ START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 CASE = "bench"
 ORIGIN = "winddown/bench"
 WRITERS = 8
+MEMORY = Path("/dev/shm")  # noqa: S108 - the name in it is not guessable
 BATCH = 1_000
 DURABLE, BATCHED, VERIFY_SECONDS_MAX, ENTRIES = 1_000, 20_000, 20, 1_000_000  # what is promised
 BODY = {"effect": "purge/o2/17", "plan_id": "p1", "order_id": "o2", "act": "purge", "batch": "17", "records": 1000}
@@ -206,18 +210,19 @@ def figure(name: str, value: float, unit: str, *, target: str, is_met: bool) -> 
     print(f"figure={name} value={value:.5g} unit={unit} target={target} met={'yes' if is_met else 'no'}")
 
 
-def measure_appends(folder: Path, appends: int) -> None:
-    """Print the figures of both engines."""
+def measure_appends(folder: Path, appends: int, *, place: str = "") -> None:
+    """Print the figures of both engines; ``place`` goes behind their names."""
     with databases(folder) as engines:
         for name, engine in engines.items():
             floor, floor_in_batches = bare(engine, appends), bare(engine, 10 * appends, at_once=BATCH)
             one = single(engine, "single", appends)
-            figure(f"ledger-append-{name}", one, "entries/s", target=f">={DURABLE}", is_met=one >= DURABLE)
+            figure(f"ledger-append-{name}{place}", one, "entries/s", target=f">={DURABLE}", is_met=one >= DURABLE)
             many = together(engine, "together", appends)
-            title = f"ledger-append-{WRITERS}-writers-{name}"
+            title = f"ledger-append-{WRITERS}-writers-{name}{place}"
             figure(title, many, "entries/s", target=f">={DURABLE}", is_met=many >= DURABLE)
             batch = batched(engine, "batched", 10 * appends)
-            figure(f"ledger-batch-append-{name}", batch, "entries/s", target=f">={BATCHED}", is_met=batch >= BATCHED)
+            title = f"ledger-batch-append-{name}{place}"
+            figure(title, batch, "entries/s", target=f">={BATCHED}", is_met=batch >= BATCHED)
             print(
                 f"context: the bare driver commits {floor:.0f} rows a second one by one, {floor_in_batches:.0f} in "
                 f"batches: appends reach {one / floor:.0%} and {batch / floor_in_batches:.0%} of that"
@@ -236,6 +241,9 @@ def main() -> int:
         print(f"context: the disk takes {disk:.0f} fdatasync a second, which bounds single appends")
         print(f"context: {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
         measure_appends(folder, options.appends)
+        if MEMORY.is_dir():
+            with tempfile.TemporaryDirectory(dir=MEMORY) as kept:
+                measure_appends(Path(kept), options.appends, place="-in-memory")
         measure_verification(folder, options.entries)
     return 0
 
