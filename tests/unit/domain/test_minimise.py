@@ -81,6 +81,23 @@ def test_what_is_left_of_a_number_is_the_lowest_of_its_band(size: int, value: in
 
 
 @pytest.mark.parametrize(
+    ("form", "kind", "value"),
+    [
+        ("year", Kind.DATE, "2026-05-01"),
+        ("month", Kind.DATE, "2026-05-02"),
+        ("month", Kind.TEXT, "2026-05-01"),
+        ("first:3", Kind.TEXT, "1380"),
+        ("region:6", Kind.TEXT, "3101011990"),
+        ("band:10", Kind.NUMBER, "17"),
+        ("band:10", Kind.NUMBER, "20.0"),
+        ("band:10", Kind.NUMBER, ""),
+    ],
+)
+def test_what_still_tells_more_is_not_taken_for_what_was_left(form: str, kind: Kind, value: str) -> None:
+    assert not Form.parse(form).has_left(kind, value)
+
+
+@pytest.mark.parametrize(
     ("field", "form", "said"),
     [
         (Field("f", "varchar(11)", nullable=False, tied="unique index u"), "token", ""),

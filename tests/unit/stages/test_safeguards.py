@@ -1,15 +1,18 @@
 """What a steward sets beside the rules: the most that may go, and records that must never be touched."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from winddown.domain.errors import Refused, Residual
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Wave
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
 from winddown.stages.plan import make_plan
+from winddown.stages.safeguards import Sentinels
 from winddown.stores.memory import Row
 
 from .running import NONE, Running, running, table
@@ -80,9 +83,16 @@ def test_a_sentinel_that_is_not_there_once_blocks_its_collection(company: Runnin
         company.run()
 
 
-@pytest.mark.parametrize("harm", ["gone", "changed"])
-def test_a_sentinel_that_is_hit_stops_the_case_before_the_next_batch(company: Running, harm: str) -> None:
+@pytest.mark.parametrize(("harm", "is_behind_another"), [("gone", False), ("changed", False), ("changed", True)])
+def test_a_sentinel_that_is_hit_stops_the_case_before_the_next_batch(
+    company: Running, harm: str, is_behind_another: bool
+) -> None:
     plan_id = company.run().plan_id
+    if is_behind_another:
+        control = company.deployment.control
+        planted = control.require("demo-1", "sentinels", plan_id, type_=tuple[Sentinels, ...])
+        elsewhere = replace(planted[0], collection=CollectionRef("attic", "notes"))
+        control.put("demo-1", "sentinels", plan_id, (elsewhere, *planted), type_=tuple[Sentinels, ...])
     company.approve(plan_id)
     notes = company.tables["notes"].rows
     quarantined = company.deployment.systems(company.deployment.case("demo-1")).store("shop").quarantine
