@@ -1,4 +1,4 @@
-"""Wires the watch: every ten minutes, cases that could go on are started again."""
+"""Wires the watch: every ten minutes, cases that could go on are started again, and those that stand still are told."""
 
 from datetime import timedelta
 
@@ -11,10 +11,11 @@ from winddown.orchestration.retry import TASK_DEFAULTS
 
 @dag(schedule=timedelta(minutes=10), catchup=False, max_active_runs=1, default_args=TASK_DEFAULTS, tags=["winddown"])
 def watch_cases() -> None:
-    """Start the next run of every case whose people have acted or whose clock has run."""
+    """Start the next run of every case whose people have acted or whose clock has run; tell which ones have stalled."""
     TriggerDagRunOperator.partial(
         task_id="start", trigger_dag_id="deregister_company", skip_when_already_exists=True
     ).expand_kwargs(tasks.list_ready_cases())
+    tasks.tell_stalled()
 
 
 watch_cases()

@@ -114,6 +114,24 @@ def test_a_passed_deadline_tells_what_is_overdue(ear: Ear, monkeypatch: pytest.M
     assert ear.told == [("winddown: 1 overdue", ("c-1 DL-LAB-50 is overdue",))]
 
 
+def test_the_watch_tells_of_a_stalled_case_and_remembers_it_only_then(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch, bag: Any
+) -> None:
+    tell: Callable[[], str] = bag.dags["watch_cases"].get_task("tell_stalled").python_callable
+    notice, remembered = Notice("winddown: 1 stalled", ("c-1 stands since",)), []
+    monkeypatch.setattr(tasks, "stalled_notice", lambda _: notice)
+    monkeypatch.setattr(tasks, "remember_told", remembered.append)
+    assert tell() == notice.subject
+    assert (ear.told, len(remembered)) == ([(notice.subject, notice.lines)], 1)
+    monkeypatch.setattr(ear, "tell", lambda *_: pytest.fail("the mail server is down"))
+    with pytest.raises(pytest.fail.Exception):
+        tell()
+    assert len(remembered) == 1
+    monkeypatch.setattr(tasks, "stalled_notice", lambda _: Notice("winddown: 0 stalled", ()))
+    tell()
+    assert len(remembered) == 1
+
+
 def test_the_daily_watch_tells_once_and_only_when_there_is_something(
     ear: Ear, monkeypatch: pytest.MonkeyPatch, bag: Any
 ) -> None:

@@ -19,6 +19,7 @@ from winddown.stages.open import open_case as open_case_stage
 from winddown.stages.open import start_again
 from winddown.stages.quarantine import units
 from winddown.stages.review import review, review_lines
+from winddown.stages.stalled import remember_told, stalled_notice
 from winddown.stages.standing import standing
 
 INVENTORY = Asset(name="winddown_inventory", uri="winddown://inventory")
@@ -215,6 +216,17 @@ def tell_due() -> str:
     notice = due_notice(current)
     if notice.lines:
         current.notifier.tell(notice.subject, notice.lines)
+    return _say(notice.subject, notice.subject)
+
+
+@task
+def tell_stalled() -> str:
+    """Tell in which cases nothing has happened for too long; says nothing when none is."""
+    current = deployment()
+    notice = stalled_notice(current)
+    if notice.lines:
+        current.notifier.tell(notice.subject, notice.lines)
+        remember_told(current)
     return _say(notice.subject, notice.subject)
 
 
