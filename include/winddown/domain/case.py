@@ -118,7 +118,13 @@ class StoreDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Where the company keeps the list of its customers."""
+    """Where the company keeps the list of its customers.
+
+    Attributes:
+        key: the field that tells customers apart.
+        born_on: the field with their date of birth; "" where the list has none, then nobody is known to be a child.
+        country: the field with their country; "" where the list has none, then everybody is at home.
+    """
 
     collection: CollectionRef
     key: str

@@ -126,6 +126,11 @@ def _people_problems(model: CaseModel) -> list[str]:
     problems = [f"approvers: {name} is not in people" for name in model.approvers if name not in roles]
     if (model.profile.route == "simplified") != (model.exclusions is not None):
         problems.append("exclusions: the simplified route, and no other, declares the facts that would close it")
+    if model.profile.processes_minors and model.subjects.born_on is None:
+        problems.append(
+            "subjects.born_on: profile.processes_minors says that there are children, and a list without dates of "
+            "birth cannot tell which; name the field, or add one in which theirs stand"
+        )
     named = [("grace.accepted_by", model.grace.accepted_by), ("custodian.person", model.custodian.person)]
     named += [(f"register.{i}.steward", entry.steward) for i, entry in enumerate(model.declared)]
     named += [(f"accepted_dates.{i}.accepted_by", found.accepted_by) for i, found in enumerate(model.accepted_dates)]
@@ -340,8 +345,8 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
         subjects=domain.Subjects(
             CollectionRef.parse(model.subjects.collection),
             model.subjects.key,
-            model.subjects.born_on,
-            model.subjects.country,
+            model.subjects.born_on or "",
+            model.subjects.country or "",
         ),
         register=tuple(_entry(found) for found in model.declared),
         transfers=border_file.transfers(model, sha256),

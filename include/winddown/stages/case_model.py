@@ -161,8 +161,8 @@ class RecipientModel(_Strict):
 class _Subjects(_Strict):
     collection: Ref
     key: Name
-    born_on: Name
-    country: Name
+    born_on: Name | None  # stated in any case, so that nobody forgets the children among the customers
+    country: Name | None
 
 
 class _Link(_Strict):

@@ -50,8 +50,9 @@ def customers(deployment: Deployment, case: Case, inventory: Inventory, chosen: 
     stopped = case.timeline.on("service_stopped")
     store, found = deployment.systems(case).store(listed.ref.store), {}
     fields = [wanted.key, wanted.born_on, wanted.country]
-    for batch in store.read(listed, fields=fields):
-        for key, born, country in zip(*(batch.column(name).to_pylist() for name in fields), strict=True):
+    for batch in store.read(listed, fields=[name for name in fields if name]):
+        told = [batch.column(name).to_pylist() if name else [None] * batch.num_rows for name in fields]
+        for key, born, country in zip(*told, strict=True):
             if key is not None and chosen(key):
                 found[key] = RecordFacts(
                     is_known=True,

@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from winddown.domain.batch import CONTENT
-from winddown.domain.case import Case, RegisterEntry, SubjectLink
+from winddown.domain.case import Case, RegisterEntry, SubjectLink, Subjects
 from winddown.domain.duties import DatedBy, dated_by, matching, subjects_of
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
@@ -65,17 +65,20 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
             next_step="resolve the blockers of its store: "
             + "; ".join(f"{found.subject} {found.code}" for found in inventory.blockers_of(subjects.collection)),
         )
-    wanted = [subjects.key, subjects.born_on, subjects.country]
+    wanted = [name for name in (subjects.key, subjects.born_on, subjects.country) if name]
     if collection is not None:
         _refuse_missing_fields(collection, wanted)
     listed = _read(deployment, case, collection, wanted) if collection is not None else _nothing(wanted)
-    _refuse_unreadable_births(case, listed.get_column(subjects.born_on))
-    _refuse_unreadable_countries(case, listed.get_column(subjects.country))
+    listed = listed.select(
+        pl.col(subjects.key).alias("subject"), *(_told(subjects, name) for name in ("born_on", "country"))
+    )
+    _refuse_unreadable_births(case, listed.get_column("born_on"))
+    _refuse_unreadable_countries(case, listed.get_column("country"))
     frame = listed.select(
-        pl.col(subjects.key).alias("subject"),
-        _is_minor(case, pl.col(subjects.born_on)).alias("minor"),
-        date_of(pl.col(subjects.born_on)).alias("born_on"),
-        _country(pl.col(subjects.country)).is_in(_AT_HOME).not_().alias("overseas"),
+        "subject",
+        _is_minor(case, pl.col("born_on")).alias("minor"),
+        date_of(pl.col("born_on")).alias("born_on"),
+        _country(pl.col("country")).is_in(_AT_HOME).not_().alias("overseas"),
     )
     _refuse_twins(case, frame)
     frame = with_remembered(deployment, case.id, frame)
@@ -87,13 +90,19 @@ def build_index(deployment: Deployment, case: Case, inventory: Inventory) -> Sub
     return SubjectIndex(frame.with_columns(held), holds)
 
 
+def _told(subjects: Subjects, what: str) -> pl.Expr:
+    """What the list tells of each customer; nothing where it has no such field."""
+    field: str = getattr(subjects, what)
+    return (pl.col(field) if field else pl.lit(None, pl.String)).alias(what)
+
+
 def _refuse_missing_fields(collection: Collection, wanted: list[str]) -> None:
     missing = [name for name in wanted if name not in collection.field_names()]
     if missing:
         raise Refused(
             f"the list of customers {collection.ref} has no field {', '.join(missing)}",
             rule="deny by default",
-            next_step="correct subjects in the case file, or have the administrator add a field that may be empty",
+            next_step="correct subjects in the case file; born_on and country may be null where the list has neither",
         )
 
 

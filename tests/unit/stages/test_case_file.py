@@ -403,6 +403,19 @@ def test_a_list_of_customers_that_is_not_registered(refusal: Refusal, case_docum
     assert "subjects.collection: shop:members is not in the register" in said
 
 
+def test_a_list_of_customers_says_in_any_case_whether_it_knows_birth_and_country(
+    write_case: WriteCase, refusal: Refusal, case_document: dict[str, Any]
+) -> None:
+    for name in ("born_on", "country"):
+        left_out = {field: value for field, value in case_document["subjects"].items() if field != name}
+        assert f"subjects.{name}" in refusal(changed(case_document, "subjects", left_out))
+    bare = changed(case_document, "subjects", case_document["subjects"] | {"born_on": None, "country": None})
+    found = read_case_file(write_case(bare)).case.subjects
+    assert (found.born_on, found.country) == ("", "")
+    said = refusal(changed(bare, "profile.processes_minors", True))
+    assert "subjects.born_on: profile.processes_minors says that there are children" in said
+
+
 @pytest.mark.parametrize("subject", [{}, {"field": "customer", "pattern": "(.*)"}])
 def test_a_subject_with_both_or_neither_of_field_and_pattern(
     refusal: Refusal, case_document: dict[str, Any], subject: dict[str, str]

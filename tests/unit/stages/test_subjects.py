@@ -13,6 +13,7 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, Inventory, Medium
+from winddown.stages import plain_facts
 from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import Deployment
@@ -57,6 +58,23 @@ def test_a_list_of_customers_without_a_declared_field_is_refused_by_name(
     shop.put("customers", {"id": ["C-held", "C-heldchild"], "country": ["CN", "CN"]}, key=("id",))
     with pytest.raises(Refused, match="has no field born_on"):
         build_index(deployment, case, inventory_of(shop))
+
+
+def test_a_list_of_keys_alone_knows_no_child_and_nobody_abroad(
+    deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], shop: Any
+) -> None:
+    case_document["holds"] = []
+    case_document["subjects"] |= {"born_on": None, "country": None}
+    open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
+    found = deployment.case("demo-1")
+    customers = shop.put("customers", {"id": ["C-1", "C-2"], "born_on": ["2020-01-01", ""]}, key=("id",))
+    assert labels(deployment, found, (shop,), customers) == ["customer", "customer"]
+    inventory = inventory_of(shop)
+    table = build_index(deployment, found, inventory).table
+    assert table.select("minor", "overseas", "listed").unique().rows() == [(False, False, True)]
+    assert table.get_column("born_on").null_count() == 2
+    looked = plain_facts.customers(deployment, found, inventory, lambda _: True)
+    assert {(one.is_known, one.is_minor, one.is_overseas) for one in looked.values()} == {(True, False, False)}
 
 
 # -- the order of the classes ----------------------------------------------------------------------------------------
