@@ -31,8 +31,8 @@ class WatchableSubject(Subject):
     """A subject whose engine has triggers."""
 
     @abstractmethod
-    def watch(self) -> None:
-        """Have a trigger ``noted`` note every row that is inserted."""
+    def watch(self, event: str = "INSERT") -> None:
+        """Have a trigger ``noted`` note every row that is inserted, or changed by ``UPDATE``."""
 
     @abstractmethod
     def noted(self) -> int:
@@ -52,6 +52,29 @@ class WatchSuite:
         assert subject.noted() == planned.batches[0].records
         assert receipt.details == ((ACTED, "trigger noted"),)
         assert planned.act(Power.RESTORE) == receipt, "killed before it was recorded, and repeated"
+
+    def test_a_trigger_on_changes_stops_no_erasure_and_binds_what_would_be_emptied(
+        self, subject: WatchableSubject
+    ) -> None:
+        subject.watch("UPDATE")
+        found = [one.code for one in subject.store.discover().blockers if one.subject == str(subject.ref)]
+        assert found == []
+        fields = {field.name: field.tied for field in subject.collection.fields}
+        assert all("trigger noted" in tied for tied in fields.values())
+        planned, content = work(subject), subject.content()
+        planned.act_all(Power.QUARANTINE)
+        planned.act_all(Power.RESTORE)
+        assert subject.content() == content
+        planned.act_all(Power.QUARANTINE)
+        planned.act_all(Power.PURGE)
+        assert subject.noted() == 0, "it has nothing to act on"
+
+    def test_a_trigger_on_changes_that_came_after_the_plan_stops_the_emptying(self, subject: WatchableSubject) -> None:
+        planned, content = work(subject, act=Act.MINIMISE), subject.content()
+        subject.watch("UPDATE")
+        with pytest.raises(Refused, match="trigger noted came to the table after the plan"):
+            planned.act(Power.QUARANTINE)
+        assert (subject.content(), subject.noted()) == (content, 0)
 
 
 @pytest.mark.any_key

@@ -84,10 +84,10 @@ class DuckDbSubject(TableSubject, WatchableSubject):
         with duckdb.connect(str(self.path)) as owner:
             return owner.execute(statement, list(values)).fetchall()
 
-    def watch(self) -> None:
+    def watch(self, event: str = "INSERT") -> None:
         self.run("CREATE TABLE log (x INTEGER)")
         act = "REFERENCING NEW TABLE AS came FOR EACH STATEMENT INSERT INTO log SELECT 1 FROM came"
-        self.run(f"CREATE TRIGGER noted AFTER INSERT ON {self.table} {act}")
+        self.run(f"CREATE TRIGGER noted AFTER {event} ON {self.table} {act}")
 
     def noted(self) -> int:
         return int(self.run("SELECT count(*) FROM log")[0][0])

@@ -147,10 +147,10 @@ class MySqlSubject(TableSubject, FreezableSubject, WatchableSubject):
             cursor.execute(statement.replace("%", "%%").replace("?", "%s"), tuple(values))
             return list(cursor.fetchall())
 
-    def watch(self) -> None:
+    def watch(self, event: str = "INSERT") -> None:
         self.run(f"CREATE TABLE {self.schema}.log (x int)")
         act = f"INSERT INTO {self.schema}.log VALUES (1)"
-        self.run(f"CREATE TRIGGER {self.schema}.noted AFTER INSERT ON {self.table} FOR EACH ROW {act}")
+        self.run(f"CREATE TRIGGER {self.schema}.noted AFTER {event} ON {self.table} FOR EACH ROW {act}")
 
     def noted(self) -> int:
         return int(self.run(f"SELECT count(*) FROM {self.schema}.log")[0][0])

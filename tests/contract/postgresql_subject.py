@@ -204,13 +204,14 @@ class PostgresSubject(FreezableSubject, WatchableSubject):
             )
         )
 
-    def watch(self) -> None:
+    def watch(self, event: str = "INSERT") -> None:
         schema = sql.Identifier(self.schema)
         self._run("CREATE TABLE {s}.log (x int)", s=schema)
         self._run("GRANT INSERT ON {s}.log TO PUBLIC", s=schema)
         body = f"BEGIN INSERT INTO {self.schema}.log VALUES (1); RETURN NEW; END"
         self._run("CREATE FUNCTION {s}.note() RETURNS trigger LANGUAGE plpgsql AS {b}", s=schema, b=sql.Literal(body))
-        self._run("CREATE TRIGGER noted AFTER INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION {s}.note()", s=schema)
+        act = "CREATE TRIGGER noted AFTER {e} ON {t} FOR EACH ROW EXECUTE FUNCTION {s}.note()"
+        self._run(act, e=sql.SQL(event), s=schema)
 
     def noted(self) -> int:
         return int(self._run("SELECT count(*) FROM {s}.log", s=sql.Identifier(self.schema))[0][0])

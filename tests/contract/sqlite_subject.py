@@ -96,9 +96,9 @@ class SqliteSubject(TableSubject, FreezableSubject, WatchableSubject):
     def grants(self) -> object:
         return self.run("SELECT type, name, sql FROM sqlite_master ORDER BY name")
 
-    def watch(self) -> None:
+    def watch(self, event: str = "INSERT") -> None:
         self.run("CREATE TABLE log (x)")
-        self.run(f"CREATE TRIGGER noted AFTER INSERT ON {self.table} BEGIN INSERT INTO log VALUES (1); END")
+        self.run(f"CREATE TRIGGER noted AFTER {event} ON {self.table} BEGIN INSERT INTO log VALUES (1); END")
 
     def noted(self) -> int:
         return int(self.run("SELECT count(*) FROM log")[0][0])

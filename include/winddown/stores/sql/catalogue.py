@@ -79,6 +79,12 @@ _COLUMNS = text("""
                        SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                           AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
                           AND d.refobjsubid = a.attnum))
+               UNION
+               SELECT 'trigger ' || g.tgname FROM pg_trigger g
+                WHERE (g.tgrelid = a.attrelid OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(a.attrelid)))
+                  AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 60 = 16
+                  AND (g.tgrelid <> a.attrelid OR cardinality(g.tgattr::int2[]) = 0
+                       OR a.attnum = ANY (g.tgattr::int2[]))
                ORDER BY 1) AS tied,
            attgenerated <> '' AS computed,
            ARRAY(SELECT s.attname::text FROM pg_attrdef e JOIN pg_depend d
@@ -203,11 +209,11 @@ def _gone(ref: CollectionRef) -> Refused:
     return Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
 
 
-def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
-    """Name what acts on a table now beside an order; a plan may be older than it is."""
+def hazards(connection: Connection, ref: CollectionRef, *, on_changes: bool = False) -> tuple[str, ...]:
+    """Name what acts on a table now beside an order, of rows that go or change; a plan may be older than it is."""
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
-    return acting(connection, row.oid)
+    return acting(connection, row.oid, on_changes=on_changes)
 
 
 def refers_to_itself(connection: Connection, ref: CollectionRef) -> bool:

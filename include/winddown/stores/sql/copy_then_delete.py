@@ -48,8 +48,8 @@ class Dialect(Protocol):
         """Fields that the engine computes, and takes no values for."""
         ...
 
-    def hazards(self) -> tuple[str, ...]:
-        """What acts on the table by itself when rows go or change."""
+    def hazards(self, *, on_changes: bool) -> tuple[str, ...]:
+        """What acts on the table by itself when rows go, or when they change."""
         ...
 
     def keys(self, batch: Batch) -> str:
@@ -122,7 +122,7 @@ class CopyThenDelete:
 
     def hazards(self) -> tuple[str, ...]:
         """What acts on the table by itself now."""
-        return self._dialect.hazards()
+        return self._dialect.hazards(on_changes=self._order.act is Act.MINIMISE)
 
     def journalled(self) -> str | None:
         """What was last done to the batch: quarantined, restored, purged; None when nothing was."""

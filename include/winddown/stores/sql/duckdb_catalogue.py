@@ -54,7 +54,7 @@ _REFERENCES = """
        AND referenced_table = ? ORDER BY 1, 2
 """
 _TRIGGERS = """
-    SELECT trigger_name FROM duckdb_triggers()
+    SELECT trigger_name, event_manipulation = 'UPDATE' FROM duckdb_triggers()
      WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY 1
 """
 
@@ -100,9 +100,10 @@ def place(ref: CollectionRef) -> list[str]:
     return ref.name.split(".", 1)
 
 
-def triggers(connection: duckdb.DuckDBPyConnection, ref: CollectionRef) -> list[str]:
-    """Names of a table's triggers, as far as they may be told."""
-    return [told(name) for (name,) in connection.execute(_TRIGGERS, place(ref)).fetchall()]
+def triggers(connection: duckdb.DuckDBPyConnection, ref: CollectionRef, *, on_changes: bool = False) -> list[str]:
+    """Names, as far as they may be told, of a table's triggers that act when rows go, or when they change."""
+    found = connection.execute(_TRIGGERS, place(ref)).fetchall()
+    return [told(name) for name, is_on_change in found if on_changes or not is_on_change]
 
 
 def computed(connection: duckdb.DuckDBPyConnection, ref: CollectionRef) -> frozenset[str]:
@@ -174,6 +175,9 @@ def _ties(
         for name in names if kind == "UNIQUE" else named_in(expression or "", list(found)):
             if kind == "CHECK" or (kind == "UNIQUE" and name in filled):
                 found[name].append("a check" if kind == "CHECK" else "a unique constraint")
+    for name, is_on_change in connection.execute(_TRIGGERS, place(ref)).fetchall():
+        for ties in found.values() if is_on_change else ():
+            ties.append(f"trigger {told(name)}")
     references = connection.execute(_REFERENCES, place(ref)).fetchall()
     for child, name in references:
         found[name].append(f"a reference of {told(child)}")

@@ -133,9 +133,10 @@ class DuckDbDialect:
         """Generated columns."""
         return computed(self._connection, self._collection.ref)
 
-    def hazards(self) -> tuple[str, ...]:
+    def hazards(self, *, on_changes: bool) -> tuple[str, ...]:
         """Triggers; references act on no other rows here."""
-        return tuple(f"trigger {name}" for name in triggers(self._connection, self._collection.ref))
+        found = triggers(self._connection, self._collection.ref, on_changes=on_changes)
+        return tuple(f"trigger {name}" for name in found)
 
     def keys(self, batch: Batch) -> str:
         """Put the keys of the rows that the batch names into a temporary table."""

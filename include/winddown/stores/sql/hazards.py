@@ -13,6 +13,8 @@ from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.reading import verbatim
 
+# Of a trigger's type, 4, 8, 16 and 32 say that it acts on what is inserted, deleted, changed and truncated. One that
+# acts on changes alone is no hazard for rows that go and come back; it binds the fields it acts on (``Field.tied``).
 # What follows a change of a primary key never acts, because no order changes one.
 # ``child`` and ``refers`` are of cascades alone: the table whose rows would go or change too, and what is true of its
 # rows that refer to any of this table. A row that breaks a constraint which was never validated could go and not come
@@ -20,7 +22,8 @@ from winddown.stores.sql.reading import verbatim
 _OF_TABLE = text("""
     WITH tree AS (SELECT CAST(:oid AS oid) AS oid
                   UNION SELECT relid FROM pg_partition_tree(:oid) WHERE relid IS NOT NULL)
-    SELECT DISTINCT 'trigger' AS hazard, tgname::text AS name, NULL::oid AS child, NULL AS refers
+    SELECT DISTINCT CASE WHEN tgtype & 60 = 16 THEN 'change-trigger' ELSE 'trigger' END AS hazard,
+           tgname::text AS name, NULL::oid AS child, NULL AS refers
       FROM pg_trigger JOIN tree ON tree.oid = tgrelid WHERE NOT tgisinternal AND tgenabled <> 'D'
     UNION ALL
     SELECT 'cascade', conname::text, conrelid,
@@ -71,6 +74,7 @@ _READABLE = text("""
     SELECT has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') FROM pg_class c
      WHERE c.oid = :child
 """)
+_CHANGE_TRIGGER = "change-trigger"
 _NEXT_STEPS = {
     "cascade": "drop its cascade for the case, so that every row goes by an order of its own",
     "inheritance": "separate the tables for the case",
@@ -79,10 +83,14 @@ _NEXT_STEPS = {
 }
 
 
-def acting(connection: Connection, oid: int) -> tuple[str, ...]:
-    """Name everything that acts on a table now; a plan may be older than it is."""
+def acting(connection: Connection, oid: int, *, on_changes: bool) -> tuple[str, ...]:
+    """Name everything that acts on a table now when rows go, or when they change; a plan may be older than it is."""
     rows = [*connection.execute(_OF_TABLE, {"oid": oid}), *connection.execute(_OF_STORE)]
-    return tuple(f"{row.hazard} {told(row.name)}" for row in rows)
+    return tuple(
+        f"{row.hazard.removeprefix('change-')} {told(row.name)}"
+        for row in rows
+        if on_changes or row.hazard != _CHANGE_TRIGGER
+    )
 
 
 def of_store(connection: Connection, store: str) -> Iterator[Blocker]:
@@ -110,6 +118,8 @@ def of_table(connection: Connection, oid: int, ref: CollectionRef) -> Iterator[B
         "no-replica-identity": "publication {} sends changes on, and rows that it cannot name there may not be deleted",
     }
     for row in connection.execute(_OF_TABLE, {"oid": oid}).all():
+        if row.hazard == _CHANGE_TRIGGER:
+            continue
         yield Blocker(
             row.hazard,
             str(ref),

@@ -48,7 +48,7 @@ _KIND = text("""
      WHERE table_schema = :schema AND table_name = :name
 """)
 _TRIGGERS = text("""
-    SELECT trigger_name FROM information_schema.triggers
+    SELECT trigger_name, event_manipulation = 'UPDATE' FROM information_schema.triggers
      WHERE event_object_schema = :schema AND event_object_table = :name ORDER BY 1
 """)
 # What follows a change of a primary key never acts, because no order changes one.
@@ -97,13 +97,15 @@ def described(
     where = {"schema": schema, "name": name}
     columns, indexed = _shape(connection, ref)
     referred = [(str(row[0]), f"constraint {told(row[1])}") for row in connection.execute(_REFERRED, where)]
+    triggers = connection.execute(_TRIGGERS, where).all()
+    changing = [f"trigger {told(str(trigger))}" for trigger, is_on_change in triggers if is_on_change]
     fields = tuple(
         Field(
             row[0],
             plain_type(row[1]),
             bool(row[3]),
             row[4],
-            tied=_tied(row[0], indexed, referred, nullable=bool(row[3])),
+            tied=", ".join([*_tied(row[0], indexed, referred, nullable=bool(row[3])), *changing]),
             computed_from=tuple(dict.fromkeys(found.replace("``", "`") for found in _NAME.findall(row[6]))),
         )
         for row in columns
@@ -157,11 +159,12 @@ def stamped(connection: Connection, ref: CollectionRef) -> list[str]:
     return [row[0] for row in _columns(connection, ref) if "on update" in row[5]]
 
 
-def hazards(connection: Connection, ref: CollectionRef) -> list[tuple[str, str]]:
-    """What acts on a table by itself when rows go or change now: the kind of hazard, and its name."""
+def hazards(connection: Connection, ref: CollectionRef, *, on_changes: bool = False) -> list[tuple[str, str]]:
+    """What acts on a table by itself when rows go, or when they change: the kind of hazard, and its name."""
     schema, _, name = ref.name.partition(".")
     where = {"schema": schema, "name": name}
-    found = [("trigger", str(row[0])) for row in connection.execute(_TRIGGERS, where)]
+    triggers = connection.execute(_TRIGGERS, where).all()
+    found = [("trigger", told(str(name))) for name, is_on_change in triggers if on_changes or not is_on_change]
     cascades = {str(row[0]) for row in connection.execute(_CASCADES, where)}
     for listed in _LISTS:
         try:
@@ -227,10 +230,10 @@ def _format(kind: str, engine: str) -> str:
 
 def _tied(
     name: str, indexed: Sequence[tuple[str, str, bool]], referred: Sequence[tuple[str, str]], *, nullable: bool
-) -> str:
+) -> list[str]:
     """What refuses the same empty value twice, or that a value which others refer to goes."""
     unique = [f"unique index {told(index)}" for index, column, _ in indexed if column == name and not nullable]
-    return ", ".join([*unique, *(constraint for column, constraint in referred if column == name)])
+    return [*unique, *(constraint for column, constraint in referred if column == name)]
 
 
 def _foreign_keys(connection: Connection, ref: CollectionRef, where: dict[str, str]) -> tuple[ForeignKey, ...]:

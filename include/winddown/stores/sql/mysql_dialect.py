@@ -53,9 +53,10 @@ class MySqlDialect:
         """Generated columns."""
         return computed(self._connection, self._collection.ref)
 
-    def hazards(self) -> tuple[str, ...]:
+    def hazards(self, *, on_changes: bool) -> tuple[str, ...]:
         """Triggers, references that act on other rows, and what the credential may not see."""
-        return tuple(f"{hazard} {name}" for hazard, name in hazards(self._connection, self._collection.ref))
+        found = hazards(self._connection, self._collection.ref, on_changes=on_changes)
+        return tuple(f"{hazard} {name}" for hazard, name in found)
 
     def load(self, batch: Batch) -> None:
         """Fill the temporary table of keys; before the transaction, in which not every server lets it be created.

@@ -128,7 +128,7 @@ class Position:
 
     def hazards(self) -> tuple[str, ...]:
         """Triggers, cascades and the like that act on the table now."""
-        return hazards(self._connection, self._order.collection)
+        return hazards(self._connection, self._order.collection, on_changes=self._order.act is Act.MINIMISE)
 
     def unchanged(self) -> int:
         """Rows of the batch that are live with exactly the planned content."""

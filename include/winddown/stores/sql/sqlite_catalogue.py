@@ -24,6 +24,9 @@ ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _WAIT_SECONDS = 10
 _TYPE = re.compile(r"[A-Za-z]+[0-9]{0,2}(?: [A-Za-z]+)*(?: ?\([0-9]{1,5}(?: ?, ?[0-9]{1,3})?\))?(?: [A-Za-z]+)*")
 _PRIMARY = "SELECT name FROM pragma_table_info(?) WHERE pk > 0"
+_NAMED = r"""(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|'(?:[^']|'')*'|[^\s"'`\[]+)"""
+# The event is told by the statement alone. What cannot be read so is taken for a trigger that acts on whatever happens.
+_ON_CHANGE = re.compile(rf"CREATE\s+TRIGGER\s+{_NAMED}\s+(?:BEFORE\s+|AFTER\s+)?UPDATE\s", re.IGNORECASE)
 _MOVES_OTHERS = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -61,17 +64,25 @@ def table_name(ref: CollectionRef) -> str:
     return ref.name.partition(".")[2]
 
 
-def hazards(connection: sqlite3.Connection, ref: CollectionRef) -> Iterator[tuple[str, str]]:
-    """Yield ``trigger`` or ``cascade`` and the name of each that acts by itself when rows go or change."""
-    triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name"
-    for (name,) in connection.execute(triggers, (table_name(ref),)).fetchall():
-        if not name.startswith(FREEZING):
+def hazards(
+    connection: sqlite3.Connection, ref: CollectionRef, *, on_changes: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield ``trigger`` or ``cascade`` and the name of each that acts by itself when rows go, or when they change."""
+    for name, is_on_change in _triggers(connection, ref):
+        if on_changes or not is_on_change:
             yield "trigger", told(name)
     # What follows a change of a primary key never acts, because no order changes one; "" refers to it.
     primary = {"", *(row[0].lower() for row in connection.execute(_PRIMARY, (table_name(ref),)))}
     for child, field, deleting, updating in references(connection, ref):
         if deleting in _MOVES_OTHERS or (updating in _MOVES_OTHERS and field.lower() not in primary):
             yield "cascade", told(child)
+
+
+def _triggers(connection: sqlite3.Connection, ref: CollectionRef) -> list[tuple[str, bool]]:
+    """Triggers of a table but those of a freeze, and whether it is certain that each acts on changes alone."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name"
+    found = connection.execute(query, (table_name(ref),)).fetchall()
+    return [(name, bool(_ON_CHANGE.match(said or ""))) for name, said in found if not name.startswith(FREEZING)]
 
 
 def references(connection: sqlite3.Connection, ref: CollectionRef) -> list[tuple[str, str, str, str]]:
@@ -146,6 +157,9 @@ def _ties(
         for name in names:
             if name.lower() == field.lower():
                 found.setdefault(name, []).append(f"a reference of {told(child)}")
+    for trigger, is_on_change in _triggers(connection, ref):
+        for name in names if is_on_change else ():
+            found.setdefault(name, []).append(f"trigger {told(trigger)}")
     unique = (
         "SELECT i.name, c.name FROM pragma_index_list(?) i, pragma_index_info(i.name) c "
         'WHERE i."unique" ORDER BY i.seq, c.seqno'

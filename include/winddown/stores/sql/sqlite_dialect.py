@@ -127,9 +127,10 @@ class SqliteDialect:
         """Generated columns."""
         return computed(self._connection, self._collection.ref)
 
-    def hazards(self) -> tuple[str, ...]:
+    def hazards(self, *, on_changes: bool) -> tuple[str, ...]:
         """Triggers, and references that act on other rows."""
-        return tuple(f"{hazard} {name}" for hazard, name in hazards(self._connection, self._collection.ref))
+        found = hazards(self._connection, self._collection.ref, on_changes=on_changes)
+        return tuple(f"{hazard} {name}" for hazard, name in found)
 
     def keys(self, batch: Batch) -> str:
         """Fill a temporary table, held in memory, with the keys of the rows that the batch names."""
