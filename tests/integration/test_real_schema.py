@@ -35,7 +35,7 @@ GOING = {
     "chinook_invoiceline": "invoice_id IN (SELECT id FROM {schema}.chinook_invoice WHERE customer_id % 2 = 0)",
 }
 # What a schema may have beside its tables: customers who refer to customers, a field that is computed, a view, a
-# function, and a trigger that is switched off. Fewer lines, so that small batches are few.
+# function, a trigger that is switched off, and one that acts on changes. Fewer lines, so that small batches are few.
 ADDED = """
     DELETE FROM chinook_invoiceline WHERE id % 20 > 0;
     ALTER TABLE chinook_customer ADD referred_by_id integer REFERENCES chinook_customer,
@@ -47,6 +47,7 @@ ADDED = """
     CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''never''; END';
     CREATE TRIGGER watched BEFORE DELETE OR INSERT ON chinook_customer FOR EACH ROW EXECUTE FUNCTION watch();
     ALTER TABLE chinook_customer DISABLE TRIGGER watched;
+    CREATE TRIGGER touched BEFORE UPDATE ON chinook_customer FOR EACH ROW EXECUTE FUNCTION watch();
 """
 CASCADING = """
     ALTER TABLE chinook_invoiceline DROP CONSTRAINT invoice_id_refs_id_of_invoiceline,

@@ -27,6 +27,8 @@ VEILS = frozenset({"masked", "hashed"})  # forms that other kinds are stored in
 COMPANY = 2  # siblings that name personal information
 _PERSONS = frozenset({"person_name", "western_name", "pinyin_name"})
 _LATIN = frozenset({"western_name", "pinyin_name"})
+_WORDS = _PERSONS | {"address", "address_latin", "email"}
+"""Kinds that no number is of, whatever the header says: it is a reference. Codes are of vocabularies, though."""
 _SHAPES = frozenset({"birth_date", "email", "mobile", "resident_id", "bank_card", "uscc", "mac_address"})
 """Kinds that no other kind's column consists of, whatever its header says."""
 
@@ -87,6 +89,10 @@ def weigh(kind: Kind, profile: ColumnProfile, hint: HeaderHint, *, siblings_pers
     if not hits:
         if kind.id in hint.kinds and _names_text(kind, profile, hint):
             _by_name_alone(evidence, profile, hint)
+        elif kind.id in hint.kinds and _is_numeric(profile.type) and kind.id in _WORDS:
+            evidence.counter.append(
+                f"The header's word '{hint.word}' names {kind.title_en}, but the column holds numbers."
+            )
         elif kind.id in hint.kinds and not hint.is_bare and len(hint.word) > TOO_SHORT:
             evidence.status = Status.HEADER_ONLY
             evidence.reasons.append(f"The header's word '{hint.word}' names {kind.title_en}.")

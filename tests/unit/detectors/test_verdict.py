@@ -110,6 +110,10 @@ COLUMNS = [
     Column("remark", text_with("imei", every=10**9), None, "none"),
     Column("col_1", lambda rng, make: make["mobile"](rng), "mobile", "confirmed", comment="联系电话"),
     Column("phone", lambda *_: None, "mobile", "header_only"),
+    Column("address_id", lambda rng, _: rng.randint(1, 600), None, "none"),
+    Column("email", lambda rng, _: rng.randint(1, 600), None, "none"),
+    Column("address_id", lambda rng, _: str(rng.randint(1, 600)), "address", "header_only"),
+    Column("marital_status", lambda rng, _: rng.randint(0, 3), "marital_status", "header_only"),
     Column("x", lambda *_: None, None, "none"),
 ]
 
