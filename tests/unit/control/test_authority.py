@@ -16,7 +16,7 @@ from winddown.control.repository import Repository
 from winddown.control.switch import Switch
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.case import Case
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import Ground, LegalHold, Scope
 from winddown.domain.plan import Plan
 from winddown.domain.receipt import Receipt
@@ -405,6 +405,7 @@ def test_an_authorization_lives_to_its_last_moment(
         {"target": "o-erase"},
         {"batch_digest": "0" * 64},
         {"nonce": "0" * 32},
+        {"identity": "another system"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -481,3 +482,22 @@ def test_a_clock_that_ran_ahead_and_was_set_right_makes_grace_longer(
     assert "grace ends at" in objections(authority, deed("o-files", Power.PURGE))
     pass_time(HOUR)
     authority.authorize(deed("o-files", Power.PURGE), actor="winddown")
+
+
+@pytest.mark.usefixtures("approved")
+def test_what_another_worker_closed_meanwhile_is_not_done_again(
+    authority: Authority, deed: Deed, carry_out: CarryOut, ledger: Ledger
+) -> None:
+    effect = deed("o-files", Power.QUARANTINE)
+    before = authority.state(effect)
+    carry_out(effect)
+    entries = ledger.size("c-1")
+    with pytest.raises(Transient, match="was done by another worker meanwhile"):
+        authority.authorize(effect, actor="winddown", before=before)
+    receipt = Receipt("quarantine", "o-files", 0, effect.records)
+    authority.close(effect, state="done", receipt=receipt, read_back="1 live", actor="winddown")
+    assert ledger.size("c-1") == entries, "it is closed as done once"
+    authority.close(effect, state="unknown", receipt=receipt, read_back="1 live", actor="winddown")
+    assert (ledger.size("c-1"), authority.state(effect)) == (entries + 1, "unknown")
+    authority.close(effect, state="done", receipt=receipt, read_back="1 live", actor="winddown")
+    assert (ledger.size("c-1"), authority.state(effect)) == (entries + 2, "done")
