@@ -1,4 +1,4 @@
-"""A case and what its people do, and a generated company on servers of its own; shared by several folders of tests.
+"""A case, what its people do, a generated company on servers of its own, and what is left out; for several folders.
 
 ``company_case`` makes one company after the other on one pair of servers: the one before is dropped first.
 """
@@ -49,6 +49,19 @@ from winddown.stages.seal import SealedArchive
 
 settings.register_profile("winddown", deadline=None)  # the first of many calls loads compiled code
 settings.load_profile("winddown")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make tables` and `make traces` run, and count it as left out."""
+    left_out = [item for item in items if is_left_out(item.get_closest_marker("thorough"))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def is_left_out(thorough: pytest.Mark | None) -> bool:
+    """Whether a test that is marked so waits for a variable to say ``all``."""
+    return thorough is not None and os.environ.get(*(thorough.args or ("WINDDOWN_TEST_TABLES",))) != "all"
+
 
 OWN_TABLES = """
     SELECT schemaname || '.' || tablename FROM pg_tables

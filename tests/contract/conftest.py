@@ -1,4 +1,4 @@
-"""Servers, started once a session, the desk that mints authorizations, and which tests are left out.
+"""Servers, started once a session, and the desk that mints authorizations.
 
 ``WINDDOWN_TEST_POSTGRES_URL`` and ``WINDDOWN_TEST_MARIADB_URL`` (a superuser's) and ``WINDDOWN_TEST_S3_ENDPOINT``
 (``http://access:secret@host:port``, or without keys and these in ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``)
@@ -23,15 +23,6 @@ from .desk import Desk
 from .mariadb_server import mariadb
 from .postgresql_schema import Schema
 from .postgresql_subject import Database, create_database
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `make tables` runs, and count it as left out."""
-    if os.environ.get("WINDDOWN_TEST_TABLES") == "all":
-        return
-    left_out = [item for item in items if item.get_closest_marker("thorough")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not item.get_closest_marker("thorough")]
 
 
 @pytest.fixture(scope="session")
