@@ -68,6 +68,7 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
     value = searched_for(company)
     log.write_text(f"somebody printed {value}\n")
     assert "asked for" in erase_traces(directory)
+    assert operator.post(f"/winddown/api/cases/{CASE}/erase-traces", None)["asked_by"] == OPERATOR
     story.trigger()
     with pytest.raises(Refused, match="failed in quarantine"):
         story.accompany()

@@ -49,16 +49,23 @@ _NOT_CLAIMED = (
 def ask_for_erasure(deployment: Deployment, case_id: str, *, by: str) -> None:
     """Ask that a case's own traces be destroyed when everything else is certified; a repeat changes nothing.
 
-    Whoever asks may not approve the plan.
+    Raises Refused for approvers: whoever asks does not approve, and one approver less might leave too few for ever.
     """
     require_action(deployment, case_id, by, Action.ERASE_TRACES)
-    if not is_asked_for(deployment, case_id):
+    if by in deployment.case(case_id).approvers:
+        raise Refused(
+            f"{by} approves in case {case_id}, and whoever asks does not approve",
+            rule="two people",
+            next_step="an engineer, or somebody of the case who is no approver, asks",
+        )
+    if not asked_by(deployment, case_id):
         deployment.control.put(case_id, "request", _REQUEST, {"requested_by": by})
 
 
-def is_asked_for(deployment: Deployment, case_id: str) -> bool:
-    """Whether somebody asked for it."""
-    return deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str]) is not None
+def asked_by(deployment: Deployment, case_id: str) -> str:
+    """Who asked for it first; "" for nobody."""
+    request: dict[str, str] | None = deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str])
+    return "" if request is None else request["requested_by"]
 
 
 def waits_for(deployment: Deployment, case_id: str) -> tuple[str, ...]:
@@ -95,7 +102,6 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
     if waiting:
         raise Refused("; ".join(waiting), rule=_RULE, next_step="settle it; the next run plans again")
     case, before = deployment.case(case_id), control.plan(control.plans(case_id, state="certified")[-1])
-    request = control.require(case_id, "request", _REQUEST, type_=dict[str, str])
     plan = Plan(
         id=f"{case_id}-{len(control.plans(case_id)) + 1:02d}-own-traces",
         case=case_id,
@@ -114,7 +120,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         approver_roles=case.approval.roles,
         identities=((OWN, deployment.keys(case_id).identity()),),
         approvers=case.named_approvers(),
-        requested_by=request["requested_by"],
+        requested_by=asked_by(deployment, case_id),
         approval_days=case.approval.days,
         traces=_traces(deployment, case_id),
     )
