@@ -28,6 +28,15 @@ KEY = SM2PrivateKey(D)
 N, P = verify.N, verify.P
 
 
+CRAFTED = [  # r, s, and whether the standard takes them
+    pytest.param(77, 5, True, id="good"),
+    pytest.param(0, 5, False, id="r is 0"),
+    pytest.param(77, 0, False, id="s is 0"),
+    pytest.param(77, N + 5, False, id="s and the order more"),
+    pytest.param(-5, 5, False, id="r and s cancel out"),
+]
+
+
 def accepts(public: bytes, signature: bytes, message: bytes) -> bool:
     """What both implementations say, which is to be the same."""
     said = set()
@@ -152,6 +161,20 @@ def at_infinity() -> bytes:
 def test_a_sum_at_infinity_is_told() -> None:
     s = int.from_bytes(at_infinity()[32:])
     assert verify.combined(s, 12345, (int(X, 16), int(Y, 16), 1))[2] == 0
+
+
+@pytest.mark.parametrize(("r", "s", "is_good"), CRAFTED)
+def test_numbers_out_of_range_are_refused_even_where_the_sum_fits(
+    monkeypatch: pytest.MonkeyPatch, r: int, s: int, *, is_good: bool
+) -> None:
+    # No message has such a digest, as far as anybody knows; the rules on r and s must not rest on that.
+    r %= N
+    point = sm2._add(sm2._multiply(s % N, sm2._G), sm2._multiply((r + s) % N, KEY.public_key()._point))
+    assert point is not None
+    digest = (r - point[0]) % N
+    monkeypatch.setattr(SM2PublicKey, "digest", lambda *_: digest)
+    monkeypatch.setattr(verify, "sm3", lambda _: digest.to_bytes(32))
+    assert accepts(KEY.public_key().public_bytes_raw(), pair(r, s), MESSAGE) == is_good
 
 
 def small_x() -> tuple[int, int]:
