@@ -146,7 +146,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _looks(paths: Iterable[Path], patterns: Patterns) -> Iterator[tuple[Path, _Look | None]]:
-    """Search each file; None for a folder, and for a file that may not be read. Small ones are searched together first."""
+    """Search each file; None for a folder, and for what may not be read. Small files are searched together first."""
     together: list[tuple[Path, bytes]] = []
     waiting = 0
     for path in paths:

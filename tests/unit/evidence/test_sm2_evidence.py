@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from test_sm2 import openssl
 
 from winddown.domain.errors import Refused
 from winddown.evidence import verify
@@ -205,6 +207,24 @@ def test_a_pair_that_was_half_made_signs_nothing(tmp_path: Path, monkeypatch: py
     assert kinds(log_signers(tmp_path, ORIGIN)) == [Kind.NOTE, Kind.POST_QUANTUM]
     monkeypatch.setattr(Signer, "create", made)
     assert add_pair(tmp_path, sm2=True) == "3"
+
+
+def test_openssl_verifies_a_checkpoint_and_nothing_of_ours_is_needed(tmp_path: Path) -> None:
+    # As docs/operations.md tells it to readers with tools of their own.
+    signer = sm2_signer()
+    note = Checkpoint(ORIGIN, 3, bytes(32)).sign([signer], at=1)
+    text, _, lines = note.partition(b"\n\n")
+    signature = base64.b64decode(lines.split()[-1])[4:]
+    public = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")  # X.509's way of saying: on SM2
+    public += base64.b64decode(signer.key.line.split("+", 2)[2])[-65:]
+    pem = f"-----BEGIN PUBLIC KEY-----\n{base64.encodebytes(public).decode()}-----END PUBLIC KEY-----\n"
+    (tmp_path / "key").write_text(pem)
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    (tmp_path / "signature").write_bytes(encode_dss_signature(r, s))
+    check = ("dgst", "-sm3", "-verify", tmp_path / "key", "-sigopt", "distid:1234567812345678")
+    for signed, status in ((text + b"\n", 0), (text, 1)):
+        (tmp_path / "text").write_bytes(signed)
+        assert openssl(*check, "-signature", tmp_path / "signature", tmp_path / "text").returncode == status
 
 
 def test_a_key_file_of_another_curve_or_kind_is_refused(tmp_path: Path) -> None:
