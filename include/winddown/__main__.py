@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command in _ALONE:
             return _ALONE[chosen.command](chosen)
-        return _COMMANDS[chosen.command](_of_people() if chosen.command in {"halt", "resume"} else deploy(), chosen)
+        return _COMMANDS[chosen.command](_of_people() if chosen.command in _DECIDING else deploy(), chosen)
     except WinddownError as error:
         print(error, file=sys.stderr)
         return 2
@@ -217,6 +217,8 @@ def _say(halt: Halt) -> int:
     return 0 if halt.reason == "finished" else 3
 
 
+# What people decide needs no store.
+_DECIDING = {"halt", "resume", "erase-traces"}
 # These open a deployment themselves, if they need one.
 _ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
     "rules": lambda chosen: ruling.run(deploy, chosen),

@@ -327,6 +327,10 @@ def added(one: Jacobian, other: Jacobian) -> Jacobian:
 # -- keys, notes and the reader's policy -----------------------------------------------------------------------------
 
 
+PUBLIC_KEYS: dict[int, Any] = dict.fromkeys((NOTE, COSIGNATURE), Ed25519PublicKey)
+PUBLIC_KEYS |= {POST_QUANTUM: MLDSA44PublicKey, SM2: SM2PublicKey}
+
+
 class Key:
     """A public key: the verifier key of C2SP signed-note, ``<name>+<key id>+<base64>``."""
 
@@ -344,9 +348,8 @@ class Key:
         self.id = hashlib.sha256(self.name.encode() + b"\n" + data).digest()[:4]
         need(key_id == self.id.hex(), "key: its id does not fit")
         self.keyid = f"{self.name}+{key_id}"
-        public = {POST_QUANTUM: MLDSA44PublicKey, SM2: SM2PublicKey}.get(self.kind, Ed25519PublicKey)
         try:
-            self._public: MLDSA44PublicKey | Ed25519PublicKey | SM2PublicKey = public.from_public_bytes(self.raw)
+            self._public = PUBLIC_KEYS[self.kind].from_public_bytes(self.raw)
         except ValueError:
             raise Rejected("key: not a point of the curve") from None
 
