@@ -6,12 +6,14 @@ winddown have on the disk is searched at the end. ``make traces`` runs it.
 """
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from .markers import Marker, Markers, in_files
 CUSTOMERS = 60
 SECONDS_MAX = 1_500
 CASE = "huadong-2026"
+MOBILE_DIGITS = 11
 pytestmark = [
     pytest.mark.airflow,
     pytest.mark.thorough("WINDDOWN_TEST_TRACES"),
@@ -65,7 +68,7 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
     assert {name.partition("/")[0] for name in before} >= {"archives", "keys", "manifests", "notes"}
 
     log = directory / "airflow" / "logs" / "plugin.log"
-    value = searched_for(company)
+    value = searched_for(company, planted)
     log.write_text(f"somebody printed {value}\n")
     assert "asked for" in erase_traces(directory)
     assert operator.post(f"/winddown/api/cases/{CASE}/erase-traces", None)["asked_by"] == OPERATOR
@@ -73,7 +76,8 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
     with pytest.raises(Refused, match="failed in quarantine"):
         story.accompany()
     assert files(company) == before
-    told = [text for name, text in in_files(directory / "airflow" / "logs") if b"lie open in 1 files" in text]
+    assert planted.leaks(in_files(directory / "airflow" / "logs")), "the search at the end would have found it"
+    told = [text for _, text in in_files(directory / "airflow" / "logs") if b"lie open in 1 files" in text]
     assert told
     assert all(b"plugin.log" in text and value.encode() not in text for text in told)
 
@@ -98,9 +102,10 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
     assert files(company) == ["keys/case.key.destroyed"]
 
     written = [*everything(directory), *pages(operator)]
+    assert {"airflow.db xcom", "airflow.db log", "control.sqlite document"} <= {name for name, _ in written}
     assert planted.leaks(written) == set()
-    shown = [(name, text, content) for text in names for name, content in written if text.encode() in content]
-    assert [name for name, *_ in shown] == []
+    assert [name for text in names for name, content in written if text.encode() in content] == []
+    assert_that_airflow_forgets(directory)
 
 
 # -- what people do ----------------------------------------------------------------------------------------------------
@@ -122,6 +127,19 @@ def erase_traces(directory: Path) -> str:
 # -- what is there -----------------------------------------------------------------------------------------------------
 
 
+def assert_that_airflow_forgets(directory: Path) -> None:
+    """The command that the administrator is told leaves no XCom, not in another table either."""
+    told = re.search(r"`airflow (db clean [^`]+)`", (PROJECT / "docs" / "operations.md").read_text("utf-8"))
+    assert told
+    words = told[1].replace("DAY", (datetime.now(UTC) + timedelta(days=1)).isoformat()).split()
+    environment = {**os.environ, "AIRFLOW_HOME": str(directory / "airflow"), "PYTHONPATH": str(PROJECT / "include")}
+    command = [sys.executable, "-m", "airflow", *words, "--yes"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    with closing(sqlite3.connect(directory / "airflow" / "airflow.db")) as database:
+        assert database.execute("SELECT count(*) FROM xcom").fetchone() == (0,)
+        assert database.execute("SELECT name FROM sqlite_master WHERE name LIKE '%deleted%'").fetchall() == []
+
+
 def customers(directory: Path) -> tuple[Markers, list[str]]:
     """Values of every customer, long enough not to occur by chance; names apart, which no digest hides."""
     with psycopg.connect(read_connections(directory)["shop_db"]["url"]) as connection:
@@ -132,13 +150,13 @@ def customers(directory: Path) -> tuple[Markers, list[str]]:
     return Markers([Marker("shop.customers", value) for value in values]), [name for (name,) in people]
 
 
-def searched_for(company: DrivenCase) -> str:
-    """A mobile number among the values that winddown will look for."""
+def searched_for(company: DrivenCase, planted: Markers) -> str:
+    """A customer's mobile number among the values that winddown will look for."""
     current = company.deploy()
     manifests = sorted((company.workspace / CASE / "manifests").glob("probes-*.sealed"))
     tables = [read_manifest(current, CASE, path.name.removesuffix(".sealed")) for path in manifests]
     values = {str(value) for table in tables for value in table["value"].to_pylist()}
-    return min(value for value in values if len(value) == 11 and value.isdigit())
+    return min(value for value in values & {one.value for one in planted.planted} if len(value) == MOBILE_DIGITS)
 
 
 def files(company: DrivenCase) -> list[str]:
