@@ -30,8 +30,11 @@ N, P = verify.N, verify.P
 
 CRAFTED = [  # r, s, and whether the standard takes them
     pytest.param(77, 5, True, id="good"),
+    pytest.param(1, 5, True, id="r is 1"),
+    pytest.param(77, 1, True, id="s is 1"),
     pytest.param(0, 5, False, id="r is 0"),
     pytest.param(77, 0, False, id="s is 0"),
+    pytest.param(77, N, False, id="s is the order"),
     pytest.param(77, N + 5, False, id="s and the order more"),
     pytest.param(-5, 5, False, id="r and s cancel out"),
 ]
@@ -194,6 +197,7 @@ def bad_points() -> list[bytes]:
     return [
         *(b"", b"\x04", whole[:-1], whole + b"\0", b"\x02" + whole[1:], bytes(65), b"\x04" + bytes(64)),
         *(b"\x04" + pair(x + P, y), b"\x04" + pair(x, (y + 1) % P), b"\x04" + pair(P - 1, 2**256 - 1)),
+        b"\x04" + pair(P, pow(verify.B, (P + 1) // 4, P)),
     ]
 
 
