@@ -247,7 +247,8 @@ def moment_of(text: str, what: str) -> datetime:
 
 # -- SM2 signatures, which the package does not have ------------------------------------------------------------------
 
-P = 2**256 - 2**224 - 2**96 + 2**64 - 1  # y² = x³ - 3x + B over the integers modulo P; N points, G generates them
+# The curve is y² = x³ - 3x + B over the integers modulo P: N points, all of them multiples of (GX, GY).
+P = 2**256 - 2**224 - 2**96 + 2**64 - 1
 B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
