@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills thorough check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
+.PHONY: help demo up down test kills thorough traces check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -58,6 +58,9 @@ kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before ev
 
 thorough: $(VENV)/development $(VENV)/compiled ## the tests that `make test` leaves out, because another says nearly the same
 	@WINDDOWN_TEST_THOROUGH=all $(BIN)/pytest -q -n 2 --dist loadfile -m "thorough or any_key"
+
+traces: $(VENV)/development $(VENV)/compiled ## winddown's own traces erased by DAG runs of a real Airflow, which is searched afterwards
+	@WINDDOWN_TEST_THOROUGH=all $(BIN)/pytest -q tests/integration/test_own_traces_dag.py
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

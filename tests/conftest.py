@@ -1,4 +1,4 @@
-"""A case and what its people do, and a generated company on servers of its own; shared by several folders of tests.
+"""A case, what its people do, a generated company on servers of its own, and what is left out; for several folders.
 
 ``company_case`` makes one company after the other on one pair of servers: the one before is dropped first.
 """
@@ -49,6 +49,7 @@ from winddown.stages.seal import SealedArchive
 
 settings.register_profile("winddown", deadline=None)  # the first of many calls loads compiled code
 settings.load_profile("winddown")
+
 
 OWN_TABLES = """
     SELECT schemaname || '.' || tablename FROM pg_tables
@@ -310,7 +311,7 @@ class CompanyCase(DrivenCase):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what `make thorough` runs as well, and count it as left out."""
+    """Leave out what `make thorough` and `make traces` run, and count it as left out."""
     if os.environ.get("WINDDOWN_TEST_THOROUGH") == "all":
         return
     left_out = [item for item in items if _is_thorough(item)]

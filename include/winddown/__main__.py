@@ -27,6 +27,7 @@ ledger export CASE FOLDER --by PERSON  write the case's ledger as static files (
 ledger prove CASE SEQ FOLDER --by PERSON         write one entry and its proof (SEQ.json, SEQ.tlog-proof)
 ledger request CASE --old N   print the request for a witness that has seen N entries and is not on a network
 keys list|add|retire          the keys that sign, as lines of a reader's policy; a pair beside the old one; without it
+keys add --sm2                the same with an SM2 key, for readers who ask for one; later pairs have one as well
 witness new|serve|sign|seen   be a witness of logs: keys, server, one request from a file, what was seen
 witness watch FOLDER CHECKPOINT…       compare an exported log with checkpoints that were kept: forks and rollbacks
 """
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command in _ALONE:
             return _ALONE[chosen.command](chosen)
-        return _COMMANDS[chosen.command](_of_people() if chosen.command in {"halt", "resume"} else deploy(), chosen)
+        return _COMMANDS[chosen.command](_of_people() if chosen.command in _DECIDING else deploy(), chosen)
     except WinddownError as error:
         print(error, file=sys.stderr)
         return 2
@@ -216,6 +217,8 @@ def _say(halt: Halt) -> int:
     return 0 if halt.reason == "finished" else 3
 
 
+# What people decide needs no store.
+_DECIDING = {"halt", "resume", "erase-traces"}
 # These open a deployment themselves, if they need one.
 _ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
     "rules": lambda chosen: ruling.run(deploy, chosen),

@@ -13,7 +13,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 import zipfile
 from collections import Counter
@@ -32,6 +31,7 @@ from winddown.demo.compare import Comparison, compare, read_connections
 from winddown.demo.story import DAG, Story
 
 from .airflow_kills import TARGETS, Instance, Killer
+from .airflow_runs import one_more_run
 
 CUSTOMERS = 200
 ALL = os.environ.get("WINDDOWN_TEST_KILLS") == "all"
@@ -84,9 +84,7 @@ def _story(directory: Path) -> Iterator[Outcome]:
         certificates = _certificates(directory)
         after_all = compare(directory, read_connections(directory))
         pages = [_page(address.url, operator, path) for path in _paths(directory)]
-        before = {run["dag_run_id"] for run in operator.get(f"{DAG}/dagRuns?limit=50")["dag_runs"]}
-        story.trigger()
-        second = _wait_for_new_run(operator, before)
+        second = one_more_run(story, operator)
         yield Outcome(
             directory,
             after_children,
@@ -190,17 +188,6 @@ def _tries(operator: AirflowClient) -> dict[Instance, int]:
     while page := operator.get(f"{DAG}/dagRuns/~/taskInstances?limit=50&offset={len(rows)}")["task_instances"]:
         rows += page  # which holds no more than the service gives, whatever is asked for
     return {(row["dag_run_id"], row["task_id"], row["map_index"]): row["try_number"] for row in rows}
-
-
-def _wait_for_new_run(operator: AirflowClient, before: set[str]) -> str:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        runs = operator.get(f"{DAG}/dagRuns?limit=50")["dag_runs"]
-        fresh = [run["state"] for run in runs if run["dag_run_id"] not in before]
-        if fresh and fresh[0] in {"success", "failed"}:
-            return str(fresh[0])
-        time.sleep(1)
-    return "never ended"
 
 
 def _paths(directory: Path) -> list[str]:

@@ -15,9 +15,10 @@ from tallied import tally
 from winddown.domain.access import ALLOWED, Action, Role
 from winddown.domain.approval_statement import statement
 from winddown.domain.case import Case
-from winddown.domain.plan import Plan
+from winddown.domain.plan import WAVES_OF_RECORDS, Plan
 from winddown.evidence.entry import format_time
 from winddown.stages.deployment import Deployment
+from winddown.stages.own_traces import asked_by as traces_asked_by
 from winddown.stages.people import roles_in
 from winddown.web.access import ROUTES, RouteRow
 from winddown.web.app import create_app
@@ -49,7 +50,7 @@ def test_every_route_stands_in_the_table_and_every_action_has_roles(app: FastAPI
     found = {(method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods}
     assert found == {(row.method, row.path) for row in ROUTES}
     assert len(found) == len(ROUTES)
-    assert set(ALLOWED) == set(Action) == {row.action for row in ROUTES} | {Action.RESTORE, Action.ERASE_TRACES}
+    assert set(ALLOWED) == set(Action) == {row.action for row in ROUTES} | {Action.RESTORE}
 
 
 def test_a_route_that_the_table_does_not_have_is_allowed_to_nobody(app: FastAPI, deployment: Deployment) -> None:
@@ -85,6 +86,7 @@ def body_of(row: RouteRow, plan: Plan, deployment: Deployment) -> dict[str, obje
         Action.RELEASE_HOLD: {"reason": "settled"},
         Action.HALT: {"reason": "wrong customers"},
         Action.RESUME: {"reason": "they were right"},
+        Action.ERASE_TRACES: {},
     }  # fmt: skip
     return bodies[row.action]
 
@@ -108,7 +110,7 @@ def state_of(deployment: Deployment) -> tuple[object, ...]:
     holds = [(found.hold.id, found.released_at) for found in control.recorded_holds(CASE)]
     return (
         deployment.ledger.size(CASE), control.approvals(PLAN), control.acknowledgements(PLAN), holds,
-        deployment.switch.state(CASE),
+        deployment.switch.state(CASE), traces_asked_by(deployment, CASE),
     )  # fmt: skip
 
 
@@ -223,11 +225,35 @@ def test_another_sites_page_neither_halts_nor_resumes(
     app: FastAPI, deployment: Deployment, headers: dict[str, str]
 ) -> None:
     with TestClient(app, headers={"X-Person": APPROVER}) as client:
-        for path in (f"/cases/{CASE}/halt", f"/cases/{CASE}/resume", f"/plans/{PLAN}/sign"):
+        for path in (
+            f"/cases/{CASE}/halt", f"/cases/{CASE}/resume", f"/plans/{PLAN}/sign", f"/cases/{CASE}/erase-traces",
+        ):  # fmt: skip
             data = {"note": "x"} if path.endswith("sign") else {"reason": "x"}
             assert client.post(path, data=data, headers=headers).status_code == 403
             assert client.post(f"/api{path}", json=data, headers=headers).status_code in {403, 404}
     assert deployment.switch.state(CASE) is None
+    assert traces_asked_by(deployment, CASE) == ""
+
+
+def test_the_button_asks_that_own_traces_go(
+    client_of: Callable[..., TestClient], deployment: Deployment, plan: Plan
+) -> None:
+    button = f'action="{CASE}/erase-traces"'
+    assert button not in client_of(OPERATOR).get(f"/cases/{CASE}").text, "a case that goes on needs its key"
+    deployment.control.set_plan_state(plan.id, "certified")
+    deployment.control.put(CASE, "certificate", f"certificate-{plan.id}", {"remaining": []})
+    for wave in WAVES_OF_RECORDS:
+        deployment.control.set_progress(CASE, wave, "certify", state="done", message="")
+    for person, sees in ((OPERATOR, True), (LEGAL, True), (AUDITOR, False), (CUSTODIAN, False)):
+        assert (button in client_of(person).get(f"/cases/{CASE}").text) == sees
+    answer = client_of(OPERATOR).post(f"/cases/{CASE}/erase-traces")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"../{CASE}")
+    assert traces_asked_by(deployment, CASE) == OPERATOR
+    assert client_of(LEGAL).post(f"/api/cases/{CASE}/erase-traces").json() == {"case": CASE, "asked_by": OPERATOR}
+    page = client_of(AUDITOR).get(f"/cases/{CASE}").text
+    assert f"<b>{OPERATOR}</b> 已请求" in page
+    assert "own traces wait for the release of legal holds: H-1" in page
+    assert button not in client_of(LEGAL).get(f"/cases/{CASE}").text
 
 
 # -- signed elsewhere --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def add_ledger_commands(commands: Any) -> None:
             command.add_argument("--by", required=True)
     keys = commands.add_parser("keys").add_subparsers(dest="keys_command", required=True)
     keys.add_parser("list").add_argument("case")
-    keys.add_parser("add")
+    keys.add_parser("add").add_argument("--sm2", action="store_true")
     keys.add_parser("retire").add_argument("pair")
 
 
@@ -63,7 +63,8 @@ def run_keys_command(deployment: Deployment, chosen: argparse.Namespace) -> int:
         for signer in deployment.signers(deployment.case(chosen.case).id):
             print(f"log {signer.key.line}")
     elif chosen.keys_command == "add":
-        print(f"pair {add_pair(deployment.signing_keys)} signs from now, beside the others: give its keys to readers")
+        pair = add_pair(deployment.signing_keys, sm2=chosen.sm2)
+        print(f"pair {pair} signs from now, beside the others: give its keys to readers")
     else:
         retire_pair(deployment.signing_keys, chosen.pair)
         print(f"pair {chosen.pair} signs no more")

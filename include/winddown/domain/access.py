@@ -41,7 +41,7 @@ class Action(StrEnum):
     HALT = "halt"
     RESUME = "resume"
     RESTORE = "restore"  # on the command line alone: it opens stores
-    ERASE_TRACES = "erase_traces"  # on the command line alone: it only asks; approvers decide
+    ERASE_TRACES = "erase_traces"  # it only asks; approvers decide
 
 
 _ENGINEER, _APPROVER, _OFFICER, _AUDITOR, _CUSTODIAN = Role

@@ -62,6 +62,8 @@ POLICY is a text file of your own, in the format C2SP tlog-policy. With no witne
     log NAME+KEYID+BASE64
     quorum none
 
+A line with the log's SM2 key demands an SM2 signature of it.
+
 Take the key from where it was published before, from the custodian or the liquidation group's minutes; never from the
 sender of the bundle. Whoever could change the bundle could change this copy of verify.py as well: prefer a copy that
 reached you another way, or read it.

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from winddown.domain.errors import Refused
 from winddown.evidence import strict
-from winddown.evidence.signing import VerifyingKey
+from winddown.evidence.signing import Kind, VerifyingKey
 
 NOTE_BYTES_MAX: Final = 2**18
 SIGNATURES_MAX: Final = 64
@@ -70,6 +70,21 @@ class Note:
             key = known.get((name, key_id))
             if key is not None:
                 found[key] = key.check_note(signature, self.text)
+        return found
+
+    def open_of_log(self, keys: Iterable[VerifyingKey]) -> dict[VerifyingKey, int]:
+        """Return those keys of one log that signed its note. One is enough, yet whoever names SM2 keys demands one.
+
+        Raises:
+            Refused: as ``open`` does, and if no key signed, or SM2 keys are named of which none did.
+        """
+        named = [*keys]
+        found = self.open(named)
+        if not found:
+            raise Refused("not signed by a key that is trusted for this log", rule=_RULE)
+        demanded = {key for key in named if key.kind is Kind.SM2}
+        if demanded and not demanded & found.keys():
+            raise Refused("not signed by the SM2 key that is named for this log", rule=_RULE)
         return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 PAGE_NAME: Final = "verify.html"
-_SCRIPTS: Final = ("noble", "values", "keys", "archive", "story", "verify", "page")
+_SCRIPTS: Final = ("noble", "values", "sm2", "keys", "archive", "story", "verify", "page")
 _FOLDER: Final = Path(__file__).with_name("browser")
 
 

@@ -6,7 +6,9 @@
     quorum <name, or none>
 
 A checkpoint counts if one of the logs signed it and the quorum of witnesses cosigned it. A log's key has the log's
-origin as its name. The policy is the auditor's own: it never comes with what it judges. Source: C2SP tlog-policy.
+origin as its name. A ``log`` line with an SM2 key is more than C2SP has: it demands, of the log that it names, an SM2
+signature beside whatever else signed. The policy is the auditor's own: it never comes with what it judges. Source: C2SP
+tlog-policy.
 """
 
 import re
@@ -61,7 +63,7 @@ class Policy:
         for words in _lines(text):
             match words:
                 case ["log", key, *url] if len(url) <= 1:
-                    logs.append(Member(_key(key, {Kind.NOTE, Kind.POST_QUANTUM}), "".join(url)))
+                    logs.append(Member(_key(key, {Kind.NOTE, Kind.POST_QUANTUM, Kind.SM2}), "".join(url)))
                 case ["witness", name, key, *url] if len(url) <= 1 and name not in {"none", *witnesses, *groups}:
                     witnesses[name] = Member(_key(key, {Kind.COSIGNATURE, Kind.POST_QUANTUM}), "".join(url))
                 case ["group", name, wanted, *names] if name not in {"none", *witnesses, *groups}:
@@ -94,8 +96,7 @@ class Policy:
         """
         note = Note.parse(raw)
         checkpoint = Checkpoint.parse(note.text)
-        if not note.open(self.log_keys(checkpoint.origin)):
-            raise Refused("the checkpoint is not signed by a log of the policy", rule=_RULE)
+        note.open_of_log(self.log_keys(checkpoint.origin))
         seen = note.open([one.key for one in self.witnesses.values()])
         if self.quorum != "none" and not self._has(self.quorum, {*seen}):
             raise Refused(f"the checkpoint is not cosigned by quorum {self.quorum}", rule=_RULE)

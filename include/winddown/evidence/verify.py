@@ -7,11 +7,13 @@ Exit status 0: every check passed; 1: refused, first reasons listed; 2: wrong us
 programs. POLICY says whose signatures count,
 in the C2SP tlog-policy format: a ``log`` line for each key of the log, ``witness`` and ``group`` lines, and ``quorum
 none`` or the quorum of witnesses. KEYS has a verifier key of each approver whose approvals must be signed, one a line,
-named as the approver's login. Both are the reader's own; they never come with what they judge.
+named as the approver's login. Both are the reader's own; they never come with what they judge. A ``log`` line with an
+SM2 key demands an SM2 signature of that log.
 
 This file shares no code with the programs that write bundles, on purpose: an error would have to be made twice to pass.
 Formats: ZIP (APPNOTE 6.3, stored), RFC 8785 JSON, RFC 6962 Merkle tree, C2SP signed-note, tlog-checkpoint,
-tlog-cosignature, tlog-policy and tlog-proof, DSSE 1.0 with in-toto Statement v1, RFC 3161 time stamps.
+tlog-cosignature, tlog-policy and tlog-proof, DSSE 1.0 with in-toto Statement v1, RFC 3161 time stamps, SM2 signatures
+(GB/T 32918.2, 32918.5) with SM3.
 
 What it does NOT prove: that the world is as the entries say (the read-backs in them were made then, by other code), and
 that the holder of the key did not rewrite the whole history before this bundle was made. Against the second, demand a
@@ -80,9 +82,10 @@ ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
 IDENTITY = itemgetter("plan_id", "order_id", "act", "batch")  # what one effect is about; retries repeat it
-NOTE, COSIGNATURE, POST_QUANTUM = 1, 4, 6  # what a key signs, by the byte that C2SP signed-note assigns
-KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312}
-SIGNATURE_BYTES = {NOTE: 64, COSIGNATURE: 64, POST_QUANTUM: 2420}
+NOTE, COSIGNATURE, POST_QUANTUM, SM2 = 1, 4, 6, 255  # what a key signs, by the byte that C2SP signed-note assigns
+KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312, SM2: 65}
+SIGNATURE_BYTES = {NOTE: 64, COSIGNATURE: 64, POST_QUANTUM: 2420, SM2: 64}
+SM2_NAME = b"winddown.example/sm2/v1"  # after its byte, which says only that C2SP assigns none
 NOTE_BYTES_MAX = 2**18
 APPROVAL_HEAD = "winddown approval v1"
 STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]  # the lines after the head, in this order
@@ -242,7 +245,91 @@ def moment_of(text: str, what: str) -> datetime:
         raise Rejected(f"{what}: there is no such day or time") from None
 
 
+# -- SM2 signatures, which the package does not have ------------------------------------------------------------------
+
+# The curve is y² = x³ - 3x + B over the integers modulo P: N points, all of them multiples of (GX, GY).
+P = 2**256 - 2**224 - 2**96 + 2**64 - 1
+B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
+GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
+SIGNER_ID = b"1234567812345678"  # the one that the standard gives to signers without one
+Jacobian = tuple[int, int, int]  # X, Y, Z for x = X / Z² and y = Y / Z³; Z is 0 at infinity
+
+
+class SM2PublicKey:
+    """A public key: 04 and both coordinates of a point of the curve."""
+
+    def __init__(self, x: int, y: int) -> None:
+        self.x, self.y = x, y
+
+    @classmethod
+    def from_public_bytes(cls, raw: bytes) -> "SM2PublicKey":
+        """Return the key; raises ValueError for anything else."""
+        x, y = int.from_bytes(raw[1:33]), int.from_bytes(raw[33:])
+        if raw[0] != 4 or x >= P or y >= P or (y * y - x**3 + 3 * x - B) % P:  # noqa: PLR2004
+            raise ValueError("not a point of the curve")
+        return cls(x, y)
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Raise InvalidSignature unless the signature, r and s of 32 bytes, is one of this key."""
+        values = b"".join(value.to_bytes(32) for value in (P - 3, B, GX, GY, self.x, self.y))
+        z = sm3((8 * len(SIGNER_ID)).to_bytes(2) + SIGNER_ID + values)
+        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+        t = (r + s) % N
+        if len(signature) == SIGNATURE_BYTES[SM2] and 0 < r < N and 0 < s < N and t:
+            x, _, z1 = combined(s, t, (self.x, self.y, 1))
+            if z1 and (int.from_bytes(sm3(z + message)) + x * pow(z1, -2, P) % P) % N == r:
+                return
+        raise InvalidSignature
+
+
+def sm3(data: bytes) -> bytes:
+    """Return the SM3 digest."""
+    state = hashes.Hash(hashes.SM3())
+    state.update(data)
+    return state.finalize()
+
+
+def combined(s: int, t: int, point: Jacobian) -> Jacobian:
+    """Return s times the generator and t times another point."""
+    base, found = (GX, GY, 1), (1, 1, 0)
+    ahead = {("1", "0"): base, ("0", "1"): point, ("1", "1"): added(base, point)}
+    for bits in zip(f"{s:0256b}", f"{t:0256b}", strict=True):
+        found = doubled(found)
+        if bits in ahead:
+            found = added(found, ahead[bits])
+    return found
+
+
+def doubled(point: Jacobian) -> Jacobian:
+    """Return twice a point."""
+    x, y, z = point
+    yy = y * y % P
+    four, slope = 4 * x * yy, 3 * (x - z * z) * (x + z * z) % P
+    twice = (slope * slope - 2 * four) % P
+    return twice, (slope * (four - twice) - 8 * yy * yy) % P, 2 * y * z % P
+
+
+def added(one: Jacobian, other: Jacobian) -> Jacobian:
+    """Return the sum of two points, which may be the same one, opposite or infinite."""
+    (x1, y1, z1), (x2, y2, z2) = one, other
+    if not z1 or not z2:
+        return one if z1 else other
+    u1, s1 = x1 * z2 * z2 % P, y1 * z2**3 % P
+    h, r = (x2 * z1 * z1 - u1) % P, (y2 * z1**3 - s1) % P
+    if not h:
+        return (1, 1, 0) if r else doubled(one)
+    hh = h * h % P
+    x = (r * r - h * hh - 2 * u1 * hh) % P
+    return x, (r * (u1 * hh - x) - s1 * h * hh) % P, z1 * z2 * h % P
+
+
 # -- keys, notes and the reader's policy -----------------------------------------------------------------------------
+
+
+PUBLIC_KEYS: dict[int, Any] = dict.fromkeys((NOTE, COSIGNATURE), Ed25519PublicKey)
+PUBLIC_KEYS |= {POST_QUANTUM: MLDSA44PublicKey, SM2: SM2PublicKey}
 
 
 class Key:
@@ -253,15 +340,17 @@ class Key:
         key_id, _, text = rest.partition("+")
         data = unbase64(text, "key")
         self.kind, self.raw = (data[0], data[1:]) if data else (0, b"")
-        need(KEY_BYTES.get(self.kind) == len(self.raw), "key: not an Ed25519 or ML-DSA-44 key of a known kind")
+        if self.kind == SM2:
+            need(self.raw.startswith(SM2_NAME), "key: not an SM2 key")
+            self.raw = self.raw.removeprefix(SM2_NAME)
+        need(KEY_BYTES.get(self.kind) == len(self.raw), "key: not an Ed25519, ML-DSA-44 or SM2 key of a known kind")
         plain = self.name.isprintable() and not any(letter.isspace() for letter in self.name)
         need(plain and 0 < len(self.name.encode()) <= 255, "key: not a key's name")  # noqa: PLR2004
         self.id = hashlib.sha256(self.name.encode() + b"\n" + data).digest()[:4]
         need(key_id == self.id.hex(), "key: its id does not fit")
         self.keyid = f"{self.name}+{key_id}"
-        public = MLDSA44PublicKey if self.kind == POST_QUANTUM else Ed25519PublicKey
         try:
-            self._public: MLDSA44PublicKey | Ed25519PublicKey = public.from_public_bytes(self.raw)
+            self._public = PUBLIC_KEYS[self.kind].from_public_bytes(self.raw)
         except ValueError:
             raise Rejected("key: not a point of the curve") from None
 
@@ -274,7 +363,7 @@ class Key:
 
     def check_note(self, signature: bytes, text: str, what: str) -> None:
         """Refuse a note's signature that this key did not make; the cosignature of a witness carries its time first."""
-        stamp, bare = (b"", signature) if self.kind == NOTE else (signature[:8], signature[8:])
+        stamp, bare = (b"", signature) if self.kind in {NOTE, SM2} else (signature[:8], signature[8:])
         need(len(bare) == SIGNATURE_BYTES[self.kind], f"{what}: the signature of {self.name} has the wrong length")
         at, message = int.from_bytes(stamp), text.encode()
         need(at < 2**63, f"{what}: the time of {self.name} is beyond 2^63-1")
@@ -331,8 +420,8 @@ class Policy:
         need(self.logs, "policy: it names no log")
         need(len(quorums) == 1, "policy: it has not exactly one quorum line")
         self.quorum = quorums[0]
-        for keys, wrong in ((self.logs, COSIGNATURE), ([*self.witnesses.values()], NOTE)):
-            need(all(key.kind != wrong for key in keys), "policy: a key is of a kind that signs something else")
+        for keys, wrong in ((self.logs, {COSIGNATURE}), ([*self.witnesses.values()], {NOTE, SM2})):
+            need(all(key.kind not in wrong for key in keys), "policy: a key is of a kind that signs something else")
             need(len({key.raw for key in keys}) == len(keys), "policy: the same key stands twice")
 
     def signed(self, names: set[str], name: str) -> bool:
@@ -355,7 +444,7 @@ class Policy:
         origin, size, root = read_checkpoint(text, what)
         logs = {(key.name, key.id): key for key in self.logs if key.name == origin}
         named = {(key.name, key.id): name for name, key in self.witnesses.items()}
-        is_signed, seen = False, set()
+        kinds, seen = set(), set()
         for line in tail[:-1].split("\n"):
             match = re.fullmatch(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})", line)
             need(match, f"{what}: not a signature line")
@@ -364,11 +453,14 @@ class Policy:
             who = (name, data[:4])
             if who in logs:
                 logs[who].check_note(data[4:], text, what)
-                is_signed = True
+                kinds.add(logs[who].kind)
             if who in named:
                 self.witnesses[named[who]].check_note(data[4:], text, what)
                 seen.add(named[who])
-        need(is_signed, f"{what}: not signed by a log of the policy")
+        need(kinds, f"{what}: not signed by a log of the policy")
+        # All documents are signed by the checkpoint's keys, so what is demanded of it is demanded of them.
+        demanded = {key.kind for key in logs.values()} & {SM2}
+        need(demanded <= kinds, f"{what}: not signed by the SM2 key of {origin} in the policy")
         quorum = self.quorum
         need(quorum == "none" or self.signed(seen, quorum), f"{what}: not cosigned by quorum {quorum} of the policy")
         return origin, size, root

@@ -33,7 +33,7 @@ def is_key_gone(case_folder: Path) -> bool:
 def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
     """Search files, and folders to any depth, for values; names of files are as seen from the place itself.
 
-    ``found`` counts a value once for each place.
+    ``found`` counts a value once for each place. A place is reached that holds no byte, or is gone by then.
     """
     looks = [
         search_files(place, probes, medium=place.name)
@@ -42,7 +42,7 @@ def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
         for place in places
     ]
     return ByteSearch(
-        reached=all(look.reached for look in looks),
+        reached=all(look.reached or _holds_nothing(place) for place, look in zip(places, looks, strict=True)),
         medium=", ".join(look.medium for look in looks),
         bytes_read=sum(look.bytes_read for look in looks),
         probes=len(probes),
@@ -50,3 +50,10 @@ def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
         where=tuple(sorted({name for look in looks for name in look.where})),
         unread=tuple(sorted({said for look in looks for said in look.unread})),
     )
+
+
+def _holds_nothing(place: Path) -> bool:
+    if not place.exists():
+        return True
+    paths = [place] if place.is_file() else place.rglob("*")
+    return os.access(place, os.R_OK) and not any(path.stat().st_size for path in paths if path.is_file())

@@ -129,16 +129,24 @@ def search_paths(paths: Iterable[Path], probes: Sequence[bytes], *, medium: str,
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, and at the end the folders that may not be listed, which no reader takes for files."""
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            closed.append(Path(error.filename))
+
     # A database's other volumes hang below its folder as links: tablespaces, and sometimes the write-ahead log.
-    for root, _, names in os.walk(folder, followlinks=True):
+    for root, _, names in os.walk(folder, followlinks=True, onerror=note):
         for name in names:
             path = Path(root) / name
             if path.is_file() and not path.is_symlink():
                 yield path
+    yield from closed
 
 
 def _looks(paths: Iterable[Path], patterns: Patterns) -> Iterator[tuple[Path, _Look | None]]:
-    """Search each file; None for one that may not be read. Small files are searched together first."""
+    """Search each file; None for a folder, and for what may not be read. Small files are searched together first."""
     together: list[tuple[Path, bytes]] = []
     waiting = 0
     for path in paths:
@@ -148,7 +156,7 @@ def _looks(paths: Iterable[Path], patterns: Patterns) -> Iterator[tuple[Path, _L
             else:
                 together.append((path, path.read_bytes()))
                 waiting += len(together[-1][1])
-        except PermissionError:
+        except (PermissionError, IsADirectoryError):
             yield path, None
         except FileNotFoundError:
             continue  # a file that vanished between listing and reading holds nothing any more

@@ -131,7 +131,7 @@ PREPARATION = tuple(_PREPARATION)
 
 def waves(deployment: Deployment, case_id: str) -> tuple[Wave, ...]:
     """The waves of a case, in order; that of its own traces only when somebody asked for it."""
-    return tuple(Wave) if own_traces.is_asked_for(deployment, case_id) else WAVES_OF_RECORDS
+    return tuple(Wave) if own_traces.asked_by(deployment, case_id) else WAVES_OF_RECORDS
 
 
 def waiting_clocks(deployment: Deployment, case_id: str) -> str:

@@ -49,16 +49,23 @@ _NOT_CLAIMED = (
 def ask_for_erasure(deployment: Deployment, case_id: str, *, by: str) -> None:
     """Ask that a case's own traces be destroyed when everything else is certified; a repeat changes nothing.
 
-    Whoever asks may not approve the plan.
+    Raises Refused for approvers: whoever asks does not approve, and one approver less might leave too few for ever.
     """
     require_action(deployment, case_id, by, Action.ERASE_TRACES)
-    if not is_asked_for(deployment, case_id):
+    if by in deployment.case(case_id).approvers:
+        raise Refused(
+            f"{by} approves in case {case_id}, and whoever asks does not approve",
+            rule="two people",
+            next_step="an engineer, or somebody of the case who is no approver, asks",
+        )
+    if not asked_by(deployment, case_id):
         deployment.control.put(case_id, "request", _REQUEST, {"requested_by": by})
 
 
-def is_asked_for(deployment: Deployment, case_id: str) -> bool:
-    """Whether somebody asked for it."""
-    return deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str]) is not None
+def asked_by(deployment: Deployment, case_id: str) -> str:
+    """Who asked for it first; "" for nobody."""
+    request: dict[str, str] | None = deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str])
+    return "" if request is None else request["requested_by"]
 
 
 def waits_for(deployment: Deployment, case_id: str) -> tuple[str, ...]:
@@ -95,7 +102,6 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
     if waiting:
         raise Refused("; ".join(waiting), rule=_RULE, next_step="settle it; the next run plans again")
     case, before = deployment.case(case_id), control.plan(control.plans(case_id, state="certified")[-1])
-    request = control.require(case_id, "request", _REQUEST, type_=dict[str, str])
     plan = Plan(
         id=f"{case_id}-{len(control.plans(case_id)) + 1:02d}-own-traces",
         case=case_id,
@@ -114,7 +120,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         approver_roles=case.approval.roles,
         identities=((OWN, deployment.keys(case_id).identity()),),
         approvers=case.named_approvers(),
-        requested_by=request["requested_by"],
+        requested_by=asked_by(deployment, case_id),
         approval_days=case.approval.days,
         traces=_traces(deployment, case_id),
     )
@@ -125,12 +131,15 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
 def search(deployment: Deployment, plan: Plan) -> ByteSearch:
     """Search all that was written for values of the destroyed records; nothing of a case goes before it is clean.
 
-    Raises Residual when one lies open.
+    Raises Residual when one lies open, Refused when a place that was to be searched could not be.
     """
     known: ByteSearch | None = deployment.control.get(plan.case, "own_traces", plan.id, type_=ByteSearch)
     if known is not None:
         return known
     _require_same_key(deployment, plan)
+    absent = [str(place) for place in deployment.settings.searched if not place.exists()]
+    if absent:
+        raise _unread(", ".join(absent))
     folder = deployment.folder(plan.case)
     names = sorted(path.name.removesuffix(".sealed") for path in (folder / "manifests").glob("probes-*.sealed"))
     values = {value for name in names for value in read_manifest(deployment, plan.case, name)["value"].to_pylist()}
@@ -143,8 +152,18 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
             rule=_RULE,
             next_step="remove them there and run again; nothing of the case's own traces is destroyed until then",
         )
+    if not found.reached:
+        raise _unread(found.medium)
     deployment.control.put(plan.case, "own_traces", plan.id, found, type_=ByteSearch)
     return found
+
+
+def _unread(places: str) -> Refused:
+    return Refused(
+        f"not all of this could be searched: {places}",
+        rule="a place that was not read is not clean",
+        next_step="let the workers' user read what WINDDOWN_SEARCHED names, or take out of it what is not there",
+    )
 
 
 def erase(deployment: Deployment, plan: Plan, names: Iterable[str], *, say: Callable[[str], None]) -> int:
@@ -282,9 +301,11 @@ def _preconditions(certificate: dict[str, Any]) -> tuple[str, ...]:
 
 def _written(deployment: Deployment, folder: Path) -> list[Path]:
     """Where winddown and its scheduler write, as far as it can be reached from here."""
-    database = Path(deployment.control.engine.url.database or "") if deployment.settings.embedded else None
-    files = [] if database is None else sorted(database.parent.glob(f"{database.name}*"))  # its log beside it
-    return [folder, *files, *deployment.settings.searched]
+    named = list(deployment.settings.searched)
+    if deployment.settings.embedded:
+        named.insert(0, Path(deployment.control.engine.url.database or ""))
+    # SQLite writes into a log beside the file first, and lets what was written lie there for long.
+    return [folder, *(place for one in named for place in (one, *sorted(one.parent.glob(f"{one.name}-*"))))]
 
 
 def _last_certificate(deployment: Deployment, case_id: str) -> dict[str, Any]:

@@ -21,7 +21,11 @@ def may(deployment: Deployment, case_id: str, person_id: str) -> frozenset[Actio
     """What a person may do in a case, to spare useless buttons; each act asks for itself."""
     roles = roles_in(deployment, case_id, person_id)
     found = {action for action, allowed in ALLOWED.items() if roles & allowed}
-    return frozenset(found if _may_resume(deployment, case_id, person_id) else found - {Action.RESUME})
+    if not _may_resume(deployment, case_id, person_id):
+        found.discard(Action.RESUME)
+    if Role.APPROVER in roles:
+        found.discard(Action.ERASE_TRACES)
+    return frozenset(found)
 
 
 def halt(deployment: Deployment, case_id: str, *, by: str, reason: str, door: str) -> Halted:

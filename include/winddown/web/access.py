@@ -79,6 +79,12 @@ ROUTES = (
         (303, 404, 409, 422),
     ),
     RouteRow(
+        "POST", "/cases/{case_id}/erase-traces", Action.ERASE_TRACES,
+        "the button on the page of a finished case: asks that what winddown itself holds goes too. No approver asks, "
+        "since whoever asks does not approve",
+        (303, 404),
+    ),
+    RouteRow(
         "POST", "/cases/{case_id}/holds/{hold_id}/release", Action.RELEASE_HOLD,
         "the button beside a hold on the case's page; form fields `reason`, `evidence_sha256`. Legal department or "
         "liquidation group, not who placed it",
@@ -110,6 +116,7 @@ ROUTES = (
     ),
     RouteRow("POST", "/api/cases/{case_id}/halt", Action.HALT, 'halt: `{"reason": "…"}`', (201, 404, 409, 422)),
     RouteRow("POST", "/api/cases/{case_id}/resume", Action.RESUME, 'resume: `{"reason": "…"}`', (201, 404, 409, 422)),
+    RouteRow("POST", "/api/cases/{case_id}/erase-traces", Action.ERASE_TRACES, "the same; no body", (201, 404)),
     RouteRow(
         "GET", "/api/cases/{case_id}/holds", Action.EXPLAIN,
         "all holds, released ones too: ground, order, what they cover, review, who placed and released them",

@@ -28,6 +28,7 @@ from winddown.web.halts import add_halt_routes
 from winddown.web.headers import DOCUMENT_POLICY, SecurityHeaders
 from winddown.web.holds import add_hold_routes, releasable
 from winddown.web.plans import plan_view
+from winddown.web.traces import add_trace_routes
 from winddown.web.why import why_view
 
 _STYLE = Path(__file__).parent / "static" / "winddown.css"
@@ -53,6 +54,7 @@ def create_app(
     add_approval_routes(app, deployment, person)
     add_hold_routes(app, deployment, person)
     add_halt_routes(app, deployment, person)
+    add_trace_routes(app, deployment, person)
     return app
 
 

@@ -10,6 +10,7 @@ from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.note import Note
 from winddown.evidence.policy import Policy
 from winddown.evidence.signing import Kind, Signer, VerifyingKey
+from winddown.evidence.sm2 import SM2PrivateKey
 
 ORIGIN = "winddown.example/ledger"
 # From the documentation of golang.org/x/mod/sumdb/note (BSD-3-Clause), the first implementation of signed notes.
@@ -47,8 +48,8 @@ def readers_take(note: bytes, policy: str) -> Checkpoint:
 
 
 def made(kind: Kind, name: str = ORIGIN) -> Signer:
-    private = MLDSA44PrivateKey.generate() if kind is Kind.POST_QUANTUM else Ed25519PrivateKey.generate()
-    return Signer.of(private, name=name, kind=kind)
+    private = {Kind.POST_QUANTUM: MLDSA44PrivateKey, Kind.SM2: SM2PrivateKey}.get(kind, Ed25519PrivateKey)
+    return Signer.of(private.generate(), name=name, kind=kind)
 
 
 def test_the_reference_notes_verify_and_one_is_made_again() -> None:
@@ -102,14 +103,15 @@ def test_witnesses_count_towards_a_quorum_and_unknown_ones_do_not(signer: Signer
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_flipped_bit_and_every_cut_is_refused(kind: Kind) -> None:
-    log = made(Kind.NOTE)
-    signer = log if kind is Kind.NOTE else made(kind, "witness.example")
+    is_logs = kind in {Kind.NOTE, Kind.SM2}
+    log = made(kind if is_logs else Kind.NOTE)
+    signer = log if is_logs else made(kind, "witness.example")
     checkpoint = Checkpoint(ORIGIN, 10, bytes(32))
-    note = checkpoint.sign([log] if kind is Kind.NOTE else [log, signer], at=1)
-    policy = policy_of(log.key, witnesses=() if kind is Kind.NOTE else (signer.key,), quorum="none")
-    policy = policy if kind is Kind.NOTE else policy.replace("quorum none", "quorum w0")
+    note = checkpoint.sign([log] if is_logs else [log, signer], at=1)
+    policy = policy_of(log.key, witnesses=() if is_logs else (signer.key,), quorum="none")
+    policy = policy if is_logs else policy.replace("quorum none", "quorum w0")
     readers_take(note, policy)
-    for place in range(0, len(note), 1 if kind is not Kind.POST_QUANTUM else 7):
+    for place in range(0, len(note), {Kind.POST_QUANTUM: 7, Kind.SM2: 5}.get(kind, 1)):
         for bit in (1, 32):
             readers_refuse(note[:place] + bytes([note[place] ^ bit]) + note[place + 1 :], policy)
         readers_refuse(note[:place], policy)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from test_evidence_verify import ADDED, FORGERIES, seal
 from test_mutations import SIGNED, edits, flipped, renumbered, say, some
+from test_sm2 import KEY, MESSAGE, N, R, S, bad_points, bad_signatures
+from test_sm2_evidence import evidence
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
 
 from tallied import tally
@@ -26,6 +29,7 @@ from winddown.evidence.merkle import inclusion_proof, leaf_hash, root
 from winddown.evidence.page import verifier_page
 from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
+from winddown.evidence.sm2 import SM2PrivateKey
 from winddown.rules.paper_words import SENTENCES
 
 pytestmark = pytest.mark.servers
@@ -47,6 +51,14 @@ return verifyProof(bytes(arguments[0]), bytes(arguments[1]), arguments[2]);
 OPEN = """
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 return verifyBundle(bytes(arguments[0]), arguments[1], [], "", bytes(arguments[2]));
+"""
+SM2 = """
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+return arguments[0].map((row) => {
+  const [raw, signature, message] = row.map(bytes);
+  const point = readPoint(raw);
+  return point !== null && signature.length === SIGNATURE_BYTES[SM2] && verifiesSm2(signature, message, point);
+});
 """
 Asked = tuple[bytes, str, Sequence[bytes]]  # bundle, policy, earlier checkpoints
 
@@ -290,6 +302,28 @@ def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
         "group g 2 w0 w1 w2", "group g all w0 w1", "group h any w0\ngroup g all h w1",
     }  # fmt: skip
     assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [14]
+
+
+def test_sm2_signatures_beside_the_others(browser: Browser, case: Any, new_case: Any) -> None:
+    asked = [*evidence(case, new_case)]
+    found = judged_alike(browser, [(bundle, policy, ()) for _, bundle, policy, _ in asked])
+    assert found == [[reason] if reason else [] for *_, reason in asked]
+
+
+def test_sm2_signatures_one_by_one(browser: Browser) -> None:
+    public, good = KEY.public_key().public_bytes_raw(), bytes.fromhex(R + S)
+    random = Random(1)  # noqa: S311 - a sample that comes again
+    messages = [MESSAGE, *(random.randbytes(size) for size in (0, 1, 55, 56, 63, 64, 119, 120, 128, 1000))]
+    asked = [(public, KEY.sign(one), one) for one in messages] + [(public, good, MESSAGE)]
+    wrong = [(public, flipped(good, place), MESSAGE) for place in some(range(64), 8)]
+    wrong += [(public, signature, MESSAGE) for signature in bad_signatures()]
+    wrong += [(public, KEY.sign(one), one + b"\0") for one in messages]
+    wrong += [(raw, good, MESSAGE) for raw in bad_points() if len(raw) == 65]
+    for secret in (1, 2, N - 2):  # points that meet the generator on the way
+        key = SM2PrivateKey(secret)
+        asked.append((key.public_key().public_bytes_raw(), key.sign(MESSAGE), MESSAGE))
+    rows = [[*map(text, row)] for row in (*asked, *wrong)]
+    assert browser.run(SM2, rows) == [True] * len(asked) + [False] * len(wrong)
 
 
 def test_the_proof_of_an_entry(browser: Browser, case: Any) -> None:

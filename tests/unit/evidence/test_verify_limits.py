@@ -177,7 +177,7 @@ def test_a_keys_name_has_from_one_to_255_bytes() -> None:
 
 @pytest.mark.parametrize(("kind", "size"), [(1, 31), (1, 33), (2, 32), (0, 32), (4, 31), (6, 32), (6, 1311), (5, 1312)])
 def test_a_key_is_of_a_known_kind_and_length(kind: int, size: int) -> None:
-    said = "key: not an Ed25519 or ML-DSA-44 key of a known kind"
+    said = "key: not an Ed25519, ML-DSA-44 or SM2 key of a known kind"
     assert refused(verify.Key, named_key("k", kind, size)) == said
 
 

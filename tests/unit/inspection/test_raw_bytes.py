@@ -3,12 +3,14 @@
 import bz2
 import gzip
 import lzma
+import os
 import sqlite3
 import struct
 import zipfile
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -103,6 +105,22 @@ def test_every_form_of_any_value_is_found_between_any_bytes(value: str, before: 
     patterns = Patterns([probe])
     for form in (*encodings(probe), *numbers(probe)):
         assert patterns.found_in(before + form + after) == {probe}
+
+
+def test_a_folder_that_may_not_be_listed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "page").write_bytes(NAME)
+    assert search(tmp_path, NAME).reached
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)  # whoever runs the tests may be allowed everything
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = search(tmp_path, NAME)
+    assert (found.reached, found.found) == (False, 1)
 
 
 def test_what_may_not_be_read_is_not_claimed(tmp_path: Path) -> None:

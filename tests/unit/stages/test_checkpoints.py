@@ -139,3 +139,21 @@ def test_the_commands_change_the_keys(opened: Deployment) -> None:
     run(opened, "keys", "add")
     run(opened, "keys", "retire", "1")
     assert {signer.key.raw for signer in opened.signers(CASE)}.isdisjoint(signer.key.raw for signer in first)
+
+
+def test_a_report_is_signed_with_sm2_once_there_is_such_a_key(
+    opened: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = report(opened, CASE).bundle.read_bytes()
+    assert run(opened, "keys", "add", "--sm2") == 0
+    capsys.readouterr()
+    run(opened, "keys", "list", CASE)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    demands = f"{lines[-1]}\nquorum none\n"  # the SM2 key alone
+    written = report(opened, CASE)
+    assert verify.verify(written.bundle.read_bytes(), demands).reasons == []
+    assert verify.verify(written.bundle.read_bytes(), written.key.read_text("utf-8")).reasons == []
+    assert verify.verify(before, f"{lines[0]}\n{demands}").reasons == [
+        f"checkpoint.txt: not signed by the SM2 key of {origin_of(CASE)} in the policy"
+    ]

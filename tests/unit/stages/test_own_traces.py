@@ -1,6 +1,8 @@
 """What winddown itself holds of a case goes last: asked for, approved, searched before, and certified afterwards."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -123,13 +125,14 @@ def test_the_stand_alone_verifier_reads_the_receipts(case: Running) -> None:
     assert verify.verify(written.bundle.read_bytes(), written.key.read_text()).reasons == []
 
 
-def test_whoever_asks_does_not_approve(case: Running) -> None:
-    own_traces.ask_for_erasure(case.deployment, "demo-1", by="chen")
-    plan_id = finish(case, "approvals")
-    with pytest.raises(Refused):
-        case.approve(plan_id)
-    with pytest.raises(Refused, match="may not erase traces"):
-        own_traces.ask_for_erasure(case.deployment, "demo-1", by="stranger")
+def test_whoever_approves_does_not_ask(case: Running) -> None:
+    # Two of two approvers are needed: asked for by one of them, the plan could never be approved.
+    for person, rule in (("chen", "two people"), ("wu", "two people"), ("stranger", "roles of the product")):
+        with pytest.raises(Refused) as refused:
+            own_traces.ask_for_erasure(case.deployment, "demo-1", by=person)
+        assert refused.value.rule == rule
+    assert own_traces.asked_by(case.deployment, "demo-1") == ""
+    assert case.run().reason == "finished"
 
 
 def test_a_value_that_lies_open_keeps_everything(case: Running) -> None:
@@ -145,6 +148,56 @@ def test_a_value_that_lies_open_keeps_everything(case: Running) -> None:
     assert files(case, "manifests", "keys") == before
     stray.unlink()
     assert case.run().reason == "finished"
+
+
+def searching(case: Running, *places: Path) -> Running:
+    """The case in a deployment that searches these places as well."""
+    settings = replace(case.deployment.settings, searched=places)
+    return Running(replace(case.deployment, settings=settings), case.folder, case.document, case.tables, case.keys)
+
+
+def test_the_log_of_a_database_that_is_searched_is_searched_too(case: Running, tmp_path: Path) -> None:
+    # SQLite keeps what was written last beside its file, and Airflow's metadata stay there while it runs.
+    database = tmp_path / "airflow.db"
+    with closing(sqlite3.connect(database)) as scheduler:
+        scheduler.execute("PRAGMA journal_mode=WAL")
+        scheduler.execute("CREATE TABLE xcom (value TEXT)")
+        scheduler.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        scheduler.execute("INSERT INTO xcom VALUES ('call 13800130007')")
+        scheduler.commit()
+        assert b"13800130007" not in database.read_bytes()
+        own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+        case.approve(finish(case, "approvals"))
+        with pytest.raises(Residual, match=r"lie open in 1 files: airflow\.db-wal"):
+            searching(case, database).run()
+    assert files(case, "manifests", "keys")
+
+
+def test_a_place_that_cannot_be_searched_keeps_everything(
+    case: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    case.approve(finish(case, "approvals"))
+    before = files(case, "manifests", "keys")
+    with pytest.raises(Refused, match=r"not all of this could be searched: .*absent"):
+        searching(case, tmp_path / "absent").run()
+    log = tmp_path / "task.log"
+    log.write_text("nothing of anybody")
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path == log:
+            raise PermissionError  # whoever runs the tests may be allowed to read everything
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", closed)
+        with pytest.raises(Refused, match=r"not all of this could be searched: .*task\.log"):
+            searching(case, log).run()
+    assert files(case, "manifests", "keys") == before
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "later.log").touch()
+    assert searching(case, log, tmp_path / "empty").run().reason == "finished"
 
 
 def test_more_files_than_were_approved_are_not_destroyed(case: Running) -> None:

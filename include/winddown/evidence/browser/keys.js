@@ -1,8 +1,9 @@
 // Keys, notes and the reader's policy: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy; DSSE 1.0.
 
-const [NOTE, COSIGNATURE, POST_QUANTUM] = [1, 4, 6]; // what a key signs, by the byte that C2SP signed-note assigns
-const KEY_BYTES = { [NOTE]: 32, [COSIGNATURE]: 32, [POST_QUANTUM]: 1312 };
-const SIGNATURE_BYTES = { [NOTE]: 64, [COSIGNATURE]: 64, [POST_QUANTUM]: 2420 };
+const [NOTE, COSIGNATURE, POST_QUANTUM, SM2] = [1, 4, 6, 255]; // what a key signs, by C2SP signed-note's byte
+const KEY_BYTES = { [NOTE]: 32, [COSIGNATURE]: 32, [POST_QUANTUM]: 1312, [SM2]: 65 };
+const SIGNATURE_BYTES = { [NOTE]: 64, [COSIGNATURE]: 64, [POST_QUANTUM]: 2420, [SM2]: 64 };
+const SM2_NAME = utf8("winddown.example/sm2/v1"); // after its byte, which says only that C2SP assigns none
 const NOTE_BYTES_MAX = 2 ** 18;
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // what Python means by it
 const SIGNATURE_LINE = new RegExp(`^— ([^${SPACE}+]+) ([A-Za-z0-9+/]+={0,2})$`);
@@ -14,12 +15,19 @@ class Key {
     const [keyId, text] = cutFirst(rest, "+");
     const data = unbase64(text, "key");
     [this.name, this.kind, this.raw] = [name, data[0] ?? 0, data.slice(1)];
-    need(KEY_BYTES[this.kind] === this.raw.length, "key: not an Ed25519 or ML-DSA-44 key of a known kind");
+    if (this.kind === SM2) {
+      need(isSame(this.raw.slice(0, SM2_NAME.length), SM2_NAME), "key: not an SM2 key");
+      this.raw = this.raw.slice(SM2_NAME.length);
+    }
+    const isWhole = KEY_BYTES[this.kind] === this.raw.length;
+    need(isWhole, "key: not an Ed25519, ML-DSA-44 or SM2 key of a known kind");
     const bytes = utf8(name).length;
     need(!/[\p{C}\p{Z}]/u.test(name) && bytes > 0 && bytes <= 255, "key: not a key's name");
     this.id = hex(sha256(joined(name, "\n", data)).slice(0, 4));
     need(keyId === this.id, "key: its id does not fit");
     this.keyid = `${name}+${keyId}`;
+    this.point = this.kind === SM2 ? readPoint(this.raw) : undefined;
+    need(this.point !== null, "key: not a point of the curve");
   }
 
   async check(signature, message, what) {
@@ -29,13 +37,14 @@ class Key {
   async #verifies(signature, message) {
     if (signature.length !== SIGNATURE_BYTES[this.kind]) return false;
     if (this.kind === POST_QUANTUM) return noble.ml_dsa44.verify(signature, message, this.raw);
+    if (this.kind === SM2) return verifiesSm2(signature, message, this.point);
     const key = await crypto.subtle.importKey("raw", this.raw, "Ed25519", false, ["verify"]);
     return crypto.subtle.verify("Ed25519", key, signature, message);
   }
 
   /** Refuse a note's signature that this key did not make; the cosignature of a witness carries its time first. */
   async checkNote(signature, text, what) {
-    const stamp = signature.slice(0, this.kind === NOTE ? 0 : 8);
+    const stamp = signature.slice(0, this.kind === NOTE || this.kind === SM2 ? 0 : 8);
     const bare = signature.slice(stamp.length);
     need(bare.length === SIGNATURE_BYTES[this.kind], `${what}: the signature of ${this.name} has the wrong length`);
     const at = BigInt(`0x0${hex(stamp)}`);
@@ -95,8 +104,8 @@ class Policy {
     need(this.logs.length, "policy: it names no log");
     need(quorums.length === 1, "policy: it has not exactly one quorum line");
     [this.quorum] = quorums;
-    for (const [keys, wrong] of [[this.logs, COSIGNATURE], [[...this.witnesses.values()], NOTE]]) {
-      need(keys.every((key) => key.kind !== wrong), "policy: a key is of a kind that signs something else");
+    for (const [keys, wrong] of [[this.logs, [COSIGNATURE]], [[...this.witnesses.values()], [NOTE, SM2]]]) {
+      need(keys.every((key) => !wrong.includes(key.kind)), "policy: a key is of a kind that signs something else");
       need(new Set(keys.map((key) => hex(key.raw))).size === keys.length, "policy: the same key stands twice");
     }
   }
@@ -126,8 +135,7 @@ class Policy {
     const own = this.logs.filter((key) => key.name === checkpoint.origin);
     const logs = new Map(own.map((key) => [place(key.name, key.id), key]));
     const named = new Map([...this.witnesses].map(([name, key]) => [place(key.name, key.id), name]));
-    const seen = new Set();
-    let isSigned = false;
+    const [kinds, seen] = [new Set(), new Set()];
     for (const line of tail.slice(0, -1).split("\n")) {
       const match = SIGNATURE_LINE.exec(line);
       need(match, `${what}: not a signature line`);
@@ -136,14 +144,18 @@ class Policy {
       const who = place(match[1], hex(data.slice(0, 4)));
       if (logs.has(who)) {
         await logs.get(who).checkNote(data.slice(4), text, what);
-        isSigned = true;
+        kinds.add(logs.get(who).kind);
       }
       if (named.has(who)) {
         await this.witnesses.get(named.get(who)).checkNote(data.slice(4), text, what);
         seen.add(named.get(who));
       }
     }
-    need(isSigned, `${what}: not signed by a log of the policy`);
+    need(kinds.size, `${what}: not signed by a log of the policy`);
+    // All documents are signed by the checkpoint's keys, so what is demanded of it is demanded of them.
+    const isDemanded = own.some((key) => key.kind === SM2);
+    const isMet = !isDemanded || kinds.has(SM2);
+    need(isMet, `${what}: not signed by the SM2 key of ${checkpoint.origin} in the policy`);
     const isCosigned = this.quorum === "none" || this.signed(seen, this.quorum);
     need(isCosigned, `${what}: not cosigned by quorum ${this.quorum} of the policy`);
     return checkpoint;
