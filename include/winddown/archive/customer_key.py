@@ -141,13 +141,13 @@ class CustomerKey:
 def _load(store: str, path: Path, *, is_only_name: bool = False) -> bytes:
     """The key in a file; raises FileNotFoundError, or Refused when there is anything wrong with it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Refused(f"the key of store {store} cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise Refused(
                 f"the key of store {store} is no file of mode 0600", next_step="chmod 600, and ask who has read it"
@@ -158,7 +158,9 @@ def _load(store: str, path: Path, *, is_only_name: bool = False) -> bytes:
                 rule="a key that can be brought back is not destroyed",
                 next_step="delete its other names (find -samefile), then clear the task",
             )
-        content = file.read(_MOST + 1)
+        content = os.read(descriptor, _MOST + 1)
+    finally:
+        os.close(descriptor)
     if len(content) == KEY_BYTES:
         return content
     try:

@@ -254,8 +254,8 @@ _SENTENCES = {
         "未覆写文件系统和磁盘的块：NIST SP 800-88 Rev. 2 结果至多为 Clear"
     ),
     (
-        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best, but for "
-        "what lay under a destroyed key"
+        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best, but "
+        "for what lay under a destroyed key"
     ): "未覆写文件系统和磁盘的块：除已销毁密钥之下的内容外，NIST SP 800-88 Rev. 2 结果至多为 Clear",
     "archived WAL, replicas, service logs and inventories outside the declared stores were not reached": (
         "未触及已归档的预写日志、副本、服务日志，以及已申报系统之外的清单"

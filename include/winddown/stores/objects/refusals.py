@@ -48,7 +48,11 @@ def changing(store: str, doubt: str) -> Blocker:
 def kept(store: str, folder: str, lock: str, what: str) -> Blocker:
     """The service keeps versions of a folder, and nobody here may release them."""
     codes = {
-        "compliance": ("compliance-retention", "wait until it ends, then discover again"),
+        "compliance": (
+            "compliance-retention",
+            "wait until it ends, then discover again; or say in the case file that the key under which all of the store "
+            "lies is destroyed (destroy_key)",
+        ),
         "hold": ("object-legal-hold", "have it lifted by who placed it, then discover again"),
     }
     code, next_step = codes[lock]
@@ -144,7 +148,8 @@ def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], tota
         Problem.KEY: (
             "customer-key",
             "storage administrator",
-            "copy them under a key of the service's, or have their owner destroy the key and record the evidence",
+            "name the connection of their key in the case file (customer_key), copy them under a key of the service's, "
+            "or have their owner destroy the key and record the evidence",
         ),
         Problem.COLD: (
             "cold-object",
