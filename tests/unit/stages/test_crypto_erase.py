@@ -12,8 +12,8 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
-from winddown.domain.inventory import Fact
-from winddown.domain.plan import Method, Order, Plan
+from winddown.domain.inventory import Fact, Inventory
+from winddown.domain.plan import Method, Order, Plan, Wave
 from winddown.domain.receipt import Receipt
 from winddown.ports import Discovery, Inspector
 from winddown.runner import Halt
@@ -351,6 +351,18 @@ def test_where_something_stands_against_it_nothing_locked_is_planned(
     remaining = {row["collection"]: row for row in company.certificate(halt.plan_id)["remaining"]}
     assert remaining["shop:visits"]["disposition"] == "blocked"
     assert remaining["shop:visits"]["reasons"][0].startswith("key-stays: ")
+
+
+def test_before_the_last_wave_what_is_locked_waits_without_a_blocker(company: Company) -> None:
+    company.until("approvals")
+    control, case = company.deployment.control, company.deployment.case("demo-1")
+    inventory: Inventory = control.require("demo-1", "inventory", Wave.AFTER_CLAIMS, type_=Inventory)
+    orders = tuple(replace(order, leaves_locked=False, destroys_key="") for order in company.plan.orders)
+    company.store.others = 1
+    left, stuck = crypto_erase.destroying_keys(
+        company.deployment, case, Wave.AT_ONCE, inventory=inventory, orders=orders, blockers=()
+    )
+    assert ([str(order.collection) for order in left], stuck) == (["shop:customers"], [])
 
 
 def test_a_key_that_another_store_lies_under_stays(company: Company) -> None:

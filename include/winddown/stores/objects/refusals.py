@@ -50,8 +50,7 @@ def kept(store: str, folder: str, lock: str, what: str) -> Blocker:
     codes = {
         "compliance": (
             "compliance-retention",
-            "wait until it ends, then discover again; or say in the case file that the key under which all of the store "
-            "lies is destroyed (destroy_key)",
+            "wait until it ends, then discover again; or let the key go under which the store lies (destroy_key)",
         ),
         "hold": ("object-legal-hold", "have it lifted by who placed it, then discover again"),
     }
@@ -148,8 +147,7 @@ def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], tota
         Problem.KEY: (
             "customer-key",
             "storage administrator",
-            "name the connection of their key in the case file (customer_key), copy them under a key of the service's, "
-            "or have their owner destroy the key and record the evidence",
+            "name their key in the case file (customer_key), or copy them under one of the service's",
         ),
         Problem.COLD: (
             "cold-object",
