@@ -56,8 +56,9 @@ test: $(VENV)/development $(VENV)/compiled ## run every test; what cannot run he
 kills: $(VENV)/development $(VENV)/compiled ## kill small destructions before every statement, on every engine, and a case at every system call
 	@WINDDOWN_TEST_KILLS=all $(BIN)/pytest -q -n 2 --dist loadfile tests/contract tests/chaos -m chaos
 
-tables: $(VENV)/development $(VENV)/compiled ## every test of Delta and Iceberg tables, of which `make test` runs a part
-	@WINDDOWN_TEST_TABLES=all $(BIN)/pytest -q $(wildcard tests/contract/test_delta*.py tests/contract/test_iceberg*.py)
+tables: $(VENV)/development $(VENV)/compiled ## every test of Delta and Iceberg tables, and of keys in a whole case, of which `make test` runs a part
+	@WINDDOWN_TEST_TABLES=all $(BIN)/pytest -q $(wildcard tests/contract/test_delta*.py tests/contract/test_iceberg*.py) \
+		tests/contract/test_ceph.py::TestUnderAKeyOfTheCompanys
 
 check: $(VENV)/development ## style, types, layers, compose schema, documents, lock files
 	$(BIN)/ruff check .

@@ -102,7 +102,7 @@ class KeyedSuite:
     @pytest.mark.parametrize("keyed", [KeyedCsv], indirect=True)
     def test_rows_are_read_taken_out_and_brought_back_under_the_key(self, keyed: Keyed) -> None:
         EffectSuite().test_restore_brings_back_exactly_what_was(keyed)
-        EffectSuite().test_purge_destroys_the_batch_and_nothing_else(keyed)
+        work(keyed).act(Power.QUARANTINE)
         assert (keyed.keyed_store.not_under_key(), keyed.looking.open_without_key()) == (0, 0)
         assert keyed.looking.listed() > 0
         assert copies_ranges(keyed.bucket.client, keyed.bucket.name), "its own key and the source's are sent"

@@ -22,7 +22,7 @@ from winddown.stages.certify import certify
 from winddown.stages.deployment import Deployment, Systems
 from winddown.stages.destroy_keys_and_buckets import destroy_keys_and_buckets
 from winddown.stages.discover import take_inventory
-from winddown.stages.endings import key_of
+from winddown.stages.endings import Ending, key_of
 from winddown.stages.report import report
 from winddown.stores.memory import MemoryStore, Row
 
@@ -36,7 +36,7 @@ class KeyStore(MemoryStore):
     """Tables that lie under a key; of the visits the service locks some versions.
 
     Attributes:
-        locked: versions that a retention keeps; ``mode`` is that of the fact.
+        locked: versions that a retention keeps.
         others: versions that are under no key or another one.
         strange: versions that somebody wrote meanwhile.
         opened: versions that can be read without the key.
@@ -44,19 +44,16 @@ class KeyStore(MemoryStore):
     """
 
     key: CustomerKey
-    locked, others, strange, opened, mode = 2, 0, 0, 0, "compliance"
-    stops: tuple[Blocker, ...] = ()
+    locked, others, strange, opened = 2, 0, 0, 0
     before: Callable[[], None] = staticmethod(lambda: None)
     then: Callable[[], None] = staticmethod(lambda: None)
 
     def discover(self) -> Discovery:
         self.key.fingerprint()
         found = super().discover()
-        name, value = f"{self.mode}-retention", f"{self.locked} versions until {UNTIL}"
-        stop = Blocker("compliance-retention", "shop:visits", value, "officer", "wait")
-        stops = (stop,) if self.mode == "compliance" else ()
-        facts = (Fact("shop:visits", name, value),) if self.locked else ()
-        return Discovery(found.collections, (*self.stops, *(stops if self.locked else ())), facts, found.identity)
+        name, value = "compliance-retention", f"{self.locked} versions until {UNTIL}"
+        stop = Blocker(name, "shop:visits", value, "officer", "wait")
+        return Discovery(found.collections, (stop,), (Fact("shop:visits", name, value),), found.identity)
 
     def purge(self, authorization: Authorization, order: Order, batch: Batch) -> Receipt:
         receipt = super().purge(authorization, order, batch)
@@ -112,6 +109,16 @@ class Company(Running):
         self.until("grace")
         self.pass_grace()
 
+    def end(self) -> None:
+        """Once the wave is verified."""
+        destroy_keys_and_buckets(self.deployment, self.plan.id)
+
+    @property
+    def key(self) -> Ending:
+        found = key_of(self.plan, "shop")
+        assert found is not None
+        return found
+
     @property
     def path(self) -> Path:
         return self.store.key.path
@@ -130,9 +137,7 @@ class Company(Running):
         return told
 
     def state(self) -> str | None:
-        key = key_of(self.plan, "shop")
-        assert key is not None
-        return self.deployment.authority.state(key.effect)
+        return self.deployment.authority.state(self.key.effect)
 
 
 def write_key(path: Path, content: bytes) -> CustomerKey:
@@ -207,140 +212,97 @@ def test_it_is_approved_with_what_it_makes_unreadable_and_destroyed_last(company
     assert company.run().reason == "finished", "nothing misses it"
 
 
-def test_a_store_without_locks_is_covered_as_well(company: Company) -> None:
-    company.store.locked = 0
-    halt = company.until("grace")
-    assert not any(order.leaves_locked for order in company.plan.orders)
-    company.until("finished")
-    assert not company.path.exists()
-    certificate = company.certificate(halt.plan_id)
-    assert {row["outcome"] for row in certificate["orders"]} == {"purge"}
-    assert not any("crypto_erase" in row["what"] for row in certificate["residual_until"])
+def test_it_stays_while_anything_stands_against_it(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is intended and nothing touched; when it is cleared up, the key goes."""
+    company.at_the_end()
+    locked, key, original = KeyInspector.locked, company.path.read_bytes(), company.store.key.fingerprint()
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyInspector, "locked", lambda *given: locked(*given) and 1)
+        with pytest.raises(Residual, match="1 records or traces contradict the store"):
+            company.run()  # it is at the purge, of which the store says that two were left
+    company.store.others = 1
+    with pytest.raises(Refused, match="1 versions that are not under the key"):
+        company.run()
+    refuse(company, "1 versions that are not under the key")
+    company.store.others, company.store.strange = 0, 1
+    refuse(company, "1 versions that the plan did not leave locked")
+    company.store.strange, company.store.opened = 0, 1
+    refuse(company, "1 versions that are not refused to somebody without the key")
+    company.store.opened = 0
+    write_key(company.path, b"another key of thirty-two bytes.")
+    refuse(company, "another one, with fingerprint")
+    company.path.unlink()
+    with pytest.raises(Residual, match="the key of store shop is gone, and nobody here intended that"):
+        company.end()
+    write_key(company.path, key)
+    with monkeypatch.context() as patch:
+        patch.setattr("winddown.control.authority.holds_digest", lambda _: "0" * 64)
+        refuse(company, "the holds changed after plan")
+    forged = replace(company.key.effect, batch_digest="0" * 64)
+    with pytest.raises(Refused, match="does not say that this key is destroyed"):
+        company.deployment.authority.authorize(forged, actor="winddown")
+    assert (company.state(), company.store.key.fingerprint()) == (None, original)
+    with pytest.raises(Refused, match="not carried out: the key of shop"):
+        certify(company.deployment, company.plan.id)
+    company.end()
+    assert (company.state(), company.path.exists()) == ("done", False)
 
 
-@pytest.mark.parametrize("when", ["before", "then"])
-def test_a_run_that_was_killed_around_the_destruction_goes_on(company: Company, when: str) -> None:
+def refuse(company: Company, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        company.end()
+    assert (company.state(), company.path.exists()) == (None, True)
+
+
+def test_killed_and_repeated_it_goes_once_and_what_contradicts_closes_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die() -> None:
         raise KeyboardInterrupt
 
-    setattr(company.store, when, die)
     company.at_the_end()
+    key = company.path.read_bytes()
+    company.store.before = die
     with pytest.raises(KeyboardInterrupt):
         company.run()
-    assert company.state() == "intent"
-    assert company.path.exists() == (when == "before")
-    company.store.before = company.store.then = lambda: None
-    company.until("finished")
-    assert (company.state(), company.path.exists()) == ("done", False)
-
-
-def test_a_second_worker_finds_it_done(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    company.at_the_end()
-    require = crypto_erase.require_fit
-    first: list[bool] = []
-
-    def overtaken(deployment: Deployment, *given: Any) -> None:
-        require(deployment, *given)
-        if not first:
-            first.append(True)
-            destroy_keys_and_buckets(deployment, company.plan.id)
-
-    monkeypatch.setattr("winddown.stages.destroy_keys_and_buckets.require_fit", overtaken)
-    with pytest.raises(Transient, match="done by another worker"):
-        company.run()
-    assert (company.state(), company.path.exists()) == ("done", False)
-    company.until("finished")
-
-
-def test_another_key_in_its_place_is_not_touched(company: Company) -> None:
-    company.at_the_end()
-    write_key(company.path, b"another key of thirty-two bytes.")
-    with pytest.raises(Refused, match="another one, with fingerprint"):
-        company.run()
-    assert (company.state(), company.path.exists()) == (None, True)
-    with pytest.raises(Refused, match="not carried out: the key of shop"):
-        certify(company.deployment, company.plan.id)
-
-
-def test_a_key_that_was_gone_before_is_an_error(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    company.at_the_end()
-    verify = journey.verify
-
-    def then_gone(deployment: Deployment, plan_id: str) -> str:
-        said = verify(deployment, plan_id)
-        company.path.unlink()
-        return said
-
-    monkeypatch.setattr(journey, "verify", then_gone)
-    with pytest.raises(Residual, match="the key of store shop is gone, and nobody here intended that"):
-        company.run()
-    assert company.state() is None
-
-
-def test_a_file_that_came_back_or_a_body_that_can_be_read_closes_nothing(company: Company) -> None:
-    company.at_the_end()
-    company.store.then = lambda: cast("None", write_key(company.path, b"k" * 32))
+    assert (company.state(), company.path.exists()) == ("intent", True)
+    company.store.before, company.store.then = (lambda: None), lambda: cast("None", write_key(company.path, key))
     with pytest.raises(Residual, match="still there"):
         company.run()
     assert company.state() == "unknown"
     company.store.then = lambda: setattr(company.store, "opened", 1)
     with pytest.raises(Residual, match="1 versions can be read without it"):
-        company.run()
+        company.end()
     with pytest.raises(Refused, match="open effects"):
         certify(company.deployment, company.plan.id)
     company.store.opened = 0
-    company.until("finished")
+    write_key(company.path, key)
+    require, first = crypto_erase.require_fit, list[bool]()
+
+    def overtaken(deployment: Deployment, *given: Any) -> None:
+        require(deployment, *given)
+        if not first:
+            first.append(True)
+            company.store.then = die
+            with pytest.raises(KeyboardInterrupt):
+                company.end()  # another worker, killed when the key is gone
+            company.store.then = lambda: None
+            company.end()  # and run again
+            assert (company.state(), company.path.exists()) == ("done", False)
+
+    monkeypatch.setattr("winddown.stages.destroy_keys_and_buckets.require_fit", overtaken)
+    with pytest.raises(Transient, match="done by another worker"):
+        company.end()
+    company.end()
+    assert company.state() == "done"
+    assert company.until("finished")
 
 
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("others", "1 versions that are not under the key"),
-        ("strange", "1 versions that the plan did not leave locked"),
-        ("opened", "1 versions that are not refused to somebody without the key"),
-    ],
-)
-def test_it_stays_while_something_came_under_it(company: Company, what: str, said: str) -> None:
-    company.at_the_end()
-    setattr(company.store, what, 1)
-    with pytest.raises(Refused, match=said):
-        company.run()
-    assert (company.state(), company.path.exists()) == (None, True)
-    setattr(company.store, what, 0)
-    company.until("finished")
-    assert not company.path.exists()
-
-
-def test_what_the_inspector_finds_locked_must_be_what_the_store_left(company: Company) -> None:
-    company.at_the_end()
-    locked = KeyInspector.locked
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(KeyInspector, "locked", lambda *given: locked(*given) and 1)
-        with pytest.raises(Residual, match="1 records or traces contradict the store"):
-            company.run()
-    company.until("finished")
-
-
-def keep_a_table(company: Company) -> None:
+def test_where_something_stays_in_the_store_nothing_locked_is_planned(company: Company) -> None:
     company.tables["reports"] = table("no", rows=[{"no": "1", "total": "12"}])
     company.document["register"].append(
         {"collection": "shop:reports", "category": "company_own", "purpose": "x", "steward": "li"}
     )
-
-
-def stop(company: Company) -> None:
-    company.store.stops = (Blocker("object-legal-hold", "shop:old", "1 versions", "officer", "have it lifted"),)
-
-
-@pytest.mark.parametrize(
-    "against",
-    [keep_a_table, stop, lambda company: setattr(company.store, "others", 3)],
-    ids=["stays", "held", "others"],
-)
-def test_where_something_stands_against_it_nothing_locked_is_planned(
-    company: Company, against: Callable[[Company], None]
-) -> None:
-    against(company)
     halt = company.until("grace")
     assert company.blockers()["key-stays"] == {"shop", "shop:visits"}
     assert [str(order.collection) for order in company.plan.orders] == ["shop:customers"]
@@ -348,66 +310,60 @@ def test_where_something_stands_against_it_nothing_locked_is_planned(
     company.until("finished")
     assert company.path.exists()
     assert len(company.tables["visits"].rows) == 3
-    remaining = {row["collection"]: row for row in company.certificate(halt.plan_id)["remaining"]}
+    certificate = company.certificate(halt.plan_id)
+    remaining = {row["collection"]: row for row in certificate["remaining"]}
     assert remaining["shop:visits"]["disposition"] == "blocked"
     assert remaining["shop:visits"]["reasons"][0].startswith("key-stays: ")
+    assert {row["outcome"] for row in certificate["orders"]} == {"none"}
 
 
-def test_before_the_last_wave_what_is_locked_waits_without_a_blocker(company: Company) -> None:
+def test_what_decides_of_a_plan(company: Company) -> None:
+    """Asked of one plan's orders, with other inventories, blockers, waves and stores."""
     company.until("approvals")
     control, case = company.deployment.control, company.deployment.case("demo-1")
     inventory: Inventory = control.require("demo-1", "inventory", Wave.AFTER_CLAIMS, type_=Inventory)
     orders = tuple(replace(order, leaves_locked=False, destroys_key="") for order in company.plan.orders)
+
+    def asked(wave: Wave = Wave.AFTER_CLAIMS, **given: Any) -> tuple[set[str], set[str], set[str]]:
+        """Collections of orders and of those that leave what is locked, and subjects of blockers."""
+        found, stuck = crypto_erase.destroying_keys(
+            company.deployment, given.pop("case", case), wave,
+            **{"inventory": inventory, "orders": orders, "blockers": ()} | given,
+        )  # fmt: skip
+        assert {blocker.code for blocker in stuck} <= {"key-stays"}
+        assert all(order.destroys_key for order in found[-1:]) != bool(stuck or wave is Wave.AT_ONCE)
+        leaving = {str(order.collection) for order in found if order.leaves_locked}
+        return {str(order.collection) for order in found}, leaving, {blocker.subject for blocker in stuck}
+
+    both, visits = {"shop:customers", "shop:visits"}, {"shop:visits"}
+    stays = ({"shop:customers"}, set[str](), {"shop", "shop:visits"})
+    assert asked() == (both, visits, set())
+    governed = replace(inventory, facts=(Fact("shop:visits", "governance-retention", f"2 versions until {UNTIL}"),))
+    assert asked(inventory=governed) == (both, visits, set())
+    bypassing = tuple(replace(order, bypasses_governance=True) for order in orders)
+    assert asked(inventory=governed, orders=bypassing) == (both, set(), set()), "what may be bypassed is not left"
+    assert asked(inventory=replace(inventory, facts=())) == (both, set(), set()), "covered without locks as well"
+    held = Blocker("object-legal-hold", "shop:old", "1 versions", "officer", "have it lifted")
+    assert asked(blockers=(held,)) == stays
     company.store.others = 1
-    left, stuck = crypto_erase.destroying_keys(
-        company.deployment, case, Wave.AT_ONCE, inventory=inventory, orders=orders, blockers=()
-    )
-    assert ([str(order.collection) for order in left], stuck) == (["shop:customers"], [])
-
-
-def test_a_key_that_another_store_lies_under_stays(company: Company) -> None:
-    """The other one is down, so that nothing else of it matters."""
-
-    class Other(KeyStore):
-        def discover(self) -> Discovery:
-            raise Transient("down")
-
-    other = Other("copies", tables={}, unlock=company.deployment.authority.redeem)
+    assert asked() == stays
+    assert asked(Wave.AT_ONCE) == (*stays[:2], set()), "it may still go with the last wave"
+    company.store.others = 0
+    company.path.chmod(0o644)
+    assert asked() == stays
+    company.path.chmod(0o600)
+    copies = replace(case.stores[0], name="copies", destroy_key="", key_copies="")
+    twice = replace(case, stores=(*case.stores, copies))
+    systems = company.deployment.systems(case)
+    other = KeyStore("copies", tables={}, unlock=company.deployment.authority.redeem)
+    both_stores = Systems({**systems.stores, "copies": other}, systems.inspectors, {})
+    company.deployment = replace(company.deployment, systems=lambda _: both_stores)
     other.key = company.store.key
-    systems = company.deployment.systems(cast("Any", None))
-    both = Systems(
-        {**systems.stores, "copies": other}, {**systems.inspectors, "copies": systems.inspectors["shop"]}, {}
-    )
-    company.deployment = replace(company.deployment, systems=lambda _: both)
-    (declared,) = company.document["stores"]
-    copies = {name: value for name, value in declared.items() if name not in {"destroy_key", "key_copies"}}
-    company.document["stores"].append({**copies, "name": "copies", "bucket": "copies"})
-    company.until("grace")
-    assert company.blockers()["key-stays"] == {"shop", "shop:visits"}
+    assert asked(case=twice) == stays, "the other store would become unreadable too"
     other.key = write_key(company.path.with_name("other.key"), b"o" * 32)
-    found = crypto_erase._unfit(
-        company.deployment, company.deployment.case("demo-1"), company.deployment.case("demo-1").stores[0]
-    )
-    assert found == []
+    assert asked(case=twice) == (both, visits, set())
     other.key.path.unlink()
-    (said,) = crypto_erase._unfit(
-        company.deployment, company.deployment.case("demo-1"), company.deployment.case("demo-1").stores[0]
-    )
-    assert said.startswith("whether store copies is under the same key is not known")
-
-
-def test_governance_retention_needs_no_reason_where_the_key_goes(company: Company) -> None:
-    company.store.mode = "governance"
-    company.until("grace")
-    assert {str(order.collection) for order in company.plan.orders if order.leaves_locked} == {"shop:visits"}
-
-
-def test_what_may_be_bypassed_is_not_left(company: Company) -> None:
-    company.store.mode = "governance"
-    company.document["register"][1]["bypass_governance"] = "set by default"
-    company.until("grace")
-    assert {str(order.collection) for order in company.plan.orders if order.bypasses_governance} == {"shop:visits"}
-    assert not any(order.leaves_locked for order in company.plan.orders)
+    assert asked(case=twice) == stays, "nobody knows whether it is the same"
 
 
 def test_without_a_reason_it_stays_and_retention_blocks(company: Company) -> None:
@@ -416,26 +372,3 @@ def test_without_a_reason_it_stays_and_retention_blocks(company: Company) -> Non
     with pytest.raises(Refused, match="shop:visits: compliance-retention"):
         company.run()
     assert company.path.exists()
-
-
-def test_a_hold_that_comes_after_the_purge_keeps_the_key(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    company.at_the_end()
-    verify = journey.verify
-
-    def then_held(deployment: Deployment, plan_id: str) -> str:
-        said = verify(deployment, plan_id)
-        monkeypatch.setattr("winddown.control.authority.holds_digest", lambda _: "0" * 64)
-        return said
-
-    monkeypatch.setattr(journey, "verify", then_held)
-    with pytest.raises(Refused, match="the holds changed after plan"):
-        company.run()
-    assert (company.state(), company.path.exists()) == (None, True)
-
-
-def test_a_right_to_destroy_another_key_is_not_given(company: Company) -> None:
-    company.at_the_end()
-    key = key_of(company.plan, "shop")
-    assert key is not None
-    with pytest.raises(Refused, match="does not say that this key is destroyed"):
-        company.deployment.authority.authorize(replace(key.effect, batch_digest="0" * 64), actor="winddown")
