@@ -396,7 +396,11 @@ class _NotThereError(Transient):
 
 
 def _folder(key: str) -> str:
-    """Name of the folder of an object; folders that state a value (``year=2024``) are parts of the one above."""
+    """Name of the folder of an object; folders that state a value are parts of the one above.
+
+    >>> _folder("orders/year=2024/part-0.csv"), _folder("=/x"), _folder("x")
+    ('orders', '=', '.')
+    """
     folders = key.split("/")[:-1]
     while folders and not folders[-1].startswith("=") and folders[-1].partition("=")[1]:
         folders.pop()

@@ -221,8 +221,11 @@ _SENTENCES = {
     ),
     (
         "store {name:text}: its key was destroyed by unlinking its file, which was not overwritten; nothing is claimed "
-        "of copies of the key beyond what the company declared of them"
-    ): "系统 {name}：密钥以删除其文件的方式销毁，未予覆写；密钥的其他副本，除公司所作声明外，不作任何主张",
+        "of copies of the key beyond what the company declared of them, nor of bodies that lay there before without it"
+    ): (
+        "系统 {name}：密钥以删除其文件的方式销毁，未予覆写；密钥的其他副本，除公司所作声明外，不作任何主张；"
+        "此前未用该密钥加密而存放过的内容，亦不作主张"
+    ),
     "{number:text} under a legal hold of the object service, until it is lifted": (
         "{number}，受对象存储服务的法律保全，直至解除"
     ),

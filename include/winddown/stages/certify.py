@@ -242,7 +242,7 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
         )
     limits += [
         f"store {name}: its key was destroyed by unlinking its file, which was not overwritten; nothing is claimed of "
-        "copies of the key beyond what the company declared of them"
+        "copies of the key beyond what the company declared of them, nor of bodies that lay there before without it"
         for name in erased
     ]
     fields = {f"{order.collection}.{name}" for order in plan.orders for name, how in order.generalised if how == TOKEN}
