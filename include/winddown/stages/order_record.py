@@ -76,8 +76,8 @@ def order_row(deployment: Deployment, case: Case, plan: Plan, order: Order, *, d
     effects = [found for found in done.effects if found.order_id == order.id]
     check = next((found for found in done.checks if found.store == order.collection.store), None)
     key = key_row(deployment, case, plan, order)
-    outcome, validation = reached(order, check, receipt_of(deployment, plan, order.collection.store))
-    outcome = outcome if key is None else Outcome.PURGE
+    cleared = receipt_of(deployment, plan, order.collection.store)
+    outcome, validation = reached(order, check, cleared, key_is_gone=key is not None)
     decisions = decisions_of(plan, order)
     row: dict[str, Any] = {
         "id": order.id,
@@ -126,15 +126,20 @@ def receiver_row(case: Case, order: Order) -> dict[str, str]:
     return {"organisation": receiver.organisation, "role": receiver.role, "person": receiver.person}
 
 
-def reached(order: Order, check: StoreCheck | None, cleared: Receipt | None) -> tuple[Outcome, Validation]:
-    """How far an order got, by what the inspection of its store could look at and what the store could clear."""
+def reached(
+    order: Order, check: StoreCheck | None, cleared: Receipt | None, *, key_is_gone: bool
+) -> tuple[Outcome, Validation]:
+    """How far an order got, by what the inspection of its store could look at and what the store could clear.
+
+    ``key_is_gone``: all that it was about lay under a key that was destroyed; what is validated stays the same.
+    """
     if not order.changes_store:
         return Outcome.NONE, Validation.NOT_APPLICABLE
     was_searched = check is not None and check.reached and str(order.collection) in check.probed
     waits = cleared is None or dict(cleared.details).get("tasks", "none") != "none"
-    if was_searched and not waits:
-        return Outcome.CLEAR, Validation.PASSED
-    return Outcome.NONE, Validation.LIMITED
+    is_clear = was_searched and not waits
+    outcome = Outcome.PURGE if key_is_gone else Outcome.CLEAR if is_clear else Outcome.NONE
+    return outcome, Validation.PASSED if is_clear else Validation.LIMITED
 
 
 def _cluster(case: Case, order: Order) -> dict[str, str]:
