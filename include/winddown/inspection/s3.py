@@ -28,13 +28,12 @@ from winddown.inspection.iceberg import IcebergFiles
 from winddown.inspection.in_escrow import as_file, contents, held
 from winddown.inspection.ranged import BUFFER, RangedObject
 from winddown.inspection.raw_bytes import Patterns, search_file
+from winddown.inspection.retained import is_retained
 from winddown.inspection.table_files import TableFiles
 from winddown.inspection.under_key import UnderKey
 from winddown.ports import ByteSearch
 
 _READERS = 8
-# What services answer where nothing locks a version, or it is gone.
-_NO_LOCK = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "NoSuchKey", "NoSuchVersion"}
 _ESCROWED = {Method.ESCROW_OBJECT, Method.ESCROW_AND_REWRITE}
 _PIECE = 1 << 20
 _SMALL = 1 << 20
@@ -284,27 +283,8 @@ class S3Inspector:
 
     def _locked_in(self, key: dict[str, Any], history: list[dict[str, Any]]) -> int:
         planned = set(key["versions"])
-        return sum(self._is_locked(found) for found in history if found["version"] in planned and not found["marker"])
-
-    def _is_locked(self, found: dict[str, Any]) -> bool:
-        named = {"Bucket": self._bucket, "Key": found["key"], "VersionId": found["version"]}
-        try:
-            is_retained = bool(self._client.get_object_retention(**named).get("Retention", {}).get("RetainUntilDate"))
-            return is_retained and not self._is_held(named)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NO_LOCK:
-                return False
-            raise Transient(f"the inspector cannot ask for the locks of store {self._name}") from None
-        except BotoCoreError:
-            raise Transient(f"the inspector cannot ask for the locks of store {self._name}") from None
-
-    def _is_held(self, named: dict[str, str]) -> bool:
-        try:
-            return bool(self._client.get_object_legal_hold(**named).get("LegalHold", {}).get("Status") == "ON")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NO_LOCK:
-                return False
-            raise
+        left = (found for found in history if found["version"] in planned and not found["marker"])
+        return sum(is_retained(self._client, self._bucket, found, store=self._name) for found in left)
 
     def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
         if found["marker"]:

@@ -162,11 +162,25 @@ def test_another_key_stays_as_it_is(path: Path) -> None:
     assert (path.read_bytes(), [found.name for found in path.parent.iterdir()]) == (OTHER, ["shop.key"])
 
 
-def test_killed_between_its_two_steps_it_is_still_the_key_and_goes_the_next_time(path: Path) -> None:
-    key = written(path)
+@pytest.mark.parametrize("call", ["rename", "unlink"])
+@pytest.mark.parametrize("is_done", [False, True])
+def test_killed_around_any_step_it_is_whole_or_gone_and_a_repeat_ends_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str, is_done: bool
+) -> None:
+    key, real = written(path), getattr(Path, call)
     fingerprint = key.fingerprint()
-    path.rename(path.with_name(".shop.key.going"))
-    assert key.fingerprint() == fingerprint
+
+    def killed(self: Path, *given: Any) -> None:
+        if is_done:
+            real(self, *given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, call, killed)
+        with pytest.raises(KeyboardInterrupt):
+            key.destroy(fingerprint)
+    if (call, is_done) != ("unlink", True):
+        assert key.fingerprint() == fingerprint, "what reads it goes on"
     key.destroy(fingerprint)
     assert list(path.parent.iterdir()) == []
 
