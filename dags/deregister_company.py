@@ -70,7 +70,7 @@ def deregister_company() -> None:
     grace = GraceWait(task_id="grace", plan_id=plan_id)
     purged = tasks.purge.partial(plan_id=plan_id).expand(unit=units)
     verified = tasks.verify(sanitised := tasks.sanitise(plan_id))
-    certified = tasks.certify(tasks.delete_buckets(verified))
+    certified = tasks.certify(tasks.destroy_keys_and_buckets(verified))
     quarantined >> grace >> purged >> sanitised
     reported = tasks.report(case_id)
     certified >> reported

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from winddown.archive.atomic import made_folder
+from winddown.archive.customer_key import CustomerKey
 from winddown.archive.escrow import Escrow
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
@@ -197,27 +198,33 @@ def _systems(
                 inspectors[declaration.name] = inspector
         else:
             from winddown.inspection.s3 import S3Inspector
+            from winddown.inspection.under_key import UnderKey
             from winddown.stores.objects.report.listing import ReportPlace
             from winddown.stores.objects.s3 import S3Store
 
             scratch_folder = settings.workspace / case.id / "scratch"
+            key = _customer_key(declaration, connections)
+            client = partial(_client, bucket=declaration.bucket, key=key)
+            looking = _parameters(connections, declaration, "__inspect")
             stores[declaration.name] = S3Store(
                 declaration.name,
                 bucket=declaration.bucket,
-                reader=_client(_parameters(connections, declaration, "")),
-                unlock=_unlock(authority, connections, declaration, _client),
+                reader=client(_parameters(connections, declaration, "")),
+                unlock=_unlock(authority, connections, declaration, client),
                 escrow=escrow(case.id, declaration.name),
                 report=ReportPlace.parse(declaration.inventory, scratch_folder) if declaration.inventory else None,
                 catalogue=_catalogue(declaration, connections),
+                key=key,
                 notes=partial(notes, case.id, declaration.name),
             )
             inspectors[declaration.name] = S3Inspector(
                 declaration.name,
                 bucket=declaration.bucket,
-                client=_client(_parameters(connections, declaration, "__inspect")),
+                client=client(looking),
                 escrow=escrow(case.id, declaration.name),
                 set_apart=_backups_in(case, declaration.name),
                 catalogue=_catalogue_url(connections, declaration, "__inspect") if declaration.catalogue else "",
+                key=None if key is None else UnderKey(declaration.name, _client(looking), declaration.bucket, key.path),
             )
     return Systems(stores, inspectors, drills)
 
@@ -239,6 +246,14 @@ def _catalogue(declaration: StoreDeclaration, connections: Connections) -> "Open
         return PyIcebergCatalogue(url, ClientIO(declaration.name, client, declaration.bucket))
 
     return opened
+
+
+def _customer_key(declaration: StoreDeclaration, connections: Connections) -> CustomerKey | None:
+    """The key under which a bucket's objects lie. All of our clients send it: who may not read a bucket reads none."""
+    if not declaration.customer_key:
+        return None
+    parameters = _parameters(connections, replace(declaration, connection=declaration.customer_key), "")
+    return CustomerKey(declaration.name, parameters.url)
 
 
 def _catalogue_url(connections: Connections, declaration: StoreDeclaration, suffix: str) -> str:
@@ -483,10 +498,10 @@ def _services() -> "boto3.Session":
     return boto3.Session(botocore_session=session)
 
 
-def _client(parameters: ConnectionParameters) -> Any:
+def _client(parameters: ConnectionParameters, *, bucket: str = "", key: CustomerKey | None = None) -> Any:
     from botocore.config import Config
 
-    return _services().client(
+    client = _services().client(
         "s3",
         endpoint_url=parameters.endpoint_url or None,
         aws_access_key_id=parameters.access_key,
@@ -494,3 +509,4 @@ def _client(parameters: ConnectionParameters) -> Any:
         region_name=parameters.region or None,
         config=Config(retries={"max_attempts": 4, "mode": "standard"}, connect_timeout=10, read_timeout=60),
     )
+    return client if key is None else key.sent_by(client, bucket)

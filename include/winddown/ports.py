@@ -437,6 +437,48 @@ class SeesBucket(Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsKeyDestruction(Protocol):
+    """The store lies under a key of the company's, without which nobody reads it, and which may be destroyed."""
+
+    def key_fingerprint(self) -> str:
+        """What tells the key from any other; "" where the store declares none. Raises Refused where it is no key."""
+        ...
+
+    def not_under_key(self) -> int:
+        """Number of listed versions of which the service does not say, asked with the key, that they are under it."""
+        ...
+
+    def destroy_key(self, authorization: Authorization, *, fingerprint: str) -> Receipt:
+        """Destroy the key with this fingerprint; nothing brings it back but a copy of it. Fine where it is gone.
+
+        Raises:
+            Refused: it is another key.
+        """
+        ...
+
+
+@runtime_checkable
+class SeesKey(Protocol):
+    """An inspector that can tell whether the key of its store is there, and what it keeps from being read."""
+
+    def key_is_there(self) -> bool:
+        """Look where the key was, also for what is left of an attempt to destroy it."""
+        ...
+
+    def open_without_key(self) -> int:
+        """Number of listed versions that the service does not refuse to somebody who asks without the key."""
+        ...
+
+    def listed(self) -> int:
+        """Number of versions with a body that the service lists."""
+        ...
+
+    def locked(self, order: Order, batch: Batch) -> int:
+        """Number of the batch's planned versions that are listed, and that a retention kept from being deleted."""
+        ...
+
+
 class BackupDrill(Protocol):
     """Restores a backup into a scratch database beside its source, so in the source's region."""
 

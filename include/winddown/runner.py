@@ -61,6 +61,6 @@ def _run_wave(deployment: Deployment, plan_id: str) -> Halt | None:
         journey.carry_out(deployment, plan_id, unit, Power.PURGE, say=print)
     journey.sanitise(deployment, plan_id)
     journey.verify(deployment, plan_id)
-    journey.delete_buckets(deployment, plan_id)
+    journey.destroy_keys_and_buckets(deployment, plan_id)
     journey.certify(deployment, plan_id)
     return None

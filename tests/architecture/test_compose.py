@@ -57,7 +57,11 @@ def test_each_worker_listens_to_its_own_queue_alone() -> None:
 def test_the_purge_queue_is_the_one_that_tasks_name() -> None:
     tasks = (ROOT / "include/winddown/orchestration/tasks.py").read_text("utf-8")
     assert 'PURGE_QUEUE = "purge"' in tasks
-    assert re.findall(r"@task\(queue=PURGE_QUEUE\)\ndef (\w+)", tasks) == ["purge", "sanitise", "delete_buckets"]
+    assert re.findall(r"@task\(queue=PURGE_QUEUE\)\ndef (\w+)", tasks) == [
+        "purge",
+        "sanitise",
+        "destroy_keys_and_buckets",
+    ]
 
 
 def test_each_service_logs_in_to_the_control_database_as_itself() -> None:

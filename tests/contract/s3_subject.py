@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from winddown.archive.customer_key import CustomerKey
 from winddown.connections import ConnectionParameters
 from winddown.demo.bucket import REGION
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import CollectionRef
 from winddown.inspection.s3 import S3Inspector
+from winddown.inspection.under_key import UnderKey
 from winddown.ports import SupportsFreeze, ability
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.retrying import Backoff
@@ -105,6 +107,8 @@ class BucketSubject(FreezableSubject):
     keeps_versions = True
     more: Mapping[str, Any] = MappingProxyType({})  # of the bucket
     bucket_name = ""  # drawn anew for each
+    key: CustomerKey | None = None  # of the company's, under which all objects lie
+    key_look: UnderKey | None = None  # the inspector's, without it
 
     def __init__(self, client: Any, desk: Desk) -> None:
         self.bucket = Bucket(client, keeps_versions=self.keeps_versions, name=self.bucket_name, **self.more)
@@ -116,10 +120,11 @@ class BucketSubject(FreezableSubject):
             reader=client,
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
             escrow=desk.escrow(STORE),
+            key=self.key,
             backoff=Backoff(sleep=lambda _: None),
         )
         self.inspector = S3Inspector(
-            STORE, bucket=self.bucket.name, client=client, escrow=desk.escrow(STORE), set_apart=()
+            STORE, bucket=self.bucket.name, client=client, escrow=desk.escrow(STORE), set_apart=(), key=self.key_look
         )
         for key in self.keys():
             self.bucket.put(key, self.earlier(key))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from winddown.ports import SupportsFreeze, ability
 
 from .delta_subject import DeltaFiles
 from .desk import Desk
+from .keyed import KeyedSuite, keyed
+from .keyed_case import COLLECTION, COPIES, FREE, LOCKED, ArchivedCompany
 from .s3_subject import (
     FOLDER,
     BucketSubject,
@@ -36,7 +39,7 @@ from .test_s3 import HistorySuite, subject
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
 AES = {"SSECustomerAlgorithm": "AES256"}
 
-__all__ = ["subject"]
+__all__ = ["keyed", "subject"]
 
 
 @pytest.fixture(scope="module")
@@ -303,3 +306,34 @@ class TestObjectsWithoutVersions(WithoutVersions, EffectSuite, ReturnSuite):
 @pytest.mark.parametrize("subject", [UnversionedCsv], indirect=True)
 class TestRowsWithoutVersions(WithoutVersions, EffectSuite):
     pass
+
+
+class TestUnderAKeyOfTheCompanys(KeyedSuite):
+    @pytest.mark.thorough
+    def test_a_case_ends_with_the_key_of_what_is_locked(self, gateway: Gateway, tmp_path: Path) -> None:
+        company = ArchivedCompany(tmp_path / "company", gateway)
+        company.directory.mkdir()
+        company.make()
+        fingerprint = company.key.fingerprint()
+        halt = company.run_until("grace")
+        (order,) = [each for each in company.deploy().control.plan(halt.plan_id).orders if each.destroys_key]
+        assert (order.destroys_key, order.leaves_locked) == (fingerprint, True)
+        assert company.versions().keys() == {LOCKED, FREE}
+        company.run_until("finished")
+        company.end()  # which verifies the bundle
+        assert not company.key.path.exists()
+        assert company.versions().keys() == {LOCKED}
+        assert company.refusal(LOCKED) == 400
+        (certificate,) = company.certificates()
+        (row,) = [each for each in certificate["orders"] if each["collection"] == COLLECTION]
+        assert row["outcome"] == "purge"
+        assert row["key"] == {
+            "technique": "crypto_erase",
+            "fingerprint": fingerprint,
+            "copies": COPIES,
+            "locked_versions": 1,
+            "locked_until": "2099-01-01",
+        }
+        left = {each["collection"]: each for each in certificate["residual_until"]}[COLLECTION]
+        assert left["what"].startswith("1 versions stay locked, unreadable")
+        assert left["until"] == "2099-01-01"

@@ -36,8 +36,8 @@ EDGES = {
     "purge": {"plan", "list_units", "grace"},
     "sanitise": {"plan", "purge"},
     "verify": {"sanitise"},
-    "delete_buckets": {"verify"},
-    "certify": {"delete_buckets"},
+    "destroy_keys_and_buckets": {"verify"},
+    "certify": {"destroy_keys_and_buckets"},
     "report": {"open_case", "certify"},
     "is_more_due": {"report"},
     "continue_case": {"is_more_due"},
@@ -134,7 +134,11 @@ def test_the_main_dag_has_every_stage_that_the_documentation_names(main_dag: DAG
 
 def test_only_what_destroys_for_good_runs_on_the_purge_queue(main_dag: DAG) -> None:
     queues = {task.task_id: task.queue for task in main_dag.tasks}
-    assert {name for name, queue in queues.items() if queue == PURGE_QUEUE} == {"purge", "sanitise", "delete_buckets"}
+    assert {name for name, queue in queues.items() if queue == PURGE_QUEUE} == {
+        "purge",
+        "sanitise",
+        "destroy_keys_and_buckets",
+    }
     assert PURGE_QUEUE == "purge"
     assert {queue for queue in queues.values() if queue != PURGE_QUEUE} == {"default"}
 

@@ -233,7 +233,7 @@ CALLS: tuple[tuple[str, str, tuple[Any, ...], tuple[Any, ...]], ...] = (
     ("purge", "carry_out", ("p-1", ["o-1"]), ("p-1", ("o-1",), "purge")),
     ("sanitise", "sanitise", ("p-1",), ("p-1",)),
     ("verify", "verify", ("p-1",), ("p-1",)),
-    ("delete_buckets", "delete_buckets", ("p-1",), ("p-1",)),
+    ("destroy_keys_and_buckets", "destroy_keys_and_buckets", ("p-1",), ("p-1",)),
     ("certify", "certify", ("p-1",), ("p-1",)),
     ("report", "report", ("c-1",), ("c-1",)),
 )

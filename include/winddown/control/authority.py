@@ -280,7 +280,7 @@ class Authority:
         # An approval must outlast the authorization that rests on it.
         objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan, at=now + LIFETIME)]
         if plan.traces or effect.power is Power.SANITISE:
-            own = _trace_objections(plan, effect) if plan.traces else []
+            own = _trace_objections(plan, effect) if plan.traces else _key_objections(plan, effect)
             return [*objections, *own, *_unpurged_objections(connection, plan, effect.store)]
         order = plan.order(effect.order_id)
         return [
@@ -395,6 +395,12 @@ def _trace_objections(plan: Plan, effect: Effect) -> list[str]:
     if effect.records > trace.files_max:
         return [f"{trace.name} holds {effect.records} files, its maximum is {trace.files_max}: plan again"]
     return []
+
+
+def _key_objections(plan: Plan, effect: Effect) -> list[str]:
+    """What ends a store and is known by a digest is a key; it goes only where an approved order says so."""
+    said = {"", *(order.destroys_key for order in plan.orders if order.collection.store == effect.store)}
+    return [] if effect.batch_digest in said else [f"plan {plan.id} does not say that this key is destroyed"]
 
 
 def _unpurged_objections(connection: Connection, plan: Plan, store: str) -> list[str]:

@@ -103,6 +103,9 @@ class StoreDeclaration:
         accessed_from: countries from which somebody can reach the data, beside where they lie.
         delete_bucket: why the bucket itself is deleted once a plan has emptied it; "" where it stays.
         catalogue: connection of the catalogue of an s3 store's Iceberg tables; "" for none.
+        customer_key: connection of the file with the key under which an s3 store's objects lie (SSE-C); "" for none.
+        destroy_key: why that key is destroyed once everything else of the store is gone; "" where it stays.
+        key_copies: what became of every other copy of it.
     """
 
     name: str
@@ -114,6 +117,9 @@ class StoreDeclaration:
     accessed_from: tuple[str, ...] = ()
     delete_bucket: str = ""
     catalogue: str = ""
+    customer_key: str = ""
+    destroy_key: str = ""
+    key_copies: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ ESCROWING = frozenset({Method.ESCROW_ROWS, Method.KEEP_SURVIVORS})
 """Methods whose rows are in escrow between quarantine and purge."""
 
 
+_HIDING = {(Act.ERASE, Method.DELETE_MARKER), (Act.ERASE, Method.SET_ASIDE)}
+
+
 class Wave(StrEnum):
     """What is due together."""
 
@@ -88,6 +91,10 @@ class Order:
         bypasses_governance: whether versions under governance retention may be purged; approvers see it in ``reason``.
         deletes_bucket: when the bucket was made that is deleted once the plan has emptied it; "" where it stays.
             Approvers see it in ``reason``; one order of the store says it for all of them.
+        destroys_key: fingerprint of the key under which the store lies, which is destroyed once the plan has purged
+            everything else; "" where it stays. Said as ``deletes_bucket`` is.
+        leaves_locked: whether versions that the service's retention keeps may stay behind the purge of hidden objects,
+            because nobody can read them when that key is gone.
     """
 
     id: OrderId
@@ -107,6 +114,8 @@ class Order:
     reason: str = ""
     bypasses_governance: bool = False
     deletes_bucket: str = ""
+    destroys_key: str = ""
+    leaves_locked: bool = False
 
     def __post_init__(self) -> None:
         if self.selection.count > self.record_count_max:
@@ -120,6 +129,8 @@ class Order:
         is_partly = self.act is Act.MINIMISE and set(told) <= set(self.fields)
         if (told != names and not is_partly) or (self.k > 1) != bool(names):
             raise Refused(f"order {self.id}: an extract, and nothing else, says how each field becomes coarser, and k")
+        if self.leaves_locked and (self.act, self.method) not in _HIDING:
+            raise Refused(f"order {self.id}: only objects that go whole and are hidden may leave locked versions")
 
     @property
     def changes_store(self) -> bool:

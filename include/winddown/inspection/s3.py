@@ -28,7 +28,9 @@ from winddown.inspection.iceberg import IcebergFiles
 from winddown.inspection.in_escrow import as_file, contents, held
 from winddown.inspection.ranged import BUFFER, RangedObject
 from winddown.inspection.raw_bytes import Patterns, search_file
+from winddown.inspection.retained import is_retained
 from winddown.inspection.table_files import TableFiles
+from winddown.inspection.under_key import UnderKey
 from winddown.ports import ByteSearch
 
 _READERS = 8
@@ -45,6 +47,7 @@ class S3Inspector:
         escrow: of the store, where what a bucket without versions loses waits for its purge.
         set_apart: folders that are known to hold copies until a stated day, e.g. backups; they are not searched.
         catalogue: URL of the catalogue of the bucket's Iceberg tables; "" for none.
+        key: looks at what lies under a key of the company's, which ``client`` sends; None where none is declared.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class S3Inspector:
         escrow: Escrow,
         set_apart: Sequence[str],
         catalogue: str = "",
+        key: UnderKey | None = None,
     ) -> None:
         self._name = name
+        self._key = key
         self._catalogue = catalogue
         self._escrow = escrow
         self._bucket = bucket
@@ -171,6 +176,7 @@ class S3Inspector:
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count planned versions that are still listed, and markers above whole objects; of tables, see there.
 
+        What a retention keeps, and the marker that hides it, is none where the order may leave it: ``locked`` tells it.
         Without versions: all records, while a file of the batch is in the escrow; and versions that came nevertheless.
         """
         if _is_of_table(batch):
@@ -183,7 +189,31 @@ class S3Inspector:
             planned = set(key["versions"])
             for found in history:
                 left += found["version"] in planned or (found["marker"] and order.method is Method.DELETE_MARKER)
+            if order.leaves_locked and (locked := self._locked_in(key, history)):
+                left -= locked + history[0]["marker"]
         return left
+
+    def locked(self, order: Order, batch: Batch) -> int:
+        """Count planned versions that have a day until which they are retained, also one that is over by now.
+
+        One under a legal hold of the service is none of them. Only orders that may leave such versions leave any.
+        """
+        if not order.leaves_locked:
+            return 0
+        return sum(self._locked_in(key, history) for key, history in self._histories(batch))
+
+    def listed(self) -> int:
+        """Count what the service lists in the bucket, markers apart."""
+        return sum(not version["marker"] for version in self._versions(""))
+
+    def key_is_there(self) -> bool:
+        """Look into the key's folder; one that is not declared is not there."""
+        return self._key is not None and self._key.key_is_there()
+
+    def open_without_key(self) -> int:
+        """Ask for every version with a client that sends no key; all of them where none is declared."""
+        versions = (version for version in self._versions("") if not version["marker"])
+        return self.listed() if self._key is None else self._key.open_without_key(versions)
 
     def search_bytes(self, probes: Sequence[bytes], *, left_alone: Sequence[str] = ()) -> ByteSearch:
         """Search every version of every object: raw bytes, what is packed, and Parquet's values and dictionaries."""
@@ -197,7 +227,7 @@ class S3Inspector:
             for version in self._versions("")
             if not version["marker"]
             and not version["key"].startswith(self._set_apart or ("\x00",))
-            and (version["key"].rpartition("/")[0] or ".") not in folders
+            and _folder(version["key"]) not in folders
         )
         for folder, file in self._files(searched):
             size, hits, closed = search_file(file, patterns)
@@ -250,6 +280,11 @@ class S3Inspector:
                         continue
                     with self._opened(version["key"], version["version"]) as file:
                         yield folder, file
+
+    def _locked_in(self, key: dict[str, Any], history: list[dict[str, Any]]) -> int:
+        planned = set(key["versions"])
+        left = (found for found in history if found["version"] in planned and not found["marker"])
+        return sum(is_retained(self._client, self._bucket, found, store=self._name) for found in left)
 
     def _made_by(self, order: Order, found: dict[str, Any]) -> bool:
         if found["marker"]:
@@ -338,6 +373,18 @@ class S3Inspector:
 
 class _NotThereError(Transient):
     """An object that was listed a moment ago, or was planned, is not there."""
+
+
+def _folder(key: str) -> str:
+    """Name of the folder of an object; folders that state a value are parts of the one above.
+
+    >>> _folder("orders/year=2024/part-0.csv"), _folder("=/x"), _folder("x")
+    ('orders', '=', '.')
+    """
+    folders = key.split("/")[:-1]
+    while folders and not folders[-1].startswith("=") and folders[-1].partition("=")[1]:
+        folders.pop()
+    return "/".join(folders) or "."
 
 
 def _records(key: dict[str, Any]) -> int:

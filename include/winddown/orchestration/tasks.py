@@ -171,9 +171,9 @@ def verify(plan_id: str) -> str:
 
 
 @task(queue=PURGE_QUEUE)
-def delete_buckets(plan_id: str) -> str:
-    """Delete what was emptied, where the plan says so."""
-    return _say(plan_id, journey.delete_buckets(deployment(), plan_id))
+def destroy_keys_and_buckets(plan_id: str) -> str:
+    """Destroy the key of what stays locked, and delete what was emptied, where the plan says so."""
+    return _say(plan_id, journey.destroy_keys_and_buckets(deployment(), plan_id))
 
 
 @task(outlets=[CERTIFICATE])

@@ -81,21 +81,29 @@ SENTENCES: Final = {
     "outcome": Word("NIST 结果等级", "NIST outcome"),
     "orders": Word("指令数", "Orders"),
     "outcome_clear": Word("Clear（清除）", "Clear"),
+    "outcome_purge": Word("Purge（密码擦除）", "Purge (crypto erase)"),
     "outcome_none": Word("不主张任何结果等级", "none claimed"),
     "outcome_copy": Word("不适用（仅复制）", "not applicable (copied only)"),
     "quarantine_copy": Word(
         "等待清除期间的加密副本：其密钥已销毁（crypto erase 技术）",
         "the encrypted copy that waited for the purge: its key was destroyed (crypto erase, as a technique)",
     ),
+    "company_key": Word("公司密钥", "The company's key"),
+    "company_key_said": Word(
+        "已销毁（crypto erase）；锁定留存的版本 {locked} 个；其他副本：{copies}",
+        "destroyed (crypto erase); {locked} versions stay locked; of its other copies: {copies}",
+    ),
     "outcomes_note": Word(
         "Clear 指经逐批回读，记录已不在，且在所能读取的原始字节中检索本指令所涉集合的抽样值均未命中。"
-        "仅执行数据库删除语句不构成 Clear，更不称为 Purge。Purge 与 Destroy 是针对介质的结果，"
-        "本证明对任何介质均不作此主张。程序自身所称“清除”"
+        "仅执行数据库删除语句不构成 Clear，更不称为 Purge。Purge 仅指密文所用的公司密钥已销毁、"
+        "且不持密钥者均被拒绝读取的对象；Destroy 是针对介质的结果，本证明不作此主张。程序自身所称“清除”"
         "（purge）是一个处置阶段，不是上述结果等级。",
         "Clear: every batch was read back as gone, and sampled values of the order's collection were not found in "
         "the raw bytes that could be read. "
-        "A deletion by a database's statement alone is no Clear, and is never called Purge. Purge and Destroy are "
-        "outcomes for a medium; none is claimed here for any. The program's own stage of the name “purge” is not that "
+        "A deletion by a database's statement alone is no Clear, and is never called Purge. Purge is said only of "
+        "objects that lay under a key of the company's that was destroyed, and are refused to whoever asks without it; "
+        "Destroy is an outcome for a medium, and is not claimed. The program's own stage of the name “purge” is not "
+        "that "
         "outcome.",
     ),
     # people

@@ -212,6 +212,20 @@ _SENTENCES = {
         "在系统管理员完成以下事项之前，文件和日志可能仍含已删除的记录：{tasks}"
     ),
     "{number:text} in compliance retention": "{number}，处于合规保留期",
+    (
+        "{number:text} versions stay locked, unreadable since their key was destroyed (crypto_erase; NIST outcome: "
+        "purge); their names, sizes, metadata and tags stay in clear"
+    ): (
+        "{number} 个版本仍被锁定，密钥已销毁，故不可读（crypto_erase；NIST 结果：Purge）；"
+        "其名称、大小、元数据和标签仍为明文"
+    ),
+    (
+        "store {name:text}: its key was destroyed by unlinking its file, which was not overwritten; nothing is claimed "
+        "of copies of the key beyond what the company declared of them, nor of bodies that lay there before without it"
+    ): (
+        "系统 {name}：密钥以删除其文件的方式销毁，未予覆写；密钥的其他副本，除公司所作声明外，不作任何主张；"
+        "此前未用该密钥加密而存放过的内容，亦不作主张"
+    ),
     "{number:text} under a legal hold of the object service, until it is lifted": (
         "{number}，受对象存储服务的法律保全，直至解除"
     ),
@@ -242,6 +256,10 @@ _SENTENCES = {
     "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best": (
         "未覆写文件系统和磁盘的块：NIST SP 800-88 Rev. 2 结果至多为 Clear"
     ),
+    (
+        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best, but "
+        "for what lay under a destroyed key"
+    ): "未覆写文件系统和磁盘的块：除已销毁密钥之下的内容外，NIST SP 800-88 Rev. 2 结果至多为 Clear",
     "archived WAL, replicas, service logs and inventories outside the declared stores were not reached": (
         "未触及已归档的预写日志、副本、服务日志，以及已申报系统之外的清单"
     ),
@@ -333,6 +351,15 @@ _SENTENCES = {
         "已按批准的理由清除处于治理保留期的版本"
     ),
     "its bucket was deleted once it was empty, for the approved reason": "存储桶清空后，已按批准的理由删除",
+    "the key of its store was destroyed once all else was purged, for the approved reason": (
+        "其他一切清除之后，已按批准的理由销毁该系统的密钥"
+    ),
+    "versions that a retention keeps stay behind, unreadable": "受保留期约束的版本留存，但已不可读",
+    "leaves locked what the service retains, unreadable: {number:text}": "服务锁定的版本留存但不可读：{number}",
+    (
+        "when all else is purged, the key with fingerprint {key:text} is destroyed for good: {why:text}, and of its "
+        "copies: {copies:text}"
+    ): "其他一切清除之后，永久销毁指纹为 {key} 的密钥：{why}；其副本：{copies}",
     "interrupted {count:text} times with an unknown outcome, which was settled by looking again": (
         "曾 {count} 次中断而结果不明，均经重新查看予以确定"
     ),

@@ -102,7 +102,7 @@ _WORDS = {
         "purge": Word("清除", "purge"),
         "sanitise": Word("净化", "sanitise"),
         "verify": Word("核验", "verify"),
-        "delete_buckets": Word("删除空存储桶", "delete empty buckets"),
+        "destroy_keys_and_buckets": Word("销毁密钥、删除空存储桶", "destroy keys, delete empty buckets"),
         "certify": Word("证明", "certify"),
         "report": Word("报告", "report"),
     },

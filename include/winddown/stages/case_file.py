@@ -246,6 +246,14 @@ def _store_problems(model: CaseModel) -> list[str]:
             problems.append(f"stores.{index}.delete_bucket: only an s3 store has a bucket")
         if store.catalogue and store.kind != "s3":
             problems.append(f"stores.{index}.catalogue: only an s3 store has Iceberg tables")
+        if store.customer_key and store.kind != "s3":
+            problems.append(f"stores.{index}.customer_key: only an s3 store has objects under a key of the company's")
+        why, copies = store.destroy_key.strip(), store.key_copies.strip()
+        if why and not store.customer_key:
+            problems.append(f"stores.{index}.destroy_key: the store names no customer_key")
+        if bool(why) != bool(copies):
+            # A key of which there is a copy brings everything back, so somebody has to answer for every one.
+            problems.append(f"stores.{index}.key_copies: why a key goes and what became of its copies stand together")
     return problems
 
 
@@ -317,6 +325,9 @@ def _case(model: CaseModel, folder: Path) -> domain.Case:
                 found.accessed_from,
                 found.delete_bucket.strip(),
                 found.catalogue,
+                found.customer_key,
+                found.destroy_key.strip(),
+                found.key_copies.strip(),
             )
             for found in model.stores
         ),

@@ -120,6 +120,9 @@ class _Store(_Strict):
     accessed_from: tuple[Country, ...] = ()
     delete_bucket: Annotated[str, Field(max_length=500)] = ""
     catalogue: Identifier | Literal[""] = ""
+    customer_key: Identifier | Literal[""] = ""
+    destroy_key: Annotated[str, Field(max_length=500)] = ""
+    key_copies: Annotated[str, Field(max_length=500)] = ""
 
 
 class _Event(_Strict):

@@ -14,8 +14,9 @@ from winddown.domain.minimise import TOKEN
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages import own_traces
+from winddown.stages.crypto_erase import erased_stores, residuals_under_key
 from winddown.stages.deployment import ACTOR, Deployment, today
-from winddown.stages.emptied import undeleted
+from winddown.stages.endings import unended
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
 from winddown.stages.residuals import residuals, store_of, unproven
@@ -58,7 +59,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
     undone: list[str] = [
         order.id for order in plan.orders if order.changes_store and purged[order.id] != order.selection.count
     ]
-    undone += [f"the bucket of {store}" for store in undeleted(deployment, plan)]
+    undone += unended(deployment, plan)
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
             f"plan {plan_id} is not carried out: {', '.join(undone) or 'it is not open'}",
@@ -207,7 +208,8 @@ def _told(blocker: Blocker) -> str:
 
 def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
     inventory = deployment.control.get(plan.case, "inventory", plan.wave, type_=Inventory)
-    return [] if inventory is None else kept_by_services(inventory.facts)
+    kept = [] if inventory is None else kept_by_services(inventory.facts, unreadable=erased_stores(deployment, plan))
+    return [*kept, *residuals_under_key(deployment, plan)]
 
 
 def _check(found: StoreCheck) -> dict[str, Any]:
@@ -225,8 +227,10 @@ def _check(found: StoreCheck) -> dict[str, Any]:
 
 
 def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
+    erased = sorted(erased_stores(deployment, plan))
     limits = [
-        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
+        "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best"
+        + (", but for what lay under a destroyed key" if erased else ""),
         "archived WAL, replicas, service logs and inventories outside the declared stores were not reached",
         *unproven(deployment, case, plan),
     ]
@@ -236,6 +240,11 @@ def _not_claimed(deployment: Deployment, case: Case, plan: Plan) -> list[str]:
             "members of a group have in common (no l-diversity), nor about comparing extracts with each other or with "
             "other sources"
         )
+    limits += [
+        f"store {name}: its key was destroyed by unlinking its file, which was not overwritten; nothing is claimed of "
+        "copies of the key beyond what the company declared of them, nor of bodies that lay there before without it"
+        for name in erased
+    ]
     fields = {f"{order.collection}.{name}" for order in plan.orders for name, how in order.generalised if how == TOKEN}
     if fields:
         limits.append(

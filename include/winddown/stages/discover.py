@@ -15,9 +15,9 @@ from winddown.ports import Discovery, Store, SupportsReport, ability
 from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
-from winddown.stages.emptied import gone_buckets
+from winddown.stages.endings import ended_stores
 from winddown.stages.names import names_a_person, words_in, words_of
-from winddown.stages.retention import undeclared_replicas
+from winddown.stages.retention import undeclared_replicas, without_compliance
 from winddown.stages.whole import gone_whole
 
 MISNAMED = frozenset({"unknown-field", "reserved-name"})
@@ -38,7 +38,7 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
     blockers: list[Blocker] = []
     facts: list[Fact] = []
     identities: list[tuple[str, str]] = []
-    gone = gone_buckets(deployment, case.id)
+    gone = ended_stores(deployment, case.id)
     for declaration in case.stores:
         if declaration.name in gone:
             continue
@@ -52,7 +52,8 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
             blockers.append(_store_blocker("credentials-refused", declaration.name, error.message, error.next_step))
         else:
             collections += [_without_words(_marked(deployment, case, each)) for each in found.collections]
-            blockers += [_unspeaking(deployment, case, blocker) for blocker in found.blockers]
+            stopping = without_compliance(declaration, found.blockers)
+            blockers += [_unspeaking(deployment, case, blocker) for blocker in stopping]
             facts += found.facts
             identities += [(declaration.name, found.identity)] if found.identity else []
     blockers += undeclared_replicas(case, facts)

@@ -12,7 +12,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Act, Method, Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import Inspector, Store
+from winddown.ports import Inspector, SeesKey, Store
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.safeguards import require_sentinels
 
@@ -55,6 +55,8 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     receipt = _act(store, authorization, order, batch, power)
     is_unproven = power is Power.RESTORE and _is_unproven(deployment, effect, order)
     left = inspector.leftovers(order, batch) if is_unproven else _read_back(inspector, order, batch, power)
+    if power is Power.PURGE and order.leaves_locked:
+        left += _unaccounted(inspector, order, batch, receipt)
     if left:
         said = f"{left} records or traces contradict the store"
         deployment.authority.close(effect, state="unknown", receipt=receipt, read_back=said, actor=ACTOR)
@@ -150,3 +152,9 @@ def _read_back(inspector: Inspector, order: Order, batch: Batch, power: Power) -
     if power is Power.QUARANTINE:
         return inspector.remaining(order, batch) + batch.records - inspector.set_aside(order, batch)
     return inspector.remaining(order, batch) + inspector.leftovers(order, batch)
+
+
+def _unaccounted(inspector: Inspector, order: Order, batch: Batch, receipt: Receipt) -> int:
+    """How many more or less versions another path finds locked than the store's receipt tells."""
+    seen = inspector.locked(order, batch) if isinstance(inspector, SeesKey) else 0
+    return abs(seen - int(dict(receipt.details)["locked"]))

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from winddown.control.authority import Effect
-from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.inventory import Inventory
-from winddown.domain.plan import Act, Method, Order, Plan, Wave
+from winddown.domain.plan import Act, Method, Order, Wave
 from winddown.ports import SupportsBucketDeletion, ability
 from winddown.stages.deployment import Deployment
 
@@ -35,58 +33,32 @@ def emptying(
             continue
         store = ability(deployment.systems(case).store(declaration.name), SupportsBucketDeletion)
         made = "" if store is None else store.bucket_made()
-        against = _against(declaration, inventory, mine, (*inventory.blockers, *blockers))
+        against = left_behind(declaration, inventory, mine, (*inventory.blockers, *blockers))
         against += [] if made else ["its service does not tell us when it was made"]
+        locking = len({order.collection for order in mine if order.leaves_locked})
+        against += [f"versions in {locking} collections that a retention keeps"] if locking else []
         if against:
             stuck += [_stays(declaration, against)] if wave is Wave.AFTER_CLAIMS else []
             continue
         last = mine[-1]
-        reason = f"when it is empty, the bucket is deleted for good: {declaration.delete_bucket}"
-        said = replace(last, deletes_bucket=made, reason="; ".join(filter(None, (last.reason, reason))))
+        said = replace(
+            last,
+            deletes_bucket=made,
+            reason=reasons(last, f"when it is empty, the bucket is deleted for good: {declaration.delete_bucket}"),
+        )
         orders = tuple(said if order is last else order for order in orders)
     return orders, stuck
 
 
-def has_begun(deployment: Deployment, plan: Plan) -> bool:
-    """Whether the deletion of a bucket was intended, so that there may be nothing to look into any more."""
-    return any(deployment.authority.state(deletion_of(plan, order)) is not None for order in deleting(plan))
+def reasons(order: Order, more: str) -> str:
+    """The reason of an order with another one behind it."""
+    return "; ".join(filter(None, (order.reason, more)))
 
 
-def undeleted(deployment: Deployment, plan: Plan) -> list[str]:
-    """Stores whose bucket a plan says to delete, and that are not known to be gone."""
-    return [
-        order.collection.store
-        for order in deleting(plan)
-        if deployment.authority.receipt(deletion_of(plan, order)) is None
-    ]
-
-
-def gone_buckets(deployment: Deployment, case_id: str) -> frozenset[str]:
-    """Stores whose bucket a plan of the case has deleted: they are missing, and nothing is wrong with that."""
-    plans = [deployment.control.plan(plan_id) for plan_id in deployment.control.plans(case_id)]
-    return frozenset(
-        order.collection.store
-        for plan in plans
-        for order in deleting(plan)
-        if deployment.authority.receipt(deletion_of(plan, order)) is not None
-    )
-
-
-def deleting(plan: Plan) -> list[Order]:
-    """The orders that say that the bucket of their store goes."""
-    return [order for order in plan.orders if order.deletes_bucket]
-
-
-def deletion_of(plan: Plan, order: Order) -> Effect:
-    """Name the effect of such an order."""
-    store = order.collection.store
-    return Effect(plan.case, plan.id, f"delete bucket of {store}", Power.SANITISE, store, 0, "", 1)
-
-
-def _against(
+def left_behind(
     declaration: StoreDeclaration, inventory: Inventory, orders: Sequence[Order], blockers: Sequence[Blocker]
 ) -> list[str]:
-    """What would stay in the bucket, in counts."""
+    """What these orders would leave in the store, in counts; empty when every object goes whole."""
     going: dict[str, int] = {}
     for order in orders:
         if order.act is Act.ERASE and order.method in _WHOLE:

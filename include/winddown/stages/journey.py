@@ -22,7 +22,7 @@ from winddown.stages import certify as certifying
 from winddown.stages import check as checking
 from winddown.stages import classify as classifying
 from winddown.stages import decide as deciding
-from winddown.stages import delete_buckets as deleting
+from winddown.stages import destroy_keys_and_buckets as destroying
 from winddown.stages import discover as discovering
 from winddown.stages import freeze as freezing
 from winddown.stages import own_traces
@@ -33,7 +33,7 @@ from winddown.stages import sanitise as sanitising
 from winddown.stages import seal as sealing
 from winddown.stages import verify as verifying
 from winddown.stages.deployment import Deployment
-from winddown.stages.emptied import has_begun
+from winddown.stages.endings import has_begun
 from winddown.stages.transfers import open_recipients
 
 CASE = "case"  # the wave under which stages of the whole case are recorded
@@ -311,7 +311,7 @@ def verify(deployment: Deployment, plan_id: str) -> str:
     plan = deployment.control.plan(plan_id)
     with _alone(deployment, plan.case), recorded(deployment, plan.case, plan.wave, "verify") as said:
         if has_begun(deployment, plan):
-            said.message = "was clean before the deletion of a bucket began"
+            said.message = "was clean before a key or a bucket began to go"
             return said.message
         checks = verifying.verify(deployment, plan_id)
         said.message = "; ".join(
@@ -322,11 +322,12 @@ def verify(deployment: Deployment, plan_id: str) -> str:
     return said.message
 
 
-def delete_buckets(deployment: Deployment, plan_id: str) -> str:
-    """Delete the buckets that a plan says, now that they are empty."""
+def destroy_keys_and_buckets(deployment: Deployment, plan_id: str) -> str:
+    """Destroy the keys that a plan says, and delete the buckets that it has emptied."""
     plan = deployment.control.plan(plan_id)
-    with recorded(deployment, plan.case, plan.wave, "delete_buckets") as said:
-        said.message = ", ".join(deleting.delete_buckets(deployment, plan_id)) or "no bucket is to go"
+    with recorded(deployment, plan.case, plan.wave, "destroy_keys_and_buckets") as said:
+        gone = destroying.destroy_keys_and_buckets(deployment, plan_id)
+        said.message = ", ".join(gone) or "no key and no bucket is to go"
     return said.message
 
 

@@ -77,7 +77,11 @@ def _refuse_unknown_connections(deployment: Deployment, case: Case) -> None:
     unknown = [
         f"stores.{index}.{field}: {name!r} is unknown"
         for index, store in enumerate(case.stores)
-        for field, name in (("connection", store.connection), ("catalogue", store.catalogue))
+        for field, name in (
+            ("connection", store.connection),
+            ("catalogue", store.catalogue),
+            ("customer_key", store.customer_key),
+        )
         if (name or field == "connection") and not deployment.connection_exists(name)
     ]
     if unknown:

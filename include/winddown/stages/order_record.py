@@ -6,7 +6,8 @@ ground, who answers for it, the deletion method, and the record of the deletion.
 
 The outcome is never stronger than what another path could look at. Rows that a database deleted, and objects and files
 that a service removed, are *clear* at best, and only where raw bytes were searched and nothing was left for an
-administrator to do. ``purge`` and ``destroy`` are outcomes for a medium; no method reaches one here: none is claimed.
+administrator to do. *purge* is said of what lay under a key of the company's that was destroyed (crypto erase), and of
+nothing else; *destroy* is an outcome for a medium, and never claimed.
 """
 
 import json
@@ -22,6 +23,7 @@ from winddown.domain.decision import Decision
 from winddown.domain.plan import Act, Method, Order, Plan
 from winddown.domain.receipt import Receipt
 from winddown.stages.anonymise import Extract
+from winddown.stages.crypto_erase import key_row
 from winddown.stages.deployment import Deployment
 from winddown.stages.sanitise import receipt_of
 from winddown.stages.seal import SealedArchive
@@ -35,6 +37,7 @@ class Outcome(StrEnum):
 
     NONE = "none"  # only copied, or deleted in a way that nobody could look behind
     CLEAR = "clear"
+    PURGE = "purge"  # every version lay under a key that was destroyed, and is refused to whoever asks without it
 
 
 class Validation(StrEnum):
@@ -72,7 +75,9 @@ def order_row(deployment: Deployment, case: Case, plan: Plan, order: Order, *, d
     """The part of a certificate that speaks of one order; JSON."""
     effects = [found for found in done.effects if found.order_id == order.id]
     check = next((found for found in done.checks if found.store == order.collection.store), None)
-    outcome, validation = reached(order, check, receipt_of(deployment, plan, order.collection.store))
+    key = key_row(deployment, case, plan, order)
+    cleared = receipt_of(deployment, plan, order.collection.store)
+    outcome, validation = reached(order, check, cleared, key_is_gone=key is not None)
     decisions = decisions_of(plan, order)
     row: dict[str, Any] = {
         "id": order.id,
@@ -99,6 +104,8 @@ def order_row(deployment: Deployment, case: Case, plan: Plan, order: Order, *, d
     }
     if order.act is Act.MINIMISE and order.generalised:
         row["left"] = [list(pair) for pair in order.generalised]
+    if key is not None:
+        row["key"] = key
     if order.act is Act.SEAL:
         row |= _handed_over(deployment, case, plan, order)
     if order.act is Act.ANONYMISE:
@@ -119,15 +126,20 @@ def receiver_row(case: Case, order: Order) -> dict[str, str]:
     return {"organisation": receiver.organisation, "role": receiver.role, "person": receiver.person}
 
 
-def reached(order: Order, check: StoreCheck | None, cleared: Receipt | None) -> tuple[Outcome, Validation]:
-    """How far an order got, by what the inspection of its store could look at and what the store could clear."""
+def reached(
+    order: Order, check: StoreCheck | None, cleared: Receipt | None, *, key_is_gone: bool
+) -> tuple[Outcome, Validation]:
+    """How far an order got, by what the inspection of its store could look at and what the store could clear.
+
+    ``key_is_gone``: all that it was about lay under a key that was destroyed; what is validated stays the same.
+    """
     if not order.changes_store:
         return Outcome.NONE, Validation.NOT_APPLICABLE
     was_searched = check is not None and check.reached and str(order.collection) in check.probed
     waits = cleared is None or dict(cleared.details).get("tasks", "none") != "none"
-    if was_searched and not waits:
-        return Outcome.CLEAR, Validation.PASSED
-    return Outcome.NONE, Validation.LIMITED
+    is_clear = was_searched and not waits
+    outcome = Outcome.PURGE if key_is_gone else Outcome.CLEAR if is_clear else Outcome.NONE
+    return outcome, Validation.PASSED if is_clear else Validation.LIMITED
 
 
 def _cluster(case: Case, order: Order) -> dict[str, str]:
@@ -167,6 +179,10 @@ def _exceptions(order: Order, interrupted: int) -> list[str]:
         found.append("versions under governance retention were purged for the approved reason")
     if order.deletes_bucket:
         found.append("its bucket was deleted once it was empty, for the approved reason")
+    if order.destroys_key:
+        found.append("the key of its store was destroyed once all else was purged, for the approved reason")
+    if order.leaves_locked:
+        found.append("versions that a retention keeps stay behind, unreadable")
     if interrupted:
         found.append(f"interrupted {interrupted} times with an unknown outcome, which was settled by looking again")
     return found

@@ -14,6 +14,7 @@ from winddown.stages.anonymise import unfit_extracts
 from winddown.stages.check import Checks
 from winddown.stages.classify import classify_inventory
 from winddown.stages.clocks import wave_clocks
+from winddown.stages.crypto_erase import destroying_keys
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.discover import record_inventory, take_inventory
@@ -73,8 +74,9 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     # Last, because whatever is stopped before keeps its rows, and these may refer to rows that would go.
     blockers += kept_references(deployment, case, labelled, _unstopped(orders, blockers))
     orders = _unstopped(orders, blockers)
-    orders, staying = emptying(deployment, case, wave, inventory=inventory, orders=orders, blockers=blockers)
-    blockers += staying
+    for ending in (destroying_keys, emptying):
+        orders, staying = ending(deployment, case, wave, inventory=inventory, orders=orders, blockers=blockers)
+        blockers += staying
     deployment.control.put(case_id, "blockers", wave, tuple(blockers), type_=tuple[Blocker, ...])
     decisions = tuple(decision for found in labelled for decision in found.decisions)
     if not orders:

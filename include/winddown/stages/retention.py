@@ -2,7 +2,8 @@
 
 Governance retention may be bypassed by whoever has the right to. Here that takes a reason in the collection's register
 entry, which stands in the plan that people approve; without it the collection is blocked. Compliance retention and
-legal holds of the service are never bypassed: the store blocks their folders.
+legal holds of the service are never bypassed: the store blocks their folders. Where the case file says that the key of
+a store goes, retention blocks nothing by itself (``crypto_erase``).
 """
 
 from collections.abc import Iterable
@@ -10,22 +11,26 @@ from dataclasses import replace
 from typing import Any
 
 from winddown.domain.blocker import Blocker
-from winddown.domain.case import Case
+from winddown.domain.case import Case, StoreDeclaration
 from winddown.domain.inventory import CollectionRef, Fact, Inventory
 from winddown.domain.plan import Act, Order
 
 _NAMES = {"inventory-reports": "inventory reports", "access-logs": "access logs"}
-_GOVERNANCE, _COMPLIANCE, _HOLD = "governance-retention", "compliance-retention", "object-legal-hold"
+GOVERNANCE, COMPLIANCE, _HOLD = "governance-retention", "compliance-retention", "object-legal-hold"
 
 
 def under_governance(
     case: Case, inventory: Inventory, orders: tuple[Order, ...]
 ) -> tuple[tuple[Order, ...], list[Blocker]]:
-    """Let the orders whose register entry says why bypass governance retention; a blocker for each other collection."""
+    """Let the orders whose register entry says why bypass governance retention; a blocker for each other collection.
+
+    Collections of a store whose key goes are not blocked here: what stays of them may be left locked.
+    """
+    keyless = {store.name for store in case.stores if not store.destroy_key}
     found: list[Order] = []
     blockers: list[Blocker] = []
     for order in orders:
-        said = _said(inventory.facts, _GOVERNANCE, order.collection) if order.act is Act.ERASE else ""
+        said = retained(inventory.facts, GOVERNANCE, order.collection) if order.act is Act.ERASE else ""
         if not said:
             found.append(order)
             continue
@@ -36,6 +41,8 @@ def under_governance(
             found.append(replace(order, bypasses_governance=True, reason=reason))
             continue
         found.append(order)
+        if order.collection.store not in keyless:
+            continue
         blockers.append(
             Blocker(
                 "governance-retention",
@@ -46,6 +53,11 @@ def under_governance(
             )
         )
     return tuple(found), blockers
+
+
+def without_compliance(declaration: StoreDeclaration, blockers: Iterable[Blocker]) -> list[Blocker]:
+    """The blockers of a store; those for compliance retention only where it declares no key that goes."""
+    return [found for found in blockers if found.code != COMPLIANCE or not declaration.destroy_key]
 
 
 def undeclared_replicas(case: Case, facts: Iterable[Fact]) -> list[Blocker]:
@@ -73,11 +85,16 @@ def undeclared_replicas(case: Case, facts: Iterable[Fact]) -> list[Blocker]:
     return blockers
 
 
-def kept_by_services(facts: Iterable[Fact]) -> list[dict[str, Any]]:
-    """What object services keep of what is erased, for a certificate; some of it has no last day that anybody knows."""
+def kept_by_services(facts: Iterable[Fact], *, unreadable: frozenset[str]) -> list[dict[str, Any]]:
+    """What object services keep of what is erased, for a certificate; some of it has no last day that anybody knows.
+
+    Of the stores in ``unreadable``, whose key is destroyed, what is retained is told by what the purge left.
+    """
     rows: list[dict[str, Any]] = []
     for fact in facts:
-        if fact.name == _COMPLIANCE:
+        if fact.name == COMPLIANCE:
+            if fact.subject.partition(":")[0] in unreadable:
+                continue
             count, _, until = fact.value.partition(" until ")
             rows.append({"collection": fact.subject, "what": f"{count} in compliance retention", "until": until})
         elif fact.name == _HOLD:
@@ -89,7 +106,7 @@ def kept_by_services(facts: Iterable[Fact]) -> list[dict[str, Any]]:
     return rows
 
 
-def _said(facts: Iterable[Fact], name: str, ref: CollectionRef) -> str:
-    """What a fact says of a collection or of the folder that it is in with other formats."""
+def retained(facts: Iterable[Fact], name: str, ref: CollectionRef) -> str:
+    """What a retention keeps of a collection, or of the folder that it is in with other formats, in words."""
     subjects = {str(ref), str(ref).partition("#")[0]}
     return next((fact.value for fact in facts if fact.name == name and fact.subject in subjects), "")

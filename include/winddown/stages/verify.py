@@ -74,7 +74,9 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 leftovers += sum(inspector.leftovers(order, batch) for batch in several)
                 remaining += sum(inspector.remaining(order, batch) for batch in _looked_through(order, several))
                 count += len(several)
-        apart = [name.partition(":")[2] for name in stopped if name.startswith(f"{declaration.name}:")]
+        # What is locked is still readable, until its key goes at the very end.
+        locked = {str(order.collection) for order in orders if order.leaves_locked}
+        apart = [name.partition(":")[2] for name in (*stopped, *sorted(locked)) if _is_in(declaration.name, name)]
         search = inspector.search_bytes(probes, left_alone=apart)
         places[declaration.name] = [name for name in search.where if not names_a_person(words_of(name))]
         checks.append(
@@ -89,7 +91,7 @@ def verify(deployment: Deployment, plan_id: str) -> tuple[StoreCheck, ...]:
                 bytes_read=search.bytes_read,
                 medium=search.medium + _closed(search),
                 claim=_claim(reached=search.reached, probes=search.probes),
-                probed=tuple(name for name in probed if name.startswith(f"{declaration.name}:")),
+                probed=tuple(name for name in probed if _is_in(declaration.name, name) and name not in locked),
             )
         )
     body = {
@@ -142,6 +144,10 @@ def _verify_traces(deployment: Deployment, plan: Plan) -> tuple[StoreCheck, ...]
         )
     deployment.control.put(plan.case, "checks", plan.id, (check,), type_=tuple[StoreCheck, ...])
     return (check,)
+
+
+def _is_in(store: str, name: str) -> bool:
+    return name.startswith(f"{store}:")
 
 
 def _looked_through(order: Order, several: list[Batch]) -> list[Batch]:

@@ -24,6 +24,7 @@ from winddown.ports import (
     SupportsContent,
     SupportsDocuments,
     SupportsFreeze,
+    SupportsKeyDestruction,
     SupportsReport,
     SupportsSanitise,
     SupportsSideBySide,
@@ -171,6 +172,25 @@ class DryBucketDeletion:
         return Receipt("sanitise", authorization.store, 0, 1, (_MARK,))
 
 
+class DryKeyDestruction:
+    """Destroys nothing."""
+
+    def __init__(self, inner: SupportsKeyDestruction) -> None:
+        self._inner = inner
+
+    def key_fingerprint(self) -> str:
+        """As the store does; it only reads."""
+        return self._inner.key_fingerprint()
+
+    def not_under_key(self) -> int:
+        """As the store does; it only reads."""
+        return self._inner.not_under_key()
+
+    def destroy_key(self, authorization: Authorization, *, fingerprint: str) -> Receipt:  # noqa: ARG002
+        """The receipt of a destruction, of whatever key."""
+        return Receipt("sanitise", authorization.store, 0, 1, (_MARK,))
+
+
 def _as_it_is(inner: Any) -> Any:
     """Hand the ability through: reading changes nothing."""
     return inner
@@ -182,6 +202,7 @@ LAYERS: dict[type[Any], Callable[[Any], Any]] = {
     SupportsStorageOnly: DryStorageOnly,
     SupportsSanitise: DrySanitise,
     SupportsBucketDeletion: DryBucketDeletion,
+    SupportsKeyDestruction: DryKeyDestruction,
     SupportsContent: _as_it_is,
     SupportsReport: _as_it_is,
     SupportsStrain: _as_it_is,

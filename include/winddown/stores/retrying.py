@@ -32,6 +32,7 @@ from winddown.ports import (
     SupportsContent,
     SupportsDocuments,
     SupportsFreeze,
+    SupportsKeyDestruction,
     SupportsReport,
     SupportsSanitise,
     SupportsSideBySide,
@@ -211,6 +212,26 @@ class RetryingBucketDeletion:
         return self._inner.delete_bucket(authorization, made=made)
 
 
+class RetryingKeyDestruction:
+    """Retries only what reads."""
+
+    def __init__(self, inner: SupportsKeyDestruction, backoff: Backoff) -> None:
+        self._inner = inner
+        self._backoff = backoff
+
+    def key_fingerprint(self) -> str:
+        """Retried."""
+        return self._backoff.run(self._inner.key_fingerprint)
+
+    def not_under_key(self) -> int:
+        """Retried."""
+        return self._backoff.run(self._inner.not_under_key)
+
+    def destroy_key(self, authorization: Authorization, *, fingerprint: str) -> Receipt:
+        """Once: a repeat needs a new authorization."""
+        return self._inner.destroy_key(authorization, fingerprint=fingerprint)
+
+
 class RetryingContent:
     """Retries the opening of a stream."""
 
@@ -313,6 +334,7 @@ LAYERS: dict[type[Any], Callable[[Any, Backoff], Any]] = {
     SupportsStorageOnly: RetryingStorageOnly,
     SupportsSanitise: RetryingSanitise,
     SupportsBucketDeletion: RetryingBucketDeletion,
+    SupportsKeyDestruction: RetryingKeyDestruction,
     SupportsContent: RetryingContent,
     SupportsReport: RetryingReport,
     SupportsStrain: RetryingStrain,

@@ -12,13 +12,14 @@ from winddown.control.repository import EffectState, Progress
 from winddown.domain.authorization import Power
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.stages.deployment import Deployment
+from winddown.stages.endings import endings
 from winddown.stages.journey import CASE, PREPARATION, grace_ends_at, is_closed, missing_approvals, waves
 from winddown.stages.seal import unacknowledged
 from winddown.stages.standing import Standing
 
 BEFORE_BORDER = ("plan", "approve", "anonymise", "seal", "hand_over", "quarantine", "grace")
-AFTER_BORDER = ("purge", "sanitise", "verify", "delete_buckets", "certify")
-_SELDOM = "delete_buckets"  # a step of cases that ask for it; others do not show it as unneeded
+AFTER_BORDER = ("purge", "sanitise", "verify", "destroy_keys_and_buckets", "certify")
+_SELDOM = "destroy_keys_and_buckets"  # a step of cases that ask for it; others do not show it as unneeded
 _OPEN = frozenset(("intent", "unknown"))
 Step = dict[str, Any]
 
@@ -143,7 +144,7 @@ def _unneeded(plan: Plan) -> set[str]:
     if plan.traces:
         return {"anonymise", "seal", "hand_over", "grace", "sanitise", _SELDOM}
     steps = {Act.ANONYMISE: ("anonymise",), Act.SEAL: ("seal", "hand_over")}
-    kept = set() if any(order.deletes_bucket for order in plan.orders) else {_SELDOM}
+    kept = set() if endings(plan) else {_SELDOM}
     return kept.union(*(stages for act, stages in steps.items() if act not in acts))
 
 

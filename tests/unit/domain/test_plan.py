@@ -72,6 +72,8 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "order": {
         "deletes_bucket": "2026-01-01T00:00:00Z",
+        "destroys_key": "f" * 64,
+        "leaves_locked": True,
         "id": OrderId("p-1-002"),
         "collection": CollectionRef("shop", "customers"),
         "label": "minor",
@@ -145,6 +147,13 @@ def test_an_extract_and_nothing_else_says_how_fields_become_coarser(changed: dic
         replace(EXTRACT, **changed)
 
 
+@pytest.mark.parametrize("changed", [{"method": Method.REWRITE_OBJECT}, {"act": Act.MINIMISE, "fields": ("phone",)}])
+def test_only_an_erase_of_hidden_objects_may_leave_locked_versions(changed: dict[str, Any]) -> None:
+    hiding = replace(ORDER, method=Method.DELETE_MARKER, leaves_locked=True)
+    with pytest.raises(Refused, match="may leave locked versions"):
+        replace(hiding, **changed)
+
+
 def test_an_order_that_is_not_in_the_plan_is_refused() -> None:
     assert PLAN.order("p-1-001") is ORDER
     with pytest.raises(Refused, match=r"has no order 'p-1-009'"):
@@ -181,7 +190,8 @@ def test_the_digest_changes_with_every_field_of_an_order(name: str) -> None:
     changed = {name: OTHER["order"][name]}
     if name == "act":
         changed["fields"] = ("phone",)
-    base = {"fields": SEAL, "generalised": EXTRACT, "k": EXTRACT}.get(name, ORDER)
+    hidden = replace(ORDER, method=Method.DELETE_MARKER)
+    base = {"fields": SEAL, "generalised": EXTRACT, "k": EXTRACT, "leaves_locked": hidden}.get(name, ORDER)
     with_base = replace(PLAN, orders=(base,))
     assert replace(PLAN, orders=(replace(base, **changed),)).digest != with_base.digest
 

@@ -459,6 +459,39 @@ def test_a_bucket_that_is_to_go_is_one_and_says_why(refusal: Refusal, case_docum
     assert "stores.0.delete_bucket: only an s3 store has a bucket" in said
 
 
+KEYED = {"customer_key": "files_key", "destroy_key": "it ends", "key_copies": "none was made"}
+
+
+@pytest.mark.parametrize(
+    ("store", "left_out", "said"),
+    [
+        (0, (), "stores.0.customer_key: only an s3 store has objects under a key of the company's"),
+        (1, ("customer_key",), "stores.1.destroy_key: the store names no customer_key"),
+        (1, ("key_copies",), "stores.1.key_copies: why a key goes and what became of its copies stand together"),
+        (1, ("destroy_key",), "stores.1.key_copies: why a key goes and what became of its copies stand together"),
+    ],
+)
+def test_a_key_that_is_to_go_is_named_and_accounted_for(
+    refusal: Refusal, case_document: dict[str, Any], store: int, left_out: tuple[str, ...], said: str
+) -> None:
+    given = {name: value for name, value in KEYED.items() if name not in left_out}
+    case_document["stores"][store].update(given)
+    assert said in refusal(case_document)
+    case_document["stores"][store].update({name: "  " for name in left_out if name != "customer_key"})
+    assert said in refusal(case_document), "a blank says nothing"
+
+
+def test_a_key_stands_in_the_case_as_it_was_declared(write_case: WriteCase, case_document: dict[str, Any]) -> None:
+    case_document["stores"][1].update(KEYED | {"destroy_key": " it ends "})
+    found = read_case_file(write_case(case_document)).case.stores[1]
+    assert (found.customer_key, found.destroy_key, found.key_copies) == tuple(KEYED.values())
+
+
+def test_a_key_is_a_known_connection(refusal: Refusal, case_document: dict[str, Any]) -> None:
+    said = refusal(changed(case_document, "stores.1.customer_key", "nowhere"))
+    assert "stores.1.customer_key: 'nowhere' is unknown" in said
+
+
 def test_an_inventory_report_belongs_to_an_s3_store_and_has_an_address(
     refusal: Refusal, case_document: dict[str, Any]
 ) -> None:

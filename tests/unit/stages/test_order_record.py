@@ -30,8 +30,13 @@ LIMITED = (Outcome.NONE, Validation.LIMITED)
 
 
 def test_rows_that_are_in_no_byte_are_clear_and_nothing_stronger() -> None:
-    assert reached(ORDER, CHECK, CLEARED) == (Outcome.CLEAR, Validation.PASSED)
-    assert {outcome.value for outcome in Outcome} == {"none", "clear"}
+    assert reached(ORDER, CHECK, CLEARED, key_is_gone=False) == (Outcome.CLEAR, Validation.PASSED)
+    assert {outcome.value for outcome in Outcome} == {"none", "clear", "purge"}
+
+
+def test_what_lay_under_a_destroyed_key_is_purged_and_validated_by_what_was_searched() -> None:
+    assert reached(ORDER, CHECK, CLEARED, key_is_gone=True) == (Outcome.PURGE, Validation.PASSED)
+    assert reached(ORDER, replace(CHECK, probed=()), CLEARED, key_is_gone=True) == (Outcome.PURGE, Validation.LIMITED)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +50,12 @@ def test_rows_that_are_in_no_byte_are_clear_and_nothing_stronger() -> None:
     ],
 )
 def test_a_deletion_that_nobody_could_look_behind_is_no_outcome(check: StoreCheck, cleared: Receipt | None) -> None:
-    assert reached(ORDER, check, cleared) == LIMITED
+    assert reached(ORDER, check, cleared, key_is_gone=False) == LIMITED
 
 
 def test_an_order_that_only_copies_has_no_outcome() -> None:
     order = replace(ORDER, act=Act.SEAL, method=Method.CUSTODIAN_ARCHIVE, fields=("amount",))
-    assert reached(order, CHECK, CLEARED) == (Outcome.NONE, Validation.NOT_APPLICABLE)
+    assert reached(order, CHECK, CLEARED, key_is_gone=False) == (Outcome.NONE, Validation.NOT_APPLICABLE)
 
 
 def row(disposition: str, **more: Any) -> dict[str, Any]:

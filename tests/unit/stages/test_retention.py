@@ -70,7 +70,7 @@ def test_a_certificate_lists_what_the_service_keeps_and_until_when() -> None:
         Fact("files", "inventory-reports", "none"),
         Fact("files:c", "governance-retention", "9 versions until 2031-05-06"),
     )
-    assert kept_by_services(facts) == [
+    assert kept_by_services(facts, unreadable=frozenset()) == [
         {"collection": "files:a", "what": "3 versions in compliance retention", "until": "2031-05-06"},
         {
             "collection": "files:b",

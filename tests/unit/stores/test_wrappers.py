@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, Any] = {
     "whole": True,
     "going": 1,
     "made": "2020-01-01",
+    "fingerprint": "f" * 64,
 }
 ABILITIES: list[type] = [
     found for name, found in vars(ports).items() if name.startswith("Supports") and inspect.isclass(found)

@@ -30,6 +30,7 @@ def order_sheet(speak: Speaker, document: Document, order: Document, *, number: 
         (speak.say("method"), [speak.word("method", order["method"]), *_copy(speak, order)]),
         (speak.say("why_method"), [speak.recorded(order["reason"])] if order["reason"] else []),
         (speak.say("outcome"), [sections.outcome_of(speak, order)]),
+        *_key(speak, order),
         (speak.say("purged"), [_purged(speak, order)]),
         (speak.say("approved"), [_approvals(speak, document)]),
         (speak.say("executed"), [speak.say("executed_by", version=document["code_version"])]),
@@ -60,6 +61,15 @@ def _ground(speak: Speaker, found: Document) -> str:
 
 def _copy(speak: Speaker, order: Document) -> list[Line]:
     return [speak.say("quarantine_copy")] if order["quarantine_copy"] == "crypto_erase" else []
+
+
+def _key(speak: Speaker, order: Document) -> list[tuple[str, Sequence[Line]]]:
+    """The destroyed key under which the order's objects lay."""
+    if "key" not in order:
+        return []
+    key = order["key"]
+    said = speak.say("company_key_said", locked=count(key["locked_versions"]), copies=key["copies"])
+    return [(speak.say("company_key"), [code(key["fingerprint"]), said])]
 
 
 def _purged(speak: Speaker, order: Document) -> str:

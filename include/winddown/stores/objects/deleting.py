@@ -52,7 +52,8 @@ class Account:
     def details(self) -> tuple[tuple[str, str], ...]:
         """For a receipt."""
         parts = ("ordered", "purged", "held", "locked", "failed")
-        return tuple((name, str(getattr(self, name))) for name in parts)
+        told = tuple((name, str(getattr(self, name))) for name in parts)
+        return (*told, ("locked_until", self.until)) if self.until else told
 
     def __str__(self) -> str:
         """In words and counts, never keys."""

@@ -76,11 +76,13 @@ def locks_of(client: Any, bucket: str, versions: Iterable[Version]) -> dict[Vers
         return {version: lock for version, lock in zip(asked, found, strict=True) if lock is not None}
 
 
-def _lock(mode: str | None, until: datetime | None, hold: str | None) -> Lock | None:
-    is_kept = bool(mode) and until is not None and until > datetime.now(UTC)
+def _lock(mode: str | None, until: datetime | str | None, hold: str | None) -> Lock | None:
+    # A client that reads no dates, as the composition root makes them, hands out what the service wrote.
+    end = datetime.fromisoformat(until) if isinstance(until, str) else until
+    is_kept = bool(mode) and end is not None and end > datetime.now(UTC)
     if not is_kept and hold != "ON":
         return None
-    return Lock(str(mode) if is_kept else "", until.date().isoformat() if is_kept and until else "", hold == "ON")
+    return Lock(str(mode) if is_kept else "", end.date().isoformat() if is_kept and end else "", hold == "ON")
 
 
 def _answer(ask: Any, named: dict[str, str]) -> dict[str, Any]:

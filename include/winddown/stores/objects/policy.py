@@ -5,11 +5,13 @@ written and deleted afterwards, and when that is denied the old policy comes bac
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.locks import locks_by_default
 from winddown.stores.objects.versions import UNNAMED, histories
 
 _POLICY_ID = "winddown-freeze"
@@ -61,9 +63,14 @@ def put_policy(client: Any, bucket: str, policy: str) -> None:
 
 
 def _can_write(client: Any, bucket: str) -> bool:
-    """Write and delete an empty object, the way quarantine and purge do; some services check only one of them."""
+    """Write and delete an empty object, the way quarantine and purge do; some services check only one of them.
+
+    Where the bucket locks what is written, the object could not be deleted: there a marker, which nothing locks, is put
+    and removed. Nothing is rewritten in such a bucket.
+    """
     try:
-        version = client.put_object(Bucket=bucket, Key=_PROBE, Body=b"").get("VersionId", UNNAMED)
+        probing = client.delete_object if locks_by_default(client, bucket) else partial(client.put_object, Body=b"")
+        version = probing(Bucket=bucket, Key=_PROBE).get("VersionId", UNNAMED)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
             return False

@@ -48,7 +48,10 @@ def changing(store: str, doubt: str) -> Blocker:
 def kept(store: str, folder: str, lock: str, what: str) -> Blocker:
     """The service keeps versions of a folder, and nobody here may release them."""
     codes = {
-        "compliance": ("compliance-retention", "wait until it ends, then discover again"),
+        "compliance": (
+            "compliance-retention",
+            "wait until it ends, then discover again; or let the key go under which the store lies (destroy_key)",
+        ),
         "hold": ("object-legal-hold", "have it lifted by who placed it, then discover again"),
     }
     code, next_step = codes[lock]
@@ -144,7 +147,7 @@ def unreadable(ref: CollectionRef, problem: Problem, reasons: Counter[str], tota
         Problem.KEY: (
             "customer-key",
             "storage administrator",
-            "copy them under a key of the service's, or have their owner destroy the key and record the evidence",
+            "name their key in the case file (customer_key), or copy them under one of the service's",
         ),
         Problem.COLD: (
             "cold-object",

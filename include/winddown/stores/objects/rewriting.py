@@ -3,8 +3,9 @@
 The new content goes through an encrypted temporary file, so memory does not grow with the object. Long ranges that
 stay as they are, are copied by the service where it can (``uploading``). Where the service supports it, the write is
 conditional: nothing is written when another content came on top meanwhile. Elsewhere only looking again tells, so
-whoever rewrites looks again in any case. A body under a key of its owner's (SSE-C) cannot be read, so it never gets
-here; Object Lock stays with the planned version, because a locked survivor could not be taken back.
+whoever rewrites looks again in any case. A body under a key of the company's (SSE-C) is read and written with it, by
+what the client sends along; under any other key it cannot be read, so it never gets here. Object Lock stays with the
+planned version, because a locked survivor could not be taken back.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from winddown.archive.customer_key import CustomerKey
 from winddown.archive.escrow import Escrow
 from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch
@@ -26,12 +27,13 @@ from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
-from winddown.stores.objects import bucket_end, formats
+from winddown.stores.objects import formats
 from winddown.stores.objects.abilities import Abilities, remove_probes
 from winddown.stores.objects.bucket_facts import NEVER, versioning
 from winddown.stores.objects.deleting import KEPT, Account, Deletion, Refusals, account
 from winddown.stores.objects.discovery import Source, discover_bucket
 from winddown.stores.objects.faults import PASSING_CODES, translated
+from winddown.stores.objects.last_acts import LastActs, Unlock
 from winddown.stores.objects.lifecycle import interfering, switch
 from winddown.stores.objects.located import LOCATORS
 from winddown.stores.objects.locks import Lock, has_locks, locks_of
@@ -63,10 +65,8 @@ from winddown.stores.retrying import Backoff
 _LIVE = Whereabouts.LIVE
 _PATIENCE = Backoff(time.sleep)
 
-Unlock = Callable[[Authorization], Any]
 
-
-class S3Store:
+class S3Store(LastActs):
     """One bucket.
 
     Args:
@@ -77,6 +77,7 @@ class S3Store:
         report: where an S3 Inventory of the bucket is delivered, for ``discover_reported``.
         catalogue: opens the catalogue of the bucket's Iceberg tables; None where none is declared, and rows of these
             cannot be destroyed then.
+        key: of the company's, under which the objects lie, for ``LastActs``; the clients that are given send it.
         notes: opens what earlier looks found, so that objects which did not change are not fetched again.
         backoff: how long to wait for a service that throttles a deletion or breaks it off.
     """
@@ -93,13 +94,11 @@ class S3Store:
         escrow: Escrow | None = None,
         report: ReportPlace | None = None,
         catalogue: OpenCatalogue | None = None,
+        key: CustomerKey | None = None,
         notes: Callable[[], Notes] = NoNotes,
         backoff: Backoff = _PATIENCE,
     ) -> None:
-        self.name = name
-        self._bucket = bucket
-        self._reader = reader
-        self._unlock = unlock
+        super().__init__(name, bucket=bucket, reader=reader, unlock=unlock, key=key)
         self._escrow = escrow
         self._report = report
         self._tables = Tables(name, bucket, catalogue)
@@ -281,7 +280,8 @@ class S3Store:
         """Delete every planned version and then our markers, listing again until nothing of them is left.
 
         The receipt accounts for every planned version: ``ordered = purged + held + locked + failed``. Unless all are
-        purged, Residual is raised in its place and says the same. Without versions, the copies are destroyed.
+        purged, or locked under an order that may leave these, Residual is raised in its place and says the same.
+        Without versions, the copies are destroyed.
         """
         client = self._open(authorization, Power.PURGE, order, batch)
         if order.method in METHODS:
@@ -358,20 +358,6 @@ class S3Store:
         )
         return Receipt("sanitise", self.name, 0, len(collections), details)
 
-    def bucket_made(self) -> str:
-        """When the bucket was made, as the reading user is told."""
-        with translated(self.name, "listing buckets"):
-            return bucket_end.made_at(self._reader, self._bucket)
-
-    def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
-        """Delete the bucket, if it is the planned one and empty; a freeze has to be lifted before."""
-        authorization.require(Power.SANITISE, store=self.name, target=f"delete bucket of {self.name}")
-        bucket_end.require_same(self.bucket_made(), made, store=self.name)
-        client = self._same(authorization, self._unlock(authorization))
-        with translated(self.name, "deleting the bucket"):
-            bucket_end.delete(client, self._bucket, store=self.name)
-        return Receipt("sanitise", self.name, 0, 1, (("bucket", "deleted"),))
-
     # -- pieces --------------------------------------------------------------------------------------------------
 
     def _standing(self, client: Any, order: Order, batch: Batch) -> Standing:
@@ -397,17 +383,21 @@ class S3Store:
         """Delete versions and then markers until nothing of them is listed; raise unless all of it went.
 
         Markers go last, once every version is gone: whether killed in between or denied a single version, no
-        half-purged object shows again.
+        half-purged object shows again. Where locked versions may stay, the marker on top of each goes on hiding it.
         """
         deletion = self._deletion(client, order)
-        left: list[Version] = doomed
-        refused: Refusals = {}
-        for only in (_is_content, _is_marker):
-            if not refused:
-                left, refused = deletion.until_gone(left, planned.left, only=only)
+        left, refused = deletion.until_gone(doomed, planned.left, only=_is_content)
+        locked = self._left_locked(client, order, refused)
+        hidden = {version.key for version in locked}
+        if len(locked) == len(refused):
+            left, refused = deletion.until_gone(
+                left, planned.left, only=lambda found: found.is_marker and not (found.is_latest and found.key in hidden)
+            )
         kept = {version: refused.get(version, KEPT) for version in left if planned.is_planned(version)}
         found = account(planned.planned_count(), kept, self._locks(client, kept))
-        if left:
+        hiding = sum(version.is_marker and version.is_latest and version.key in hidden for version in left)
+        may_stay = order.leaves_locked and not (found.held or found.failed) and len(left) == found.locked + hiding
+        if left and not may_stay:
             above = len(left) - len(kept)
             is_passing = set(refused.values()) <= PASSING_CODES
             raise (Transient if is_passing else Residual)(
@@ -416,6 +406,12 @@ class S3Store:
                 next_step="look for object locks, legal holds or missing rights, then clear the task",
             )
         return found
+
+    def _left_locked(self, client: Any, order: Order, refused: Refusals) -> set[Version]:
+        """Those of the refused versions that the order may leave: a retention keeps them, and no legal hold."""
+        if not order.leaves_locked:
+            return set()
+        return {version for version, lock in self._locks(client, refused).items() if lock.mode and not lock.is_held}
 
     def _unversioned(self, client: Any, order: Order, batch: Batch) -> Unversioned:
         return Unversioned(
@@ -490,21 +486,9 @@ class S3Store:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
         return self._same(authorization, self._unlock(authorization))
 
-    def _same(self, authorization: Authorization, client: Any) -> Any:
-        authorization.require_system(self._identity(client))
-        return client
-
-    def _identity(self, client: Any) -> str:
-        # Of a bucket that was made anew under the same name, the versions are others.
-        return f"bucket {self._bucket} at {client.meta.endpoint_url}"
-
 
 def _paused(remembered: Receipt) -> tuple[str, ...]:
     return tuple(json.loads(dict(remembered.details).get("paused_rules", "[]")))
-
-
-def _is_marker(version: Version) -> bool:
-    return version.is_marker
 
 
 def _is_content(version: Version) -> bool:
