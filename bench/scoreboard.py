@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = ROOT / "docs" / "scoreboard.md"
-TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+TESTS = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", "--show-capture=no")
 OF_A_CASE = "system_calls or processes_race or full_disks"  # of these, each has a row of its own
 _CELLS = 5  # between the six of a benchmark's row
 OUTCOME = re.compile(r"(\d+) (passed|failed|error)")
@@ -102,7 +102,7 @@ ROWS = (
         "evidence mutations in a browser",
         1_000,
         (*TESTS, "--timeout", "7200", "tests/unit/evidence/test_verifier_page.py"),
-        {},
+        {"WINDDOWN_TEST_MUTATIONS": "all"},
         "all detected, in the same words",
     ),
     Row(
