@@ -21,8 +21,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan
 from winddown.domain.selection import Selection
 from winddown.ports import Store
 from winddown.stages.deployment import ACTOR, Deployment
-from winddown.stages.manifests import batches, read_manifest, select
-from winddown.stages.orders import plain
+from winddown.stages.manifests import batches, plain, read_manifest, select
 
 # Columns of keys that do not say which record is meant.
 _NO_NAMES = (CONTENT, "batch", "version", "versions", "also", "action", "history")
