@@ -212,9 +212,10 @@ def _gone(ref: CollectionRef) -> Refused:
 
 def hazards(connection: Connection, ref: CollectionRef) -> tuple[str, ...]:
     """Name what acts on a table now beside an order; a plan may be older than it is."""
-    schema, _, name = ref.name.partition(".")
-    row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
-    return acting(connection, row.oid)
+    oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
+    if oid is None:
+        raise _gone(ref)
+    return acting(connection, oid)
 
 
 def refers_to_itself(connection: Connection, ref: CollectionRef) -> bool:
