@@ -144,11 +144,10 @@ class Position:
 
     def _entry(self) -> tuple[str | None, str]:
         """The state that the journal has, and the name of the escrow."""
+        there = text("SELECT to_regclass(:t)")
+        self._has_journal = self._has_journal or self._connection.execute(there, {"t": JOURNAL}).scalar() is not None
         if not self._has_journal:
-            found = self._connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar()
-            if found is None:
-                return None, ""
-            self._has_journal = True
+            return None, ""
         query = text(f"SELECT * FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
         rows = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).mappings()
         found = rows.one_or_none()
