@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, Support
 from winddown.stages.manifests import split
 from winddown.stores.sql import kept_open
 from winddown.stores.sql.copy_out import handed_out
+from winddown.stores.sql.position import prepare
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
@@ -408,6 +410,24 @@ def test_a_look_finds_nothing_of_the_one_before_in_its_session(database: Databas
     assert after[:3] == before[:3]
     assert after.now > before.now, "a transaction of its own"
     engine.dispose()
+
+
+def test_workers_that_come_first_at_the_same_time_have_one_journal(
+    subject: PostgresSubject, database: Database
+) -> None:
+    order, begun = work(subject).order, Barrier(3)
+    database.admin.execute("DROP SCHEMA IF EXISTS winddown_quarantine CASCADE")
+    engine = database.engine(f"{STORE}__mark")
+
+    def come(_: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+            begun.wait(30)
+            prepare(connection, order)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(come, range(3)))
+    assert database.admin.execute("SELECT count(*) FROM winddown_quarantine.journal").fetchone() == (0,)
 
 
 def test_a_session_that_was_lost_is_opened_anew(database: Database) -> None:

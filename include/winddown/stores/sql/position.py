@@ -59,7 +59,11 @@ def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
 
 
 def _create_journal(connection: Connection) -> None:
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {QUARANTINE_SCHEMA}"))
+    # Asked first, which makes the session hear of a schema that came while it waited: ``IF NOT EXISTS`` believes what
+    # the session knew before.
+    there = text("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = :name)")
+    if not connection.execute(there, {"name": QUARANTINE_SCHEMA}).scalar_one():
+        connection.execute(text(f"CREATE SCHEMA {QUARANTINE_SCHEMA}"))
     connection.execute(text(f"GRANT USAGE ON SCHEMA {QUARANTINE_SCHEMA} TO PUBLIC"))
     connection.execute(
         text(
