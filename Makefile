@@ -29,7 +29,7 @@ $(VENV)/runtime: requirements.txt
 	@touch $@
 
 # Machine code of recognisers and readers; without this, the first process that classifies has to wait for it.
-$(VENV)/compiled: $(VENV)/runtime include/winddown/compiled.py include/winddown/stores/sql/binary.py $(wildcard include/winddown/detectors/*.py include/winddown/detectors/kinds/*.py)
+$(VENV)/compiled: $(VENV)/runtime include/winddown/compiled.py include/winddown/stores/sql/copy_cells.py $(wildcard include/winddown/detectors/*.py include/winddown/detectors/kinds/*.py)
 	@$(BIN)/python -m winddown.compilation
 	@touch $@
 

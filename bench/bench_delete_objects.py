@@ -27,11 +27,11 @@ import pyarrow as pa
 from ceph_gateway import Gateway, ceph_gateway
 
 from winddown.domain.authorization import Authorization, Power
+from winddown.domain.batch import BATCH_RECORDS
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.selection import Selection
 from winddown.stages.manifests import split
-from winddown.stages.orders import BATCH_RECORDS
 from winddown.stores.objects.s3 import S3Store
 
 STORE, FOLDER, VERSIONS, THREADS, LIMIT = "shop_files", "scans", 3, 8, 1_000

@@ -35,6 +35,7 @@ from sql_postgres import (
     live,
     rows,
     url_of,
+    write_log_by_default,
     written,
 )
 from sql_product import Database, Run, apart, choose, run
@@ -73,6 +74,8 @@ def postgres(customers: int, turns: int) -> None:
         server = None if url else EmbeddedPostgres(Path(folder) / "data")
         try:
             admin = url or (server.start() if server else "")
+            if server is not None:
+                write_log_by_default(admin)
             fill(admin, customers)
             workspace = Path(folder) / "workspace"
             chosen, planning = apart(choose, as_one(url_of(admin, BASE)), workspace, LISTS)

@@ -28,11 +28,11 @@ from forensic_places import Engine, Place, Row, engines
 from sql_product import CASE, STORE, Database, approve, deploy, method_of, order_of
 
 from winddown.domain.authorization import Power
+from winddown.domain.batch import BATCH_RECORDS
 from winddown.domain.plan import Act
 from winddown.inspection.raw_bytes import search_paths
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches, select
-from winddown.stages.orders import BATCH_RECORDS
 from winddown.stages.sanitise import sanitise
 
 PAGE = Path(__file__).parents[1] / "docs" / "forensics.md"

@@ -27,7 +27,7 @@ from winddown.connections import ConnectionParameters
 from winddown.control.authority import effect_of
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
-from winddown.domain.batch import SMALL_BATCHES, Batch
+from winddown.domain.batch import BATCH_RECORDS, SMALL_BATCHES, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, Custodian, Grace, Person, Profile, StoreDeclaration, Subjects
 from winddown.domain.company import Company
@@ -42,7 +42,6 @@ from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches, select
-from winddown.stages.orders import BATCH_RECORDS
 from winddown.stages.safeguards import plant
 from winddown.stages.survivors import in_two
 

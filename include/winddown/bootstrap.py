@@ -380,6 +380,7 @@ def _url(parameters: ConnectionParameters) -> str:
 
 _SESSION = (
     "search_path=pg_catalog,pg_temp",
+    "client_encoding=UTF8",
     "timezone=Asia/Shanghai",
     "datestyle=ISO",
     "intervalstyle=postgres",

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from winddown.compiled import drop_other_versions
 from winddown.detectors import ALL, Profiler
-from winddown.stores.sql.binary import ONE_ROW, TEXT, CopyReader
+from winddown.stores.sql.binary import ONE_ROW, TEXT
+from winddown.stores.sql.copy_cells import CopyReader
 
 # Digits and letters of every length that some kind has, so that every check is called.
 _LENGTHS = sorted({length for kind in ALL for length in kind.lengths})

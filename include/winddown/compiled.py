@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parent
-SOURCES = ("compiled.py", "detectors/**/*.py", "stores/sql/binary.py")  # patterns, in the package
+SOURCES = ("compiled.py", "detectors/**/*.py", "stores/sql/copy_cells.py")  # patterns, in the package
 
 
 def compiled(function: _F) -> _F:

@@ -123,8 +123,20 @@ def test_parquet_is_read_without_arrows_threads(path: Path) -> None:
     assert all(any(word.arg == "use_threads" for word in call.keywords) for call in reading)
 
 
-def test_a_process_imports_only_what_its_stores_need() -> None:
-    heavy = {"numba", "duckdb", "boto3", "polars", "openpyxl", "pypdfium2", "great_expectations", "pymysql", "psycopg"}
-    code = f"import sys, winddown.bootstrap; print(*sorted({heavy} & sys.modules.keys()))"
+_HEAVY = {"numba", "duckdb", "boto3", "openpyxl", "pypdfium2", "great_expectations"}
+_POSTGRESQL = "winddown.stores.sql.postgresql, winddown.inspection.postgresql"
+_MYSQL = "winddown.stores.sql.mysql_store, winddown.inspection.mysql"
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("winddown.bootstrap", {*_HEAVY, "polars", "pymysql", "psycopg"}),
+        (f"winddown.stages.quarantine, {_POSTGRESQL}", _HEAVY),
+        (f"winddown.stages.quarantine, {_MYSQL}", _HEAVY),
+    ],
+)
+def test_a_process_imports_only_what_its_stores_need(modules: str, heavy: set[str]) -> None:
+    code = f"import sys, {modules}; print(*sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -22,6 +24,7 @@ from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, Support
 from winddown.stages.manifests import split
 from winddown.stores.sql import kept_open
 from winddown.stores.sql.copy_out import handed_out
+from winddown.stores.sql.position import prepare
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
@@ -336,15 +339,16 @@ def test_our_own_reading_is_not_taken_with_the_applications(subject: PostgresSub
     assert subject.grants() == before
 
 
+@pytest.mark.parametrize("options", [{"isolation_level": "AUTOCOMMIT"}, {"postgresql_readonly": True}], ids=str)
 def test_a_session_that_nobody_uses_is_closed_and_one_in_use_is_not(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(kept_open, "_IDLE_SECONDS", 1)
     engine = bootstrap._engine(database.connections[STORE])
     query, sessions = text("SELECT pg_backend_pid()"), "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
     for _ in range(2):
         with engine.connect() as raw:
-            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            connection = raw.execution_options(**options)
             number = connection.execute(query).scalar()
             time.sleep(1.5)
             assert connection.execute(query).scalar() == number
@@ -387,6 +391,43 @@ def test_an_act_finds_nothing_of_the_one_before_in_its_session(database: Databas
     with engine.connect() as connection:
         assert connection.execute(text(left)).one() == before
     engine.dispose()
+
+
+def test_a_look_finds_nothing_of_the_one_before_in_its_session(database: Database) -> None:
+    engine = bootstrap._engine(database.connections[f"{STORE}__inspect"])
+    left = "SELECT pg_backend_pid(), current_setting('work_mem'), current_setting('enable_seqscan'), now()"
+
+    def look(*settings: str) -> Any:
+        with engine.connect().execution_options(postgresql_readonly=True) as connection:
+            found = connection.execute(text(left)).one()
+            for setting in settings:
+                connection.execute(text(setting))
+            connection.connection.driver_connection.commit()  # type: ignore[union-attr]
+            return found
+
+    before = look("SET work_mem = '1MB'", "SET LOCAL enable_seqscan = off")
+    after = look()
+    assert after[:3] == before[:3]
+    assert after.now > before.now, "a transaction of its own"
+    engine.dispose()
+
+
+def test_workers_that_come_first_at_the_same_time_have_one_journal(
+    subject: PostgresSubject, database: Database
+) -> None:
+    order, begun = work(subject).order, Barrier(3)
+    database.admin.execute("DROP SCHEMA IF EXISTS winddown_quarantine CASCADE")
+    engine = database.engine(f"{STORE}__mark")
+
+    def come(_: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+            begun.wait(30)
+            prepare(connection, order)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(come, range(3)))
+    assert database.admin.execute("SELECT count(*) FROM winddown_quarantine.journal").fetchone() == (0,)
 
 
 def test_a_session_that_was_lost_is_opened_anew(database: Database) -> None:

@@ -31,7 +31,7 @@ def folder(include: Path, cache: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "changed", ["detectors/walk.py", "detectors/classes.py", "detectors/kinds/email.py", "stores/sql/binary.py"]
+    "changed", ["detectors/walk.py", "detectors/classes.py", "detectors/kinds/email.py", "stores/sql/copy_cells.py"]
 )
 def test_code_goes_to_another_folder_when_any_file_changes(include: Path, tmp_path: Path, changed: str) -> None:
     # ``look`` takes in what stands in ``walk`` and ``classes``, and Numba does not notice when these change.

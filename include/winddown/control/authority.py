@@ -10,7 +10,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
 from winddown.control import tables
 from winddown.control.approvals import counted_within
@@ -31,6 +31,16 @@ AIRFLOW = "airflow"
 """Who halted, where it was Airflow's variable: Airflow's own log knows who set it."""
 OWN = "winddown"
 """What effects on own traces name in place of a store."""
+# Made once: putting a statement together takes longer than sending it, and every effect needs these several times.
+_STATE = select(tables.effect.c.state).where(tables.effect.c.effect_id == bindparam("of_effect"))
+_MINT, _BEGIN = insert(tables.authorization), insert(tables.effect)
+_RECORD = update(tables.effect).where(tables.effect.c.effect_id == bindparam("of_effect"))
+_OPEN = select(tables.plan.c.state).where(tables.plan.c.plan_id == bindparam("of_plan"))
+_DONE = select(tables.effect.c.order_id, tables.effect.c.batch).where(
+    tables.effect.c.plan_id == bindparam("of_plan"),
+    tables.effect.c.power == bindparam("of_power"),
+    tables.effect.c.state == "done",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +135,18 @@ class Authority:
             nonce = secrets.token_hex(16)
             expires_at = now + LIFETIME
             connection.execute(
-                insert(tables.authorization).values(
-                    nonce=nonce,
-                    case_id=effect.case,
-                    power=effect.power,
-                    store=effect.store,
-                    target=effect.order_id,
-                    batch_digest=effect.batch_digest,
-                    identity=identity,
-                    plan_id=effect.plan_id,
-                    expires_at=stamp(expires_at),
-                )
+                _MINT,
+                {
+                    "nonce": nonce,
+                    "case_id": effect.case,
+                    "power": effect.power,
+                    "store": effect.store,
+                    "target": effect.order_id,
+                    "batch_digest": effect.batch_digest,
+                    "identity": identity,
+                    "plan_id": effect.plan_id,
+                    "expires_at": stamp(expires_at),
+                },
             )
             self._record(connection, effect, "intent", records=effect.records, receipt="{}", at=now)
             self._ledger.append_within(
@@ -230,8 +241,7 @@ class Authority:
             return self._state(connection, effect)
 
     def _state(self, connection: Connection, effect: Effect) -> str | None:
-        table = tables.effect
-        return connection.execute(select(table.c.state).where(table.c.effect_id == effect.id)).scalar()
+        return connection.execute(_STATE, {"of_effect": effect.id}).scalar()
 
     def receipt(self, effect: Effect) -> Receipt | None:
         """The receipt with which an effect was closed, or None."""
@@ -248,21 +258,18 @@ class Authority:
     def _record(
         self, connection: Connection, effect: Effect, state: str, *, records: int, receipt: str, at: datetime
     ) -> None:
-        table = tables.effect
         values = {"state": state, "records": records, "receipt": receipt, "changed_at": stamp(at)}
-        changed = connection.execute(update(table).where(table.c.effect_id == effect.id).values(**values)).rowcount
+        changed = connection.execute(_RECORD, values | {"of_effect": effect.id}).rowcount
         if not changed:
-            connection.execute(
-                insert(table).values(
-                    effect_id=effect.id,
-                    case_id=effect.case,
-                    plan_id=effect.plan_id,
-                    order_id=effect.order_id,
-                    power=effect.power,
-                    batch=effect.batch,
-                    **values,
-                )
-            )
+            row = {
+                "effect_id": effect.id,
+                "case_id": effect.case,
+                "plan_id": effect.plan_id,
+                "order_id": effect.order_id,
+                "power": effect.power,
+                "batch": effect.batch,
+            }
+            connection.execute(_BEGIN, row | values)
 
     # -- what can stand against an effect ------------------------------------------------------------------------
 
@@ -292,7 +299,7 @@ class Authority:
 
 
 def _plan_objections(connection: Connection, plan: Plan) -> list[str]:
-    state = connection.execute(select(tables.plan.c.state).where(tables.plan.c.plan_id == plan.id)).scalar_one()
+    state = connection.execute(_OPEN, {"of_plan": plan.id}).scalar_one()
     objections = [] if state == "open" else [f"plan {plan.id} is {state}"]
     if holds_digest(load_holds(connection, plan.case)) != plan.holds_digest:
         objections.append(f"the holds changed after plan {plan.id} was made: restore what they cover and plan again")
@@ -377,11 +384,8 @@ def _purge_objections(connection: Connection, plan: Plan, effect: Effect, now: d
 
 
 def _done_batches(connection: Connection, plan: Plan, power: Power) -> set[tuple[str, int]]:
-    table = tables.effect
-    query = select(table.c.order_id, table.c.batch).where(
-        table.c.plan_id == plan.id, table.c.power == power, table.c.state == "done"
-    )
-    return {(row.order_id, row.batch) for row in connection.execute(query)}
+    found = connection.execute(_DONE, {"of_plan": plan.id, "of_power": power})
+    return {(row.order_id, row.batch) for row in found}
 
 
 def _trace_objections(plan: Plan, effect: Effect) -> list[str]:

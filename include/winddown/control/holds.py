@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from winddown.control import tables
 from winddown.control.ledger import stamp
@@ -18,6 +18,14 @@ from winddown.domain.canonical import canonical, digest
 from winddown.domain.errors import Refused
 from winddown.domain.hold import LegalHold
 from winddown.ports import Clock
+
+# Made once: putting a statement together takes longer than sending it, and every effect asks twice.
+_IN_FORCE = (
+    select(tables.hold.c.body)
+    .where(tables.hold.c.case_id == bindparam("of_case"), tables.hold.c.released_at.is_(None))
+    .order_by(tables.hold.c.hold_id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +83,7 @@ def put_hold_within(connection: Connection, case_id: str, hold: LegalHold, *, by
 
 def load_holds(connection: Connection, case_id: str) -> tuple[LegalHold, ...]:
     """Read the holds in force inside a transaction, locked against change until it ends."""
-    table = tables.hold
-    rows: Sequence[Any] = connection.execute(
-        select(table.c.body)
-        .where(table.c.case_id == case_id, table.c.released_at.is_(None))
-        .order_by(table.c.hold_id)
-        .with_for_update()
-    ).all()
+    rows: Sequence[Any] = connection.execute(_IN_FORCE, {"of_case": case_id}).all()
     return tuple(_hold(row.body) for row in rows)
 
 

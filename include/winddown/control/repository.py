@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +19,14 @@ from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import LegalHold
 from winddown.domain.plan import Plan
 from winddown.ports import Clock
+
+# Made once: putting a statement together takes longer than sending it, and every effect needs these several times.
+_DOCUMENT = select(tables.document).where(
+    tables.document.c.case_id == bindparam("of_case"),
+    tables.document.c.kind == bindparam("of_kind"),
+    tables.document.c.name == bindparam("of_name"),
+)
+_PLAN = select(tables.plan).where(tables.plan.c.plan_id == bindparam("of_plan"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,8 @@ class Repository:
 
     def get(self, case_id: str, kind: str, name: str, *, type_: Any) -> Any:
         """Return a stored value as ``type_``, or None; raises Refused when its digest no longer matches its text."""
-        table = tables.document
         with self.engine.begin() as connection:
-            row = connection.execute(
-                select(table).where(table.c.case_id == case_id, table.c.kind == kind, table.c.name == name)
-            ).one_or_none()
+            row = connection.execute(_DOCUMENT, {"of_case": case_id, "of_kind": kind, "of_name": name}).one_or_none()
         if row is None:
             return None
         body = json.loads(row.body)
@@ -240,7 +245,7 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
 
 def load_plan(connection: Connection, plan_id: str) -> Plan:
     """Read a plan inside a transaction; raises Refused when it is missing or was changed in the database."""
-    row = connection.execute(select(tables.plan).where(tables.plan.c.plan_id == plan_id)).one_or_none()
+    row = connection.execute(_PLAN, {"of_plan": plan_id}).one_or_none()
     if row is None:
         raise Refused(f"there is no plan {plan_id!r}")
     # The body was stored in its canonical form, so its own hash is the plan's digest.

@@ -8,12 +8,13 @@ was refused because of it.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from winddown.control import tables
 from winddown.control.ledger import Ledger, stamp
 from winddown.domain.errors import Refused
 
+_OF_CASE = select(tables.switch).where(tables.switch.c.case_id == bindparam("of_case"))
 HaltAsked = Callable[[], str]
 """Asked before each batch: why somebody outside the control database wants every case to halt, or ""."""
 
@@ -84,5 +85,5 @@ class Switch:
 
 def halted_within(connection: Connection, case_id: str) -> Halted | None:
     """Read the switch inside a transaction."""
-    row = connection.execute(select(tables.switch).where(tables.switch.c.case_id == case_id)).one_or_none()
+    row = connection.execute(_OF_CASE, {"of_case": case_id}).one_or_none()
     return None if row is None else Halted(row.halted_by, row.reason, row.halted_at)

@@ -60,6 +60,8 @@ def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
     return hasher.hexdigest()
 
 
+BATCH_RECORDS = 10_000
+"""Records of a batch, but for the first ones."""
 CANARY_RECORDS = 100
 """Records of an order's first batch, about; it is read back before a second one ten times its size is begun."""
 SMALL_BATCHES = 2

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +16,9 @@ from fsspec import AbstractFileSystem
 
 from winddown.domain.errors import Refused
 from winddown.inspection.lent import LentFile, to_arrow
+
+if TYPE_CHECKING:
+    import duckdb
 
 _ROWS = 128
 # Nothing goes to a disk in clear, no extension is fetched, and nothing is read ahead: reads of several threads would
@@ -37,6 +39,8 @@ def rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
     Raises:
         Refused: DuckDB cannot read it. What it says is left out, because it may name values.
     """
+    import duckdb  # noqa: PLC0415 - 12 MiB, which who searches bytes need not have
+
     names = pq.ParquetFile(to_arrow(file)).schema_arrow.names
     engine, files = _engine(os.getpid())
     try:
@@ -129,8 +133,10 @@ class _LentFiles(AbstractFileSystem):
 
 
 @cache
-def _engine(_process: int) -> tuple[duckdb.DuckDBPyConnection, _LentFiles]:
+def _engine(_process: int) -> "tuple[duckdb.DuckDBPyConnection, _LentFiles]":
     """One a process, because starting it costs more than a small file does."""
+    import duckdb  # noqa: PLC0415 - as above
+
     engine, files = duckdb.connect(config=_CONFIG), _LentFiles()
     engine.register_filesystem(files)
     return engine, files

@@ -35,6 +35,10 @@ from winddown.ports import ByteSearch
 
 _ROWS_AT_ONCE, _KEYS_AT_ONCE = 500, 100_000
 _DIGEST = np.dtype("S32")
+_IDENTITY = text(
+    "SELECT (pg_control_system()).system_identifier::text, oid::text, datname FROM pg_database "
+    "WHERE datname = current_database()"
+)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -48,12 +52,10 @@ class PostgresInspector:
         self._token_key = token_key
 
     def identity(self) -> str:
-        """Cluster and database, asked for one by one."""
+        """Cluster and database."""
         with self._connection() as connection:
-            system = connection.execute(text("SELECT (pg_control_system()).system_identifier::text")).scalar_one()
-            database = connection.execute(text("SELECT current_database()")).scalar_one()
-            number = connection.execute(text("SELECT oid::text FROM pg_database WHERE datname = :d"), {"d": database})
-            return f"PostgreSQL {system}, database {number.scalar_one()} ({database})"
+            system, number, name = connection.execute(_IDENTITY).one()
+            return f"PostgreSQL {system}, database {number} ({name})"
 
     def remaining(self, order: Order, batch: Batch) -> int:
         """Count rows of the batch that still exist, or that still have a field which was to be emptied."""

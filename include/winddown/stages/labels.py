@@ -1,6 +1,7 @@
 """Gives every record its label, column by column: its class, and where its duties count from."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -13,7 +14,6 @@ from winddown.domain.placeholder import FIRST_YEAR, NEVER_FROM_YEAR, PLACEHOLDER
 _DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _PLAIN = rf"^({_DAY})(?:[T ][0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?(?: ?[AP]M)?)?$"
 _STAMPED = rf"(?i)^{_DAY}[T ][0-9]{{2}}:[0-9]{{2}}.* ?(?:Z|UTC|GMT|[+-][0-9]{{2}}(?::?[0-9]{{2}})?(?::[0-9]{{2}})?)$"
-_MONTHS = pl.Series("month", [f"{year:04}-{month:02}" for year in range(1, 10_000) for month in range(1, 13)])
 
 
 def labels(
@@ -135,7 +135,12 @@ def _suffix(found: DatedBy) -> pl.Expr:
     if found.scope is Scope.FISCAL_YEAR:
         return pl.concat_str(pl.lit("/"), key.cast(pl.String).str.zfill(4))
     # What did not happen to a record, e.g. that consent was withdrawn, is left out of its label.
-    return pl.concat_str(pl.lit(f"/{found.event}="), pl.lit(_MONTHS).gather(key)).fill_null("")
+    return pl.concat_str(pl.lit(f"/{found.event}="), pl.lit(_months()).gather(key)).fill_null("")
+
+
+@cache
+def _months() -> pl.Series:
+    return pl.Series("month", [f"{year:04}-{month:02}" for year in range(1, 10_000) for month in range(1, 13)])
 
 
 def _text(record_class: RecordClass, suffixes: Sequence[pl.Expr]) -> pl.Expr:

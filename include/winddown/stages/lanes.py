@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
 
@@ -15,17 +15,22 @@ def in_lanes(pieces: Iterable[Piece[Value]], *, lanes: int, alone: int) -> Itera
     """Call pieces and yield what they return, in their order.
 
     The first ``alone`` of them are called one after the other. A piece is taken from ``pieces`` by the caller's thread
-    when a lane is free. What one of them raises is raised here when its turn comes: no other is begun then, and those
-    that were begun have come to their end.
+    when a lane is free, whichever. What one of them raises is raised here when its turn comes: once it was raised no
+    other is begun, and those that were begun have come to their end.
     """
     coming = iter(pieces)
     for piece in islice(coming, alone if lanes > 1 else None):
         yield piece()
     with ThreadPoolExecutor(lanes) as pool:
-        running: deque[Future[Value]] = deque()
+        begun: deque[Future[Value]] = deque()
         for piece in coming:
-            running.append(pool.submit(piece))
-            if len(running) == lanes:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+            begun.append(pool.submit(piece))
+            working = [one for one in begun if not one.done()]
+            if len(working) == lanes:
+                wait(working, return_when=FIRST_COMPLETED)
+            if any(one.done() and one.exception() is not None for one in begun):
+                break
+            while begun and begun[0].done():
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()

@@ -87,6 +87,22 @@ class _Pieces(io.RawIOBase):
         return count
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """Polars hands out large strings; manifests use plain ones, so that digests do not depend on the reader."""
+    schema = pa.schema(
+        [
+            (
+                field.name,
+                pa.string()
+                if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
+                else field.type,
+            )
+            for field in table.schema
+        ]
+    )
+    return table.cast(schema)
+
+
 def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
     """Cut a table of keys into its batches, by its column ``batch``; keys in the order of batches are not copied."""
     numbers = keys.column("batch").to_numpy()

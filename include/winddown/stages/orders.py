@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import CONTENT, RANK, record_count
+from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, record_count
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -21,12 +21,11 @@ from winddown.stages.commitments import committed
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.losing import Losing, cannot_lose
-from winddown.stages.manifests import read_manifest, select
+from winddown.stages.manifests import plain, read_manifest, select
 from winddown.stages.references import ranked
 from winddown.stages.survivors import in_two, survivors
 from winddown.stages.whole import Erasure, reason_for, whole_moves
 
-BATCH_RECORDS = 10_000
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
 _READING = {Act.SEAL: Method.CUSTODIAN_ARCHIVE, Act.ANONYMISE: Method.ANONYMOUS_EXTRACT}
 
@@ -472,22 +471,6 @@ def _circular(collection: Collection) -> Blocker:
         "drop one of the constraints for the case; or let all records of these tables go in one plan, so that the "
         "tables go whole",
     )
-
-
-def plain(table: pa.Table) -> pa.Table:
-    """Polars hands out large strings; manifests use plain ones, so that digests do not depend on the reader."""
-    schema = pa.schema(
-        [
-            (
-                field.name,
-                pa.string()
-                if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
-                else field.type,
-            )
-            for field in table.schema
-        ]
-    )
-    return table.cast(schema)
 
 
 def _levels(collections: Sequence[Collection], erased: Iterable[CollectionRef]) -> _Levels:

@@ -21,8 +21,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan
 from winddown.domain.selection import Selection
 from winddown.ports import Store
 from winddown.stages.deployment import ACTOR, Deployment
-from winddown.stages.manifests import batches, read_manifest, select
-from winddown.stages.orders import plain
+from winddown.stages.manifests import batches, plain, read_manifest, select
 
 # Columns of keys that do not say which record is meant.
 _NO_NAMES = (CONTENT, "batch", "version", "versions", "also", "action", "history")
@@ -88,11 +87,10 @@ def plant(
 def require_sentinels(deployment: Deployment, plan: Plan, store: str) -> None:
     """Turn the case's kill switch on, and raise Residual, when a sentinel of a store is not as it was planted."""
     planted = deployment.control.require(plan.case, "sentinels", plan.id, type_=tuple[Sentinels, ...])
-    inspector = deployment.systems(deployment.case(plan.case)).inspectors[store]
     for found in planted:
         if found.collection.store != store:
             continue
-        order = _watch(found)
+        order, inspector = _watch(found), deployment.systems(deployment.case(plan.case)).inspectors[store]
         # An inspector looks at an order's first batch more thoroughly than a look before every batch can be.
         planted_now = [replace(batch, index=batch.index + 1) for batch in batches(deployment, plan.case, order)]
         whole = sum(inspector.unchanged(order, batch) for batch in planted_now)

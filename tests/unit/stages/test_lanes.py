@@ -67,3 +67,17 @@ def test_a_piece_is_taken_when_a_lane_is_free() -> None:
 
     list(in_lanes(pieces(), lanes=2, alone=0))
     assert all(ended >= number - 1 for number, ended in taken if number)
+
+
+def test_a_slow_piece_keeps_no_other_lane_waiting() -> None:
+    over = threading.Event()
+
+    def slow() -> int:
+        assert over.wait(10), "the other lane waits for this one"
+        return 0
+
+    def last() -> int:
+        over.set()
+        return 3
+
+    assert list(in_lanes([slow, lambda: 1, lambda: 2, last], lanes=2, alone=0)) == [0, 1, 2, 3]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from winddown.domain.errors import Refused
-from winddown.stores.sql.binary import ONE_ROW, TEXT, CopyReader, wire_of
+from winddown.stores.sql.binary import ONE_ROW, TEXT, text_batches, wire_of
+from winddown.stores.sql.copy_cells import CopyReader
 
 HEADER, END = ONE_ROW[:19], ONE_ROW[-2:]
 TYPES = ("boolean", "smallint", "integer", "bigint", "real", "double precision", "bytea", "date")
@@ -32,6 +33,16 @@ def read(stream: bytes, wires: Sequence[Any], cuts: Sequence[int] = ()) -> list[
             batch.validate(full=True)
             rows += [tuple(found.values()) for found in batch.to_pylist()]
     reader.close()
+    return rows
+
+
+def texts(*messages: bytes, fields: int = 1) -> list[tuple[Any, ...]]:
+    """What comes of messages in each of which the server sends a row."""
+    rows = []
+    for batch in text_batches(map(memoryview, messages), fields):
+        batch.validate(full=True)
+        assert set(batch.schema.types) <= {pa.string()}
+        rows += [tuple(found.values()) for found in batch.to_pylist()]
     return rows
 
 
@@ -63,6 +74,45 @@ def test_every_type_comes_back_however_the_stream_is_cut(data: st.DataObject) ->
     stream += END
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
     assert read(stream, WIRES, cuts) == rows
+
+
+@given(st.integers(1, 4).flatmap(lambda size: st.lists(st.tuples(*[st.none() | st.text()] * size))), st.booleans())
+def test_texts_come_back_whatever_is_in_them(rows: list[tuple[str | None, ...]], is_apart: bool) -> None:
+    fields = len(rows[0]) if rows else 2
+    sent = [row(*(None if value is None else value.encode() for value in values)) for values in rows]
+    begun = [HEADER, *sent] if is_apart or not sent else [HEADER + sent[0], *sent[1:]]
+    assert texts(*begun, END, fields=fields) == rows
+
+
+def test_texts_come_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("winddown.stores.sql.binary.BATCH_BYTES", 30)
+    sent = [row(str(number).encode() * 7) for number in range(9)]
+    found = list(text_batches(map(memoryview, [HEADER, *sent, END]), 1))
+    assert [batch.num_rows for batch in found] == [3, 3, 3]
+    assert [value for batch in found for value in batch.column(0).to_pylist()] == [str(n) * 7 for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [b"id,name\n1,a\nand so on, as a stream in text begins"],
+        [HEADER, row(b"x", b"y"), END],  # another number of fields
+        [HEADER, row(b"x")[:-1], END],  # a row that is cut
+        [HEADER, row(b"x")[:3], END],
+        [HEADER, row(b"x")[:1], END],
+        [HEADER, row(b"x") + row(b"y"), END],  # two rows in one
+        [HEADER, b"\x00\x01\xff\xff\xff\xfe", END],  # a length below -1
+        [HEADER, b"\x00\x01\x7f\xff\xff\xffx", row(b"x"), END],  # a length that leads beyond
+        [HEADER, row(b"x")],  # without an end
+        [HEADER, row(b"x"), END, row(b"x")],  # something behind it
+        [HEADER, row(b"x"), END, b"\x00"],
+        [HEADER[:12]],
+        [],
+    ],
+)
+def test_what_is_no_stream_of_texts_is_refused(messages: list[bytes]) -> None:
+    with pytest.raises(Refused, match="binary COPY"):
+        texts(*messages)
 
 
 @pytest.mark.parametrize(

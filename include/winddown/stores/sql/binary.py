@@ -1,31 +1,30 @@
-"""Rows of PostgreSQL's binary ``COPY`` as Arrow, compiled.
+"""PostgreSQL's binary ``COPY``: its types, rows of texts read as Arrow, and rows of one text written and read.
 
 Source: PostgreSQL's manual, COPY, File Formats. What follows the signature is, for every row, the number of its fields
-in two bytes, then each field's length in four and its bytes; a length of -1 is null, a number of -1 the end.
+in two bytes, then each field's length in four and its bytes; a length of -1 is null, a number of -1 the end. Cells of
+other types than text are read by ``copy_cells``.
 """
 
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from winddown.compiled import compiled, load, store
 from winddown.domain.errors import Refused
+from winddown.stores.sql.reading import BATCH_BYTES
 
-_SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
-_TRAILER = b"\xff\xff"
-_HEADER = len(_SIGNATURE) + 8  # flags, then the length of what else stands there
-ONE_ROW = _SIGNATURE + bytes(8) + b"\x00\x01\x00\x00\x00\x01x" + _TRAILER  # the text "x"
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+TRAILER = b"\xff\xff"
+HEADER = len(SIGNATURE) + 8  # flags, then the length of what else stands there
+ONE_ROW = SIGNATURE + bytes(8) + b"\x00\x01\x00\x00\x00\x01x" + TRAILER  # the text "x"
 _ONE_FIELD = struct.Struct(">hi")
 _PIECE_BYTES = 1 << 18
 _EPOCH_DAYS, _EPOCH_MICROSECONDS = 10_957, 946_684_800_000_000  # from 1970 to 2000, where PostgreSQL's time begins
-_ONE, _TWO, _FOUR, _EIGHT = (np.uint64(count) for count in (1, 2, 4, 8))
-_BYTES1, _BYTES2 = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
-_COMPLETE, _TORN, _END, _WRONG = range(4)  # what comes next in a stream
+_COUNT, _LENGTH = 2, 4  # bytes of a row's number of fields, and of a field's length
 
 
 class Wire(NamedTuple):
@@ -57,201 +56,102 @@ def wire_of(declared: str) -> Wire | None:
     return _WIRES.get(declared)
 
 
-class CopyReader:
-    """Reads one stream, piece by piece.
+def text_batches(messages: Iterable[memoryview], fields: int) -> Iterator[pa.RecordBatch]:
+    """Read a stream of which the server sends a row a message, and of whose rows every field is a text.
 
-    Args:
-        wires: of its fields, in order.
+    Raises:
+        Refused: these are not such rows.
     """
-
-    def __init__(self, wires: Sequence[Wire]) -> None:
-        self._wires = wires
-        self._widths = np.array([wire.width for wire in wires], np.int64)
-        self._left = b""
-        self._is_begun = self._is_ended = False
-
-    def read(self, content: bytes | bytearray) -> pa.RecordBatch | None:
-        """Return the rows that are complete with this piece, None if there are none.
-
-        Raises:
-            Refused: these are not such rows.
-        """
-        content = self._left + content if self._left else content
-        begin = 0
-        if not self._is_begun:
-            if len(content) < _HEADER or len(content) < (begin := _HEADER + int.from_bytes(content[15:19], "big")):
-                self._left = bytes(content)
-                return None
-            if not content.startswith(_SIGNATURE):
-                raise _unreadable()
-            self._is_begun = True
-        data = np.frombuffer(memoryview(content).toreadonly(), np.uint8)  # always the type that was compiled for
-        sizes = np.zeros(len(self._wires), np.int64)
-        rows, end, state = _measure(data, begin, self._widths, sizes)
-        if state == _TORN:
-            # A row that goes on in the next piece; its fields were counted in.
-            sizes[:] = 0
-            _measure(data[:end], begin, self._widths, sizes)
-        self._left = bytes(content[end:])
-        if state == _END and len(self._left) == len(_TRAILER):
-            self._left, self._is_ended = b"", True
-        elif state in {_END, _WRONG} or (rows and self._is_ended):
-            raise _unreadable()
-        return self._batch(data, begin, rows, sizes) if rows else None
-
-    def close(self) -> None:
-        """Refuse a stream that did not come to its end."""
-        if not self._is_ended:
-            raise _unreadable()
-
-    def _batch(
-        self, data: npt.NDArray[np.uint8], begin: int, rows: int, sizes: npt.NDArray[np.int64]
-    ) -> pa.RecordBatch:
-        regions = np.where(self._widths > 0, self._widths * rows, sizes)
-        bases = np.cumsum(regions) - regions
-        content = np.empty(int(regions.sum()), np.uint8)
-        offsets = np.zeros((len(self._wires), rows + 1), np.int32)
-        filled = np.empty((len(self._wires), rows), np.bool_)
-        _fill(data, begin, self._widths, bases, content, offsets, filled)
-        columns = [
-            _column(wire, rows, content[base : base + region], offsets[field], filled[field])
-            for field, (wire, base, region) in enumerate(zip(self._wires, bases, regions, strict=True))
-        ]
-        return pa.RecordBatch.from_arrays(columns, names=[str(field) for field in range(len(columns))])
+    content, ends = bytearray(), list[int]()
+    for row in _rows(messages):
+        content += row
+        ends.append(len(content))
+        if len(content) >= BATCH_BYTES:
+            yield _texts(content, ends, fields)
+            content, ends = bytearray(), list[int]()
+    if ends:
+        yield _texts(content, ends, fields)
 
 
-def _column(wire: Wire, rows: int, content: Any, offsets: Any, filled: Any) -> "pa.Array[Any]":
-    nulls = rows - int(np.count_nonzero(filled))
-    valid = pa.py_buffer(np.packbits(filled, bitorder="little")) if nulls else None
-    if wire.width == 0:
-        buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(content)]
-    elif wire.arrow == pa.bool_():
-        buffers = [valid, pa.py_buffer(np.packbits(content, bitorder="little"))]
-    elif wire.shift:
-        buffers = [valid, pa.py_buffer(content.view(f"i{wire.width}") + wire.shift)]
-    else:
-        buffers = [valid, pa.py_buffer(content)]
-    return pa.Array.from_buffers(wire.arrow, rows, buffers, nulls)
+def _rows(messages: Iterable[memoryview]) -> Iterator[memoryview]:
+    """What is neither the stream's beginning nor its end."""
+    is_ended = False
+    for message in messages:
+        # The stream's beginning may come with its first row, and has to be told from a row that begins like it.
+        row = message[HEADER:] if message[: len(SIGNATURE)] == SIGNATURE else message
+        if is_ended:
+            raise unreadable()
+        if row == TRAILER:
+            is_ended = True
+        elif row:
+            yield row
+    if not is_ended:
+        raise unreadable()
 
 
-def _unreadable() -> Refused:
+def _texts(content: bytearray, ends: list[int], fields: int) -> pa.RecordBatch:
+    # All rows at once, a field after the other: each is where the one before ends.
+    behind = np.array(ends, np.int64)
+    place = np.concatenate(([0], behind[:-1]))
+    _require(place + _COUNT <= behind)
+    _require(_numbers(content, _COUNT)[place] == fields)
+    place += _COUNT
+    borders = np.empty((len(ends), fields, 2), np.int32)
+    filled = np.empty((fields, len(ends)), np.bool_)
+    for field in range(fields):
+        _require(place + _LENGTH <= behind)
+        length = _numbers(content, _LENGTH)[place].astype(np.int64)
+        _require(length >= -1)
+        begin, filled[field] = place + _LENGTH, length >= 0
+        place = begin + np.maximum(length, 0)
+        _require(place <= behind)
+        borders[:, field, 0], borders[:, field, 1] = begin, place
+    _require(place == behind)
+    offsets = pa.py_buffer(np.concatenate(([0], borders.ravel()), dtype=np.int32))
+    # In turns what stands before a field, and a field.
+    pieces = pa.Array.from_buffers(pa.binary(), 2 * filled.size, [None, offsets, pa.py_buffer(content)])
+    columns = []
+    for field in range(fields):
+        mine = pieces.take(pa.array(np.arange(2 * field + 1, 2 * filled.size, 2 * fields)))
+        nulls = len(ends) - int(np.count_nonzero(filled[field]))
+        valid = pa.py_buffer(np.packbits(filled[field], bitorder="little")) if nulls else None
+        columns.append(pa.Array.from_buffers(pa.string(), len(ends), [valid, *mine.buffers()[1:]], nulls))
+    return pa.RecordBatch.from_arrays(columns, names=[str(field) for field in range(fields)])
+
+
+def _numbers(content: bytearray, size: int) -> "npt.NDArray[Any]":
+    """The number of some bytes that begins at each place, the highest byte first."""
+    return np.ndarray((max(0, len(content) - size + 1),), f">i{size}", buffer=content, strides=(1,))
+
+
+def _require(is_so: "npt.NDArray[np.bool_]") -> None:
+    if not is_so.all():
+        raise unreadable()
+
+
+def unreadable() -> Refused:
+    """What is said of a stream that is not what it should be."""
     return Refused(
         "the database did not send rows as PostgreSQL's binary COPY writes them",
         next_step="connect to the server itself, without a proxy that understands only a part of its protocol",
     )
 
 
-@compiled
-def _number(data: Any, place: Any) -> Any:
-    first, second = np.uint32(data[place]), np.uint32(data[place + _ONE])
-    third, fourth = np.uint32(data[place + _TWO]), np.uint32(data[place + _TWO + _ONE])
-    return np.int32(first << np.uint32(24) | second << np.uint32(16) | third << np.uint32(8) | fourth)
-
-
-@compiled
-def _measure(data: Any, begin: Any, widths: Any, sizes: Any) -> Any:
-    # How many rows are complete, where the last one ends, what comes then; and the bytes of each field.
-    place, size, rows, state = np.uint64(begin), np.uint64(len(data)), 0, _COMPLETE
-    while state == _COMPLETE and place < size:
-        behind, state = _passed(data, place, widths, sizes)
-        if state == _COMPLETE:
-            place = behind
-            rows += 1
-    return rows, np.int64(place), state
-
-
-@compiled
-def _passed(data: Any, place: Any, widths: Any, sizes: Any) -> Any:
-    # The place behind a row; a row that is not complete is counted in as far as it goes.
-    size = np.uint64(len(data))
-    if place + _TWO > size:
-        return place, _TORN
-    count = np.int16(np.uint16(data[place]) << np.uint16(8) | np.uint16(data[place + _ONE]))
-    place += _TWO
-    if count != len(widths):
-        return place, _END if count == -1 else _WRONG
-    for field in range(len(widths)):
-        if place + _FOUR > size:
-            return place, _TORN
-        length = _number(data, place)
-        place += _FOUR
-        if length < -1 or (length >= 0 and widths[field] and length != widths[field]):
-            return place, _WRONG
-        if length > 0:
-            sizes[field] += length
-            place += np.uint64(length)
-    return place, _COMPLETE if place <= size else _TORN
-
-
-@compiled
-def _fill(data: Any, begin: Any, widths: Any, bases: Any, content: Any, offsets: Any, filled: Any) -> None:
-    place = np.uint64(begin)
-    for row in range(filled.shape[1]):
-        place += _TWO
-        for field in range(len(widths)):
-            told, width = _number(data, place), np.uint64(widths[field])
-            place += _FOUR
-            filled[field, row] = told >= 0
-            length = np.uint64(max(told, 0))
-            if width:
-                target = np.uint64(bases[field]) + np.uint64(row) * width
-                if width == _EIGHT:
-                    store(content, target, _turned(load(data, place)) if length else np.uint64(0))
-                else:
-                    for byte in range(width):  # the last one first: the network's order is not the machine's
-                        content[target + byte] = data[place + width - _ONE - byte] if length else np.uint8(0)
-            else:
-                target = np.uint64(bases[field] + offsets[field, row])
-                _copy(data, place, length, content, target)
-                offsets[field, row + 1] = offsets[field, row] + length
-            place += length
-
-
-@compiled
-def _turned(number: Any) -> Any:
-    # Eight bytes, the last one first.
-    number = (number >> np.uint64(8) & _BYTES1) | (number & _BYTES1) << np.uint64(8)
-    number = (number >> np.uint64(16) & _BYTES2) | (number & _BYTES2) << np.uint64(16)
-    return number >> np.uint64(32) | number << np.uint64(32)
-
-
-@compiled
-def _copy(data: Any, place: Any, length: Any, content: Any, target: Any) -> None:
-    if length >= _EIGHT:
-        last = length - _EIGHT  # these eight overlap with those before
-        done = np.uint64(0)
-        while done < last:
-            store(content, target + done, load(data, place + done))
-            done += _EIGHT
-        store(content, target + last, load(data, place + last))
-        return
-    for byte in range(length):
-        content[target + byte] = data[place + byte]
-
-
-# -- writing -------------------------------------------------------------------------------------------------------
-
-
 def texts(messages: Iterable[memoryview]) -> Iterator[bytes]:
     """Yield the one field of each row of a stream, of which the server sends a row a message."""
-    for message in messages:
-        # The stream's beginning may come with its first row, and has to be told from a row that begins like it.
-        row = message[_HEADER:] if message[: len(_SIGNATURE)] == _SIGNATURE else message
-        if len(row) >= _ONE_FIELD.size:
-            if _ONE_FIELD.unpack_from(row) != (1, len(row) - _ONE_FIELD.size):
-                raise _unreadable()
-            yield bytes(row[_ONE_FIELD.size :])
-        elif row and row != _TRAILER:
-            raise _unreadable()
+    for row in _rows(messages):
+        if len(row) < _ONE_FIELD.size or _ONE_FIELD.unpack_from(row) != (1, len(row) - _ONE_FIELD.size):
+            raise unreadable()
+        yield bytes(row[_ONE_FIELD.size :])
 
 
 def written(values: Iterable[bytes]) -> Iterator[bytes]:
     """Yield, in pieces of some size, a stream whose rows have one field each."""
-    pieces, size = [_SIGNATURE, bytes(8)], 0
+    pieces, size = [SIGNATURE, bytes(8)], 0
     for value in values:
         pieces += (_ONE_FIELD.pack(1, len(value)), value)
         size += len(value)
         if size >= _PIECE_BYTES:
             yield b"".join(pieces)
             pieces, size = [], 0
-    yield b"".join([*pieces, _TRAILER])
+    yield b"".join([*pieces, TRAILER])

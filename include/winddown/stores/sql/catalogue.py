@@ -99,25 +99,29 @@ _COLUMNS = text("""
                    SELECT oid FROM d) AS domains FROM pg_attribute) a
      WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
-_OUTLINE = text("""
-    SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AND NOT EXISTS (
-               WITH RECURSIVE d(oid) AS (
-                   SELECT atttypid UNION SELECT t.typbasetype FROM d JOIN pg_type t USING (oid) WHERE t.typtype = 'd')
-               SELECT FROM d JOIN pg_type t USING (oid) WHERE t.typnotnull) AS nullable
-      FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum
-""")
 # Where there is no primary key, a unique index over fields that are never NULL names rows just as well.
-_KEY = text("""
-    SELECT a.attname AS name
+_KEY_OF = """
       FROM (SELECT indexrelid, indrelid, indkey, indnkeyatts FROM pg_index i
-             WHERE i.indrelid = :oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+             WHERE i.indrelid = {oid} AND i.indisunique AND i.indisvalid AND i.indimmediate
                AND i.indexprs IS NULL AND i.indpred IS NULL
                AND NOT EXISTS (SELECT 1 FROM pg_attribute f WHERE f.attrelid = i.indrelid AND NOT f.attnotnull
                                   AND f.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
              ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i
       JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position) ON k.position <= i.indnkeyatts
+"""
+_KEY = text(f"""
+    SELECT a.attname AS name {_KEY_OF.format(oid=":oid")}
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
      ORDER BY k.position
+""")
+_OUTLINE = text(f"""
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type, NOT attnotnull AND NOT EXISTS (
+               WITH RECURSIVE d(oid) AS (
+                   SELECT atttypid UNION SELECT t.typbasetype FROM d JOIN pg_type t USING (oid) WHERE t.typtype = 'd')
+               SELECT FROM d JOIN pg_type t USING (oid) WHERE t.typnotnull) AS nullable, key.position
+      FROM pg_attribute
+      LEFT JOIN (SELECT k.attnum, k.position {_KEY_OF.format(oid="to_regclass(:t)")}) key USING (attnum)
+     WHERE attrelid = to_regclass(:t) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """)
 # A partition may have foreign keys of its own, and may be referred to by itself; it counts as its whole table.
 _FOREIGN_KEYS = text("""
@@ -187,16 +191,15 @@ def outline(connection: Connection, ref: CollectionRef) -> Collection:
 
     ``describe`` costs as much as many rows.
     """
-    oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
-    if oid is None:
+    rows = connection.execute(_OUTLINE, {"t": quoted(ref.name)}).all()
+    if not rows:
         raise _gone(ref)
-    fields = tuple(Field(row.name, row.type, row.nullable) for row in connection.execute(_OUTLINE, {"oid": oid}))
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
         format="table",
-        key=tuple(row.name for row in connection.execute(_KEY, {"oid": oid})),
-        fields=fields,
+        key=tuple(row.name for row in sorted(filter(_is_of_key, rows), key=lambda row: row.position)),
+        fields=tuple(Field(row.name, row.type, row.nullable) for row in rows),
         foreign_keys=(),
         record_count=-1,
         byte_count=0,
@@ -205,15 +208,20 @@ def outline(connection: Connection, ref: CollectionRef) -> Collection:
     )
 
 
+def _is_of_key(row: Any) -> bool:
+    return row.position is not None
+
+
 def _gone(ref: CollectionRef) -> Refused:
     return Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
 
 
 def hazards(connection: Connection, ref: CollectionRef, *, on_changes: bool = False) -> tuple[str, ...]:
     """Name what acts on a table now beside an order, of rows that go or change; a plan may be older than it is."""
-    schema, _, name = ref.name.partition(".")
-    row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one()
-    return acting(connection, row.oid, on_changes=on_changes)
+    oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
+    if oid is None:
+        raise _gone(ref)
+    return acting(connection, oid, on_changes=on_changes)
 
 
 def refers_to_itself(connection: Connection, ref: CollectionRef) -> bool:

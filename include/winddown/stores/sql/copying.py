@@ -4,8 +4,9 @@ Only types that Arrow has as well are read as themselves; every other one (numer
 ranges, composites, domains …) is written as text by the server.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,12 +16,13 @@ from sqlalchemy import Connection, Engine
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, Field
 from winddown.stores.sql import catalogue
-from winddown.stores.sql.binary import TEXT, CopyReader, Wire, wire_of
+from winddown.stores.sql.binary import TEXT, Wire, text_batches, wire_of
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.copy_out import handed_out
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.reading import BATCH_BYTES, LONGEST, named, refuse_change
 
+Read = Callable[[Iterable[memoryview]], Iterator[pa.RecordBatch]]
 # A statement may take as long as the table is big, but nobody waits long behind somebody's exclusive lock.
 _PATIENCE = b"SET statement_timeout = 0; SET lock_timeout = '30s'; SET client_encoding = 'UTF8'"
 
@@ -44,7 +46,12 @@ def typed(field: Field) -> tuple[str, Wire]:
 
 
 def copies(
-    engine: Engine, collection: Collection, names: Sequence[str], *, expressions: Sequence[str], wires: Sequence[Wire]
+    engine: Engine,
+    collection: Collection,
+    names: Sequence[str],
+    *,
+    expressions: Sequence[str],
+    wires: Sequence[Wire] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield one expression a name for every row of a collection, called ``t``, in the table's order.
 
@@ -53,7 +60,7 @@ def copies(
         collection: a relation in it.
         names: of the fields that are yielded.
         expressions: together they have a field for every name.
-        wires: how each of these is written.
+        wires: how each of these is written; None where all are texts.
 
     Raises:
         Refused: the collection is gone or was altered since it was discovered, or a value cannot be read.
@@ -66,7 +73,8 @@ def copies(
         refuse_change(collection, catalogue.describe(looking, ref))
         connection = _driver(reading.execution_options(isolation_level="AUTOCOMMIT"))
         guessed = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
-        with closing(_batches(connection, query, wires, collection)) as batches:
+        read = partial(text_batches, fields=len(names)) if wires is None else partial(_cells, wires=wires)
+        with closing(_batches(connection, query, read, collection)) as batches:
             for number, batch in enumerate(batches):
                 if number == 0:
                     # Reading holds a lock against changes by now, so one between the first look and the lock is seen.
@@ -78,26 +86,32 @@ def copies(
 
 
 def _batches(
-    connection: "psycopg.Connection[Any]", query: str, wires: Sequence[Wire], collection: Collection
+    connection: "psycopg.Connection[Any]", query: str, read: Read, collection: Collection
 ) -> Generator[pa.RecordBatch, None, None]:
-    reader, content = CopyReader(wires), bytearray()
     try:
         connection.execute(_PATIENCE)
         with closing(handed_out(connection, query)) as messages:
-            for message in messages:
-                content += message
-                if len(content) >= BATCH_BYTES:
-                    if (batch := reader.read(content)) is not None:
-                        yield batch
-                    content = bytearray()
-        batch = reader.read(content)
-        reader.close()
+            yield from read(messages)
     except (psycopg.errors.QueryCanceled, psycopg.DataError, psycopg.errors.DataCorrupted) as error:
         raise Refused(
             f"store {collection.ref.store} broke off reading {collection.ref} (SQLSTATE {error.sqlstate}): "
             "a row cannot be read, or somebody cancelled it",
             next_step="read the database server's log, repair the table, then run again",
         ) from None
+
+
+def _cells(messages: Iterable[memoryview], wires: Sequence[Wire]) -> Iterator[pa.RecordBatch]:
+    from winddown.stores.sql.copy_cells import CopyReader  # noqa: PLC0415 - 100 MiB, which only classification needs
+
+    reader, content = CopyReader(wires), bytearray()
+    for message in messages:
+        content += message
+        if len(content) >= BATCH_BYTES:
+            if (batch := reader.read(content)) is not None:
+                yield batch
+            content = bytearray()
+    batch = reader.read(content)
+    reader.close()
     if batch is not None:
         yield batch
 

@@ -144,6 +144,4 @@ class RowsPosition(Position):
         return self._escrowed.over(*self._entry())
 
     def _driver(self) -> "psycopg.Connection[Any]":
-        driver: Any = self._connection.connection.driver_connection
-        driver.execute("SET LOCAL client_encoding = 'UTF8'")
-        return driver  # type: ignore[no-any-return]
+        return self._connection.connection.driver_connection  # type: ignore[return-value]

@@ -53,11 +53,16 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
 
 
 def _as_new(connection: Any, *_: Any) -> None:
+    can_close, close = connection.info.server_version >= _CAN_CLOSE, f"SET idle_session_timeout = '{_IDLE_SECONDS}s'"
+    if connection.read_only and can_close:
+        # Who only reads can leave nothing but settings in a session; one message takes the place of three.
+        connection.execute(f"ROLLBACK; RESET ALL; {close}")
+        return
     connection.rollback()
     connection.autocommit = True
     connection.execute("DISCARD ALL")
-    if connection.info.server_version >= _CAN_CLOSE:
-        connection.execute(f"SET idle_session_timeout = '{_IDLE_SECONDS}s'")
+    if can_close:
+        connection.execute(close)
     connection.autocommit = False
 
 

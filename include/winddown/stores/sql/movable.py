@@ -11,7 +11,6 @@ from winddown.domain.batch import CONTENT, content_sum
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Method
 from winddown.ports import WholeTables
-from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.copying import copies
 from winddown.stores.sql.faults import told
@@ -75,10 +74,7 @@ def _places(engine: Engine, collection: Collection) -> pl.DataFrame:
     """The key of every record, as text, and the object id of the partition that it is in."""
     names: Sequence[str] = (*collection.key, _PLACE)
     expressions = [*(f"{quoted_name(name)}::text" for name in collection.key), "tableoid::text"]
-    frames = [
-        pl.DataFrame(batch)
-        for batch in copies(engine, collection, names, expressions=expressions, wires=[TEXT] * len(names))
-    ]
+    frames = [pl.DataFrame(batch) for batch in copies(engine, collection, names, expressions=expressions)]
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
 
 

@@ -56,9 +56,10 @@ _PRIMARY = """
     SELECT column_name FROM information_schema.statistics
      WHERE table_schema = :schema AND table_name = :name AND index_name = 'PRIMARY'
 """
+# Those within one database: for all, the server would open every table that it has. InnoDB's own list has them, too.
 _CASCADES = text(f"""
     SELECT constraint_name FROM information_schema.referential_constraints r
-     WHERE unique_constraint_schema = :schema AND referenced_table_name = :name
+     WHERE constraint_schema = :schema AND unique_constraint_schema = :schema AND referenced_table_name = :name
        AND (delete_rule NOT IN ('RESTRICT', 'NO ACTION') OR update_rule NOT IN ('RESTRICT', 'NO ACTION') AND EXISTS (
             SELECT 1 FROM information_schema.key_column_usage k
              WHERE k.constraint_schema = r.constraint_schema AND k.constraint_name = r.constraint_name

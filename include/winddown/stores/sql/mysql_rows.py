@@ -85,6 +85,7 @@ class MySqlLook:
         self._collection = collection
         self._order = order
         self._batch = batch
+        self._has_journal = False
 
     def journalled(self) -> str | None:
         """What was last done to the batch; None when nothing was."""
@@ -92,7 +93,8 @@ class MySqlLook:
 
     def entry(self) -> tuple[str | None, str]:
         """What was last done to the batch, and the file that it is in; None and "" when nothing was."""
-        if not has_table(self._connection, JOURNAL, JOURNAL_TABLE):
+        self._has_journal = self._has_journal or has_table(self._connection, JOURNAL, JOURNAL_TABLE)
+        if not self._has_journal:
             return None, ""
         query = text(f"SELECT * FROM {JOURNAL}.{JOURNAL_TABLE} WHERE order_digest = :o AND batch = :b")
         values = {"o": order_digest(self._order), "b": self._batch.index}

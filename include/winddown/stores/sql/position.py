@@ -53,15 +53,17 @@ def same(collection: Collection) -> str:
 def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
     """Let one worker at a time act on a batch, and nobody drop what is empty meanwhile."""
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-    # Shared among all that act on batches: ``sanitise`` takes it alone before it drops what is empty.
-    connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({ACTING_LOCK})"))
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtext(:order), :batch)"), {"order": order.id, "batch": batch.index}
-    )
+    # The first is shared among all that act on batches: ``sanitise`` takes it alone before it drops what is empty.
+    locks = f"SELECT pg_advisory_xact_lock_shared({ACTING_LOCK}), pg_advisory_xact_lock(hashtext(:order), :batch)"
+    connection.execute(text(locks), {"order": order.id, "batch": batch.index})
 
 
 def _create_journal(connection: Connection) -> None:
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {QUARANTINE_SCHEMA}"))
+    # Asked first, which makes the session hear of a schema that came while it waited: ``IF NOT EXISTS`` believes what
+    # the session knew before.
+    there = text("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = :name)")
+    if not connection.execute(there, {"name": QUARANTINE_SCHEMA}).scalar_one():
+        connection.execute(text(f"CREATE SCHEMA {QUARANTINE_SCHEMA}"))
     connection.execute(text(f"GRANT USAGE ON SCHEMA {QUARANTINE_SCHEMA} TO PUBLIC"))
     connection.execute(
         text(
@@ -73,19 +75,22 @@ def _create_journal(connection: Connection) -> None:
     connection.execute(text(f"GRANT SELECT ON {JOURNAL} TO PUBLIC"))
 
 
-def bring_up_to_date(connection: Connection) -> None:
-    """Add to the journal of an earlier version what it lacks."""
+def bring_up_to_date(connection: Connection) -> bool:
+    """Add to the journal of an earlier version what it lacks; return whether there is a journal."""
     known = text("SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:t) AND attnum > 0")
     columns = set(connection.execute(known, {"t": JOURNAL}).scalars())
     if columns and "escrow" not in columns:
         connection.execute(text(f"ALTER TABLE {JOURNAL} ADD COLUMN IF NOT EXISTS escrow text NOT NULL DEFAULT ''"))
+    return bool(columns)
 
 
 def prepare(connection: Connection, order: Order) -> None:
     """Create the journal and, for fields, the order's quarantine table, readable by nobody but its owner."""
+    has_journal = bring_up_to_date(connection)
+    if has_journal and order.act is not Act.MINIMISE:
+        return
     name = f"{QUARANTINE_SCHEMA}.{quoted(aside_name(order))}" if order.act is Act.MINIMISE else JOURNAL
     there = text("SELECT to_regclass(:t)")
-    bring_up_to_date(connection)
     if connection.execute(there, {"t": name}).scalar() is not None:
         return
     # Two workers may come at once, and CREATE … IF NOT EXISTS is not safe against that by itself.
@@ -121,6 +126,7 @@ class Position:
         self._order = order
         self._batch = batch
         self._table = quoted(collection.ref.name)
+        self._has_journal = False
         if _has_index(collection):
             # Rows are fetched one by one by the key's index, so that a batch costs the same however big the table is.
             # The server takes a look at a page for slower than it is, and reads all of a table of some million rows.
@@ -142,7 +148,9 @@ class Position:
 
     def _entry(self) -> tuple[str | None, str]:
         """The state that the journal has, and the name of the escrow."""
-        if self._connection.execute(text("SELECT to_regclass(:t)"), {"t": JOURNAL}).scalar() is None:
+        there = text("SELECT to_regclass(:t)")
+        self._has_journal = self._has_journal or self._connection.execute(there, {"t": JOURNAL}).scalar() is not None
+        if not self._has_journal:
             return None, ""
         query = text(f"SELECT * FROM {JOURNAL} WHERE order_id = :o AND batch = :b")
         rows = self._connection.execute(query, {"o": self._order.id, "b": self._batch.index}).mappings()

@@ -28,7 +28,6 @@ from winddown.domain.plan import ESCROWING, Act, Method, Order
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Strain, Survivors, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
-from winddown.stores.sql.binary import TEXT
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
@@ -107,7 +106,7 @@ class PostgresStore(staged.StagedStore):
         columns = list(dict.fromkeys([*collection.key, *wanted]))
         expressions = [_as_text(collection, columns)] + ([f"{content(collection)} AS {CONTENT}"] if bound else [])
         names = columns + ([CONTENT] if bound else [])
-        return copies(self._reader, collection, names, expressions=expressions, wires=[TEXT] * len(names))
+        return copies(self._reader, collection, names, expressions=expressions)
 
     def cells(self, collection: Collection) -> Iterator[pa.RecordBatch]:
         """Yield all rows in one snapshot, typed; see ``copying`` for how."""
