@@ -118,6 +118,7 @@ class SmallCompany(DrivenCase):
     def end(self) -> End:
         """What is left: of the rows those that have to stay, and each effect was closed as done once.
 
+        Only a freeze is done anew by a stage that was broken off before its end: it freezes what was thawed meanwhile.
         The ledger and the bundle are verified on the way.
         """
         evidence = self.workspace / self.case_id / "evidence"
@@ -126,7 +127,7 @@ class SmallCompany(DrivenCase):
         current = self.deploy()
         done: Counter[tuple[str, str]] = Counter()
         for entry in map(json.loads, current.ledger.entries(self.case_id)):
-            if entry["type"] == "done":
+            if entry["type"] == "done" and entry["body"]["act"] != "freeze":
                 done[entry["body"]["effect"], entry["body"]["act"]] += 1
         current.control.engine.dispose()
         rows = self.rows()
