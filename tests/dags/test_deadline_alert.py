@@ -119,8 +119,9 @@ def test_the_watch_tells_of_a_stalled_case_and_remembers_it_only_then(
 ) -> None:
     tell: Callable[[], str] = bag.dags["watch_cases"].get_task("tell_stalled").python_callable
     notice, remembered = Notice("winddown: 1 stalled", ("c-1 stands since",)), []
+    monkeypatch.setattr(tasks, "look_for_stalled", lambda _: ("c-1",))
     monkeypatch.setattr(tasks, "stalled_notice", lambda _: notice)
-    monkeypatch.setattr(tasks, "remember_told", remembered.append)
+    monkeypatch.setattr(tasks, "remember_told", lambda _, untold: remembered.append(untold))
     assert tell() == notice.subject
     assert (ear.told, len(remembered)) == ([(notice.subject, notice.lines)], 1)
     monkeypatch.setattr(ear, "tell", lambda *_: pytest.fail("the mail server is down"))

@@ -19,7 +19,7 @@ from winddown.stages.open import open_case as open_case_stage
 from winddown.stages.open import start_again
 from winddown.stages.quarantine import units
 from winddown.stages.review import review, review_lines
-from winddown.stages.stalled import remember_told, stalled_notice
+from winddown.stages.stalled import look_for_stalled, remember_told, stalled_notice
 from winddown.stages.standing import standing
 
 INVENTORY = Asset(name="winddown_inventory", uri="winddown://inventory")
@@ -223,10 +223,11 @@ def tell_due() -> str:
 def tell_stalled() -> str:
     """Tell in which cases nothing has happened for too long; says nothing when none is."""
     current = deployment()
-    notice = stalled_notice(current)
+    untold = look_for_stalled(current)
+    notice = stalled_notice(untold)
     if notice.lines:
         current.notifier.tell(notice.subject, notice.lines)
-        remember_told(current)
+        remember_told(current, untold)
     return _say(notice.subject, notice.subject)
 
 

@@ -32,23 +32,28 @@ class Watched:
     told_at: datetime | None = None
 
 
-def stalled_notice(deployment: Deployment) -> Notice:
-    """Look at every case; return what people are to be told now. People have days, a begun destruction an hour."""
+Untold = tuple[tuple[Standing, Watched], ...]
+"""Stalled cases of which people were not told within a day."""
+
+
+def stalled_notice(untold: Untold) -> Notice:
+    """What people are to be told of these cases."""
     lines = [
         f"{stands.case_id} stands since {seen.since.astimezone(CHINA):%Y-%m-%d %H:%M} (UTC+8): {stands.message} "
         f"| next: {_NEXT[stands.waits_for]}"
-        for stands, seen in _untold(deployment)
+        for stands, seen in untold
     ]
     return Notice(f"winddown: {len(lines)} stalled", tuple(lines))
 
 
-def remember_told(deployment: Deployment) -> None:
-    """Record that people were told just now; who tells in vain does not call this, and tells again at the next look."""
-    for stands, seen in _untold(deployment):
+def remember_told(deployment: Deployment, untold: Untold) -> None:
+    """Record that people were told of these; who tells in vain does not call this, and tells again at the next look."""
+    for stands, seen in untold:
         _remember(deployment, stands.case_id, replace(seen, told_at=deployment.clock.now()))
 
 
-def _untold(deployment: Deployment) -> list[tuple[Standing, Watched]]:
+def look_for_stalled(deployment: Deployment) -> Untold:
+    """Look at every case. People have days, a begun destruction an hour."""
     now, found = deployment.clock.now(), []
     for case_id in deployment.control.cases():
         stands, seen = _seen(deployment, case_id)
@@ -56,7 +61,7 @@ def _untold(deployment: Deployment) -> list[tuple[Standing, Watched]]:
         is_stalled = patience is not None and now - seen.since >= patience
         if is_stalled and (seen.told_at is None or now - seen.told_at >= _AGAIN):
             found.append((stands, seen))
-    return found
+    return tuple(found)
 
 
 def _seen(deployment: Deployment, case_id: str) -> tuple[Standing, Watched]:

@@ -154,6 +154,16 @@ class Running:
     def pass_grace(self) -> None:
         cast("Any", self.deployment.clock).at += timedelta(days=8)
 
+    def until(self, reason: str) -> Halt:
+        """Let people act until the case waits for this."""
+        while (halt := self.run()).reason != reason:
+            if halt.reason == "approvals":
+                self.approve(halt.plan_id)
+            else:
+                assert halt.reason == "grace", halt
+                self.pass_grace()
+        return halt
+
     def certificate(self, plan_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.deployment.control.require(
             "demo-1", "certificate", f"certificate-{plan_id}", type_=dict[str, Any]

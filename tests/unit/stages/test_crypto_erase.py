@@ -16,7 +16,6 @@ from winddown.domain.inventory import Fact, Inventory
 from winddown.domain.plan import Method, Order, Plan, Wave
 from winddown.domain.receipt import Receipt
 from winddown.ports import ByteSearch, Discovery, Inspector
-from winddown.runner import Halt
 from winddown.stages import crypto_erase, emptied, journey
 from winddown.stages.certify import certify
 from winddown.stages.deployment import Deployment, Systems
@@ -99,16 +98,6 @@ class KeyInspector(TableInspector):
 @dataclass
 class Company(Running):
     store: KeyStore = field(init=False)
-
-    def until(self, reason: str) -> Halt:
-        """Let people act until the case waits for this."""
-        while (halt := self.run()).reason != reason:
-            if halt.reason == "approvals":
-                self.approve(halt.plan_id)
-            else:
-                assert halt.reason == "grace", halt
-                self.pass_grace()
-        return halt
 
     def at_the_end(self) -> None:
         self.until("grace")

@@ -13,7 +13,6 @@ from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Method, Plan
 from winddown.domain.receipt import Receipt
 from winddown.ports import Discovery, Inspector
-from winddown.runner import Halt
 from winddown.stages import emptied, journey
 from winddown.stages.certify import certify
 from winddown.stages.deployment import Deployment, Systems
@@ -68,16 +67,6 @@ class BucketInspector(TableInspector):
 @dataclass
 class Company(Running):
     store: BucketStore = field(init=False)
-
-    def until(self, reason: str) -> Halt:
-        """Let people act until the case waits for this."""
-        while (halt := self.run()).reason != reason:
-            if halt.reason == "approvals":
-                self.approve(halt.plan_id)
-            else:
-                assert halt.reason == "grace", halt
-                self.pass_grace()
-        return halt
 
     @property
     def plan(self) -> Plan:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from winddown.stages.deployment import Deployment
-from winddown.stages.stalled import remember_told, stalled_notice
+from winddown.stages.stalled import look_for_stalled, remember_told, stalled_notice
 
 from .conftest import FixedClock
 from .running import NONE, Running, running, table
@@ -40,9 +40,9 @@ def later(deployment: Deployment) -> Later:
     clock = cast("FixedClock", deployment.clock)
 
     def move(by: timedelta) -> list[str]:
-        stalled_notice(deployment)
+        look_for_stalled(deployment)
         clock.at += by
-        return list(stalled_notice(deployment).lines)
+        return list(stalled_notice(look_for_stalled(deployment)).lines)
 
     return move
 
@@ -56,11 +56,11 @@ def test_people_have_three_days_and_then_are_told_every_day(
     assert said.startswith("demo-1 stands since 2026-11-23 10:00 (UTC+8): ")
     assert "| next: the approvers answer" in said
     assert later(HOUR) == [said], "who could not be told is told again"
-    remember_told(deployment)
+    remember_told(deployment, look_for_stalled(deployment))
     assert later(DAY - HOUR) == []
-    remember_told(deployment)  # nobody was told, so the day goes on
+    remember_told(deployment, look_for_stalled(deployment))  # nobody was told, so the day goes on
     assert later(HOUR) == [said]
-    assert stalled_notice(deployment).subject == "winddown: 1 stalled"
+    assert stalled_notice(look_for_stalled(deployment)).subject == "winddown: 1 stalled"
 
 
 def test_what_happens_ends_it_and_a_new_stall_is_told_anew(
@@ -68,7 +68,7 @@ def test_what_happens_ends_it_and_a_new_stall_is_told_anew(
 ) -> None:
     plan_id = company.run().plan_id
     assert len(later(3 * DAY)) == 1
-    remember_told(deployment)
+    remember_told(deployment, look_for_stalled(deployment))
     company.approve(plan_id)
     assert later(6 * HOUR - MINUTE) == []
     (said,) = later(MINUTE)
