@@ -100,6 +100,24 @@ class TableInspector:
         return ByteSearch(reached=False, medium="none", bytes_read=0, probes=len(probes), found=0)
 
 
+def visits(case_document: dict[str, Any], count: int, *, persons: int = 3) -> dict[str, MemoryTable]:
+    """Tables of a shop's customers and of their visits, of which every one goes; the document registers both."""
+    customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(persons)]
+    found: list[Row] = [
+        {"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % persons}"} for n in range(count)
+    ]
+    case_document["accepted_dates"] = []
+    case_document["register"] = [
+        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
+        {
+            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
+            "subject": {"field": "customer"},
+            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
+        },
+    ]  # fmt: skip
+    return {"customers": table("id", rows=customers), "visits": table("no", rows=found)}
+
+
 @dataclass
 class Running:
     """One case on a store in memory.

@@ -36,9 +36,8 @@ from winddown.evidence.entry import format_time
 from winddown.evidence.signing import Kind, Signer
 from winddown.stages.deployment import Deployment
 from winddown.stages.manifests import batches
-from winddown.stores.memory import Row
 
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 CASE, VISITS = "demo-1", 30
 OWN_KEY = Signer.of(Ed25519PrivateKey.from_private_bytes(b"w" * 32), name="wu", kind=Kind.NOTE)
@@ -106,19 +105,8 @@ def target(
 ) -> Target:
     from winddown.orchestration import tasks  # noqa: PLC0415 - imports Airflow
 
-    visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(VISITS)]
-    customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
-    case_document["accepted_dates"] = []
     case_document["people"][1]["key"] = OWN_KEY.key.line
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
-    stores = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    stores = visits(case_document, VISITS)
     company = running(deployment, case_folder, case_document, stores)
     plan_id = company.run().plan_id
     monkeypatch.setattr(tasks, "deployment", lambda: company.deployment)

@@ -14,9 +14,8 @@ from winddown.evidence import verify
 from winddown.rules.sentences import said as told
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
-from winddown.stores.memory import Row
 
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 CASE = "demo-1"
 Run = Callable[..., int]
@@ -43,19 +42,8 @@ def key_line(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> st
 
 @pytest.fixture
 def company(deployment: Deployment, case_folder: Path, case_document: dict[str, Any], key_line: str) -> Running:
-    visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(30)]
-    customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
-    case_document["accepted_dates"] = []
     case_document["people"][1]["key"] = key_line
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
-    tables = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    tables = visits(case_document, 30)
     with_engineer = replace(deployment, settings=replace(deployment.settings, engineers=("ops",)))
     return running(with_engineer, case_folder, case_document, tables)
 

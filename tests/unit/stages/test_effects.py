@@ -19,25 +19,14 @@ from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
 from winddown.stores.memory import Row
 
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 VISITS = 5
 
 
 @pytest.fixture
 def company(deployment: Deployment, case_folder: Path, case_document: dict[str, Any]) -> Running:
-    visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(VISITS)]
-    customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
-    case_document["accepted_dates"] = []
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
-    tables = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    tables = visits(case_document, VISITS)
     made = running(deployment, case_folder, case_document, tables)
     made.approve(made.run().plan_id)
     return made

@@ -16,9 +16,8 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.people import halt, may, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
-from winddown.stores.memory import Row
 
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 VISITS = 1_250  # three batches: 100, 1,000, 150
 CASE = "demo-1"
@@ -31,18 +30,7 @@ def variable() -> list[str]:
 
 @pytest.fixture
 def company(deployment: Deployment, case_folder: Path, case_document: dict[str, Any], variable: list[str]) -> Running:
-    visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(VISITS)]
-    customers: list[Row] = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
-    case_document["accepted_dates"] = []
     case_document["people"].append({"id": "sun", "name": "sun", "role": "auditor"})
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
     asking = Authority(
         deployment.control.engine,
         ledger=deployment.ledger,
@@ -50,7 +38,7 @@ def company(deployment: Deployment, case_folder: Path, case_document: dict[str, 
         halt_asked=lambda: "".join(variable),
     )
     settings = replace(deployment.settings, engineers=("ops",), auditors=("eve",))
-    tables = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    tables = visits(case_document, VISITS)
     return running(replace(deployment, authority=asking, settings=settings), case_folder, case_document, tables)
 
 

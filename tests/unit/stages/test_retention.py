@@ -12,9 +12,9 @@ from winddown.ports import Discovery
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.retention import kept_by_services, undeclared_replicas
-from winddown.stores.memory import MemoryStore, Row
+from winddown.stores.memory import MemoryStore
 
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 WHY = "set by default; memo of 2 May"
 
@@ -24,17 +24,6 @@ def company(
     deployment: Deployment, case_folder: Path, case_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> Running:
     """Visits that all go, of which the store says that two versions are in governance retention."""
-    visits: list[Row] = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": "C0"} for n in range(3)]
-    customers: list[Row] = [{"id": "C0", "born_on": "1980-01-01", "country": "CN"}]
-    case_document["accepted_dates"] = []
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
     discover = MemoryStore.discover
 
     def with_lock(store: MemoryStore) -> Discovery:
@@ -43,7 +32,7 @@ def company(
         return Discovery(found.collections, found.blockers, (fact,), found.identity)
 
     monkeypatch.setattr(MemoryStore, "discover", with_lock)
-    tables = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    tables = visits(case_document, 3, persons=1)
     return running(deployment, case_folder, case_document, tables)
 
 

@@ -11,7 +11,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.stalled import look_for_stalled, remember_told, stalled_notice
 
 from .conftest import FixedClock
-from .running import NONE, Running, running, table
+from .running import Running, running, visits
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 Later = Callable[[timedelta], list[str]]
@@ -19,18 +19,7 @@ Later = Callable[[timedelta], list[str]]
 
 @pytest.fixture
 def company(deployment: Deployment, case_folder: Path, case_document: dict[str, Any]) -> Running:
-    customers = [{"id": f"C{n}", "born_on": "1980-01-01", "country": "CN"} for n in range(3)]
-    visits = [{"no": f"V{n}", "phone": f"1380013{n:04d}", "customer": f"C{n % 3}"} for n in range(30)]
-    case_document["accepted_dates"] = []
-    case_document["register"] = [
-        {"collection": "shop:customers", "category": "company_own", "purpose": "x", "steward": "li"},
-        {
-            "collection": "shop:visits", "category": "customer_service", "purpose": "service", "steward": "li",
-            "subject": {"field": "customer"},
-            "fields": {"phone": {"kind": "mobile", "because": "seen"}, "no": NONE, "customer": NONE},
-        },
-    ]  # fmt: skip
-    tables = {"customers": table("id", rows=customers), "visits": table("no", rows=visits)}
+    tables = visits(case_document, 30)
     return running(deployment, case_folder, case_document, tables)
 
 
