@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from winddown.control.engine import open_control
 from winddown.control.ledger import Ledger, stamp
@@ -174,6 +175,20 @@ def test_a_missing_entry_is_found_when_the_ledger_is_read(engine: Engine, ledger
         connection.execute(delete(ledger_entry).where(ledger_entry.c.seq == 1))
     with pytest.raises(Residual, match="no entry 1"):
         ledger.entries("c-1")
+
+
+def test_what_the_database_refuses_leaves_nothing_and_is_told(engine: Engine, ledger: Ledger) -> None:
+    ledger.append("c-1", "decided", {"n": 0}, actor="winddown")
+    with engine.begin() as connection:
+        in_the_way = {"case_id": "c-1", "seq": 1, "body": "{}", "leaf_hash": "00"}
+        connection.execute(insert(ledger_entry).values(in_the_way))
+    for body in ({"n": 1}, {"n": 2}):  # twice: the connection is as good as new after the first
+        with pytest.raises(IntegrityError):
+            ledger.append("c-1", "decided", body, actor="winddown")
+        with pytest.raises(IntegrityError):
+            ledger.append_all("c-1", [("decided", body), ("decided", body)], actor="winddown")
+    assert ledger.size("c-1") == 1
+    assert ledger.entries("c-1")[1:] == [b"{}"]
 
 
 @pytest.mark.parametrize(
