@@ -28,7 +28,7 @@ _QUARANTINE = ".winddown-quarantine"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
-_READERS = len(os.sched_getaffinity(0))
+_READERS = 2 * len(os.sched_getaffinity(0))  # while one waits for the disk, another is hashed
 _PIECE = 1 << 18
 Key = dict[str, Any]
 

@@ -51,7 +51,7 @@ def keys_of(
 def digests(root: Root, files: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yield the SHA-256 of each file by key and state; one that is another now raises Unreadable.
 
-    Files are read side by side, one for each core: hashing lets other threads run.
+    Files are read side by side, two for each core: while one waits for the disk, another is hashed.
     """
 
     def opened() -> Iterator[LocalFile]:
@@ -63,12 +63,12 @@ def digests(root: Root, files: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def hashed(files: Iterator[LocalFile]) -> Iterator[str]:
     """Yield the SHA-256 of open files in their order, and close them."""
-    cores = len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(cores) as pool:
+    readers = 2 * len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(readers) as pool:
         waiting: deque[Future[str]] = deque()
         for file in files:
             waiting.append(pool.submit(_digest, file))
-            if len(waiting) > 2 * cores:
+            if len(waiting) > 2 * readers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
