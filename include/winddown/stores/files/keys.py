@@ -14,6 +14,8 @@ from winddown.stores.files.tree import LocalFile, Root, entry_at, size_in
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 
 BATCH_BYTES = 1 << 30
+AT_ONCE = 2 * len(os.sched_getaffinity(0))
+"""Files at which something is done at once: while one waits for the disk, another is hashed."""
 _PIECE = 1 << 18
 _ALSO = pa.list_(pa.struct([("name", pa.string()), ("state", pa.string())]))
 
@@ -51,7 +53,7 @@ def keys_of(
 def digests(root: Root, files: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yield the SHA-256 of each file by key and state; one that is another now raises Unreadable.
 
-    Files are read side by side, two for each core: while one waits for the disk, another is hashed.
+    Files are read side by side: hashing lets other threads run.
     """
 
     def opened() -> Iterator[LocalFile]:
@@ -63,12 +65,11 @@ def digests(root: Root, files: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def hashed(files: Iterator[LocalFile]) -> Iterator[str]:
     """Yield the SHA-256 of open files in their order, and close them."""
-    readers = 2 * len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(readers) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting: deque[Future[str]] = deque()
         for file in files:
             waiting.append(pool.submit(_digest, file))
-            if len(waiting) > 2 * readers:
+            if len(waiting) > 2 * AT_ONCE:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
