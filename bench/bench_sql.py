@@ -164,7 +164,7 @@ def whole(admin: str, workspace: Path, turns: int) -> None:
 
 
 def _compare(name: str, floor: str, runs: Sequence[Run], floors: Sequence[float], most: float) -> None:
-    """Print the smallest time over the smallest floor, and the longest effect of the turn in which it was shortest."""
+    """Print the smallest time over the smallest floor, and of the turns the shortest of their longest transactions."""
     figure(f"{name}_over_{floor}", min(found.total for found in runs) / min(floors), "ratio", f"<={most}")
     figure(f"{name}_longest", min(max(found.longest.values()) for found in runs), "s", "<=1.0")
 

@@ -19,7 +19,8 @@ import polars as pl
 import pyarrow as pa
 from memory import peak
 from sql_postgres import CUSTOMERS, MINIMISED
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, Engine, Pool, create_engine, event, make_url, text
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from winddown import bootstrap
 from winddown.archive.escrow import Attempt, Escrow
@@ -74,7 +75,7 @@ class Run:
 
     Attributes:
         seconds: power → seconds for all batches.
-        longest: power → seconds of the longest single effect; its transaction took less.
+        longest: power → seconds of the longest transaction of the store that changed something, its commit included.
         records: that the receipts name, quarantined and purged alike.
     """
 
@@ -274,26 +275,71 @@ def run(
         for level, (name, act) in enumerate(orders)
     ]
     plan = approve(deployment, plan_id, made)
-    times: list[tuple[Power, float, int]] = []
+    records: list[int] = []
 
     def work(order: Order, batch: Batch, power: Power) -> None:
-        started = time.monotonic()
-        records = WAYS[way](deployment, plan, order, batch, power)
-        times.append((power, time.monotonic() - started, records))
+        records.append(WAYS[way](deployment, plan, order, batch, power))
 
     store = deployment.systems(deployment.case(CASE)).store(STORE)
     wide = ability(store, SupportsSideBySide) if way == "perform" else None
-    seconds = {}
+    seconds, longest = {}, {}
     for power in powers:
         started = time.monotonic()
-        for order in plan.orders:
-            pieces = (partial(work, order, batch, power) for batch in batches(deployment, CASE, order))
-            lanes = workers if wide is None else wide.side_by_side(order)
-            for _ in in_lanes(pieces, lanes=lanes, alone=SMALL_BATCHES):
-                pass
-        seconds[power] = time.monotonic() - started
-    longest = {power: max(took for found, took, _ in times if found is power) for power in seconds}
-    return Run(seconds, longest, sum(records for *_, records in times))
+        with Changes().watched() as took:
+            for order in plan.orders:
+                pieces = (partial(work, order, batch, power) for batch in batches(deployment, CASE, order))
+                lanes = workers if wide is None else wide.side_by_side(order)
+                for _ in in_lanes(pieces, lanes=lanes, alone=SMALL_BATCHES):
+                    pass
+        seconds[power], longest[power] = time.monotonic() - started, max(took)
+    return Run(seconds, longest, sum(records))
+
+
+class Changes:
+    """Seconds of transactions that end by a commit, which is included; not of the control database's.
+
+    PostgreSQL's are begun and ended by SQLAlchemy, MySQL's and MariaDB's by statements of the store.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[list[float]]:
+        """Add what ends meanwhile, in whatever thread."""
+        hooks = (
+            (Engine, "begin", self._began),
+            (Engine, "commit", self._commits),
+            (Pool, "reset", self._ended),
+            (Engine, "before_cursor_execute", self._executes),
+            (Engine, "after_cursor_execute", self._executed),
+        )
+        for hook in hooks:
+            event.listen(*hook)
+        try:
+            yield self.seconds
+        finally:
+            for hook in hooks:
+                event.remove(*hook)
+
+    def _began(self, connection: Connection) -> None:
+        connection.info["began"] = None if connection.dialect.name == "sqlite" else time.monotonic()
+        connection.info["commits"] = False
+
+    def _commits(self, connection: Connection) -> None:
+        connection.info["commits"] = True
+
+    def _ended(self, _: Any, record: ConnectionPoolEntry, *__: Any) -> None:
+        if record.info.pop("commits", False) and record.info["began"] is not None:
+            self.seconds.append(time.monotonic() - record.info["began"])
+
+    def _executes(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "START TRANSACTION":
+            connection.info["began"] = time.monotonic()
+
+    def _executed(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "COMMIT":
+            self.seconds.append(time.monotonic() - connection.info["began"])
 
 
 def apart(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
