@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from memory import peak
 from sql_postgres import CUSTOMERS, MINIMISED
@@ -131,20 +132,22 @@ def choose(
     selections = {}
     for name, listed in lists.items():
         collection = found[name]
-        chosen = pl.Series(_ids(database, listed)).cast(pl.String)
+        chosen = np.sort(_ids(database, listed))
         kept: list[pa.RecordBatch] = []
         for batch in store.read(collection, fields=[], bound=True):
-            is_chosen = pl.Series(batch.column("id")).is_in(chosen.implode())
-            kept.append(batch.filter(is_chosen.to_arrow()))
+            ids = batch.column("id").cast(pa.int64()).to_numpy()
+            nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
+            kept.append(batch.filter(pa.array(chosen[nearest] == ids)))
         keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
         selections[name] = select(deployment, CASE, f"{name}-{listed}-{at_once}", in_two(keys) if at_once else keys)
     return selections
 
 
-def _ids(database: Database, listed: str) -> list[int]:
+def _ids(database: Database, listed: str) -> npt.NDArray[np.int64]:
     driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[database.kind]
     with create_engine(make_url(database.urls[""]).set(drivername=driver)).connect() as connection:
-        return list(connection.execute(text(f"SELECT id FROM {listed}")).scalars())
+        found = connection.execution_options(stream_results=True).execute(text(f"SELECT id FROM {listed}"))
+        return np.fromiter(found.scalars(), np.int64)
 
 
 def order_of(plan_id: str, name: str, act: Act, method: Method, selection: Selection, *, level: int) -> Order:
