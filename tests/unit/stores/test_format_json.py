@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.json as pj
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,6 +133,47 @@ def test_arrow_and_the_parser_of_lines_see_the_same_documents(lines: list[bytes]
     for row, document in zip(found or [], written or [], strict=True):
         assert all(same(row[name], value) for name, value in document.items())
         assert all(value is None for name, value in row.items() if name not in document)
+
+
+@given(
+    lines=st.lists(st.sampled_from(LINES[:4]), min_size=1, max_size=4).flatmap(
+        lambda usual: st.lists(st.sampled_from(LINES), max_size=4).map(lambda other: [*usual, *other, *usual])
+    ),
+    fields=st.lists(st.sampled_from(["a", "b", "f", "new"]), max_size=2, unique=True),
+    size=PIECES,
+)
+@settings(max_examples=400)
+def test_some_members_are_read_as_they_are_among_all(lines: list[bytes], fields: list[str], size: int) -> None:
+    content = b"\n".join(lines) + b"\n"
+    try:
+        content.decode()
+        documents = jsonl._parsed(content)
+    except (UnicodeDecodeError, Unreadable):
+        return  # what stands twice in a line may pass where nobody asks for it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "PIECE", size)
+        patch.setattr(jsonl, "_SAMPLE", 8)
+        patch.setattr(jsonl, "_STEP", 16)
+        found = [row for batch in jsonl.read(io.BytesIO(content), fields=fields) for row in batch.to_pylist()]
+    assert len(found) == len(documents)
+    for name in fields:
+        assert all(same(row.get(name), document.get(name)) for row, document in zip(found, documents, strict=True))
+
+
+def test_members_that_nobody_asks_for_are_left_to_arrow_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    real = pj.read_json
+
+    def noted(*given: Any, parse_options: pj.ParseOptions, **named: Any) -> pa.Table:
+        asked.append(parse_options.explicit_schema.names)
+        return real(*given, parse_options=parse_options, **named)
+
+    monkeypatch.setattr(jsonl, "_SAMPLE", 8)
+    monkeypatch.setattr(pj, "read_json", noted)
+    content = b'{"id": 1, "name": "x"}\n' * 9
+    found = [row for batch in jsonl.read(io.BytesIO(content), fields=["id"]) for row in batch.to_pylist()]
+    assert found == [{"id": 1}] * 9
+    assert asked == [["id"]]
 
 
 def test_members_without_a_value_and_new_ones_keep_the_rest_fast(monkeypatch: pytest.MonkeyPatch) -> None:

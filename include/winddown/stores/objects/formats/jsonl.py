@@ -38,8 +38,11 @@ def recognise(ends: Ends) -> bool:
     return line.startswith("{") and (not end or _is_object(line))
 
 
-def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
-    """Yield all lines; a missing member is null. Every batch has the members that were met so far."""
+def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield all lines; a missing member is null. Every batch has the members that were met so far.
+
+    With ``fields``, others are not asked for a type, and one that stands twice in a line may not be noticed.
+    """
     names: dict[str, None] = {}
     kinds: dict[str, pa.DataType] = {}
     for text in whole_lines(utf8_pieces(source)):
@@ -47,7 +50,7 @@ def read(source: BinaryIO, *, fields: Sequence[str] | None = None) -> Iterator[p
         if not kinds and len(text) > _SAMPLE:
             kinds = kinds_of(_parsed(text[: text.find(b"\n", _SAMPLE) + 1 or None]))
             names |= dict.fromkeys(kinds)
-        batches = _by_arrow(text, kinds)
+        batches = _by_arrow(text, kinds, fields)
         if not batches:
             batches = [as_batch(_parsed(text), names)]
             # A member without a value may be of the kind that it was before.
@@ -94,22 +97,30 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _by_arrow(text: bytes, kinds: dict[str, pa.DataType]) -> list[pa.RecordBatch]:
-    """Return the rows where all members are of these kinds and every line is one document; else nothing."""
+def _by_arrow(text: bytes, kinds: dict[str, pa.DataType], fields: Sequence[str] | None) -> list[pa.RecordBatch]:
+    """Return the rows where all members are of these kinds and every line is one document; else nothing.
+
+    Where ``fields`` are some of the known ones, they alone are read, in about half the time.
+    """
     count = _lines_of_one(text) if kinds else 0
     if not count:
         return []
+    is_part = bool(fields) and set(fields or ()) < kinds.keys() and _ends_of_one(text) == count
+    wanted = {name: kind for name, kind in kinds.items() if not is_part or name in (fields or ())}
     try:
         table = pj.read_json(
             pa.BufferReader(text),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
             parse_options=pj.ParseOptions(
-                explicit_schema=pa.schema(list(kinds.items())), unexpected_field_behavior="error"
+                explicit_schema=pa.schema(list(wanted.items())),
+                unexpected_field_behavior="ignore" if is_part else "error",
             ),
         )
     except pa.ArrowException:
         return []
-    if table.num_rows != count or _has_empty_row(table) or any(_is_inexact(column) for column in table.columns):
+    if table.num_rows != count or any(_is_inexact(column) for column in table.columns):
+        return []
+    if not is_part and _has_empty_row(table):
         return []
     return list(table.to_batches())
 
@@ -128,6 +139,18 @@ def _lines_of_one(text: bytes) -> int:
         ends &= behind == ord("{")
         brackets += int(np.count_nonzero(ends))
     return count + 1 if text.startswith(b"{") and brackets == count else 0
+
+
+def _ends_of_one(text: bytes) -> int:
+    """The number of lines that end with a bracket; behind a document on such a line stands no ``null``."""
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    count = 0
+    for start in range(0, len(text) - 1, _STEP):
+        behind = buffer[start + 1 : start + 1 + _STEP]
+        ends = buffer[start : start + len(behind)] == ord("}")
+        ends &= behind == ord("\n")
+        count += int(np.count_nonzero(ends))
+    return count + text.endswith(b"}")
 
 
 def _has_empty_row(table: pa.Table) -> bool:
