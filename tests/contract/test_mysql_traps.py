@@ -19,7 +19,8 @@ from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Whereabouts
-from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsStrain, ability
+from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
+from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import split
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.readable import ReadableStore
@@ -85,6 +86,33 @@ def test_sessions_that_wait_for_locks_are_strain(subject: MySqlSubject, held: st
     while (waiting := store.strain().waiting) and time.monotonic() < until:
         time.sleep(0.2)
     assert waiting == 0
+
+
+def wide(subject: MySqlSubject, act: Act = Act.ERASE) -> int:
+    store = ability(subject.store, SupportsSideBySide)
+    assert store is not None
+    return store.side_by_side(work(subject, act=act).order)
+
+
+def test_batches_of_rows_go_side_by_side(subject: MySqlSubject, mariadb_url: str, desk: Desk) -> None:
+    assert (wide(subject), wide(subject, Act.MINIMISE)) == (2, 1)
+    planned, content = work(subject, chosen=[*subject.content()][1:], size=1), subject.content()
+    for powers in ((Power.QUARANTINE, Power.RESTORE), (Power.QUARANTINE, Power.PURGE)):
+        assert subject.content() == content
+        for power in powers:
+            pieces = [partial(planned.act, power, index) for index in range(len(planned.batches))]
+            assert sum(receipt.records for receipt in in_lanes(pieces, lanes=2, alone=0)) == 6
+    assert [subject.store.locate(planned.order, batch) for batch in planned.batches] == [Whereabouts.GONE] * 6
+    assert list(subject.content()) == ["k0"]
+    subject.run(f"ALTER TABLE {subject.table} ADD FOREIGN KEY (above) REFERENCES {subject.table} (id)")
+    assert wide(subject) == 1
+    subject.run("SET GLOBAL binlog_format = 'STATEMENT'")  # where gaps between rows are locked
+    try:
+        other = MySqlSubject(mariadb_url, desk, PLAIN)
+        assert wide(other) == 1
+        other.drop()
+    finally:
+        subject.run("SET GLOBAL binlog_format = 'MIXED'")
 
 
 def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(subject: MySqlSubject) -> None:

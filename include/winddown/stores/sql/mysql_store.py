@@ -36,6 +36,7 @@ from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import EscrowStore
 
 _WAIT_SECONDS = 10
+_SIDE_BY_SIDE = 2
 
 Unlock = Callable[[Authorization], Engine]
 
@@ -137,6 +138,15 @@ class MySqlStore(EscrowStore):
         with translated(self.name, "looking at locks"), self._reader.connect() as connection:
             return strain.of_mysql(connection)
 
+    def side_by_side(self, order: Order) -> int:
+        """Two, where rows go into escrow and no gaps between them are locked, of a table that is not its own parent."""
+        if order.method is not Method.ESCROW_ROWS:
+            return 1
+        with translated(self.name, f"looking at {order.collection}"), self._reader.connect() as connection:
+            links = outline(connection, order.collection).foreign_keys
+            is_apart = _locks_rows_alone(connection) and all(link.target != order.collection for link in links)
+            return _SIDE_BY_SIDE if is_apart else 1
+
     def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
         """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.
 
@@ -168,5 +178,9 @@ def locked(connection: Connection, name: str) -> None:
 def _session(connection: Connection) -> None:
     """Wait for locks shortly, and lock no gaps between rows where the binary log allows that."""
     connection.execute(text(f"SET SESSION innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30"))
-    if connection.execute(text("SELECT @@binlog_format")).scalar() != "STATEMENT":
+    if _locks_rows_alone(connection):
         connection.execute(text("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
+
+
+def _locks_rows_alone(connection: Connection) -> bool:
+    return bool(connection.execute(text("SELECT @@binlog_format")).scalar() != "STATEMENT")
