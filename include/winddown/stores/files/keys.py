@@ -14,8 +14,7 @@ from winddown.stores.files.tree import LocalFile, Root, entry_at, size_in
 from winddown.stores.objects.located import OBJECT, ROW, VERSION
 
 BATCH_BYTES = 1 << 30
-AT_ONCE = 2 * len(os.sched_getaffinity(0))
-"""Files at which something is done at once: while one waits for the disk, another is hashed."""
+_AT_ONCE = 2 * len(os.sched_getaffinity(0))  # while one file waits for the disk, another is hashed
 _PIECE = 1 << 18
 _ALSO = pa.list_(pa.struct([("name", pa.string()), ("state", pa.string())]))
 
@@ -65,11 +64,11 @@ def digests(root: Root, files: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def hashed(files: Iterator[LocalFile]) -> Iterator[str]:
     """Yield the SHA-256 of open files in their order, and close them."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         waiting: deque[Future[str]] = deque()
         for file in files:
             waiting.append(pool.submit(_digest, file))
-            if len(waiting) > 2 * AT_ONCE:
+            if len(waiting) > 2 * _AT_ONCE:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -7,13 +7,11 @@ what came in between goes back, because a writer wins. Nothing is ever put over 
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.stores.files.aside import GONE, LIVE, MIXED, QUARANTINED, Held, Place, is_it, number_in
-from winddown.stores.files.keys import AT_ONCE, hashed
+from winddown.stores.files.keys import hashed
 from winddown.stores.files.names import path_of
 from winddown.stores.files.openers import holders
 from winddown.stores.files.rename import exchange, move_new
@@ -159,15 +157,13 @@ class Moves:
     def unlink(self, places: Sequence[Place], *, overwrite: bool) -> int:
         """Remove slots for good; return how many bytes were overwritten before."""
         self.held.note_purge()
-        with ThreadPoolExecutor(AT_ONCE) as pool:  # each name by itself, in whatever order
-            written = sum(pool.map(partial(self._destroy, overwrite=overwrite), places))
+        written = 0
+        for place in places:
+            if overwrite and place.content:
+                written += self._overwrite(place)
+            with suppress(FileNotFoundError):
+                os.unlink(place.slot, dir_fd=self.held.slots)
         self.held.settle()
-        return written
-
-    def _destroy(self, place: Place, *, overwrite: bool) -> int:
-        written = self._overwrite(place) if overwrite and place.content else 0
-        with suppress(FileNotFoundError):
-            os.unlink(place.slot, dir_fd=self.held.slots)
         return written
 
     def _overwrite(self, place: Place) -> int:
