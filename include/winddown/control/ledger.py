@@ -5,8 +5,8 @@ head first and inserts then. Entries carry ids, counts and digests, never person
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -30,12 +30,20 @@ def stamp(moment: datetime) -> str:
     return format_time(moment)
 
 
-def _one_message(connection: Connection) -> AbstractContextManager[Any]:
+@contextmanager
+def _one_message(connection: Connection) -> Iterator[None]:
     """Send statements together with the commit at their end, where the driver can."""
     if connection.dialect.driver != "psycopg":
-        return nullcontext()
-    pipeline: AbstractContextManager[Any] = connection.connection.driver_connection.pipeline()  # type: ignore[union-attr]
-    return pipeline
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except BaseException:
+        # Once the commit was sent SQLAlchemy rolls nothing back, but a refused statement left the transaction open.
+        connection.invalidate()
+        raise
 
 
 class Ledger:
