@@ -216,23 +216,29 @@ def carry_on(company: "SmallCompany", kills: Sequence[Call | None], *, loses: bo
     """Carry a case to its end, killed once between any two acts of people; the kills that hit.
 
     After each one the case is carried on without kills until somebody has to act. With ``loses`` a kill takes with it
-    what was not durable yet, as a power cut would.
+    what was not durable yet, as a power cut would, and whatever is run is followed: nothing may be told too early.
     """
     hit: list[str] = []
     number, status = 0, WAITING
     while status:
         kill = kills[number] if number < len(kills) else None
         number += 1
-        status, volatile = _followed(company, kill)
+        status, volatile = _followed(company, kill) if loses or kill else (_run(company), None)
         if kill is not None and status == -signal.SIGKILL:
             hit.append(f"{kill.name} {kill.number}")
-            if loses:
+            if loses and volatile is not None:
                 volatile.lose()
-            status, _ = _followed(company, None)
+            status = _followed(company, None)[0] if loses else _run(company)
         assert status in {0, WAITING}, (hit, company.directory.with_suffix(".log").read_text()[-2000:])
         if status == WAITING:
             company.act_as_asked()
     return hit
+
+
+def _run(company: "SmallCompany") -> int:
+    runner = Runner(company)
+    runner.start()
+    return runner.wait()
 
 
 def _followed(company: "SmallCompany", kill: Call | None) -> tuple[int, Volatile]:
