@@ -1,6 +1,7 @@
 """Opens the control database and brings its schema up to date."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -12,6 +13,8 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from winddown.archive.atomic import made_folder
 from winddown.domain.errors import Refused
 from winddown.forking import opened_anew_after_fork
+
+_MIGRATING = Lock()  # what Alembic's scripts see of it are globals of the process
 
 
 def open_control(url: str) -> Engine:
@@ -65,6 +68,6 @@ def require_current(engine: Engine) -> None:
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest version; repeating it does nothing."""
     config = migration_config(engine.url.render_as_string(hide_password=False))
-    with engine.begin() as connection:
+    with _MIGRATING, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

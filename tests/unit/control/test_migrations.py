@@ -1,7 +1,9 @@
 """Migrations lead from nothing to exactly the tables that the code declares, and back."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +41,18 @@ def test_upgrading_again_changes_nothing_and_loses_nothing(bare_url: str) -> Non
     with engine.begin() as connection:
         assert connection.execute(tables.switch.select()).one().halted_by == "chen"
     engine.dispose()
+
+
+def test_threads_of_a_server_may_open_databases_at_once(tmp_path: Path) -> None:
+    def opened(number: int) -> bool:
+        engine = open_control(f"sqlite:///{tmp_path}/{number % 4}.sqlite")
+        upgrade(engine)
+        found = inspect(engine).has_table("ledger_entry")
+        engine.dispose()
+        return found
+
+    with ThreadPoolExecutor(8) as beside:
+        assert all(beside.map(opened, range(24)))
 
 
 def test_downgrading_removes_every_table(bare_url: str) -> None:
