@@ -1,6 +1,8 @@
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -247,6 +249,39 @@ def test_a_file_in_utf_16_is_bound_the_same_way(tmp_path: Path, desk: Desk) -> N
     assert subject.content() == {}
     planned.act_all(Power.RESTORE)
     assert subject.content() == content
+    subject.close()
+
+
+BROKEN_OFF = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 2")  # so that pages are written long before the commit
+connection.execute("BEGIN IMMEDIATE")
+connection.execute(f"UPDATE {sys.argv[2]} SET note = note || 'half'")
+os._exit(9)
+"""
+
+
+def test_what_a_killed_writer_left_half_written_is_undone_by_whoever_reads_first(tmp_path: Path, desk: Desk) -> None:
+    subject = SqliteSubject(tmp_path, desk, MARKERS)
+    planned = work(subject, chosen=[str(row[0]) for row in MARKERS.rows[:50]])
+    command = [sys.executable, "-c", BROKEN_OFF, str(subject.path), subject.table]
+    assert subprocess.run(command, check=False).returncode == 9
+    assert subject.path.with_name(subject.path.name + "-journal").stat().st_size
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.LIVE
+    assert planned.unchanged() == planned.batches[0].records
+    subject.close()
+
+
+def test_what_a_writer_is_about_to_write_is_left_to_it(tmp_path: Path, desk: Desk) -> None:
+    subject = SqliteSubject(tmp_path, desk, MARKERS)
+    planned = work(subject, chosen=["1", "2"])
+    subject.run("BEGIN IMMEDIATE")
+    subject.run(f"UPDATE {subject.table} SET note = 'other' WHERE id = 2")
+    assert subject.path.with_name(subject.path.name + "-journal").exists()
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.LIVE
+    subject.run("COMMIT")
+    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.MIXED
     subject.close()
 
 

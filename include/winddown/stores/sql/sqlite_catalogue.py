@@ -7,6 +7,7 @@ anew, and a plan that is older then finds others in their place, which it refuse
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,10 +36,9 @@ def opened(path: Path, *, writing: bool) -> sqlite3.Connection:
 
     Text that is not UTF-8 is read as GB18030. What is written leaves nothing on free pages, and no temporary file.
     """
-    address = f"file:{quote(str(path.absolute()))}?mode={'rw' if writing else 'ro'}"
-    connection = sqlite3.connect(
-        address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
-    )
+    if not writing:
+        _undo_what_was_broken_off(path)
+    connection = _connected(path, "rw" if writing else "ro")
     connection.text_factory = _decoded
     connection.execute("PRAGMA temp_store = MEMORY")
     if writing:
@@ -46,6 +46,22 @@ def opened(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _undo_what_was_broken_off(path: Path) -> None:
+    """Let SQLite roll back what a process left half-written when it was killed: who only reads may not, and is refused.
+
+    A journal of a process that is alive is left alone, as any reader leaves it.
+    """
+    journal = path.resolve().with_name(path.resolve().name + "-journal")
+    if journal.exists() and journal.stat().st_size:
+        with suppress(sqlite3.OperationalError), closing(_connected(path, "rw")) as connection:  # the reading tells why
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> Any:
