@@ -52,11 +52,17 @@ ROWS = (
         {"WINDDOWN_TEST_KILLS": "all"},
     ),
     Row(
-        "SIGKILL at every write, fsync, rename and unlink of a small case (strace), once alone and once with what was "
-        "not durable lost as in a power cut: SQLite, files, archives, evidence",
+        "SIGKILL at every write, fsync, rename and unlink of a small case (strace): SQLite, files, archives, evidence",
         "kills by system call",
         1_000,
-        (*TESTS, "-k", "system_calls", "tests/chaos"),
+        (*TESTS, "-k", "system_calls and alone", "tests/chaos"),
+        {"WINDDOWN_TEST_KILLS": "all"},
+    ),
+    Row(
+        "the same, with what was not durable lost as in a power cut; nothing is told before it is durable",
+        "power cuts by system call",
+        1_000,
+        (*TESTS, "-k", "system_calls and power", "tests/chaos"),
         {"WINDDOWN_TEST_KILLS": "all"},
     ),
     Row(

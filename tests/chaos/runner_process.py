@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import DrivenCase
 
 POLL = 0.002
+ENDING = Lock()  # who starts a process asks all others for their status, and of two who ask at once one reads nothing
 REFUSED, WAITING = 2, 3  # the runner's exit status when something stands against it, and when somebody must act
 
 
@@ -91,7 +93,8 @@ class Runner:
         arguments = ["run", str(self._company.directory / "case.yaml"), "--by", "operator"]
         given = (arguments, environment, self._log, held, jump)
         self._process = self._processes.Process(target=command_line, args=given)
-        self._process.start()
+        with ENDING:
+            self._process.start()
         assert self._process.pid is not None
         return self._process.pid
 
@@ -99,7 +102,7 @@ class Runner:
         """Watch until the ledger has this size; False when the process ends before."""
         assert self._process is not None
         while ledger_size(self._company) < size:
-            if not self._process.is_alive():
+            if connection.wait([self._process.sentinel], 0):
                 return False
             time.sleep(POLL)
         return True
@@ -107,7 +110,9 @@ class Runner:
     def wait(self) -> int:
         """The exit status of a process that is left alone."""
         assert self._process is not None
-        self._process.join(timeout=120)
+        connection.wait([self._process.sentinel], 120)
+        with ENDING:
+            self._process.join(timeout=0)
         assert self._process.exitcode is not None, "it does not end"
         return self._process.exitcode
 

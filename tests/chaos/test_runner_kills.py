@@ -113,7 +113,7 @@ def test_a_runner_killed_again_and_again_ends_as_if_never_killed(company_case: "
 
 
 @pytest.mark.timeout(4 * 3600)
-@pytest.mark.parametrize("loses", [True, False] if ALL else [True])
+@pytest.mark.parametrize("loses", [True, False], ids=lambda loses: "power" if loses else "alone")
 def test_killed_at_system_calls_ends_as_if_never_killed(folder: Path, loses: bool) -> None:
     """At some, once in each run of the program; under ``make kills`` at every one, in an hour or two.
 
@@ -126,7 +126,7 @@ def test_killed_at_system_calls_ends_as_if_never_killed(folder: Path, loses: boo
     def killed(kills: tuple[Call | None, ...]) -> int:
         company = made(folder / f"case-{next(numbers)}")
         hit = carry_on(company, kills, loses=loses)
-        tally("kills by system call", len(hit))
+        tally(f"{'power cuts' if loses else 'kills'} by system call", len(hit))
         assert calm in (None, company.end()), hit
         shutil.rmtree(company.directory)
         return len(hit)

@@ -229,7 +229,7 @@ def carry_on(company: "SmallCompany", kills: Sequence[Call | None], *, loses: bo
             if loses and volatile is not None:
                 volatile.lose()
             status = _followed(company, None)[0] if loses else _run(company)
-        assert status in {0, WAITING}, (hit, company.directory.with_suffix(".log").read_text()[-2000:])
+        assert status in {0, WAITING}, (status, hit, company.directory.with_suffix(".log").read_text()[-2000:])
         if status == WAITING:
             company.act_as_asked()
     return hit
