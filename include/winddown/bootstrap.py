@@ -87,7 +87,7 @@ def deploy(
     else:
         require_current(engine)
     ledger = Ledger(engine, clock=clock)
-    authority = Authority(engine, ledger=ledger, clock=clock, halt_asked=halt_asked)
+    authority = Authority(engine, ledger=ledger, clock=clock, code_version=code_version(), halt_asked=halt_asked)
     found = connections
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
 

@@ -65,7 +65,7 @@ class Desk:
         self.workspace = workspace
         self.identities: dict[str, str] = {}  # what a plan would say of each store
         self.ledger = Ledger(engine, clock=self.clock)
-        self.authority = Authority(engine, ledger=self.ledger, clock=self.clock)
+        self.authority = Authority(engine, ledger=self.ledger, clock=self.clock, code_version="test")
 
     def mint(self, power: Power, order: Order, batch: Batch, *, store: str = "") -> Authorization:
         return self.mint_for(power, store or order.collection.store, target=order.id, batch_digest=batch.digest)

@@ -45,9 +45,9 @@ def record_plan(planned: Work) -> Plan:
         grace_seconds=GRACE_SECONDS,
         grace_reason="test",
         approvals_needed=2,
-        approver_roles=("legal",),
+        approver_roles=("legal", "pi_officer"),
         identities=(("memory", "memory memory"),),
-        approvers=(Approver("first", "legal"), Approver("second", "privacy")),
+        approvers=(Approver("first", "legal"), Approver("second", "pi_officer")),
         requested_by="operator",
         approval_days=30,
     )
@@ -89,7 +89,7 @@ def test_a_store_is_moved_by_an_approved_plan_alone(planned: Work) -> None:
     with pytest.raises(Refused, match="2 distinct people"):
         perform(planned, plan, Power.QUARANTINE)
     approve(planned, plan, "first", "legal")
-    approve(planned, plan, "second", "privacy")
+    approve(planned, plan, "second", "pi_officer")
     with pytest.raises(Refused, match="no quarantine receipt"):
         perform(planned, plan, Power.PURGE)
     assert subject.content() == content
@@ -113,7 +113,7 @@ def test_a_store_is_moved_by_an_approved_plan_alone(planned: Work) -> None:
 def test_only_the_approved_batch_is_authorised(planned: Work) -> None:
     plan = record_plan(planned)
     approve(planned, plan, "first", "legal")
-    approve(planned, plan, "second", "privacy")
+    approve(planned, plan, "second", "pi_officer")
     forged = replace(planned.batches[0], digest="f" * 64)
     with pytest.raises(Refused, match="not the approved one"):
         planned.subject.desk.authority.authorize(effect_of(plan, planned.order, forged, Power.QUARANTINE), actor="test")

@@ -87,14 +87,19 @@ def effect_of(plan: Plan, order: Order, batch: Batch, power: Power) -> Effect:
 
 
 class Authority:
-    """The one door between a plan and a store."""
+    """The one door between a plan and a store.
+
+    Attributes:
+        code_version: of this program; what another one planned and people approved, it does not carry out.
+    """
 
     def __init__(
-        self, engine: Engine, *, ledger: Ledger, clock: Clock, halt_asked: HaltAsked = nobody_asks
-    ) -> None:  # fmt: skip
+        self, engine: Engine, *, ledger: Ledger, clock: Clock, code_version: str, halt_asked: HaltAsked = nobody_asks
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
+        self._code_version = code_version
         self._halt_asked = halt_asked
 
     def authorize(self, effect: Effect, *, actor: str, before: str | None = "done") -> Authorization:
@@ -285,7 +290,11 @@ class Authority:
             # Another case's switch and ledger would have been asked.
             return [f"plan {effect.plan_id or 'none'} does not belong to case {effect.case}"]
         # An approval must outlast the authorization that rests on it.
-        objections = [*_plan_objections(connection, plan), *_approval_objections(connection, plan, at=now + LIFETIME)]
+        objections = [
+            *_plan_objections(connection, plan),
+            *_approval_objections(connection, plan, at=now + LIFETIME),
+            *_program_objections(plan, self._code_version),
+        ]
         if plan.traces or effect.power is Power.SANITISE:
             own = _trace_objections(plan, effect) if plan.traces else _key_objections(plan, effect)
             return [*objections, *own, *_unpurged_objections(connection, plan, effect.store)]
@@ -304,6 +313,16 @@ def _plan_objections(connection: Connection, plan: Plan) -> list[str]:
     if holds_digest(load_holds(connection, plan.case)) != plan.holds_digest:
         objections.append(f"the holds changed after plan {plan.id} was made: restore what they cover and plan again")
     return objections
+
+
+def _program_objections(plan: Plan, code_version: str) -> list[str]:
+    planned, present = plan.code_version.split(), code_version.split()
+    if planned == present:
+        return []
+    theirs = " ".join(part for part in planned if part not in present) or "one without some of this"
+    ours = " ".join(part for part in present if part not in planned) or "one without some of that"
+    said = f"plan {plan.id} was made by another program ({theirs}) than this ({ours})"
+    return [f"{said}: carry it out with that one, or restore what it moved and plan again"]
 
 
 def _approval_objections(connection: Connection, plan: Plan, *, at: datetime) -> list[str]:

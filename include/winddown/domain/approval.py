@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-_BY_ROUTE = {"bankruptcy": ("administrator", "pi_officer")}
-APPROVER_ROLES = ("liquidation_group", "pi_officer")
+PI_OFFICER = "pi_officer"
+"""The role without whose approval no plan is carried out, on whatever route."""
+_BY_ROUTE = {"bankruptcy": ("administrator", PI_OFFICER)}
+APPROVER_ROLES = ("liquidation_group", PI_OFFICER)
 """Roles of which each must be among the approvers; in bankruptcy the administrator stands in the group's place."""
 APPROVALS_MIN = 2
 APPROVAL_DAYS = 30

@@ -10,7 +10,7 @@ from typing import Any, NewType
 
 from pydantic import TypeAdapter
 
-from winddown.domain.approval import Approver
+from winddown.domain.approval import APPROVALS_MIN, PI_OFFICER, Approver
 from winddown.domain.canonical import digest
 from winddown.domain.decision import Decision
 from winddown.domain.errors import Refused
@@ -202,6 +202,13 @@ class Plan:
     def __post_init__(self) -> None:
         if (self.wave is Wave.OWN_TRACES) is not bool(self.traces) or (self.traces and self.orders):
             raise Refused(f"plan {self.id}: a plan is about records, or about own traces")
+        # Whoever may write a plan may not thereby say that nobody need approve it.
+        if self.approvals_needed < APPROVALS_MIN or PI_OFFICER not in self.approver_roles:
+            raise Refused(
+                f"plan {self.id} asks for fewer approvals than every plan needs: {APPROVALS_MIN} people, a "
+                f"{PI_OFFICER} among them",
+                rule="approvals of distinct people",
+            )
 
     def order(self, order_id: str) -> Order:
         """Return the order with this id; raises Refused when the plan has none."""

@@ -12,7 +12,7 @@ import sqlite3
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +34,7 @@ Pair = tuple[str, Any]
 
 
 class SqliteInspector:
-    """Reads one file and changes nothing in it."""
+    """Reads one file and changes nothing in it; SQLite itself rolls back what a killed writer left half-written."""
 
     def __init__(self, name: str, *, path: Path, escrow: Escrow, token_key: Callable[[], bytes]) -> None:
         self._name = name
@@ -160,8 +160,8 @@ class SqliteInspector:
             raise Refused(f"the inspector of store {self._name} finds no file where its connection points")
         connection = None
         try:
-            address = f"file:{quote(str(self._path.resolve()))}?mode=ro"
-            connection = sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)
+            self._roll_back()
+            connection = self._connected("ro")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("BEGIN")
             yield connection
@@ -171,6 +171,18 @@ class SqliteInspector:
         finally:
             if connection is not None:
                 connection.close()
+
+    def _roll_back(self) -> None:
+        """Open a file that has a journal for writing and read: who cannot write would be refused for ever."""
+        real = self._path.resolve()
+        with suppress(FileNotFoundError, sqlite3.OperationalError):
+            if real.with_name(f"{real.name}-journal").stat().st_size:
+                with closing(self._connected("rw")) as connection:
+                    connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+
+    def _connected(self, mode: str) -> sqlite3.Connection:
+        address = f"file:{quote(str(self._path.resolve()))}?mode={mode}"
+        return sqlite3.connect(address, uri=True, timeout=10, isolation_level=None)
 
 
 def _aside_tables(connection: sqlite3.Connection, order: Order) -> list[str]:

@@ -63,6 +63,7 @@ def release_hold(
         raise Refused(f"hold {hold_id} is not released without a reason", rule="a release says why")
     clock = deployment.clock
     with deployment.control.engine.begin() as connection:
+        deployment.ledger.now_within(connection, case_id)  # locked before the holds, as whoever authorises does
         known = find_hold(connection, case_id, hold_id)
         if known is None or not known.is_in_force:
             raise Refused(f"hold {hold_id} of case {case_id} is not in force", rule="hold in force")
@@ -106,6 +107,7 @@ def record_hold(deployment: Deployment, case_id: str, hold: LegalHold, found: De
         "count": hold.scope.subject_count,
     }
     with deployment.control.engine.begin() as connection:
+        deployment.ledger.now_within(connection, case_id)  # locked before the holds, as whoever authorises does
         # Compared under the lock: of two people who widen it at once, the second must name what the first added.
         earlier = find_hold(connection, case_id, hold.id)
         if earlier is not None and earlier.is_in_force:

@@ -161,7 +161,9 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
                 where = systems.store(order.collection.store).locate(order, batch)
                 if where is Whereabouts.LIVE or not (begun or where is Whereabouts.QUARANTINED):
                     continue  # nothing of ours to undo, whoever else wrote there
-                if state == "intent" and not systems.inspectors[order.collection.store].set_aside(order, batch):
+                inspector = systems.inspectors[order.collection.store]
+                is_kept = where is Whereabouts.QUARANTINED or state != "intent" or inspector.leftovers(order, batch)
+                if not is_kept:
                     continue  # it was intended and never done
                 receipt = perform(deployment, plan, order, batch, Power.RESTORE)
             except (Residual, Refused) as error:

@@ -170,7 +170,7 @@ def control(engine: Engine, clock: MovableClock) -> Repository:
 
 @pytest.fixture
 def authority(engine: Engine, ledger: Ledger, clock: MovableClock) -> Authority:
-    return Authority(engine, ledger=ledger, clock=clock)
+    return Authority(engine, ledger=ledger, clock=clock, code_version="1")
 
 
 @pytest.fixture

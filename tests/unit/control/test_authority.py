@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from hashlib import sha256
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
@@ -15,12 +17,15 @@ from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
 from winddown.control.switch import Switch
 from winddown.domain.authorization import Authorization, Power
+from winddown.domain.canonical import canonical
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import Ground, LegalHold, Scope
 from winddown.domain.plan import Plan
 from winddown.domain.receipt import Receipt
 from winddown.evidence.entry import LedgerEntry
+
+from .conftest import MovableClock
 
 Deed = Callable[..., Effect]
 CarryOut = Callable[..., None]
@@ -144,6 +149,34 @@ def test_a_plan_that_was_changed_together_with_its_digest_has_lost_its_approvals
         changed = body.replace('"grace_seconds":3600', '"grace_seconds":0')
         connection.execute(update(tables.plan).values(body=changed, digest=forged.digest))
     assert "0 approvals of its digest" in objections(authority, deed("o-files", Power.QUARANTINE))
+
+
+def test_what_another_program_planned_is_not_carried_out_and_comes_back(
+    engine: Engine, ledger: Ledger, clock: MovableClock, approved: Plan, deed: Deed
+) -> None:
+    newer = Authority(engine, ledger=ledger, clock=clock, code_version="2 polars-9")
+    said = objections(newer, deed("o-files", Power.QUARANTINE))
+    assert f"plan {approved.id} was made by another program (1) than this (2 polars-9)" in said
+    newer.authorize(deed("o-files", Power.RESTORE), actor="winddown")
+
+
+def test_a_plan_that_asks_for_nobody_is_no_plan(
+    engine: Engine, authority: Authority, open_plan: Plan, deed: Deed
+) -> None:
+    changes: list[dict[str, Any]] = [
+        {"approvals_needed": 0},
+        {"approvals_needed": 1},
+        {"approver_roles": ("liquidation_group",)},
+    ]
+    for change in changes:
+        with pytest.raises(Refused, match="fewer approvals than every plan needs"):
+            replace(open_plan, **change)
+        # Whoever may write the table gets no further than whoever may not.
+        body = canonical(open_plan.document() | change)
+        written = {"body": body.decode(), "digest": sha256(body).hexdigest()}
+        with engine.begin() as connection:
+            connection.execute(update(tables.plan).values(written))
+        assert "fewer approvals" in objections(authority, deed("o-files", Power.QUARANTINE))
 
 
 def test_a_plan_that_does_not_exist_and_an_order_that_it_does_not_have_are_refused(

@@ -131,7 +131,7 @@ def test_a_worker_carries_out_what_people_approved_through_the_api(
     door = Door(api, ledger=Ledger(api, clock=clock), clock=clock)
     for person in ("chen", "wu"):
         door.approve(case, plan.id, plan_digest=plan.digest, person_id=person)
-    authority = Authority(worker, ledger=Ledger(worker, clock=clock), clock=clock)
+    authority = Authority(worker, ledger=Ledger(worker, clock=clock), clock=clock, code_version="1")
     authority.redeem(authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown"))
     assert Ledger(worker, clock=clock).size("c-1") == 3
 

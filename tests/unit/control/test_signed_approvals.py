@@ -99,7 +99,7 @@ def test_a_signature_of_another_plan(control: Repository, sign: Sign, refused: R
 
 
 @pytest.mark.parametrize(
-    "change", [{"grace_seconds": 0}, {"approval_days": 300}, {"approvals_needed": 1}, {"orders": ()}]
+    "change", [{"grace_seconds": 0}, {"approval_days": 300}, {"approvals_needed": 3}, {"orders": ()}]
 )
 def test_a_signature_of_an_edited_plan(
     sign: Sign, refused: RefusedFor, open_plan: Plan, change: dict[str, object]

@@ -92,7 +92,7 @@ def variable() -> list[str]:
 @pytest.fixture
 def watched(engine: Engine, ledger: Ledger, clock: Clock, variable: list[str]) -> Authority:
     """An authority that asks it, as those of tasks do."""
-    return Authority(engine, ledger=ledger, clock=clock, halt_asked=lambda: "".join(variable))
+    return Authority(engine, ledger=ledger, clock=clock, code_version="1", halt_asked=lambda: "".join(variable))
 
 
 @pytest.mark.usefixtures("approved")
@@ -127,7 +127,7 @@ def test_a_variable_that_cannot_be_asked_for_authorises_nothing(
     def unanswered() -> str:
         raise ConnectionError("the API server does not answer")
 
-    authority = Authority(engine, ledger=ledger, clock=clock, halt_asked=unanswered)
+    authority = Authority(engine, ledger=ledger, clock=clock, code_version="1", halt_asked=unanswered)
     size = ledger.size("c-1")
     with pytest.raises(ConnectionError):
         authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")

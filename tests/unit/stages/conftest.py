@@ -151,7 +151,7 @@ def deployment(
         clock=clock,
         control=Repository(engine, clock=clock),
         ledger=ledger,
-        authority=Authority(engine, ledger=ledger, clock=clock),
+        authority=Authority(engine, ledger=ledger, clock=clock, code_version="test"),
         rulebook=rulebook,
         systems=lambda _: Systems(stores, {}, {}),
         connection_exists=lambda name: name != "nowhere",

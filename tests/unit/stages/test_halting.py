@@ -35,6 +35,7 @@ def company(deployment: Deployment, case_folder: Path, case_document: dict[str, 
         deployment.control.engine,
         ledger=deployment.ledger,
         clock=deployment.clock,
+        code_version="test",
         halt_asked=lambda: "".join(variable),
     )
     settings = replace(deployment.settings, engineers=("ops",), auditors=("eve",))

@@ -88,6 +88,10 @@ class Dialect(Protocol):
         """The statement that sets quoted columns of rows ``t``, which a row ``k`` of another fits, to expressions."""
         ...
 
+    def inserted(self, columns: str, rows: str) -> str:
+        """The statement that inserts the rows of a query into the table, and fails where another row is in the way."""
+        ...
+
     def execute(self, statement: str) -> int:
         """Execute a statement; return how many rows it deleted, inserted, or found to update."""
         ...
@@ -187,7 +191,7 @@ class CopyThenDelete:
         if self._order.act is Act.ERASE:
             names = self._names([name for name in self._kept() if name not in self._computed()])
             rows = f"SELECT {names} FROM {self._aside} WHERE {self._in_batch}"
-            restored = self._dialect.execute(f"INSERT INTO {self._table} ({names}) {rows}")
+            restored = self._dialect.execute(self._dialect.inserted(names, rows))
         else:
             condition = f"k.{self._in_batch} AND {self._same_key()}"
             # A field that was written anew meanwhile is not overwritten.

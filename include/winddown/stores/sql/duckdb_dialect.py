@@ -186,6 +186,10 @@ class DuckDbDialect:
         changes = ", ".join(f"{name} = {value}" for name, value in values)
         return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
 
+    def inserted(self, columns: str, rows: str) -> str:
+        """Insert rows."""
+        return f"INSERT INTO {self.table()} ({columns}) {rows}"
+
     def handed_out(self, other: str, condition: str) -> Iterator[bytes]:
         """Rows as their digests have them: a dash, or length and text, of each value."""
         found = self._connection.execute(self.selected(f"{written(self._collection)} AS r", other, condition))
@@ -213,7 +217,7 @@ class DuckDbDialect:
         names = ", ".join(quoted_name(fields[place].name) for place in kept)
         columns = ", ".join(f"unnest(CAST(? AS VARCHAR[])) AS c{place}" for place in kept)
         chosen = ", ".join(f"unhex(c{place})" if fields[place].type == "BLOB" else f"c{place}" for place in kept)
-        return self._changed(f"INSERT INTO {self.table()} ({names}) SELECT {chosen} FROM (SELECT {columns})", given)
+        return self._changed(self.inserted(names, f"SELECT {chosen} FROM (SELECT {columns})"), given)
 
     def _changed(self, statement: str, given: list[list[str | None]]) -> int:
         found = self._connection.execute(statement, given).fetchone()

@@ -131,6 +131,10 @@ class MySqlDialect:
         changes += [f"t.{name} = t.{name}" for name in kept if name not in changed]
         return f"UPDATE {self._joined(other)} SET {', '.join(changes)} WHERE {self._exact(condition)}"
 
+    def inserted(self, columns: str, rows: str) -> str:
+        """Insert rows."""
+        return f"INSERT INTO {self.table()} ({columns}) {rows}"
+
     def execute(self, statement: str) -> int:
         """Execute a statement."""
         return int(self._connection.exec_driver_sql(statement.replace("%", "%%")).rowcount)

@@ -59,9 +59,10 @@ def _undo_what_was_broken_off(path: Path) -> None:
     A journal of a process that is alive is left alone, as any reader leaves it.
     """
     journal = path.resolve().with_name(path.resolve().name + "-journal")
-    if journal.exists() and journal.stat().st_size:
-        with suppress(sqlite3.OperationalError), closing(_connected(path, "rw")) as connection:  # the reading tells why
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    with suppress(FileNotFoundError, sqlite3.OperationalError):  # no journal; why it cannot be done, the reading tells
+        if journal.stat().st_size:
+            with closing(_connected(path, "rw")) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> Any:

@@ -176,7 +176,11 @@ class SqliteDialect:
     def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """Update rows that are joined."""
         changes = ", ".join(f"{name} = {value}" for name, value in values)
-        return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+        return f"UPDATE OR ABORT {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+
+    def inserted(self, columns: str, rows: str) -> str:
+        """Insert rows; a table may say ``ON CONFLICT REPLACE`` itself, and that would delete the row in the way."""
+        return f"INSERT OR ABORT INTO {self.table()} ({columns}) {rows}"
 
     def handed_out(self, other: str, condition: str) -> Iterator[bytes]:
         """Rows as their digests have them: kind, length and bytes of each value."""
@@ -218,7 +222,7 @@ class SqliteDialect:
             for number, place in enumerate(kept, 1)
         )
         columns = ", ".join(quoted_name(names[place]) for place in kept)
-        restored = self.execute(f"INSERT INTO {self.table()} ({columns}) SELECT {chosen} FROM temp.{_BACK}")
+        restored = self.execute(self.inserted(columns, f"SELECT {chosen} FROM temp.{_BACK}"))
         self._connection.execute(f"DROP TABLE temp.{_BACK}")
         return restored
 

@@ -111,7 +111,10 @@ class SqliteStore(EscrowStore):
         with self._file.opened(authorization, "freezing") as connection, _transaction(connection):
             connection.execute(f"CREATE TABLE IF NOT EXISTS {ACTING} (batch INTEGER)")
             for name in _tables(remembered):
-                table = quoted_name(table_name(CollectionRef(self.name, name)))
+                bare = table_name(CollectionRef(self.name, name))
+                if not has_table(connection, bare):
+                    continue  # dropped since it was found; a plan on it is refused for that
+                table = quoted_name(bare)
                 for write in _WRITES:
                     connection.execute(
                         f"CREATE TRIGGER IF NOT EXISTS {_trigger(name, write)} BEFORE {write} ON {table} "
