@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ _OF_DESCRIPTORS = {"write", "pwrite64", "fsync", "fdatasync", "ftruncate"}
 OF_DATABASES = re.compile(r"\.sqlite(-wal|-shm|-journal)?$")
 _LOCKS = re.compile(r"/\.?turn$")  # empty: what counts is who holds them
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
+_BEGUN = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
+_RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
 _NAMED = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"')
 _OPENED = re.compile(r"^\d+<([^>]*)>")
 _RESULT = re.compile(r"= (-?\d+)(?:<([^>]*)>)?")
@@ -88,10 +90,22 @@ def run_traced(
     return status
 
 
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """A line a call: one during which another thread makes a call is written in two parts."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        if beginning := _BEGUN.match(line):
+            begun[beginning.group(1)] = f"{beginning.group(1)} {beginning.group(2)}"
+        elif rest := _RESUMED.match(line):
+            yield begun.pop(rest.group(1), "") + rest.group(2)
+        else:
+            yield line
+
+
 def calls(log: Path, within: Path) -> Iterator[Call]:
     """The calls of the traced process's first thread that name something in a folder."""
     first, counts = "", dict.fromkeys((*CHANGING, "openat"), 0)
-    for line in log.read_text(errors="replace").splitlines():
+    for line in whole_lines(log.read_text(errors="replace").splitlines()):
         match = _LINE.match(line)
         if match is None:
             continue

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from winddown.domain.authorization import Power
-from winddown.domain.errors import Refused, Transient
+from winddown.domain.errors import Refused, Residual, Transient
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act
 from winddown.domain.receipt import Receipt, Whereabouts
-from winddown.ports import SupportsSanitise, ability
+from winddown.ports import SupportsFreeze, SupportsSanitise, ability
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
@@ -262,14 +263,45 @@ os._exit(9)
 """
 
 
-def test_what_a_killed_writer_left_half_written_is_undone_by_whoever_reads_first(tmp_path: Path, desk: Desk) -> None:
+@pytest.mark.parametrize("first", ["store", "inspector"])
+def test_what_a_killed_writer_left_half_written_is_undone_by_whoever_reads_first(
+    tmp_path: Path, desk: Desk, first: str
+) -> None:
     subject = SqliteSubject(tmp_path, desk, MARKERS)
     planned = work(subject, chosen=[str(row[0]) for row in MARKERS.rows[:50]])
     command = [sys.executable, "-c", BROKEN_OFF, str(subject.path), subject.table]
     assert subprocess.run(command, check=False).returncode == 9
     assert subject.path.with_name(subject.path.name + "-journal").stat().st_size
-    assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.LIVE
+    if first == "store":
+        assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.LIVE
     assert planned.unchanged() == planned.batches[0].records
+    subject.close()
+
+
+@pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY, ", ""], ids=["escrow", "numbered"])
+def test_what_was_written_meanwhile_is_not_replaced_by_what_comes_back(tmp_path: Path, desk: Desk, key: str) -> None:
+    names = ("id", "mobile")[not key :]
+    rows = tuple((number, f"mobile-{number}")[not key :] for number in range(4))
+    ddl = f"({key}mobile TEXT UNIQUE ON CONFLICT REPLACE, note TEXT)"
+    subject = SqliteSubject(tmp_path, desk, Shape(ddl, ("id",) if key else ("rowid",), names, rows, ("mobile",)))
+    planned = work(subject, chosen=list(subject.content()))
+    planned.act_all(Power.QUARANTINE)
+    subject.run(f"INSERT INTO {subject.table} (rowid, mobile, note) VALUES (77, 'mobile-2', 'new')")
+    with pytest.raises((Refused, Residual)):
+        planned.act_all(Power.RESTORE)
+    assert subject.run(f"SELECT note FROM {subject.table} WHERE mobile = 'mobile-2'") == [("new",)]
+    subject.close()
+
+
+def test_a_table_that_was_dropped_keeps_no_other_from_being_frozen(tmp_path: Path, desk: Desk) -> None:
+    subject = SqliteSubject(tmp_path, desk, COMPOSITE)
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    remembered = store.remember_writers([CollectionRef(STORE, "main.dropped"), subject.ref], None)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, STORE), remembered)
+    assert not subject.can_write()
+    store.thaw(subject.desk.mint_for(Power.RESTORE, STORE), remembered)
+    assert subject.can_write()
     subject.close()
 
 
