@@ -21,4 +21,7 @@ for name in postgres_password airflow_database_password control_owner_password c
 done
 # Fernet wants 32 bytes in URL-safe base64.
 [ -s "$folder/fernet_key" ] || openssl rand -base64 32 | tr '+/' '-_' >"$folder/fernet_key"
+# Not secret, but nobody else may write it: with a key in it one signs approvals.
+[ -e "$folder/approver_keys" ] ||
+    echo "# Verifier keys of approvers who sign, one a line, each named as the login." >"$folder/approver_keys"
 chmod 0444 "$folder"/*

@@ -1,22 +1,23 @@
 """Settings of a deployment. This module is the only reader of the environment.
 
-========================  ==========================================================================================
-``WINDDOWN_CONTROL_URL``  SQLAlchemy URL of the control database; SQLite in the workspace when empty
-``WINDDOWN_WORKSPACE``    folder for encrypted manifests, archives, keys, bundles; ``var/winddown`` when empty
-``WINDDOWN_CONNECTIONS``  JSON file of connections for runs without Airflow; empty inside Airflow
-``WINDDOWN_PG_BIN``       folder of ``pg_restore``; found on PATH or in the embedded wheel when empty
-``WINDDOWN_NOTIFY``       ``log`` (when empty) or ``mail``, by the server of the connection ``winddown_mail``
-``WINDDOWN_NOTIFY_FROM``  sender of that mail
-``WINDDOWN_NOTIFY_TO``    its recipients, separated by commas
-``WINDDOWN_RULE_PACKS``   rule packs, separated by commas: names of shipped ones, or paths; ``cn`` when empty
-``WINDDOWN_WITNESSES``    policy file (C2SP tlog-policy) whose witnesses, with their URLs, cosign reports; may be empty
-``WINDDOWN_TSA_URL``      time-stamping authority (RFC 3161) that stamps reports; may be empty
-``WINDDOWN_TSA_ROOTS``    PEM file of its root certificates
-``WINDDOWN_ENGINEERS``    logins of those who run every case, separated by commas: they read and may halt
-``WINDDOWN_AUDITORS``     logins of those who read every case and change nothing, separated by commas
-``WINDDOWN_SEARCHED``     folders and files outside the workspace, separated by commas, in which values are looked for
-                          before a case's own traces go: the scheduler's task logs, its database where it is a file
-========================  ==========================================================================================
+==========================  ==========================================================================================
+``WINDDOWN_CONTROL_URL``    SQLAlchemy URL of the control database; SQLite in the workspace when empty
+``WINDDOWN_WORKSPACE``      folder for encrypted manifests, archives, keys, bundles; ``var/winddown`` when empty
+``WINDDOWN_CONNECTIONS``    JSON file of connections for runs without Airflow; empty inside Airflow
+``WINDDOWN_PG_BIN``         folder of ``pg_restore``; found on PATH or in the embedded wheel when empty
+``WINDDOWN_NOTIFY``         ``log`` (when empty) or ``mail``, by the server of the connection ``winddown_mail``
+``WINDDOWN_NOTIFY_FROM``    sender of that mail
+``WINDDOWN_NOTIFY_TO``      its recipients, separated by commas
+``WINDDOWN_RULE_PACKS``     rule packs, separated by commas: names of shipped ones, or paths; ``cn`` when empty
+``WINDDOWN_WITNESSES``      policy file (C2SP tlog-policy) whose witnesses, by their URLs, cosign reports; may be empty
+``WINDDOWN_TSA_URL``        time-stamping authority (RFC 3161) that stamps reports; may be empty
+``WINDDOWN_TSA_ROOTS``      PEM file of its root certificates
+``WINDDOWN_ENGINEERS``      logins of those who run every case, separated by commas: they read and may halt
+``WINDDOWN_AUDITORS``       logins of those who read every case and change nothing, separated by commas
+``WINDDOWN_APPROVER_KEYS``  file of the keys with which approvers may sign, read by the API server alone; may be empty
+``WINDDOWN_SEARCHED``       folders and files outside the workspace, separated by commas, in which values are looked for
+                            before a case's own traces go: the scheduler's task logs, its database where it is a file
+==========================  ==========================================================================================
 """
 
 import os
@@ -43,6 +44,7 @@ class Settings:
     engineers: tuple[str, ...] = ()
     auditors: tuple[str, ...] = ()
     searched: tuple[Path, ...] = ()
+    approver_keys: Path | None = None
 
     @property
     def embedded(self) -> bool:
@@ -70,6 +72,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         engineers=names(env.get("WINDDOWN_ENGINEERS", "")),
         auditors=names(env.get("WINDDOWN_AUDITORS", "")),
         searched=tuple(map(Path, names(env.get("WINDDOWN_SEARCHED", "")))),
+        approver_keys=Path(env["WINDDOWN_APPROVER_KEYS"]) if env.get("WINDDOWN_APPROVER_KEYS") else None,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from winddown.control.approver_keys import listed_keys
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -89,6 +91,17 @@ def test_only_workers_reach_the_stores() -> None:
     assert {name for name, service in SERVICES.items() if "stores" in service["networks"]} == set(WORKERS)
     assert COMPOSE["networks"]["control"] == {"internal": True}
     assert not secrets_of("api-server") & {"connections_ordinary", "connections_purge"}
+
+
+def test_only_the_api_server_has_the_list_of_approvers_keys() -> None:
+    assert {name for name in SERVICES if "approver_keys" in yaml.safe_dump(SERVICES[name])} == {"api-server"}
+    assert environment_of("api-server")["WINDDOWN_APPROVER_KEYS"] == "/run/secrets/approver_keys"
+    assert {name for name in SERVICES if "WINDDOWN_APPROVER_KEYS" in environment_of(name)} == {"api-server"}
+
+
+def test_the_list_of_approvers_keys_begins_empty(tmp_path: Path) -> None:
+    subprocess.run(["sh", ROOT / "docker/make-secrets.sh", tmp_path / "secrets"], check=True, capture_output=True)
+    assert listed_keys(tmp_path / "secrets" / "approver_keys") == {}
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.seal import SealedArchive
 from winddown.web.app import create_app
 
-from .small_case import ARCHIVE, CASE, OPERATOR, PLAN, MovableClock, open_small_case
+from .small_case import ARCHIVE, CASE, OPERATOR, PLAN, SIGNER, MovableClock, open_small_case
 from .small_certificate import make_document
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -36,8 +36,9 @@ class NoConnections:
 
 def settings_of(workspace: Path) -> Settings:
     return Settings(
-        f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "", engineers=(OPERATOR,), auditors=("reader",)
-    )
+        f"sqlite:///{workspace / 'control.sqlite'}", workspace, None, "", engineers=(OPERATOR,), auditors=("reader",),
+        approver_keys=workspace.with_name("approvers.txt"),
+    )  # fmt: skip
 
 
 def asked_by(x_person: Annotated[str | None, Header()] = None) -> str:
@@ -63,6 +64,7 @@ def clock() -> MovableClock:
 def deployment(empty_workspace: Path, tmp_path: Path, clock: MovableClock) -> Iterator[Deployment]:
     workspace = tmp_path / "workspace"
     shutil.copytree(empty_workspace, workspace)
+    (tmp_path / "approvers.txt").write_text(f"# handed over by themselves\n{SIGNER.key.line}\n")
     found = deploy(NoConnections(), settings=settings_of(workspace), clock=clock)
     yield found
     found.control.engine.dispose()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -17,6 +18,7 @@ from winddown.domain.approval_statement import statement
 from winddown.domain.case import Case
 from winddown.domain.plan import WAVES_OF_RECORDS, Plan
 from winddown.evidence.entry import format_time
+from winddown.evidence.signing import Kind, Signer
 from winddown.stages.deployment import Deployment
 from winddown.stages.own_traces import asked_by as traces_asked_by
 from winddown.stages.people import roles_in
@@ -273,6 +275,54 @@ def test_a_signature_is_pasted_into_the_page_and_says_so(
     assert "signed with the own key" in client_of(APPROVER).get(f"/plans/{PLAN}").text
     again = client_of(OPERATOR).post(f"/api/plans/{PLAN}/signatures", json={"note": note})
     assert (again.status_code, again.json()["rule"]) == (409, "one person, one approval")
+
+
+@pytest.mark.parametrize(
+    ("listed", "said", "status"),
+    [
+        (SIGNER.named("somebody").key.line, f"of {SECOND} is not listed on this server", 403),
+        ("rubbish", "WINDDOWN_APPROVER_KEYS: approvers.txt line 1", 409),
+        (None, "WINDDOWN_APPROVER_KEYS: approvers.txt cannot be read", 409),
+    ],
+)
+def test_a_key_that_is_not_listed_is_told_on_the_page_and_refused(  # noqa: PLR0917
+    client_of: Callable[..., TestClient], deployment: Deployment, plan: Plan, listed: str | None, said: str, status: int
+) -> None:
+    warning = "不受理此密钥的签名"
+    assert warning not in client_of(SECOND).get(f"/plans/{PLAN}").text
+    path = deployment.settings.approver_keys
+    assert path is not None
+    path.unlink() if listed is None else path.write_text(f"{listed}\n")
+    page = client_of(SECOND).get(f"/plans/{PLAN}").text
+    assert warning in page
+    assert said in page
+    shown = client_of(SECOND).get(f"/api/plans/{PLAN}").json()["approvers"]
+    assert {row["person"]: said in row["key_objection"] for row in shown} == {APPROVER: False, SECOND: True}
+    note = body_of(next(row for row in ROUTES if row.action is Action.BRING_SIGNATURE), plan, deployment)["note"]
+    before = state_of(deployment)
+    answer = client_of(OPERATOR).post(f"/api/plans/{PLAN}/signatures", json={"note": note})
+    assert answer.status_code == status
+    assert said in answer.json()["refused"]
+    assert "approve on the plan's page" in answer.json()["next_step"]
+    assert client_of(OPERATOR).post(f"/plans/{PLAN}/sign", data={"note": note}).status_code == status
+    assert state_of(deployment) == before
+    assert client_of(SECOND).post(f"/plans/{PLAN}/approve", data={"plan_digest": plan.digest}).status_code == 303
+    assert warning not in client_of(SECOND).get(f"/plans/{PLAN}").text, "it is approved"
+
+
+def test_an_engineer_whose_case_file_names_own_keys_signs_for_nobody(
+    client_of: Callable[..., TestClient], deployment: Deployment, plan: Plan
+) -> None:
+    own = {name: Signer.of(Ed25519PrivateKey.generate(), name=name, kind=Kind.NOTE) for name in (APPROVER, SECOND)}
+    approvers = tuple(replace(one, key=own[one.person].key.line) for one in plan.approvers)
+    forged = replace(plan, id=f"{PLAN}-2", approvers=approvers)
+    deployment.control.add_plan(forged)
+    for approver in approvers:
+        text = statement(forged, approver, digest=forged.digest, signed_at=format_time(deployment.clock.now()))
+        note = f"{text}\n{own[approver.person].sign_note(text, at=1)}"
+        answer = client_of(OPERATOR).post(f"/api/plans/{forged.id}/signatures", json={"note": note})
+        assert (answer.status_code, answer.json()["rule"]) == (403, "an approver's own key")
+    assert deployment.control.approvals(forged.id) == []
 
 
 def test_an_expired_approval_is_shown_as_none(

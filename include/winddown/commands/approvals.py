@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from winddown.control.approver_keys import key_objection
 from winddown.control.door import Door
 from winddown.domain.access import Action
 from winddown.domain.approval import Approver
@@ -68,12 +69,16 @@ def run(deployed: Callable[[], Deployment], chosen: argparse.Namespace) -> int:
         plan = deployment.control.plan(chosen.plan)
         durable.replace(chosen.file, canonical(plan.document()))
         print(f"plan {plan.id}, digest {plan.digest}: {chosen.file}")
+        for approver in plan.approvers:
+            if objection := key_objection(deployment.settings.approver_keys, approver):
+                print(f"a signature of {approver.person} would be refused: {objection}", file=sys.stderr)
         return 0
     note = _read(chosen.note)
     stated = Stated.read(Note.parse(note).text)
     case = deployment.case(stated.case)
     require_action(deployment, case.id, chosen.by, Action.BRING_SIGNATURE)
-    door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)
+    keys = deployment.settings.approver_keys
+    door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock, approver_keys=keys)
     given = door.approve_by_signature(case, stated.plan, note=note, brought_by=chosen.by)
     print(f"{given.person} approved plan {given.plan_id} as {given.role}")
     return 0

@@ -60,9 +60,7 @@ def read_signed(raw: bytes, plan: Plan, *, digest: str, case_id: str) -> Approva
             rule="approval binds the digest",
             next_step="export the plan again, read it, sign that",
         )
-    approver = next((one for one in plan.approvers if (one.person, one.role) == (stated.person, stated.role)), None)
-    if approver is None:
-        raise Refused(f"{stated.person} is not an approver of plan {plan.id} as {stated.role}", rule="approvers")
+    approver = approver_as(plan, stated.person, stated.role)
     if note.text != statement(plan, approver, digest=digest, signed_at=stated.signed_at):
         raise Refused(
             "the signed text does not say what the plan says",
@@ -85,6 +83,14 @@ def read_signed(raw: bytes, plan: Plan, *, digest: str, case_id: str) -> Approva
 def approver_of(plan: Plan, person_id: str) -> Approver | None:
     """The person as an approver of the plan, or None."""
     return next((one for one in plan.approvers if one.person == person_id), None)
+
+
+def approver_as(plan: Plan, person_id: str, role: str) -> Approver:
+    """The approver of the plan in this role; raises Refused when there is none."""
+    for one in plan.approvers:
+        if (one.person, one.role) == (person_id, role):
+            return one
+    raise Refused(f"{person_id} is not an approver of plan {plan.id} as {role}", rule="approvers")
 
 
 def _refuse_forged(found: Approval, plan: Plan, digest: str) -> None:

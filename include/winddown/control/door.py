@@ -6,11 +6,13 @@ user of the session, or whose key signed; nothing that a client sends can name a
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from winddown.control import tables
-from winddown.control.approvals import approver_of, counted_within, read_signed
+from winddown.control.approvals import approver_as, approver_of, counted_within, read_signed
+from winddown.control.approver_keys import require_listed
 from winddown.control.ledger import Ledger, stamp
 from winddown.control.repository import load_plan
 from winddown.domain.approval import SESSION, Approval
@@ -24,12 +26,17 @@ SKEW_MAX = timedelta(minutes=5)
 
 
 class Door:
-    """Writes approvals and acknowledgements for authenticated people."""
+    """Writes approvals and acknowledgements for authenticated people.
 
-    def __init__(self, engine: Engine, *, ledger: Ledger, clock: Clock) -> None:
+    Args:
+        approver_keys: the administrator's list of approvers' keys; without one, signatures are refused.
+    """
+
+    def __init__(self, engine: Engine, *, ledger: Ledger, clock: Clock, approver_keys: Path | None = None) -> None:
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
+        self._approver_keys = approver_keys
 
     def approve(self, case: Case, plan_id: str, *, plan_digest: str, person_id: str) -> Approval:
         """Record the yes of the session's person to exactly this digest.
@@ -56,11 +63,13 @@ class Door:
         """Record the yes that an approver signed with the own key, whoever brings it.
 
         Raises Refused for whatever is no genuine approval of this plan as it stands: another plan, case or person,
-        an edited plan, an expired or repeated one, one by who made the request.
+        an edited plan, an expired or repeated one, one by who made the request; and for a key that is not listed.
         """
         with self._engine.begin() as connection:
             plan = _open_plan(connection, case, plan_id)
             given = read_signed(note, plan, digest=plan.digest, case_id=case.id)
+            # Who wrote the case file wrote the plan's keys, too: that the signature fits them says nothing of a person.
+            require_listed(self._approver_keys, approver_as(plan, given.person, given.role))
             if given.person not in case.approvers:
                 raise Refused(f"{given.person} is not an approver of case {case.id}", rule="approvers")
             now = self._ledger.now_within(connection, case.id)

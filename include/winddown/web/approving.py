@@ -77,4 +77,5 @@ def _given(given: Approval) -> dict[str, str]:
 
 
 def _door(current: Deployment) -> Door:
-    return Door(current.control.engine, ledger=current.ledger, clock=current.clock)
+    keys = current.settings.approver_keys
+    return Door(current.control.engine, ledger=current.ledger, clock=current.clock, approver_keys=keys)

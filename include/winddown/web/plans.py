@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from winddown.control.approver_keys import key_objection
 from winddown.control.ledger import stamp
 from winddown.domain.approval import Approver
 from winddown.domain.case import Case
@@ -65,7 +66,7 @@ def plan_view(deployment: Deployment, plan_id: str, person_id: str) -> dict[str,
         "requested_by": plan.requested_by,
         "missing": missing_approvals(deployment, plan_id) if state == "open" else "",
         "approvals": approvals,
-        "approvers": [_approver(approver, approvals) for approver in plan.approvers],
+        "approvers": [_approver(deployment, approver, approvals) for approver in plan.approvers],
         "may_approve": not objection,
         "may_not_approve_because": objection,
         "border": asdict(border := border_of(plan, control.effects(plan_id))) | {"is_crossed": border.is_crossed},
@@ -96,12 +97,13 @@ def approval_rows(deployment: Deployment, plan_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def _approver(approver: Approver, approvals: list[dict[str, Any]]) -> dict[str, Any]:
+def _approver(deployment: Deployment, approver: Approver, approvals: list[dict[str, Any]]) -> dict[str, Any]:
     given = next((row for row in approvals if row["person"] == approver.person), None)
     return {
         "person": approver.person,
         "role": approver.role,
         "key": approver.key,
+        "key_objection": key_objection(deployment.settings.approver_keys, approver),
         "approved_at": given["at"] if given else None,
         "approved_until": given["until"] if given else None,
         "door": given["door"] if given else "",

@@ -179,8 +179,16 @@ def switch(engine: Engine, ledger: Ledger) -> Switch:
 
 
 @pytest.fixture
-def door(engine: Engine, ledger: Ledger, clock: MovableClock) -> Door:
-    return Door(engine, ledger=ledger, clock=clock)
+def door(engine: Engine, ledger: Ledger, clock: MovableClock, approver_keys: Path) -> Door:
+    return Door(engine, ledger=ledger, clock=clock, approver_keys=approver_keys)
+
+
+@pytest.fixture
+def approver_keys(tmp_path: Path, signers: dict[str, Signer]) -> Path:
+    """The administrator's list: everybody's key."""
+    path = tmp_path / "approvers.txt"
+    path.write_text("".join(f"{signer.key.line}\n" for signer in signers.values()))
+    return path
 
 
 @pytest.fixture(scope="session")

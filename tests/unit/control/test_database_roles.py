@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,18 +81,18 @@ def test_a_worker_halts_and_cannot_take_it_back(engine_of: EngineOf) -> None:
 
 
 def test_a_worker_cannot_bring_a_signature_in(
-    engine_of: EngineOf, case: Case, plan: Plan, signers: dict[str, Signer]
+    engine_of: EngineOf, case: Case, plan: Plan, signers: dict[str, Signer], approver_keys: Path
 ) -> None:
     worker = engine_of(WORKER)
     Repository(worker, clock=RealClock()).add_plan(plan)
     approver = next(one for one in plan.approvers if one.person == "wu")
     said = statement(plan, approver, digest=plan.digest, signed_at=format_time(RealClock().now()))
     note = f"{said}\n{signers['wu'].sign_note(said, at=1)}".encode()
-    door = Door(worker, ledger=Ledger(worker, clock=RealClock()), clock=RealClock())
+    door = Door(worker, ledger=Ledger(worker, clock=RealClock()), clock=RealClock(), approver_keys=approver_keys)
     with pytest.raises(ProgrammingError, match="permission denied for table approval"):
         door.approve_by_signature(case, plan.id, note=note, brought_by="wu")
     api = engine_of(API)
-    door = Door(api, ledger=Ledger(api, clock=RealClock()), clock=RealClock())
+    door = Door(api, ledger=Ledger(api, clock=RealClock()), clock=RealClock(), approver_keys=approver_keys)
     assert door.approve_by_signature(case, plan.id, note=note, brought_by="wu").person == "wu"
 
 

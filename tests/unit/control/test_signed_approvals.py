@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -185,6 +186,66 @@ def test_a_plan_that_is_not_open_takes_no_signature(
 ) -> None:
     control.set_plan_state("p-1", state)
     refused(sign("wu"), "only an open plan")
+
+
+# -- keys that nobody listed -------------------------------------------------------------------------------------------
+
+
+def test_who_writes_the_case_file_signs_for_nobody(
+    control: Repository, sign: Sign, refused: RefusedFor, open_plan: Plan, case: Case
+) -> None:
+    """The keys that a case file names are those of who wrote it: notes fit, and nobody listed them."""
+    own = {name: Signer.of(Ed25519PrivateKey.generate(), name=name, kind=Kind.NOTE) for name in ("chen", "wu")}
+    people = tuple(replace(one, key=own[one.id].key.line if one.id in own else "") for one in case.people)
+    forged = replace(open_plan, id="p-2", approvers=replace(case, people=people).named_approvers())
+    control.add_plan(forged)
+    for person, signer in own.items():
+        refused(sign(person, plan=forged, signer=signer), "an approver's own key", plan_id="p-2")
+
+
+def test_a_second_role_brings_in_no_second_key(
+    control: Repository, sign: Sign, refused: RefusedFor, open_plan: Plan
+) -> None:
+    own = Signer.of(Ed25519PrivateKey.generate(), name="wu", kind=Kind.NOTE)
+    twice = Approver("wu", "liquidation_group", own.key.line)
+    forged = replace(open_plan, id="p-2", approvers=(*open_plan.approvers, twice))
+    control.add_plan(forged)
+    text = statement(forged, twice, digest=forged.digest, signed_at=format_time(START))
+    refused(sign("wu", plan=forged, text=text, signer=own), "an approver's own key", plan_id="p-2")
+
+
+def test_a_key_that_is_listed_under_another_login(
+    sign: Sign, refused: RefusedFor, approver_keys: Path, signers: dict[str, Signer]
+) -> None:
+    approver_keys.write_text(f"{signers['wu'].named('zhao').key.line}\n{signers['chen'].key.line}\n")
+    refused(sign("wu"), "an approver's own key")
+
+
+@pytest.mark.parametrize("text", ["wu\n", "", None])
+def test_a_list_that_is_malformed_empty_or_missing(  # noqa: PLR0917
+    door: Door, case: Case, sign: Sign, refused: RefusedFor, approver_keys: Path, text: str | None, open_plan: Plan
+) -> None:
+    approver_keys.unlink() if text is None else approver_keys.write_text(text)
+    refused(sign("wu"), "an approver's own key" if text == "" else "listed keys of approvers")
+    door.approve(case, "p-1", plan_digest=open_plan.digest, person_id="wu")
+
+
+def test_a_server_without_a_list_takes_no_signature(  # noqa: PLR0917
+    engine: Engine, ledger: Ledger, clock: MovableClock, control: Repository, case: Case, sign: Sign
+) -> None:
+    with pytest.raises(Refused, match="no keys of approvers are listed on this server"):
+        bring(Door(engine, ledger=ledger, clock=clock), case, sign("wu"))
+    assert (control.approvals("p-1"), ledger.size("c-1")) == ([], 0)
+
+
+def test_the_list_is_read_anew_for_each_signature_and_by_the_door_alone(  # noqa: PLR0917
+    door: Door, authority: Authority, case: Case, sign: Sign, approver_keys: Path, refused: RefusedFor, deed: Deed
+) -> None:
+    bring(door, case, sign("wu"))
+    bring(door, case, sign("chen"))
+    approver_keys.unlink()
+    authority.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")  # a worker does not have the file
+    refused(sign("wu"), "listed keys of approvers")
 
 
 # -- what counts at a batch --------------------------------------------------------------------------------------------

@@ -125,6 +125,7 @@ class Running:
     Attributes:
         document: the case file, to be changed before the first run.
         keys: file name of a public key → the private key.
+        requested_by: who opens the case.
     """
 
     deployment: Deployment
@@ -132,6 +133,7 @@ class Running:
     document: dict[str, Any]
     tables: dict[str, MemoryTable]
     keys: dict[str, bytes] = field(default_factory=dict, repr=False)
+    requested_by: str = "operator"
 
     def key(self, name: str) -> str:
         """Make a receiver's key pair; return the file name of the public one."""
@@ -145,12 +147,22 @@ class Running:
     def run(self) -> Halt:
         """Open or continue the case."""
         (self.folder / "case.yaml").write_text(yaml.safe_dump(self.document, allow_unicode=True), "utf-8")
-        case_id = open_case(self.deployment, read_case_file(self.folder / "case.yaml"), requested_by="operator")
+        read = read_case_file(self.folder / "case.yaml")
+        case_id = open_case(self.deployment, read, requested_by=self.requested_by)
         return run(self.deployment, case_id)
 
     @property
     def door(self) -> Door:
-        return Door(self.deployment.control.engine, ledger=self.deployment.ledger, clock=self.deployment.clock)
+        current, keys = self.deployment, self.deployment.settings.approver_keys
+        return Door(current.control.engine, ledger=current.ledger, clock=current.clock, approver_keys=keys)
+
+    def list_keys(self, *lines: str) -> Path:
+        """Write the administrator's list of approvers' keys, and name it in the settings."""
+        path = self.folder / "approvers.txt"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        settings = replace(self.deployment.settings, approver_keys=path)
+        self.deployment = replace(self.deployment, settings=settings)
+        return path
 
     def approve(self, plan_id: str) -> None:
         case = self.deployment.case("demo-1")

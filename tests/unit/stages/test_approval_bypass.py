@@ -82,17 +82,29 @@ class Target:
             "door": "api_session", "approved_at": at,
         } | changes  # fmt: skip
 
-    def note(self, *, plan: Plan | None = None, at: datetime | None = None, signer: Signer = OWN_KEY) -> bytes:
+    def note(
+        self, *, plan: Plan | None = None, at: datetime | None = None, signer: Signer = OWN_KEY, person: str = "wu"
+    ) -> bytes:
         plan = plan or self.plan
-        approver = next(one for one in plan.approvers if one.person == "wu")
+        approver = next(one for one in plan.approvers if one.person == person)
         signed_at = format_time(at or self.deployment.clock.now())
         text = statement(plan, approver, digest=plan.digest, signed_at=signed_at)
-        return f"{text}\n{signer.named('wu').sign_note(text, at=1)}".encode()
+        return f"{text}\n{signer.named(person).sign_note(text, at=1)}".encode()
 
     def session(self, person: str, *, plan_digest: str = "") -> None:
         case = self.deployment.case(CASE)
         found = plan_digest or self.plan.digest
         self.company.door.approve(case, self.plan.id, plan_digest=found, person_id=person)
+
+    def put_in_own_keys(self) -> dict[str, Signer]:
+        """What an engineer does who writes the case file: the approvers' names, keys of one's own, a new plan."""
+        own = {name: Signer.of(Ed25519PrivateKey.generate(), name=name, kind=Kind.NOTE) for name in ("chen", "wu")}
+        for person in self.company.document["people"]:
+            if person["id"] in own:
+                person["key"] = own[person["id"]].key.line
+        self.plan = self.deployment.control.plan(self.company.run().plan_id)
+        assert {one.person: one.key for one in self.plan.approvers} == {who: own[who].key.line for who in own}
+        return own
 
     def bring(self, note: bytes) -> None:
         case = self.deployment.case(CASE)
@@ -108,6 +120,7 @@ def target(
     case_document["people"][1]["key"] = OWN_KEY.key.line
     stores = visits(case_document, VISITS)
     company = running(deployment, case_folder, case_document, stores)
+    company.list_keys(OWN_KEY.key.line)
     plan_id = company.run().plan_id
     monkeypatch.setattr(tasks, "deployment", lambda: company.deployment)
     return Target(company, tasks, company.deployment.control.plan(plan_id))
@@ -269,6 +282,34 @@ def _relabelled(target: Target) -> None:
 def _forged_note(target: Target) -> None:
     stranger = Signer.of(Ed25519PrivateKey.generate(), name="wu", kind=Kind.NOTE)
     target.bring(target.note(signer=stranger))
+
+
+@attempt("forged signature: own keys under the approvers' names in the case file", "of chen is not listed on this")
+def _own_keys(target: Target) -> None:
+    own = target.put_in_own_keys()
+    notes = {person: target.note(person=person, signer=signer) for person, signer in own.items()}
+    with pytest.raises(Refused, match="of wu is not listed on this server"):
+        target.bring(notes["wu"])
+    with pytest.raises(Refused, match="2 distinct people are needed"):
+        target.run_tasks("quarantine")
+    assert target.deployment.control.approvals(target.plan.id) == []
+    target.bring(notes["chen"])
+
+
+@attempt("forged signature: own keys, on a server whose administrator listed none", "no keys of approvers are listed")
+def _no_list(target: Target) -> None:
+    own = target.put_in_own_keys()
+    settings = replace(target.deployment.settings, approver_keys=None)
+    target.company.deployment = replace(target.deployment, settings=settings)
+    target.bring(target.note(signer=own["wu"]))
+
+
+@attempt("forged signature: a listed approver's key, claimed for somebody else as well", "of chen is not listed")
+def _claimed(target: Target) -> None:
+    own = target.put_in_own_keys()
+    target.company.list_keys(own["wu"].key.line, own["chen"].named("somebody").key.line)
+    target.bring(target.note(signer=own["wu"]))
+    target.bring(target.note(person="chen", signer=own["chen"]))
 
 
 @attempt("expired: approvals that are too old when the batch comes", "the approval of chen expired")

@@ -45,7 +45,9 @@ def company(deployment: Deployment, case_folder: Path, case_document: dict[str, 
     case_document["people"][1]["key"] = key_line
     tables = visits(case_document, 30)
     with_engineer = replace(deployment, settings=replace(deployment.settings, engineers=("ops",)))
-    return running(with_engineer, case_folder, case_document, tables)
+    found = running(with_engineer, case_folder, case_document, tables)
+    found.list_keys(key_line)
+    return found
 
 
 @pytest.fixture
@@ -134,6 +136,50 @@ def test_what_is_no_plan_is_not_signed(run: Run, signed: tuple[str, Path], tmp_p
     assert run("approve", tmp_path / "rubbish.json", "--key", tmp_path / "officer" / "wu.pem") == 2
     assert run("approve", tmp_path / "missing.json", "--key", tmp_path / "officer" / "wu.pem") == 2
     assert run("approve", tmp_path / "officer" / "plan.json", "--key", tmp_path / "missing.pem") == 2
+
+
+@pytest.mark.parametrize("list_of", ["nobody", "another", "broken", "missing"])
+def test_a_key_that_the_server_does_not_list_is_told_at_the_export_and_refused(  # noqa: PLR0917
+    company: Running, run: Run, signed: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], list_of: str,
+) -> None:  # fmt: skip
+    plan_id, note = signed
+    assert "would be refused" not in capsys.readouterr().err
+    run("approval", "key", tmp_path / "other.pem", "--person", "wu")
+    lines = {"another": [capsys.readouterr().out.strip()], "broken": ["wu+key"]}
+    path = company.list_keys(*lines.get(list_of, []))
+    if list_of == "missing":
+        path.unlink()
+    said = {
+        "nobody": "of wu is not listed on this server", "another": "is not listed on this server; listed for wu is wu+",
+        "broken": "WINDDOWN_APPROVER_KEYS: approvers.txt line 1", "missing": "approvers.txt cannot be read",
+    }[list_of]  # fmt: skip
+    monkeypatch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
+    assert run("approval", "export", plan_id, tmp_path / "again.json") == 0
+    told = capsys.readouterr().err
+    assert "a signature of wu would be refused: " in told
+    assert said in told
+    assert run("approval", "bring", note, "--by", "ops") == 2
+    refusal = capsys.readouterr().err
+    assert said in refusal
+    assert "approve on the plan's page" in refusal
+    assert company.deployment.control.approvals(plan_id) == []
+
+
+@pytest.mark.parametrize("brought_by", ["ops", "chen", "wu"])
+def test_nobody_brings_in_the_signature_of_who_requested(  # noqa: PLR0917
+    company: Running, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    brought_by: str,
+) -> None:  # fmt: skip
+    company.requested_by = "wu"
+    plan_id = company.run().plan_id
+    monkeypatch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
+    monkeypatch.setattr(approving, "_now", company.deployment.clock.now)
+    assert run("approval", "export", plan_id, tmp_path / "plan.json") == 0
+    assert run("approve", tmp_path / "plan.json", "--key", tmp_path / "officer" / "wu.pem") == 0
+    assert run("approval", "bring", tmp_path / f"{plan_id}.wu.approval", "--by", brought_by) == 2
+    assert "wu requested plan" in capsys.readouterr().err
+    assert company.deployment.control.approvals(plan_id) == []
 
 
 @pytest.mark.parametrize("who", ["he", "stranger"])
