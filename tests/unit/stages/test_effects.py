@@ -17,6 +17,7 @@ from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
 from winddown.stages.effects import perform
 from winddown.stages.manifests import batches
+from winddown.stages.quarantine import restore
 from winddown.stores.memory import Row
 
 from .running import Running, running, visits
@@ -228,6 +229,21 @@ def test_a_store_that_is_contradicted_leaves_an_unknown_that_nothing_goes_on_fro
             acting.do(Power.PURGE)
     acting.do(power)
     assert (acting.state(power), acting.told()[-1][0]) == ("done", "done")
+
+
+def test_what_was_quarantined_and_never_closed_is_not_passed_over_when_all_comes_back(
+    acting: Acting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(acting.deployment.authority), "close", killed)
+        acting.do(Power.QUARANTINE)
+    assert (acting.state(Power.QUARANTINE), acting.visits) == ("intent", [])
+    acting.inspector.set_aside = lambda *_: 0  # what is set aside is damaged
+    restore(acting.deployment, "demo-1", requested_by="chen")
+    assert len(acting.visits) == VISITS
 
 
 def test_what_was_brought_back_is_compared_with_the_plan(acting: Acting) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
@@ -167,6 +167,26 @@ def test_a_hold_in_force_does_not_shrink(
     with pytest.raises(Refused, match=r"hold H-2 (no longer names 1 of its persons|would cover less)"):
         place(deployment, write_hold(**change))
     place(deployment, write_hold(subjects="", collections=["shop:orders", "shop:payments"]))
+
+
+@pytest.mark.parametrize("act", [place, lambda deployment, _: release(deployment)], ids=["place", "release"])
+@pytest.mark.usefixtures("path")
+def test_the_ledger_is_locked_before_the_holds_as_by_whoever_authorises(
+    deployment: Deployment, write_hold: Callable[..., Path], act: Callable[..., object]
+) -> None:
+    hold_file = write_hold()
+    transactions: list[list[str]] = []
+    event.listen(deployment.control.engine, "begin", lambda _: transactions.append([]))
+    event.listen(
+        deployment.control.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: transactions[-1].append(" ".join(statement.split())),
+    )
+    act(deployment, hold_file)
+    (change,) = [one for one in transactions if any("INTO ledger_entry" in said for said in one)]
+    locked = [name for said in change for name in ("ledger_head", "hold") if f" FROM {name} " in said]
+    assert locked[:1] == ["ledger_head"]
+    assert "hold" in locked
 
 
 @pytest.mark.usefixtures("path")
