@@ -466,7 +466,7 @@ def order(name: str, store: str, level: int, method: Method, act: Act = Act.ERAS
 
 
 def plan_of(*orders: Order) -> Plan:
-    return Plan("p", "demo-1", Wave.AFTER_CLAIMS, orders, "", (), (), "", (), (), "1", 60, "usual", 2, ())
+    return Plan("p", "demo-1", Wave.AFTER_CLAIMS, orders, "", (), (), "", (), (), "1", 60, "usual", 2, ("pi_officer",))
 
 
 def test_the_tables_of_a_store_are_one_unit_in_the_order_of_their_levels() -> None:

@@ -75,7 +75,7 @@ def entries(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
 def add_plan(deployment: Deployment, *, has_effect: bool = False) -> Plan:
     digest = holds_digest(deployment.control.holds("demo-1"))
     plan = Plan(
-        "demo-1-01", "demo-1", Wave.AFTER_CLAIMS, (), "", (), (), digest, (), (), "1", 60, "usual", 2, ()
+        "demo-1-01", "demo-1", Wave.AFTER_CLAIMS, (), "", (), (), digest, (), (), "1", 60, "usual", 2, ("pi_officer",)
     )  # fmt: skip
     deployment.control.add_plan(plan)
     deployment.control.set_progress("demo-1", "case", "discover", state="done", message="")
@@ -175,16 +175,16 @@ def test_the_ledger_is_locked_before_the_holds_as_by_whoever_authorises(
     deployment: Deployment, write_hold: Callable[..., Path], act: Callable[..., object]
 ) -> None:
     hold_file = write_hold()
-    transactions: list[list[str]] = []
-    event.listen(deployment.control.engine, "begin", lambda _: transactions.append([]))
+    said: list[str] = []
     event.listen(
         deployment.control.engine,
         "before_cursor_execute",
-        lambda _connection, _cursor, statement, *_: transactions[-1].append(" ".join(statement.split())),
+        lambda _connection, _cursor, statement, *_: said.append(" ".join(statement.split())),
     )
     act(deployment, hold_file)
-    (change,) = [one for one in transactions if any("INTO ledger_entry" in said for said in one)]
-    locked = [name for said in change for name in ("ledger_head", "hold") if f" FROM {name} " in said]
+    transactions = "\n".join(said).split("BEGIN IMMEDIATE")
+    (change,) = [one.splitlines() for one in transactions if "INTO ledger_entry" in one]
+    locked = [name for line in change for name in ("ledger_head", "hold") if f" FROM {name} " in line]
     assert locked[:1] == ["ledger_head"]
     assert "hold" in locked
 
