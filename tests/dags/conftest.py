@@ -55,12 +55,18 @@ class Stage:
         self.missing = "0 of 2 approvals"
         self.receivers: tuple[str, ...] = ("he", "zhou")
         self.grace_left = timedelta(minutes=30)
+        self.halts: list[tuple[str, str, str, str]] = []
         case = SimpleNamespace(id="c-1", approvers=("chen", "wu"))
         self.deployment: Any = SimpleNamespace(
             case=lambda _id: case,
             control=SimpleNamespace(plan=lambda plan_id: SimpleNamespace(id=plan_id, case="c-1")),
             clock=SimpleNamespace(now=lambda: NOW),
+            switch=SimpleNamespace(halt=self._halt),
         )
+
+    def _halt(self, case_id: str, *, by: str, reason: str, door: str) -> str:
+        self.halts.append((case_id, by, reason, door))
+        return f"halted by {by}"
 
 
 @pytest.fixture

@@ -100,15 +100,25 @@ def test_a_gate_asks_nobody_when_nothing_is_missing(
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_an_unanswered_gate_ends_the_run_quietly_and_a_rejection_fails_it(main_dag: DAG, name: str) -> None:
+def test_an_unanswered_gate_ends_the_run_quietly_and_a_rejection_halts_the_case(
+    main_dag: DAG, stage: Any, name: str
+) -> None:
     gate = main_dag.get_task(name)
+    gate.plan_id = "p-1"
     with pytest.raises(AirflowSkipException, match="watch_cases"):
         gate.execute_complete({}, {"error": "nobody", "error_type": "timeout"})
     with pytest.raises(HITLTriggerEventError):
         gate.execute_complete({}, {"error": "broken", "error_type": "unknown"})
-    answer = {"params_input": {}, "responded_at": SimpleNamespace(isoformat=str), "responded_by_user": None}
-    with pytest.raises(HITLRejectException):
-        gate.execute_complete({}, answer | {"chosen_options": ["Reject"]})
+    answer = {"params_input": {}, "responded_at": SimpleNamespace(isoformat=str), "chosen_options": ["Reject"]}
+    for user, by in (({"id": "wu", "name": "Wu"}, "wu"), (None, "airflow")):
+        with pytest.raises(Refused, match="plan p-1 was rejected; case c-1 is halted") as refused:
+            gate.execute_complete({}, answer | {"responded_by_user": user})
+        assert "resume" in refused.value.next_step
+        case_id, person, reason, door = stage.halts[-1]
+        assert (case_id, person, door) == ("c-1", by, "airflow_answer")
+        assert reason.endswith("of plan p-1 was rejected")
+    assert gate.execute_complete({}, answer | {"chosen_options": ["Approve"], "responded_by_user": None})
+    assert len(stage.halts) == 2
 
 
 # -- grace -------------------------------------------------------------------------------------------------------------

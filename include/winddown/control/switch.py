@@ -50,7 +50,7 @@ class Switch:
             case_id: of the case.
             by: id of who halts.
             reason: in words, without personal data.
-            door: ``command``, ``api_session``, ``airflow_variable`` or ``sentinels``.
+            door: ``command``, ``api_session``, ``airflow_variable``, ``airflow_answer`` or ``sentinels``.
         """
         if not reason.strip():
             raise Refused(f"case {case_id} is not halted without a reason", rule="a halt says who and why")
