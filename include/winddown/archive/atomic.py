@@ -13,8 +13,8 @@ _UNFINISHED = ".part"
 def write_atomically(path: Path, pieces: Iterable[bytes], *, replace: bool = False) -> None:
     """Write the pieces to a temporary file in the same folder, sync it, rename it, sync the folder. Mode 0600.
 
-    When a piece cannot be made, nothing stays. A kill leaves a hidden ``.part`` file, which ``unfinished`` finds. Two
-    writers of one name at the same time are not kept apart: the batch lock of the control database does that.
+    When a piece cannot be made, nothing stays. A kill leaves a hidden file, which the case's report removes. Two writers
+    of one name at the same time are not kept apart: the batch lock of the control database does that.
 
     Raises:
         Refused: the name is taken and ``replace`` is False.
@@ -35,9 +35,14 @@ def write_atomically(path: Path, pieces: Iterable[bytes], *, replace: bool = Fal
     sync_folder(path.parent)
 
 
-def unfinished(folder: Path) -> tuple[Path, ...]:
-    """The files that a killed writer left in a folder; encrypted, but to be removed when the case erases itself."""
-    return tuple(sorted(path for path in folder.iterdir() if path.name.startswith(".") and path.suffix == _UNFINISHED))
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files, so that they are still gone after a power cut; one that is gone already is none."""
+    folders = set()
+    for path in paths:
+        path.unlink(missing_ok=True)
+        folders.add(path.parent)
+    for folder in sorted(folders):
+        sync_folder(folder)
 
 
 def made_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from winddown.archive.atomic import write_atomically
+from winddown.archive.atomic import remove, write_atomically
 from winddown.control.authority import effect_of
 from winddown.domain.authorization import Power
 from winddown.domain.batch import Batch
@@ -201,7 +201,7 @@ def _write(deployment: Deployment, plan: Plan, order: Order) -> tuple[Extract, s
     sha256 = hashlib.sha256(content).hexdigest()
     problem = _problem(order, coarse, check, sha256)
     if problem:
-        path.unlink()
+        remove([path])
     extract = Extract(
         order_id=order.id,
         file=path.name,
@@ -301,7 +301,9 @@ def _collection(inventory: Inventory, order: Order) -> Collection:
 
 def _remove_superseded(deployment: Deployment, case_id: str) -> None:
     """Extracts of plans that were given up: beside a new one of the same records they might tell more than either."""
-    for plan_id in deployment.control.plans(case_id, state="superseded"):
-        for order in deployment.control.plan(plan_id).orders:
-            if order.act is Act.ANONYMISE:
-                (deployment.folder(case_id, *FOLDER) / f"{order.id}.parquet").unlink(missing_ok=True)
+    remove(
+        deployment.folder(case_id, *FOLDER) / f"{order.id}.parquet"
+        for plan_id in deployment.control.plans(case_id, state="superseded")
+        for order in deployment.control.plan(plan_id).orders
+        if order.act is Act.ANONYMISE
+    )

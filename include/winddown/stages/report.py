@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from winddown.archive.atomic import remove
 from winddown.domain.canonical import canonical
 from winddown.domain.errors import Transient
 from winddown.domain.pack import RulePack
@@ -63,8 +64,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     another report of the case was written meanwhile.
     """
     folder = deployment.folder(case_id, "evidence")
-    for path in deployment.folder(case_id).glob("*/**/.*"):
-        path.unlink(missing_ok=True)
+    remove(deployment.folder(case_id).glob("*/**/.*"))
     checks = deployment.control.get(case_id, "checks", "before", type_=Checks)
     waits_for = open_recipients(checks.transfers) if checks is not None else ()
     documents = _certificates(deployment, case_id)
