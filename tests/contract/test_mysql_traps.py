@@ -17,8 +17,9 @@ from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import StoreDeclaration
 from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act
-from winddown.domain.receipt import Whereabouts
+from winddown.domain.receipt import NOT_GIVEN_BACK, Whereabouts
 from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
 from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import split
@@ -26,7 +27,7 @@ from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.readable import ReadableStore
 
 from .desk import Desk, Known
-from .mysql_subject import STORE, MySqlSubject
+from .mysql_subject import STORE, TABLE, MySqlSubject
 from .subject import read_all, work
 from .table_subject import Shape
 
@@ -315,16 +316,56 @@ def test_sessions_that_write_on_after_a_freeze_are_told(subject: MySqlSubject) -
     assert not subject.can_write()
 
 
-def test_an_account_that_is_gone_is_not_created_by_a_thaw(subject: MySqlSubject) -> None:
+def test_what_is_gone_is_not_created_by_a_thaw_and_keeps_nothing_else_from_coming_back(subject: MySqlSubject) -> None:
+    store = ability(subject.store, SupportsFreeze)
+    assert store is not None
+    refs = [subject.ref, CollectionRef(STORE, f"{subject.schema}.a_other")]  # its grants are given back first
+    app, clerk, role = subject.accounts()
+    subject.run(f"CREATE TABLE {subject.schema}.a_other (x int)")
+    subject.run(f"ALTER TABLE {subject.table} ADD added int")
+    before = subject.grants()
+    subject.run(f"GRANT INSERT, UPDATE ON {subject.schema}.a_other TO {clerk}")
+    subject.run(f"GRANT INSERT (added) ON {subject.table} TO {role}")
+    remembered = store.remember_writers(refs, None)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    subject.run(f"DROP USER {app}")
+    subject.run(f"DROP TABLE {subject.schema}.a_other")
+    subject.run(f"ALTER TABLE {subject.table} DROP COLUMN added")
+    again = store.remember_writers(refs, remembered)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), again)
+    receipt = store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), again)
+    created = subject.run("SELECT count(*) FROM mysql.user WHERE user = ?", [f"app_{subject.schema}"])
+    subject.run(f"CREATE OR REPLACE USER {app}")
+    lost = f"`{subject.schema}`"
+    assert dict(receipt.details)[NOT_GIVEN_BACK].partition(", ")[2] == (
+        f"for want of a column of {lost}.`{TABLE}`, account app_{subject.schema}, table {lost}.`a_other`"
+    )
+    assert created == [(0,)]
+    assert subject.grants()[1:] == before[1:]
+
+
+def test_a_freeze_that_may_not_see_grants_any_more_forgets_none_that_were_taken(subject: MySqlSubject) -> None:
+    store, before = ability(subject.store, SupportsFreeze), subject.grants()
+    assert store is not None
+    remembered = store.remember_writers([subject.ref], None)
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    subject.run(f"REVOKE SELECT ON mysql.db FROM winddown_{subject.schema}_reader")
+    again = store.remember_writers([subject.ref], remembered)
+    assert again.records == 0
+    store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), again)
+    store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), again)
+    assert subject.grants() == before
+
+
+def test_what_may_not_be_given_back_is_a_task_and_is_counted(subject: MySqlSubject) -> None:
     store = ability(subject.store, SupportsFreeze)
     assert store is not None
     remembered = store.remember_writers([subject.ref], None)
     store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
-    app = subject.accounts()[0]
-    subject.run(f"DROP USER {app}")
-    store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
-    assert subject.run("SELECT count(*) FROM mysql.user WHERE user = ?", [f"app_{subject.schema}"]) == [(0,)]
-    subject.run(f"CREATE USER {app}")
+    subject.run(f"REVOKE GRANT OPTION ON {subject.schema}.* FROM winddown_{subject.schema}_marker")
+    details = dict(store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered).details)
+    assert "GRANT DELETE ON" in details["tasks"]
+    assert details[NOT_GIVEN_BACK].endswith(", for want of the right to grant")
 
 
 # -- sanitise --------------------------------------------------------------------------------------------------------

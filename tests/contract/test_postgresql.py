@@ -17,8 +17,9 @@ from winddown import bootstrap
 from winddown.domain.authorization import Power
 from winddown.domain.batch import CONTENT, RANK
 from winddown.domain.errors import Refused
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act
-from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.domain.receipt import NOT_GIVEN_BACK, Receipt, Whereabouts
 from winddown.inspection.postgresql import _is_cluster
 from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
 from winddown.stages.manifests import split
@@ -328,6 +329,47 @@ def test_a_view_that_still_shows_it_is_named(subject: PostgresSubject) -> None:
     subject._run("CREATE VIEW {v} AS SELECT * FROM {t}", v=view)
     shut(subject)
     assert f"view {subject.schema}.shown" in subject.inspector.readers([subject.ref])
+
+
+def test_what_is_gone_keeps_nothing_else_from_coming_back(subject: PostgresSubject) -> None:
+    subject._run("ALTER TABLE {t} ADD added text")
+    subject._run("CREATE ROLE contract_gone")
+    subject._run("GRANT INSERT, DELETE ON {t} TO contract_gone")
+    subject._run("GRANT INSERT (added) ON {t} TO contract_app")
+    remembered = subject.store.remember_writers([subject.ref], None)
+    subject.store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    subject._run("DROP ROLE contract_gone")
+    subject._run("ALTER TABLE {t} DROP COLUMN added")
+    again = subject.store.remember_writers([subject.ref], remembered)
+    subject.store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), again)
+    assert not subject.can_write()
+    receipt = subject.store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), again)
+    assert subject.can_write()
+    wanted = f'3, for want of column "added" of {subject.ref.name}, role contract_gone'
+    assert dict(receipt.details)[NOT_GIVEN_BACK] == wanted
+    assert dict(receipt.details)["grants"] == dict(again.details)["grants"]
+
+
+def test_rights_on_a_column_that_is_gone_are_not_remembered(subject: PostgresSubject) -> None:
+    subject._run("ALTER TABLE {t} ADD added text")
+    subject._run("GRANT INSERT (added) ON {t} TO contract_app")
+    subject._run("ALTER TABLE {t} DROP COLUMN added")
+    remembered = subject.store.remember_writers([subject.ref], None)
+    assert "dropped" not in dict(remembered.details)["grants"]
+
+
+def test_a_table_that_is_gone_keeps_no_other_from_coming_back(subject: PostgresSubject) -> None:
+    other = CollectionRef(STORE, f"{subject.schema}.other")
+    subject._run("CREATE TABLE {s}.other (x int)", s=sql.Identifier(subject.schema))
+    subject._run("ALTER TABLE {s}.other OWNER TO contract_owner", s=sql.Identifier(subject.schema))
+    subject._run("GRANT INSERT ON {s}.other TO PUBLIC", s=sql.Identifier(subject.schema))
+    before = subject.grants()
+    remembered = subject.store.remember_writers([subject.ref, other], None)
+    subject.store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+    subject._run("DROP TABLE {s}.other", s=sql.Identifier(subject.schema))
+    receipt = subject.store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
+    assert subject.grants() == before
+    assert dict(receipt.details)[NOT_GIVEN_BACK] == f"1, for want of table {other.name}"
 
 
 def test_our_own_reading_is_not_taken_with_the_applications(subject: PostgresSubject) -> None:

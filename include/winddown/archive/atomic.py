@@ -13,8 +13,8 @@ _UNFINISHED = ".part"
 def write_atomically(path: Path, pieces: Iterable[bytes], *, replace: bool = False) -> None:
     """Write the pieces to a temporary file in the same folder, sync it, rename it, sync the folder. Mode 0600.
 
-    When a piece cannot be made, nothing stays. A kill leaves a hidden file, which the case's report removes. Two writers
-    of one name at the same time are not kept apart: the batch lock of the control database does that.
+    When a piece cannot be made, nothing stays. A kill leaves a hidden file, which the case's report removes. Two
+    writers of one name at the same time are not kept apart: the batch lock of the control database does that.
 
     Raises:
         Refused: the name is taken and ``replace`` is False.

@@ -6,10 +6,10 @@ from winddown.control.authority import Effect
 from winddown.domain.authorization import Power
 from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Inventory
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import NOT_GIVEN_BACK, Receipt
 from winddown.ports import SupportsFreeze, ability
 from winddown.stages.deployment import ACTOR, Deployment
-from winddown.stages.storage_only import give_back_reads, withdraw_reads
+from winddown.stages.storage_only import as_remembered, give_back_reads, withdraw_reads
 
 
 def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
@@ -41,29 +41,35 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
 
 
 def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
-    """Give writes back as they were, after everything in quarantine was restored."""
+    """Give writes back as they were, after everything in quarantine was restored; return a sentence a store."""
     case = deployment.case(case_id)
     inventory = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
     if inventory is not None:
         give_back_reads(deployment, case, inventory)
-    return tuple(found.name for found in case.stores if thaw_store(deployment, case, found.name))
+    receipts = [(found.name, thaw_store(deployment, case, found.name)) for found in case.stores]
+    return tuple(_given_back(name, receipt) for name, receipt in receipts if receipt is not None)
 
 
-def thaw_store(deployment: Deployment, case: Case, name: str) -> bool:
-    """Give writes to one store back as they were; False where nothing was taken."""
+def thaw_store(deployment: Deployment, case: Case, name: str) -> Receipt | None:
+    """Give writes to one store back as they were; None where nothing was taken."""
     receipt = deployment.control.get(case.id, "freeze", name, type_=Receipt | None)
     store = ability(deployment.systems(case).store(name), SupportsFreeze)
     if receipt is None or store is None:
-        return False
+        return None
     # What was frozen had been found.
     inventory: Inventory = deployment.control.require(case.id, "inventory", "first", type_=Inventory)
     effect = Effect(case.id, "", f"thaw {name}", Power.RESTORE, name, 0, "", receipt.records, inventory.identity(name))
     authorization = deployment.authority.authorize(effect, actor=ACTOR)
     done = store.thaw(authorization, receipt)
-    deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
+    deployment.authority.close(effect, state="done", receipt=done, read_back=as_remembered(done), actor=ACTOR)
     # Given back once: what an administrator revokes from now on is not ours to grant again.
     deployment.control.put(case.id, "freeze", name, None, type_=Receipt | None)
-    return True
+    return done
+
+
+def _given_back(store: str, receipt: Receipt) -> str:
+    left = dict(receipt.details).get(NOT_GIVEN_BACK)
+    return store if left is None else f"{store} (not given back: {left})"
 
 
 def _read_back(

@@ -12,7 +12,7 @@ from winddown.domain.authorization import Power
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.inventory import CollectionRef, Inventory
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import NOT_GIVEN_BACK, Receipt
 from winddown.ports import SupportsStorageOnly, ability
 from winddown.stages.deployment import ACTOR, Deployment
 
@@ -73,8 +73,14 @@ def give_back_reads(deployment: Deployment, case: Case, inventory: Inventory) ->
             continue
         effect = _effect(case, inventory, declaration.name, Power.RESTORE, remembered.records)
         done = store.thaw(deployment.authority.authorize(effect, actor=ACTOR), remembered)
-        deployment.authority.close(effect, state="done", receipt=done, read_back="as remembered", actor=ACTOR)
+        deployment.authority.close(effect, state="done", receipt=done, read_back=as_remembered(done), actor=ACTOR)
         deployment.control.put(case.id, "reads", declaration.name, None, type_=Receipt | None)
+
+
+def as_remembered(receipt: Receipt) -> str:
+    """What the ledger keeps of a thaw; what could not be given back is named in its receipt."""
+    is_whole = NOT_GIVEN_BACK not in dict(receipt.details)
+    return "as remembered" if is_whole else "as remembered, but for what could not be given back"
 
 
 def readable_by(deployment: Deployment, case_id: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from winddown.domain.authorization import Authorization
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef, Inventory
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import Receipt, given_back
 from winddown.evidence.entry import LedgerEntry
 from winddown.ports import Inspector
 from winddown.stages.case_file import read_case_file
@@ -109,6 +109,20 @@ def test_who_can_still_write_is_named_to_people_and_counted_in_the_ledger(frozen
     said = "shop: writes revoked, but dba, etl can still write; ask the administrator; a change after the plan is an"
     assert freeze(current, "demo-1") == (f"{said} objection",)
     assert told(current)[1] == ("done", "2 roles can still write")
+
+
+class ForgetfulStore(MemoryStore):
+    """Has lost a role meanwhile."""
+
+    def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
+        return given_back(super().thaw(authorization, remembered), ["role app"])
+
+
+def test_what_could_not_be_given_back_is_told_to_people_and_the_ledger_does_not_say_otherwise(frozen: Frozen) -> None:
+    current, _ = frozen(store=ForgetfulStore)
+    freeze(current, "demo-1")
+    assert thaw(current, "demo-1") == ("shop (not given back: 1, for want of role app)",)
+    assert told(current)[-1] == ("done", "as remembered, but for what could not be given back")
 
 
 class SharedStore(MemoryStore):

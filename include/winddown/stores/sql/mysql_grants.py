@@ -9,7 +9,7 @@ open keep theirs until they end.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.inventory import CollectionRef
-from winddown.domain.receipt import Receipt
+from winddown.domain.receipt import Receipt, given_back
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.mysql_catalogue import DENIED
 from winddown.stores.sql.mysql_values import quoted, table_name
 
 WRITES = ("Insert", "Update", "Delete", "Drop")  # DROP is what TRUNCATE asks for
-_GONE = frozenset({1133, 1141, 1147, 1269, 1396})  # no such account, or it has no such grant
+_NO_TABLE, _NO_COLUMN = frozenset({1049, 1146}), frozenset({1054})
+_NO_ACCOUNT = frozenset({1133, 1141, 1147, 1269, 1396, 1410})  # or it has no such grant, or would have to be created
 _OURS = r"user NOT LIKE 'winddown\_%'"
 
 _OF_DATABASES = f"""
@@ -69,23 +70,22 @@ def remembered(
     connection: Connection, store: str, collections: Sequence[CollectionRef], earlier: Receipt | None
 ) -> Receipt:
     """What a freeze would take now, joined with what an earlier one took."""
+    known = set(_grants(earlier)) if earlier is not None else set()
     try:
         found = list(_found(connection, collections))
     except DBAPIError as error:
         if _number(error) not in DENIED:
             raise
         task = "GRANT SELECT on mysql.db, mysql.tables_priv, mysql.columns_priv and mysql.user to the reading user"
-        return Receipt("freeze", store, 0, 0, (("grants", "[]"), ("tasks", task)))
-    grants = {grant for grant, is_ours in found if is_ours}
-    grants |= set(_grants(earlier)) if earlier is not None else set()
+        return Receipt("freeze", store, 0, 0, (("grants", _listed(known)), ("tasks", task)))
+    grants = _listed(known | {grant for grant, is_ours in found if is_ours})
     tasks = [_revoke(grant) for grant, is_ours in sorted(found) if not is_ours]
-    listed = json.dumps([[grant.on, grant.user, grant.host, grant.privilege] for grant in sorted(grants)])
-    return Receipt("freeze", store, 0, len(collections), (("grants", listed), ("tasks", "; ".join(tasks) or "none")))
+    return Receipt("freeze", store, 0, len(collections), (("grants", grants), ("tasks", "; ".join(tasks) or "none")))
 
 
 def revoked(connection: Connection, receipt: Receipt) -> Receipt:
     """Take what was remembered; what the account may not take is added to the tasks."""
-    tasks = _attempted(connection, [_revoke(grant) for grant in _grants(receipt)])
+    tasks, _ = _attempted(connection, receipt, _revoke)
     users = {grant.user for grant in _grants(receipt) if grant.on.endswith(".*")}
     query = text("SELECT count(*) FROM information_schema.processlist WHERE user IN :users")
     query = query.bindparams(bindparam("users", expanding=True))
@@ -96,27 +96,34 @@ def revoked(connection: Connection, receipt: Receipt) -> Receipt:
 
 
 def granted(connection: Connection, receipt: Receipt) -> Receipt:
-    """Give back what was remembered, to accounts that still exist; none is created."""
+    """Give back what was remembered, on tables and columns and to accounts that still exist; none is created."""
     # Without it, older servers would create an account, and let it in without a password.
     connection.execute(text("SET SESSION sql_mode = concat(@@sql_mode, '' /*M! , ',NO_AUTO_CREATE_USER' */)"))
-    tasks = _attempted(
-        connection, [f"GRANT {grant.privilege} ON {grant.on} TO {grant.grantee}" for grant in _grants(receipt)]
-    )
-    return _told(receipt, tasks)
+    tasks, gone = _attempted(connection, receipt, _grant)
+    return given_back(_told(receipt, tasks), [*gone, *("the right to grant" for _ in tasks)])
 
 
-def _attempted(connection: Connection, statements: Sequence[str]) -> list[str]:
-    """Execute statements; return those that the account may not."""
-    denied = []
-    for statement in statements:
+def _attempted(
+    connection: Connection, receipt: Receipt, written: Callable[[Grant], str]
+) -> tuple[list[str], list[str]]:
+    """Execute a statement for each grant; return those that the account may not, and of others what is gone."""
+    denied, gone = [], []
+    for grant in _grants(receipt):
         try:
-            connection.exec_driver_sql(statement.replace("%", "%%"))
+            connection.exec_driver_sql(written(grant).replace("%", "%%"))
         except DBAPIError as error:
-            if _number(error) in DENIED:
-                denied.append(statement)
-            elif _number(error) not in _GONE:
+            number = _number(error)
+            if number in DENIED:
+                denied.append(written(grant))
+            elif number in _NO_TABLE:
+                gone.append(f"table {told(grant.on)}")
+            elif number in _NO_COLUMN:
+                gone.append(f"a column of {told(grant.on)}")
+            elif number in _NO_ACCOUNT:
+                gone.append(f"account {told(grant.user)}")
+            else:
                 raise
-    return denied
+    return denied, gone
 
 
 def _told(receipt: Receipt, tasks: Sequence[str]) -> Receipt:
@@ -173,6 +180,14 @@ def _of_flags(flags: Sequence[str]) -> list[str]:
 
 def _grants(receipt: Receipt) -> list[Grant]:
     return [Grant(*found) for found in json.loads(dict(receipt.details)["grants"])]
+
+
+def _listed(grants: Iterable[Grant]) -> str:
+    return json.dumps([[grant.on, grant.user, grant.host, grant.privilege] for grant in sorted(grants)])
+
+
+def _grant(grant: Grant) -> str:
+    return f"GRANT {grant.privilege} ON {grant.on} TO {grant.grantee}"
 
 
 def _revoke(grant: Grant) -> str:

@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from winddown.archive.escrow import Escrow
-from winddown.domain.errors import Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.stores.sql import mysql_logs
 from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
 from winddown.stores.sql.copy_then_delete import is_aside
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE
+from winddown.stores.sql.mysql_own import PREPARING, alone, drop_unused, tables_of
 from winddown.stores.sql.mysql_report import asked, new_report, within
 from winddown.stores.sql.mysql_rows import has_table
 from winddown.stores.sql.mysql_values import quoted, table_name
 
-PREPARING = "winddown preparing"
-"""Lock of whoever creates our tables and of whoever drops those that are empty."""
 _HISTORY_SECONDS = 60
 
 
@@ -30,14 +28,16 @@ def cleared(connection: Connection, collections: Sequence[CollectionRef], *, esc
     """Clear the server's files and the escrow of purged records; return the receipt's details."""
     report = new_report()
     connection.execute(text("SET SESSION lock_wait_timeout = 30"))
-    _drop_emptied(connection, report, escrow)
+    with mysql_logs.clearing(connection, report), alone(connection, PREPARING):
+        _drop_emptied(connection, report, escrow)
     _await_history(connection, report)
     for ref in collections:
         _rebuild(connection, ref, report)
         _forget_samples(connection, ref, report)
         _drop_histograms(connection, ref, report)
-    mysql_logs.overwrite_undo(connection, report)
-    mysql_logs.rewrite_redo(connection, report)
+    with mysql_logs.clearing(connection, report):
+        mysql_logs.overwrite_undo(connection, report)
+        mysql_logs.rewrite_redo(connection, report)
     mysql_logs.purge_binary_logs(connection, report)
     mysql_logs.forget_statements(connection, report)
     mysql_logs.name_logs(connection, report)
@@ -51,12 +51,10 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
     """Drop quarantine tables without rows, destroy files that the journal does not name any more, drop what is empty.
 
     Nobody can fill a table that is empty now: whoever acts has looked at it in a transaction that still runs, for which
-    the lock on the table waits, or waits for the lock on preparing. The same holds for the journal.
+    the lock on the table waits, or waits for the lock on preparing, which is held. The same holds for the journal.
     """
-    if connection.execute(text("SELECT GET_LOCK(:name, 30)"), {"name": PREPARING}).scalar() != 1:
-        raise Transient("another session of ours prepares to move records", next_step="run again when it is done")
     dropped = 0
-    for name in _tables(connection, QUARANTINE):
+    for name in tables_of(connection, QUARANTINE):
         table = f"{QUARANTINE}.{quoted(name)}"
         connection.execute(text(f"LOCK TABLES {table} WRITE"))
         if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {table})")).scalar():
@@ -64,7 +62,7 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
             dropped += is_aside(name)
         connection.execute(text("UNLOCK TABLES"))
     report.done.append(("quarantine_tables_dropped", str(dropped)))
-    is_left, known = bool(_tables(connection, QUARANTINE)), 0
+    is_left, known = bool(tables_of(connection, QUARANTINE)), 0
     if has_table(connection, JOURNAL, JOURNAL_TABLE):
         connection.execute(text(f"LOCK TABLES {JOURNAL}.{JOURNAL_TABLE} WRITE"))
         is_in_escrow, known = _destroy_orphans(connection, report, escrow)
@@ -75,10 +73,7 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
     if unknown := escrow.count() - known:
         # They are left, because they may be all that there is of rows whose journal was lost.
         report.left.append(f"{unknown} encrypted files of batches that the journal does not know")
-    if not is_left:
-        for database in (JOURNAL, QUARANTINE):
-            connection.execute(text(f"DROP DATABASE IF EXISTS {database}"))
-    connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": PREPARING})
+    drop_unused(connection)
 
 
 def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> tuple[bool, int]:
@@ -99,11 +94,6 @@ def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> 
         known += name in names
     report.done.append(("escrow_files_destroyed", str(destroyed)))
     return named, known
-
-
-def _tables(connection: Connection, schema: str) -> list[str]:
-    query = text("SELECT table_name FROM information_schema.tables WHERE table_schema = :s ORDER BY 1")
-    return [str(name) for name in connection.execute(query, {"s": schema}).scalars()]
 
 
 # -- tables, statistics ----------------------------------------------------------------------------------------------

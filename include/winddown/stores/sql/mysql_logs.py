@@ -12,24 +12,38 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.stores.sql.clearing import Report
 from winddown.stores.sql.mysql_catalogue import QUARANTINE
-from winddown.stores.sql.mysql_report import asked, has_database, transaction, within
+from winddown.stores.sql.mysql_own import CLEARING, alone, quarantine_database
+from winddown.stores.sql.mysql_report import asked, transaction, within
+from winddown.stores.sql.mysql_rows import has_table
+from winddown.stores.sql.mysql_settings import changed, give_back
 
 _FLUSH_SECONDS = 60
 _LOGS_SECONDS = 30
-_FILLER = f"{QUARANTINE}.winddown_filler"
+_FILLER_NAME = "winddown_filler"
+_FILLER = f"{QUARANTINE}.{_FILLER_NAME}"
 _TRANSACTIONS = 300  # more than twice the 128 rollback segments, which take their turns
 _ROWS, _NAME_BYTES, _BODY_BYTES = 24, 700, 7000  # of a transaction: more than one undo page of either kind
 _BIG_ROWS = 4000  # of one big transaction: about 28 MB of undo, over pages that were given back
-_NO_SUCH_STATEMENT = 1064
+_SIZES = {"innodb_redo_log_capacity": 16 << 20, "innodb_log_file_size": 4 << 20}
+"""Settings by a change of which the redo log is written anew, with by how much; MySQL has both, and obeys the first."""
+_NO_SUCH_STATEMENT, _READ_ONLY = 1064, 1238
+
+
+@contextmanager
+def clearing(connection: Connection, report: Report) -> Iterator[None]:
+    """Wait for whoever else clears this server, and undo first what somebody who was killed has left."""
+    with alone(connection, CLEARING):
+        give_back(connection, report)
+        if has_table(connection, QUARANTINE, _FILLER_NAME):
+            connection.execute(text(f"DROP TABLE {_FILLER}"))
+        yield
 
 
 def overwrite_undo(connection: Connection, report: Report) -> None:
     """Write over undo pages that were given back or wait for the next transaction of their rollback segment."""
     left = "undo pages that no later transaction has used"
-    with report.may(f"CREATE DATABASE {QUARANTINE} and write there, as the purging account", left=left):
-        fresh = not has_database(connection, QUARANTINE)
-        connection.execute(text(f"CREATE DATABASE IF NOT EXISTS {QUARANTINE} CHARACTER SET utf8mb4"))
-        connection.execute(text(f"DROP TABLE IF EXISTS {_FILLER}"))
+    task = f"CREATE DATABASE {QUARANTINE} and write there, as the purging account"
+    with report.may(task, left=left), quarantine_database(connection):
         connection.execute(
             text(
                 f"CREATE TABLE {_FILLER} (name varbinary({_NAME_BYTES}) PRIMARY KEY, body varbinary({_BODY_BYTES})) "
@@ -47,8 +61,6 @@ def overwrite_undo(connection: Connection, report: Report) -> None:
                     _fill(connection, number, 100)
                 connection.execute(text(f"UPDATE {_FILLER} SET body = repeat('g', {_BODY_BYTES})"))
         connection.execute(text(f"DROP TABLE {_FILLER}"))
-        if fresh:
-            connection.execute(text(f"DROP DATABASE {QUARANTINE}"))
         report.done.append(("undo_transactions", str(_TRANSACTIONS + 1)))
     if asked(connection, "SELECT @@innodb_immediate_scrub_data_uncompressed", {}) == [0]:
         report.done.append(
@@ -74,35 +86,32 @@ def _fill(connection: Connection, number: int, rows: int) -> None:
 
 def rewrite_redo(connection: Connection, report: Report) -> None:
     """Flush all pages, then let the server write a new redo log by giving it another size, and its own again."""
-    for name, step in (("innodb_log_file_size", 4 << 20), ("innodb_redo_log_capacity", 16 << 20)):
-        sizes = asked(connection, f"SELECT @@{name}", {})
-        if not sizes:
-            continue
-        size = int(sizes[0])
-        statements = (f"SET GLOBAL {name} = {size + step}", f"SET GLOBAL {name} = {size}")
-        with report.may("flush all pages (a clean restart does), then " + ", then ".join(statements), left="redo log"):
-            _flush(connection, report)
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-            report.done.append(("redo_log", f"written anew by {name}"))
-            return
+    sizes = [(name, int(size)) for name in _SIZES for size in asked(connection, f"SELECT @@{name}", {})]
+    name, size = sizes[0] if sizes else ("", 0)
+    if not name:
+        report.left.append("redo log, until the server has written it round once")
         return
-    report.left.append("redo log, until the server has written it round once")
+    statements = (f"SET GLOBAL {name} = {size + _SIZES[name]}", f"SET GLOBAL {name} = {size}")
+    task = "flush all pages (a clean restart does), then " + ", then ".join(statements)
+    try:
+        with report.may(task, left="redo log"), quarantine_database(connection):
+            _flush(connection, report)
+            with changed(connection, report, {name: size + _SIZES[name]}):
+                report.done.append(("redo_log", f"written anew by {name}"))
+    except DBAPIError as error:
+        if error.orig is None or error.orig.args[0] != _READ_ONLY:
+            raise
+        report.tasks.append(f"restart the server with another {name}, then with its own")
+        report.left.append("redo log, until the server has written it round once")
 
 
 def _flush(connection: Connection, report: Report) -> None:
     """Write every changed page to its file, where the old content still is."""
-    names = ("innodb_max_dirty_pages_pct_lwm", "innodb_max_dirty_pages_pct")
-    before = {name: connection.exec_driver_sql(f"SELECT @@{name}").scalar() for name in names}
+    settings = ("innodb_max_dirty_pages_pct_lwm", "innodb_max_dirty_pages_pct")
     dirty = "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'"
-    try:
-        for name in names:
-            connection.exec_driver_sql(f"SET GLOBAL {name} = 0")
+    with changed(connection, report, dict.fromkeys(settings, 0)):
         if not within(_FLUSH_SECONDS, lambda: int(connection.exec_driver_sql(dirty.replace("%", "%%")).one()[1]) == 0):
             report.left.append("pages that were not written to their files yet, until the server has flushed them")
-    finally:
-        for name in reversed(names):
-            connection.exec_driver_sql(f"SET GLOBAL {name} = {before[name]}")
 
 
 def purge_binary_logs(connection: Connection, report: Report) -> None:

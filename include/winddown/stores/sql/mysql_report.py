@@ -45,12 +45,6 @@ def within(seconds: float, is_so: Callable[[], bool]) -> bool:
     return True
 
 
-def has_database(connection: Connection, schema: str) -> bool:
-    """Whether there is such a database, and we may know of it."""
-    query = text("SELECT count(*) FROM information_schema.schemata WHERE schema_name = :s")
-    return bool(connection.execute(query, {"s": schema}).scalar())
-
-
 def asked(connection: Connection, query: str, values: dict[str, str]) -> list[Any]:
     """Values of a query's first column; none where the engine does not have what is asked for. Raises when denied."""
     try:

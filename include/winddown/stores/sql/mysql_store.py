@@ -31,7 +31,8 @@ from winddown.stores.sql.mysql import MySqlSource
 from winddown.stores.sql.mysql_catalogue import identity, outline
 from winddown.stores.sql.mysql_dialect import MySqlDialect, prepare_own
 from winddown.stores.sql.mysql_escrow import MySqlRows
-from winddown.stores.sql.mysql_leftovers import PREPARING, cleared
+from winddown.stores.sql.mysql_leftovers import cleared
+from winddown.stores.sql.mysql_own import PREPARING
 from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import EscrowStore
 

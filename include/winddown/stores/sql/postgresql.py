@@ -25,14 +25,14 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
 from winddown.domain.plan import ESCROWING, Act, Method, Order
-from winddown.domain.receipt import Receipt, Whereabouts
+from winddown.domain.receipt import Receipt, Whereabouts, given_back
 from winddown.ports import Discovery, Strain, Survivors, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
 from winddown.stores.sql.catalogue import quoted, quoted_name
 from winddown.stores.sql.catalogue_facts import facts
 from winddown.stores.sql.copying import copies, typed
 from winddown.stores.sql.escrow_position import RowsPosition
-from winddown.stores.sql.faults import translated
+from winddown.stores.sql.faults import told, translated
 from winddown.stores.sql.leftovers import cleared
 from winddown.stores.sql.position import (
     FieldsPosition,
@@ -210,7 +210,7 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, "freezing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
             own = _own_readers(connection, _grants(remembered))
-            for table, role, privilege, _ in _present(connection, _grants(remembered)):
+            for table, role, privilege, _ in _present(connection, remembered)[0]:
                 # Whatever the role passed on to others goes with it; those others were remembered by themselves.
                 connection.execute(with_names(f"REVOKE {privilege} ON {quoted(table)} FROM {_grantee(role)} CASCADE"))
             lost = own - _own_readers(connection, _grants(remembered))
@@ -223,14 +223,15 @@ class PostgresStore(staged.StagedStore):
         return remembered
 
     def thaw(self, authorization: Authorization, remembered: Receipt) -> Receipt:
-        """Grant again what the freeze revoked."""
+        """Grant again what the freeze revoked, as far as its table, its column and its role are still there."""
         authorization.require(Power.RESTORE, store=self.name)
         engine = self._unlock(authorization)
         with translated(self.name, "thawing"), engine.begin() as connection:
             authorization.require_system(_identity(connection))
-            for table, role, privilege, option in _present(connection, _grants(remembered)):
+            present, gone = _present(connection, remembered)
+            for table, role, privilege, option in present:
                 connection.execute(with_names(f"GRANT {privilege} ON {quoted(table)} TO {_grantee(role)} {option}"))
-        return remembered
+        return given_back(remembered, gone)
 
     def strain(self) -> Strain:
         """Who waits for locks, and how far replicas are behind."""
@@ -301,12 +302,35 @@ def _grants(receipt: Receipt) -> list[Grant]:
     return [(table, role, privilege, option) for table, role, privilege, option in found]
 
 
-def _present(connection: Connection, grants: Sequence[Grant]) -> list[Grant]:
-    """Grants on tables that are there; one that moved to quarantine as a whole has kept its own."""
-    there = text("SELECT t FROM unnest(CAST(:t AS text[])) t WHERE to_regclass(t) IS NOT NULL")
-    names = sorted({quoted(table) for table, *_ in grants})
-    found = set(connection.execute(there, {"t": names}).scalars())
-    return [grant for grant in grants if quoted(grant[0]) in found]
+def _present(connection: Connection, remembered: Receipt) -> tuple[list[Grant], list[str]]:
+    """Grants whose table, column and role are there; and of each of the others, what is not.
+
+    A table that moved to quarantine as a whole is not there, and has kept its own.
+    """
+    grants = _grants(remembered)
+    # By the fields that a table has of itself, one without any of its own is found as well.
+    fields = text(
+        "SELECT t, f.attname FROM unnest(CAST(:t AS text[])) t "
+        "JOIN pg_attribute f ON f.attrelid = to_regclass(t) AND NOT f.attisdropped"
+    )
+    found: dict[str, set[str]] = {}
+    for table, name in connection.execute(fields, {"t": sorted({quoted(table) for table, *_ in grants})}):
+        found.setdefault(table, set()).add(quoted_name(name))
+    known = text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:r)")
+    roles = {"", *connection.execute(known, {"r": sorted({role for _, role, *_ in grants})}).scalars()}
+    present, gone = [], []
+    for grant in grants:
+        table, role, privilege, _ = grant
+        field = privilege.partition(" ")[2].removeprefix("(").removesuffix(")")
+        if quoted(table) not in found:
+            gone.append(f"table {told(table)}")
+        elif field and field not in found[quoted(table)]:
+            gone.append(f"column {told(field)} of {told(table)}")
+        elif role not in roles:
+            gone.append(f"role {told(role)}")
+        else:
+            present.append(grant)
+    return present, gone
 
 
 def _grantee(role: str) -> str:
@@ -332,7 +356,8 @@ def _holders(connection: Connection, ref: CollectionRef, privileges: Sequence[st
             "SELECT coalesce(r.rolname, '') AS role, a.privilege_type AS privilege, acl.field, a.is_grantable "
             "FROM (SELECT relacl AS items, relowner, NULL AS field FROM pg_class WHERE oid = to_regclass(:t) "
             "UNION ALL SELECT f.attacl, c.relowner, f.attname FROM pg_attribute f JOIN pg_class c "
-            "ON c.oid = f.attrelid WHERE c.oid = to_regclass(:t) AND f.attnum > 0) acl "
+            # A column that was dropped may keep its grants, under a name that no statement may use.
+            "ON c.oid = f.attrelid WHERE c.oid = to_regclass(:t) AND f.attnum > 0 AND NOT f.attisdropped) acl "
             "CROSS JOIN LATERAL aclexplode(acl.items) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
             "WHERE a.privilege_type = ANY(:w) AND a.grantee <> acl.relowner "
             "AND coalesce(r.rolname, '') NOT LIKE 'winddown\\_%' ORDER BY 1, 2, 3"
