@@ -12,7 +12,7 @@ from winddown.evidence.policy import Policy
 from winddown.evidence.signing import Kind, Signer, VerifyingKey
 from winddown.evidence.sm2 import SM2PrivateKey
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 # From the documentation of golang.org/x/mod/sumdb/note (BSD-3-Clause), the first implementation of signed notes.
 PETER = VerifyingKey.parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
 PETER_SEED = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"

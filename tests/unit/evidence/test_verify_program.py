@@ -86,11 +86,11 @@ def test_approvers_keys_are_the_readers(folder: Path, capsys: pytest.CaptureFixt
 def test_a_proof_is_about_one_entry(folder: Path, case: Any, capsys: pytest.CaptureFixture[str]) -> None:
     lines = case.entries()
     leaves = [leaf_hash(line) for line in lines]
-    note = Checkpoint("winddown.example/ledger", len(lines), root(leaves)).sign(case.signers, at=1)
+    note = Checkpoint("winddown/c1", len(lines), root(leaves)).sign(case.signers, at=1)
     (folder / "p.tlog-proof").write_bytes(LogProof.of(leaves, 3, checkpoint=note).text)
     (folder / "entry.json").write_bytes(lines[3])
     assert run(folder, "--entry", folder / "entry.json", evidence="p.tlog-proof") == 0
-    assert f"entry 3 of the {len(lines)} of winddown.example/ledger is exactly this one" in capsys.readouterr().out
+    assert f"entry 3 of the {len(lines)} of winddown/c1 is exactly this one" in capsys.readouterr().out
     (folder / "entry.json").write_bytes(lines[4])
     assert run(folder, "--entry", folder / "entry.json", evidence="p.tlog-proof") == 1
 
