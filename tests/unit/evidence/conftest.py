@@ -41,6 +41,7 @@ class Case:
     plans: dict[str, dict[str, Any]] = field(default_factory=dict)
     certificates: dict[str, dict[str, Any]] = field(default_factory=dict)
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    origin: str = ORIGIN
 
     def step(self, label: str, after: int, kind: str, **body: Any) -> None:
         self.steps[label] = {"after": after, "type": kind, "body": body}
@@ -73,7 +74,8 @@ class Case:
         """What a reader who trusts no witnesses has."""
         return "".join(f"log {signer.key.line}\n" for signer in self.signers) + "quorum none\n"
 
-    def checkpoint(self, lines: list[bytes], *, origin: str = ORIGIN) -> bytes:
+    def checkpoint(self, lines: list[bytes], *, origin: str = "") -> bytes:
+        origin = origin or self.origin
         head = Checkpoint(origin, len(lines), root([leaf_hash(line) for line in lines]))
         return head.sign([signer.named(origin) for signer in self.signers], at=NOW)
 
@@ -105,7 +107,7 @@ class Case:
         return bundle_bytes(self.files(), signers=self.signers)
 
     def copy(self) -> "Case":
-        return Case(self.signers, *copy.deepcopy((self.plans, self.certificates, self.steps)))
+        return Case(self.signers, *copy.deepcopy((self.plans, self.certificates, self.steps)), self.origin)
 
 
 def order(order_id: str, act: str, most: int, *batches: str, count: int) -> dict[str, Any]:

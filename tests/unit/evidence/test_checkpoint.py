@@ -131,6 +131,13 @@ def test_a_known_key_whose_signature_does_not_fit_spoils_the_note(signer: Signer
         readers_take(note + line.encode(), policy_of(signer.key))
 
 
+def test_no_line_of_a_note_holds_a_control_character(signer: Signer) -> None:
+    note = Checkpoint(ORIGIN, 10, bytes(32)).sign([signer], at=1)
+    for letter in "\x00\x01\t\r\x1f":
+        readers_refuse(note + f"— w{letter}x AAAAAAA=\n".encode(), policy_of(signer.key))
+    readers_take(note + "— w\x7fx AAAAAAA=\n".encode(), policy_of(signer.key))
+
+
 def test_sixteen_signatures_of_the_largest_kind_are_read(signer: Signer) -> None:
     checkpoint = Checkpoint(ORIGIN, 10, bytes(32))
     witness = made(Kind.POST_QUANTUM, "w")

@@ -44,6 +44,15 @@ def test_what_verifies_says_so(folder: Path, case: Any, capsys: pytest.CaptureFi
     assert said == {"verified": True, "checks": report.checks, "notes": [], "reasons": []}
 
 
+def test_a_policy_is_bytes_whose_comments_may_hold_any(folder: Path, case: Any) -> None:
+    policy, path = case.policy.encode(), folder / "policy.txt"
+    path.write_bytes(b"# \xb1\xb8\xd7\xa2\xff\n" + policy)
+    assert run(folder) == 0
+    for odd in (policy.replace(b"\n", b"\r\n"), b"#\r" + policy, policy.replace(b"log ", b"log \xff", 1)):
+        path.write_bytes(odd)
+        refuses_to_start(folder)
+
+
 def test_what_does_not_verify_says_why_first_and_never_verified(
     folder: Path, case: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
