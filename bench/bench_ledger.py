@@ -152,7 +152,7 @@ def large_bundle(folder: Path, entries: int) -> int:
     batches = [f"{number:064x}" for number in range((entries - 5) // 4)]
     count = len(batches)
     selection = {"manifest": "m", "digest": "0" * 64, "count": count, "batch_digests": batches}
-    said = {"id": "o1", "act": "erase", "method": "move_rows", "label": "old", "fields": []}
+    said: dict[str, Any] = {"id": "o1", "act": "erase", "method": "move_rows", "label": "old", "fields": []}
     order = {**said, "record_count_max": count, "requires": [], "selection": selection}
     order["collection"] = {"store": "shop", "name": "customers"}
     plan = {"id": "p1", "case": CASE, "wave": "at_once", "approvals_needed": 2, "grace_seconds": 1, "orders": [order]}
@@ -160,8 +160,8 @@ def large_bundle(folder: Path, entries: int) -> int:
     approvers = [{"person": who, "role": who} for who in people]
     plan |= {"approvers": approvers, "requested_by": "operator", "approval_days": 30}
     plan |= {"holds_digest": digest([]), "decisions": [], "traces": []}
-    store = {"leftovers": 0, "store": "shop"}
-    certificate = {"id": "k1", "case": CASE, "plan_id": "p1", "plan_digest": digest(plan), "wave": "at_once"}
+    store: dict[str, Any] = {"leftovers": 0, "store": "shop"}
+    certificate: dict[str, Any] = {"id": "k1", "case": CASE, "plan_id": "p1", "plan_digest": digest(plan), "wave": "at_once"}
     certificate |= {"grace": {"seconds": 1, "reason": None}, "remaining": [], "residual_until": []}
     certificate |= {"approvals": [one | {"door": "api"} for one in approvers]}
     certificate |= {"inspection": [store | {"records_live": 0, "values_searched": 9, "values_found": 0}]}

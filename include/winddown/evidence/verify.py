@@ -761,7 +761,7 @@ class Story:
         self.approvals: defaultdict[str, dict[str, tuple[str, datetime, str]]] = defaultdict(dict)  # role, since, door
         self.approved: dict[str, datetime] = {}  # plans with enough approvals, by the oldest of these
         self.unproved: set[str] = set()  # approvers whose approvals count here without a verified signature
-        self.acknowledged: dict[tuple[str, str], str] = {}  # order to the person who has what it handed over
+        self.acknowledged: dict[tuple[str, str], Document] = {}  # order to who has which archive of it
         self.holds: dict[str, str] = {}  # holds in force, with the digest of what each covers
         self.holds_digest = digest_of_document([])
         self.backups: dict[str, Document] = {}  # the last backup of each store that was proven
@@ -924,7 +924,7 @@ class Story:
         place = self.of_order(entry, body)
         is_sealed = self.orders[place]["act"] == "seal" and not self.open_batches(place)
         need(is_sealed, f"order {place[1]} was not sealed before")
-        self.acknowledged[place] = body["person"]
+        self.acknowledged[place] = body
 
     def open_batches(self, place: tuple[str, str]) -> list[str]:
         """Return the batches of an order whose act is not done."""
@@ -995,9 +995,10 @@ class Story:
 
     def make_stale(self, body: Document) -> None:
         """What is done to a store makes an earlier check of it worthless, but for what may only go after one."""
-        ending = self.endings.get(body["plan_id"], {}).get(body["order_id"])
-        if body["act"] in IN_TURN or (ending is not None and not ending.is_last):
-            self.clean.pop(body["plan_id"], None)
+        if body["plan_id"] in self.clean:
+            ending = self.endings[body["plan_id"]].get(body["order_id"])
+            if body["act"] in IN_TURN or (ending is not None and not ending.is_last):
+                del self.clean[body["plan_id"]]
 
     def require_approved(self, plan_id: str, plan: Document, at: datetime) -> None:
         """Enough distinct persons in the right roles approved, and not too long ago."""
@@ -1143,10 +1144,13 @@ class Story:
             if said != actual:
                 yield f"order {order_id} says {said} purged, the ledger says {actual}"
             wanted = {name: order.get(name) for name in ("act", "method", "label", "fields")}
-            wanted |= {"collection": named(order), "acknowledged_by": self.acknowledged.get(place)}
+            receipt = self.acknowledged.get(place, {})
+            wanted |= {"collection": named(order), "acknowledged_by": receipt.get("person")}
             selection = order["selection"]
             wanted |= {"records": selection["count"], "manifest_digest": selection.get("digest")}
             yield from (f"order {order_id}: another {name}" for name in unequal(found[order_id], wanted))
+            if receipt and told([found[order_id].get("archive")], "sha256") != told([receipt], "archive_digest"):
+                yield f"order {order_id}: another archive"
         yield from self.unsaid(plan, document)
 
     def unsaid(self, plan: Document, document: Document) -> Iterator[str]:

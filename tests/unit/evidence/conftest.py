@@ -129,7 +129,7 @@ def certificate_of(plan: dict[str, Any]) -> dict[str, Any]:
         | {"collection": f"shop:{one['id']}", "records": one["selection"]["count"]}
         | {"manifest_digest": one["selection"]["digest"]}
         | {"purged": one["selection"]["count"] if one["act"] in {"erase", "minimise"} else 0}
-        | ({"acknowledged_by": "u-9"} if one["act"] == "seal" else {})
+        | ({"acknowledged_by": "u-9", "archive": {"sha256": "e" * 64}} if one["act"] == "seal" else {})
         for one in plan["orders"]
     ]
     approvals = [{"door": "api", "person": one["person"], "role": one["role"]} for one in plan["approvers"]]

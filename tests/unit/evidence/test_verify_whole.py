@@ -296,6 +296,8 @@ WHOLE: dict[str, tuple[Bend, str]] = {
     "a certificate of other fields": (certificate(2, fields=["name"]), "order o3: another fields"),
     "a certificate of more records": (certificate(2, records=40), "order o3: another records"),
     "a certificate of other keys": (certificate(2, manifest_digest="0"), "order o3: another manifest_digest"),
+    "a certificate of another archive": (certificate(0, archive={"sha256": "0" * 64}), "order o1: another archive"),
+    "a certificate without an archive": (certificate(0, archive=None), "not a JSON object"),
     "a certificate of another wave": (said("wave", 2), "certificate k1: another wave"),
     "a certificate of another grace": (said("grace", {"seconds": 0, "reason": "none"}), "another grace"),
     "a certificate of another program": (said("code_version", "2"), "another code_version"),

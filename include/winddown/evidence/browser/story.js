@@ -89,7 +89,7 @@ class Story {
     this.isHalted = false;
     this.approvals = new Map(); // plan to its approvals by person: role, since when and door
     this.approved = new Map(); // plans with enough approvals, to the oldest moment of these
-    this.acknowledged = new Map(); // order to the person who has what it handed over
+    this.acknowledged = new Map(); // order to who has which archive of it
     this.unproved = new Set(); // approvers whose approvals count here without a verified signature
     this.holds = new Map(); // holds in force, with the digest of what each covers
     this.holdsDigest = digestOf([]);
@@ -298,7 +298,7 @@ class Story {
     const place = this.ofOrder(entry, body);
     const isSealed = this.orders.get(place).get("act") === "seal" && !this.openBatches(place).length;
     need(isSealed, `order ${body.get("order_id")} was not sealed before`);
-    this.acknowledged.set(place, body.get("person"));
+    this.acknowledged.set(place, body);
   }
 
   /** The batches of an order whose act is not done. */
@@ -553,9 +553,13 @@ class Story {
       if (told !== actual) said.push(`order ${id} says ${told} purged, the ledger says ${actual}`);
       const due = {};
       for (const name of ["act", "method", "label", "fields"]) due[name] = order.get(name);
-      Object.assign(due, { collection: named(order), acknowledged_by: this.acknowledged.get(place) });
+      const receipt = this.acknowledged.get(place);
+      Object.assign(due, { collection: named(order), acknowledged_by: receipt?.get("person") });
       Object.assign(due, { records: selection.get("count"), manifest_digest: selection.get("digest") });
       said.push(...unequal(row, due).map((name) => `order ${id}: another ${name}`));
+      if (receipt === undefined) continue;
+      const isOther = toldOf([row.get("archive")], "sha256")[0] !== toldOf([receipt], "archive_digest")[0];
+      if (isOther) said.push(`order ${id}: another archive`);
     }
     return [...said, ...this.unsaid(plan, document)];
   }
