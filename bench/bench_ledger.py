@@ -161,7 +161,13 @@ def large_bundle(folder: Path, entries: int) -> int:
     plan |= {"approvers": approvers, "requested_by": "operator", "approval_days": 30}
     plan |= {"holds_digest": digest([]), "decisions": [], "traces": []}
     store: dict[str, Any] = {"leftovers": 0, "store": "shop"}
-    certificate: dict[str, Any] = {"id": "k1", "case": CASE, "plan_id": "p1", "plan_digest": digest(plan), "wave": "at_once"}
+    certificate: dict[str, Any] = {
+        "id": "k1",
+        "case": CASE,
+        "plan_id": "p1",
+        "plan_digest": digest(plan),
+        "wave": "at_once",
+    }
     certificate |= {"grace": {"seconds": 1, "reason": None}, "remaining": [], "residual_until": []}
     certificate |= {"approvals": [one | {"door": "api"} for one in approvers]}
     certificate |= {"inspection": [store | {"records_live": 0, "values_searched": 9, "values_found": 0}]}
