@@ -149,15 +149,30 @@ def large_bundle(folder: Path, entries: int) -> int:
     """Write a bundle of one plan whose batches were all quarantined and purged; return the number of entries."""
     signers = log_signers(folder / "keys", ORIGIN)
     (folder / "policy.txt").write_text("".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n")
-    batches = [f"{number:064x}" for number in range((entries - 4) // 4)]
+    batches = [f"{number:064x}" for number in range((entries - 5) // 4)]
     count = len(batches)
     selection = {"manifest": "m", "digest": "0" * 64, "count": count, "batch_digests": batches}
-    order = {"id": "o1", "act": "erase", "record_count_max": count, "requires": [], "selection": selection}
+    said: dict[str, Any] = {"id": "o1", "act": "erase", "method": "move_rows", "label": "old", "fields": []}
+    order = {**said, "record_count_max": count, "requires": [], "selection": selection}
+    order["collection"] = {"store": "shop", "name": "customers"}
     plan = {"id": "p1", "case": CASE, "wave": "at_once", "approvals_needed": 2, "grace_seconds": 1, "orders": [order]}
     people = ("liquidator", "officer")
     approvers = [{"person": who, "role": who} for who in people]
     plan |= {"approvers": approvers, "requested_by": "operator", "approval_days": 30}
-    certificate = {"id": "k1", "case": CASE, "plan_id": "p1", "orders": [{"id": "o1", "purged": count}]}
+    plan |= {"holds_digest": digest([]), "decisions": [], "traces": []}
+    store: dict[str, Any] = {"leftovers": 0, "store": "shop"}
+    certificate: dict[str, Any] = {
+        "id": "k1",
+        "case": CASE,
+        "plan_id": "p1",
+        "plan_digest": digest(plan),
+        "wave": "at_once",
+    }
+    certificate |= {"grace": {"seconds": 1, "reason": None}, "remaining": [], "residual_until": []}
+    certificate |= {"approvals": [one | {"door": "api"} for one in approvers]}
+    certificate |= {"inspection": [store | {"records_live": 0, "values_searched": 9, "values_found": 0}]}
+    row = {"collection": "shop:customers", "records": count, "manifest_digest": "0" * 64, "purged": count}
+    certificate |= {"orders": [said | row]}
     approval = {"plan_id": "p1", "plan_digest": digest(plan), "door": "api"}
     steps: list[tuple[str, dict[str, Any]]] = [
         ("plan_made", {"plan_id": "p1", "wave": "at_once", "digest": digest(plan)})
@@ -168,7 +183,9 @@ def large_bundle(folder: Path, entries: int) -> int:
             what = {"effect": f"{act}/o1/{number}", "plan_id": "p1", "order_id": "o1", "act": act, "batch": str(number)}
             nonce = f"{act}{number:024x}"
             steps.append(("intent", what | {"batch_digest": found, "records": 1, "nonce": nonce}))
-            steps.append(("done", what | {"records": 1, "read_back": {"live": 0, "quarantined": 1}}))
+            steps.append(("done", what | {"records": 1, "read_back": {"by": "inspector", "contradictions": 0}}))
+    look = store | {"remaining": 0, "probes": 9, "found": 0}
+    steps.append(("residual_checked", {"plan_id": "p1", "stores": [look]}))
     steps.append(("certificate_issued", {"certificate_id": "k1", "digest": digest(certificate)}))
     lines = [
         LedgerEntry(

@@ -209,7 +209,7 @@ class Authority:
                 next_step="run the stage again; it asks for a new one",
             )
 
-    def close(self, effect: Effect, *, state: str, receipt: Receipt, read_back: str, actor: str) -> None:
+    def close(self, effect: Effect, *, state: str, receipt: Receipt, read_back: object, actor: str) -> None:
         """Close an intent as ``done`` or ``unknown``, with what another path read back.
 
         Of two workers with an intent for one effect, one did it and the other found it done: it is closed as done once.

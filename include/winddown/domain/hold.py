@@ -187,10 +187,10 @@ class LegalHold:
 
 def holds_digest(holds: Sequence[LegalHold]) -> str:
     """Digest over all holds in force; another digest means that a plan must be checked against the holds again."""
-    return digest(sorted([hold.id, _scope_digest(hold.scope)] for hold in holds))
+    return digest(sorted([hold.id, scope_digest(hold.scope)] for hold in holds))
 
 
-def _scope_digest(scope: Scope) -> str:
+def scope_digest(scope: Scope) -> str:
     """Two scopes with the same digest cover the same records."""
     return digest(
         {

@@ -67,6 +67,9 @@ _CLOSE: Final[Mapping[str, type]] = {
 }
 
 BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
+    "hold_placed": {"hold": str, "scope_digest": str},
+    "hold_released": {"hold": str},
+    "backup_proven": {"store": str, "collection": str, "until": str},
     "plan_made": {"plan_id": str, "wave": object, "digest": str},
     "approval_given": {"plan_id": str, "plan_digest": str, "person": str, "role": str, "door": str},
     "handover_acknowledged": {"plan_id": str, "order_id": str, "archive_digest": str, "person": str},
@@ -82,6 +85,7 @@ BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     },
     "done": _CLOSE,
     "unknown": _CLOSE,
+    "residual_checked": {"plan_id": str, "stores": list},
     "certificate_issued": {"certificate_id": str, "digest": str},
     "halted": {"reason": str, "door": str},
     "resumed": {"reason": str, "door": str},

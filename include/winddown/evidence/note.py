@@ -51,7 +51,7 @@ class Note:
             text, blank, tail = raw.decode("utf-8").rpartition("\n\n")
         except UnicodeDecodeError:
             raise Refused("a signed note is UTF-8", rule=_RULE) from None
-        if not (text and blank and tail.endswith("\n")) or _CONTROL.search(text):
+        if not (text and blank and tail.endswith("\n")) or _CONTROL.search(text + tail):
             raise Refused("a signed note is a text, a blank line and signature lines", rule=_RULE)
         lines = tail[:-1].split("\n")
         if len(lines) > SIGNATURES_MAX:

@@ -30,7 +30,7 @@ import re
 import struct
 import sys
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -53,20 +53,23 @@ TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")  # of a length that four divides
 REASONS_MAX = 20
 ACTS = {"freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "restore"}
-COPIES = {"seal", "hand_over", "anonymise"}  # acts of orders that take nothing from a store
-SILENT = (
-    "case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised "
-    "residual_checked restored hold_released"
-)
+COPIES = {"seal", "anonymise"}  # acts of orders that take nothing from a store
+ORDERS = COPIES | {"minimise", "erase"}
+IN_TURN = {"quarantine", "purge", "restore"}  # what is done to the batches of all other orders
+SILENT = "case_opened snapshot_taken classified decided transfer_checked frozen sanitised restored"
 CLOSE = "effect plan_id order_id act batch records read_back"
 FIELDS = {
     **dict.fromkeys(SILENT.split(), ""),
+    "hold_placed": "hold scope_digest",
+    "hold_released": "hold",
+    "backup_proven": "store collection until",
     "plan_made": "plan_id wave digest",
     "approval_given": "plan_id plan_digest person role door",
     "handover_acknowledged": "plan_id order_id archive_digest person",
     "intent": "effect plan_id order_id act batch batch_digest records nonce",
     "done": CLOSE,
     "unknown": CLOSE,
+    "residual_checked": "plan_id stores",
     "certificate_issued": "certificate_id digest",
     "halted": "reason door",
     "resumed": "reason door",
@@ -75,12 +78,16 @@ FIELDS = {
 }
 COUNTS = {
     *("seq", "records", "record_count_max", "purged", "entries"),
-    *("approvals_needed", "approval_days", "grace_seconds", "count", "persons", "index"),
+    *("approvals_needed", "approval_days", "grace_seconds", "count", "persons", "index", "files_max", "contradictions"),
 }
-LISTS = {"orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers", "path"}
+LISTS = {
+    *("orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers", "path"),
+    *("decisions", "traces", "stores", "approvals", "inspection", "remaining", "residual_until", "own_traces"),
+}
 ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
 KINDS = dict.fromkeys(COUNTS, int) | dict.fromkeys(LISTS, list) | dict.fromkeys(ANY, object)
+OWN = "winddown"  # what effects on own traces, and the check after them, name in place of a store
 IDENTITY = itemgetter("plan_id", "order_id", "act", "batch")  # what one effect is about; retries repeat it
 NOTE, COSIGNATURE, POST_QUANTUM, SM2 = 1, 4, 6, 255  # what a key signs, by the byte that C2SP signed-note assigns
 KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312, SM2: 65}
@@ -90,8 +97,9 @@ NOTE_BYTES_MAX = 2**18
 APPROVAL_HEAD = "winddown approval v1"
 STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]  # the lines after the head, in this order
 DAYS_MAX = 366
-SKEW_MAX = timedelta(minutes=5)  # how far ahead the clock may be of the machine on which an approver signs
+SKEW_MAX = timedelta(minutes=5)  # how far apart the clocks of two machines may be
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
+NESTED_MAX = 400
 MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
 FOR_PROGRAMS = re.compile(  # all other members are read and filed by people, and bound by the ledger's last report
     r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py"
@@ -185,6 +193,11 @@ def canonical(value: Any) -> bytes:
     return json.dumps(ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def digest_of_document(value: Any) -> str:
+    """SHA-256 of the canonical form, as hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
 def no_fraction(_text: str) -> None:
     """Refuse a fraction, an exponent, NaN and infinities."""
     raise ValueError("number")
@@ -208,6 +221,8 @@ def parse_object(raw: bytes) -> Document:
     try:
         text = raw.decode()
         document, _ = DECODER.raw_decode(text)  # What stands after it does not survive the comparison below.
+        if text.count("{") + text.count("[") > NESTED_MAX:
+            refuse_deep(document, NESTED_MAX)
         # In ASCII the order of UTF-16 is the encoder's own, which is many times faster than ours.
         is_plain = text.isascii() and text.startswith("{") and not MAYBE_TOO_LARGE.search(text)
         is_canonical = is_plain and ENCODER.encode(document) == text
@@ -220,6 +235,14 @@ def parse_object(raw: bytes) -> Document:
     if not is_canonical:
         raise Rejected("not in canonical form")
     return document
+
+
+def refuse_deep(value: Any, levels: int) -> None:
+    """Refuse values that stand in more than so many others."""
+    if levels < 0:
+        raise ValueError("nested")
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        refuse_deep(one, levels - 1)
 
 
 def unbase64(text: str, what: str) -> bytes:
@@ -439,7 +462,7 @@ class Policy:
         except UnicodeDecodeError:
             raise Rejected(f"{what}: not UTF-8") from None
         need(text and blank and tail.endswith("\n"), f"{what}: not a signed note")
-        need(not re.search(r"[\x00-\x09\x0b-\x1f]", text), f"{what}: control characters")
+        need(not re.search(r"[\x00-\x09\x0b-\x1f]", text + tail), f"{what}: control characters")
         text += "\n"
         origin, size, root = read_checkpoint(text, what)
         logs = {(key.name, key.id): key for key in self.logs if key.name == origin}
@@ -464,6 +487,14 @@ class Policy:
         quorum = self.quorum
         need(quorum == "none" or self.signed(seen, quorum), f"{what}: not cosigned by quorum {quorum} of the policy")
         return origin, size, root
+
+    def cosigned_at(self, note: bytes) -> Iterator[tuple[str, int]]:
+        """Yield who of the witnesses cosigned a checkpoint that was opened, and when, where they say that."""
+        named = {(key.name, key.id): name for name, key in self.witnesses.items()}
+        for name, text in re.findall(r"^— (\S+) (\S+)$", note.decode().rpartition("\n\n")[2], re.MULTILINE):
+            data = unbase64(text, name)
+            if (name, data[:4]) in named and any(data[4:12]):
+                yield named[name, data[:4]], int.from_bytes(data[4:12])
 
     def open_statement(self, raw: bytes, note: bytes, predicate_type: str, what: str) -> Document:
         """Return the in-toto statement of a DSSE envelope that a log's keys signed, the same that signed its note.
@@ -654,6 +685,64 @@ def climb(leaf: bytes, index: int, size: int, proof: Sequence[bytes], what: str)
 # -- what the entries tell -------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What may be sanitised under a plan: leftovers, or own traces with their maximum, or a key or bucket, last."""
+
+    store: str
+    digest: str = ""
+    files_max: int | None = None
+    is_last: bool = False
+
+    @property
+    def is_demanded(self) -> bool:
+        """Whether there is no certificate without it; leftovers cannot be cleared in every store."""
+        return self.is_last or self.files_max is not None
+
+
+def endings_of(plan: Document) -> dict[str, Ending]:
+    """Return what may be sanitised by the name that stands in place of an order."""
+    found = {}
+    for trace in plan["traces"]:
+        name, most = shape(trace, "name files_max")["name"], trace["files_max"]
+        found[f"sanitise {name}"] = Ending(OWN, digest_of_document([name, most]), most)
+    for order in plan["orders"]:
+        if order["act"] in COPIES:
+            continue
+        store = order["collection"]["store"]
+        found[f"sanitise {store}"] = Ending(store)
+        if order.get("destroys_key"):
+            key = shape(order, "destroys_key")["destroys_key"]
+            found[f"destroy key of {store}"] = Ending(store, key, is_last=True)
+        if order.get("deletes_bucket"):
+            found[f"delete bucket of {store}"] = Ending(store, is_last=True)
+    return found
+
+
+def is_proven(body: Document) -> bool:
+    """Whether what was read back of an effect says that nothing stood against it; of some acts it is in words."""
+    read_back = body["read_back"]
+    if body["act"] not in IN_TURN or not body["plan_id"]:
+        return isinstance(read_back, str)
+    return isinstance(read_back, dict) and fits(read_back, "by contradictions") and not read_back["contradictions"]
+
+
+def named(document: Document) -> str:
+    """Return the collection of an order or decision as certificates write it."""
+    collection = shape(shape(document, "").get("collection"), "store name")
+    return f"{collection['store']}:{collection['name']}"
+
+
+def told(rows: Sequence[Any], *names: str) -> list[bytes]:
+    """Return what rows say under these names, canonical, so that they can be compared."""
+    return [canonical([shape(row, "").get(name) for name in names]) for row in rows]
+
+
+def unequal(document: Document, wanted: Document) -> list[str]:
+    """Return the names of those fields that have other values than are wanted."""
+    return [name for name, value in wanted.items() if canonical(document.get(name)) != canonical(value)]
+
+
 class Story:
     """The entries, replayed in order against plans and certificates; every breach becomes a reason naming its entry."""
 
@@ -669,17 +758,25 @@ class Story:
         self.signed = 0
         self.unread = 0  # signed approvals of people whose keys the reader does not have
         self.is_halted = False
-        self.approvals: defaultdict[str, dict[str, tuple[str, datetime]]] = defaultdict(dict)  # person: role, since
+        self.approvals: defaultdict[str, dict[str, tuple[str, datetime, str]]] = defaultdict(dict)  # role, since, door
         self.approved: dict[str, datetime] = {}  # plans with enough approvals, by the oldest of these
-        self.acknowledged: dict[tuple[str, str], str] = {}  # order to the person who has what it handed over
-        self.batches: dict[
-            tuple[str, str], dict[str, str]
-        ] = {}  # approved digest of each batch, of orders that name any
-        self.extracted: set[tuple[str, str, str]] = set()  # batches that stand in a checked anonymous extract
+        self.unproved: set[str] = set()  # approvers whose approvals count here without a verified signature
+        self.acknowledged: dict[tuple[str, str], Document] = {}  # order to who has which archive of it
+        self.holds: dict[str, str] = {}  # holds in force, with the digest of what each covers
+        self.holds_digest = digest_of_document([])
+        self.backups: dict[str, Document] = {}  # the last backup of each store that was proven
+        self.batches: dict[tuple[str, str], dict[str, str]] = {}  # approved digest of each batch
+        self.copied: set[tuple[str, str, str]] = set()  # batches that stand in an archive or a checked extract
+        self.endings: dict[str, dict[str, Ending]] = {}  # what each plan may sanitise, by name
+        self.sanitised: dict[tuple[str, str], int] = {}  # plan and name, with the records that it was about
+        self.clean: dict[str, list[Any]] = {}  # plans with what a residual check said after their last purge
+        self.begun: dict[str, None] = {}  # plans under which something but restoring was intended
+        self.case = ""
+        self.at = datetime.min.replace(tzinfo=UTC)  # of the last entry
         self.intents: dict[str, Document] = {}  # the last intent of each effect
         self.last: dict[str, str] = {}  # effect to intent, done or unknown
         self.nonces: set[str] = set()
-        self.quarantined: dict[tuple[str, str, str], tuple[datetime, int, str]] = {}  # since, records, batch digest
+        self.quarantined: dict[tuple[str, str, str], tuple[datetime, int]] = {}  # since when, and records
         self.purged: dict[tuple[str, str, str], int] = {}
         self.totals: defaultdict[tuple[str, str], int] = defaultdict(int)  # purged records per order
         self.issued: dict[str, int] = {}  # certificate to its entry
@@ -689,6 +786,7 @@ class Story:
     def replay(self, entries: Iterator[Entry]) -> None:
         """Go through the entries, then ask what never came."""
         for entry in entries:
+            self.case, self.at = entry.case, entry.at
             if FIELDS[entry.type]:  # The method is named after the type; types without fields have none.
                 try:
                     getattr(self, entry.type)(entry, entry.body)
@@ -705,12 +803,13 @@ class Story:
         need(plan_id not in self.made, f"plan {plan_id} was made before")
         plan = shape(
             self.plans[plan_id],
-            "id case wave approvals_needed grace_seconds orders approvers requested_by approval_days",
+            "id case wave approvals_needed grace_seconds orders approvers requested_by approval_days holds_digest "
+            "decisions traces",
         )
         need(0 < plan["approval_days"] <= DAYS_MAX, f"plan {plan_id}: approvals count for no days, or too many")
         for approver in plan["approvers"]:
             shape(approver, "person role")
-        digest = hashlib.sha256(canonical(plan)).hexdigest()
+        digest = digest_of_document(plan)
         need(body["digest"] == digest, f"plan {plan_id} in the bundle has another digest")
         stated, recorded = [plan["id"], plan["case"], plan["wave"]], [plan_id, entry.case, body["wave"]]
         need(canonical(stated) == canonical(recorded), f"plan {plan_id} states another id, case or wave")
@@ -718,17 +817,19 @@ class Story:
         if "approver_roles" in plan:
             roles = shape(plan, "approver_roles")["approver_roles"]
             need(all(isinstance(role, str) for role in roles), f"plan {plan_id}: a role is not text")
-        orders = {(plan_id, shape(order, "id act record_count_max requires")["id"]): order for order in plan["orders"]}
+        fields = "id act record_count_max requires label"
+        orders = {(plan_id, shape(order, fields)["id"]): order for order in plan["orders"]}
         need(len(orders) == len(plan["orders"]), f"plan {plan_id}: an order appears twice")
         for (_, order_id), order in orders.items():
             known = all(isinstance(one, str) and (plan_id, one) in orders for one in order["requires"])
             need(known, f"order {order_id} requires an order that is not in the plan")
-            if "selection" in order:
-                shape(order["selection"], "count batch_digests")
-            need("selection" in order or order["act"] != "anonymise", f"order {order_id} selects nothing")
+            need(order["act"] in ORDERS, f"order {order_id}: there is no such act")
+            shape(order.get("collection"), "store name")
+            shape(order.get("selection"), "count batch_digests")
+        need(not (orders and plan["traces"]), f"plan {plan_id} is about records and own traces at once")
+        self.endings[plan_id] = endings_of(plan)
         for place, order in orders.items():
-            if "selection" in order:
-                self.batches[place] = {str(n): one for n, one in enumerate(order["selection"]["batch_digests"])}
+            self.batches[place] = {str(n): one for n, one in enumerate(order["selection"]["batch_digests"])}
         self.orders |= orders
         self.made[plan_id] = digest
 
@@ -757,9 +858,12 @@ class Story:
         need((person, role) in named, f"{person} is no approver of plan {plan_id} as {role}")
         need(person != plan["requested_by"], f"{person} requested plan {plan_id} and approved it")
         need(person not in self.keys or body["door"] == "signature", f"{person} did not sign the approval")
+        verified = self.signed
         if body["door"] == "signature":
             since = min(since, self.signed_at(entry, body, plan))
-        self.approvals[plan_id][person] = (role, since)
+        if verified == self.signed:
+            self.unproved.add(person)
+        self.approvals[plan_id][person] = (role, since, body["door"])
 
     def signed_at(self, entry: Entry, body: Document, plan: Document) -> datetime:
         """Return when an approval was signed; the text must be about this plan, and genuine if its key is known."""
@@ -800,9 +904,32 @@ class Story:
     def evidence_read(self, entry: Entry, body: Document) -> None:
         """Somebody read evidence; nothing follows from it."""
 
+    def hold_placed(self, _entry: Entry, body: Document) -> None:
+        """A hold is in force from here on, or covers more than before."""
+        self.holds[body["hold"]] = body["scope_digest"]
+        self.holds_digest = digest_of_document([[one, self.holds[one]] for one in sorted(self.holds)])
+
+    def hold_released(self, _entry: Entry, body: Document) -> None:
+        """A hold that was in force holds no more."""
+        need(body["hold"] in self.holds, f"hold {body['hold']} was not in force")
+        del self.holds[body["hold"]]
+        self.holds_digest = digest_of_document([[one, self.holds[one]] for one in sorted(self.holds)])
+
+    def backup_proven(self, _entry: Entry, body: Document) -> None:
+        """There is a backup of a store, which holds what is erased until its last day."""
+        self.backups[body["store"]] = body
+
     def handover_acknowledged(self, entry: Entry, body: Document) -> None:
-        """Its receiver has what an order handed over."""
-        self.acknowledged[self.of_order(entry, body)] = body["person"]
+        """Its receiver has what an order handed over, all of which was sealed before."""
+        place = self.of_order(entry, body)
+        is_sealed = self.orders[place]["act"] == "seal" and not self.open_batches(place)
+        need(is_sealed, f"order {place[1]} was not sealed before")
+        self.acknowledged[place] = body
+
+    def open_batches(self, place: tuple[str, str]) -> list[str]:
+        """Return the batches of an order whose act is not done."""
+        done = self.copied if self.orders[place]["act"] in COPIES else self.purged
+        return [batch for batch in self.batches[place] if (*place, batch) not in done]
 
     def intent(self, entry: Entry, body: Document) -> None:
         """What is about to be done was approved, is within the plan, and its time has come."""
@@ -817,44 +944,68 @@ class Story:
             return  # A freeze, and its undoing, may come before there is a plan.
         plan_id = self.of_plan(entry, body)
         plan = self.plans[plan_id]
-        if act != "restore":  # Undoing waits for no approval.
+        if act != "restore":  # Undoing waits for no approval, and for no hold.
+            self.begun[plan_id] = None
             self.require_approved(plan_id, plan, entry.at)
+            need(plan_id not in self.certified, f"{act} after the certificate of plan {plan_id}")
+            same = plan["holds_digest"] == self.holds_digest
+            need(same, f"the holds in force are not those with which plan {plan_id} was made")
+        self.make_stale(body)
         if act == "sanitise":
-            return  # It clears a whole store's leftovers, so it names the store in place of an order.
+            self.require_ending(plan_id, body)
+            return
         _, order_id = place = self.of_order(entry, body)
         order, key = self.orders[place], (*place, body["batch"])
         for other in order["requires"]:
             if self.orders[plan_id, other]["act"] == "anonymise":
-                there = all((plan_id, other, batch) in self.extracted for batch in self.batches[plan_id, other])
+                there = not self.open_batches((plan_id, other))
                 need(there, f"order {order_id} requires order {other}, whose extract is not checked")
                 continue
             there = (plan_id, other) in self.acknowledged
             need(there, f"order {order_id} requires order {other}, whose hand-over is not acknowledged")
         what, most = f"{act} of order {order_id} batch {body['batch']}", order["record_count_max"]
+        fits = act == order["act"] if order["act"] in COPIES else act in IN_TURN
+        need(fits, f"{what}: the order is to {order['act']}")
         need(body["records"] <= most, f"{what}: {body['records']} records, record_count_max is {most}")
-        if place in self.batches:
-            approved = self.batches[place].get(body["batch"])
-            need(body["batch_digest"] == approved, f"{what}: its keys are not the approved ones")
-        if act == "restore":
-            # Undoing ends the quarantine from the intent on, so a later purge needs a new quarantine and a new grace.
+        approved = self.batches[place].get(body["batch"])
+        need(body["batch_digest"] == approved, f"{what}: its keys are not the approved ones")
+        if act in {"quarantine", "restore"}:
+            # Both end the quarantine from the intent on, so a later purge needs it to be done, and a new grace.
             need(key not in self.purged, f"{what} after its purge")
             self.quarantined.pop(key, None)
-        if act in {"quarantine", "purge"}:
-            need(order["act"] not in COPIES, f"{what}: the order only keeps")
-            need(plan_id not in self.certified, f"{what} after the certificate of plan {plan_id}")
         if act == "purge":
             need(key in self.quarantined, f"{what} without an earlier quarantine")
-            since, _, batch_digest = self.quarantined[key]
-            waited, grace = (entry.at - since) // timedelta(seconds=1), plan["grace_seconds"]
+            waited, grace = (entry.at - self.quarantined[key][0]) // timedelta(seconds=1), plan["grace_seconds"]
             need(waited >= grace, f"{what} before the grace period of {grace} s has passed, after {waited} s")
-            need(body["batch_digest"] == batch_digest, f"{what}: another batch digest than was quarantined")
+
+    def require_ending(self, plan_id: str, body: Document) -> None:
+        """What is cleared, or destroyed for good, is what the plan says, and all else of its store went before."""
+        name, ending = body["order_id"], self.endings[plan_id].get(body["order_id"])
+        if ending is None:
+            raise Rejected(f"{name} is not in plan {plan_id}")
+        need(body["batch_digest"] == ending.digest, f"{name}: it is about something else than plan {plan_id} says")
+        too_many = ending.files_max is not None and body["records"] > ending.files_max
+        need(not too_many, f"{name}: {body['records']} files, files_max is {ending.files_max}")
+        for place in [place for place in self.orders if place[0] == plan_id]:
+            of_store = self.orders[place]["collection"]["store"] == ending.store
+            is_open = of_store and self.orders[place]["act"] not in COPIES and self.open_batches(place)
+            need(not is_open, f"{name} before all of order {place[1]} was purged")
+        checked = not ending.is_last or plan_id in self.clean
+        need(checked, f"{name} before a residual check of plan {plan_id} found nothing")
+
+    def make_stale(self, body: Document) -> None:
+        """What is done to a store makes an earlier check of it worthless, but for what may only go after one."""
+        if body["plan_id"] in self.clean:
+            ending = self.endings[body["plan_id"]].get(body["order_id"])
+            if body["act"] in IN_TURN or (ending is not None and not ending.is_last):
+                del self.clean[body["plan_id"]]
 
     def require_approved(self, plan_id: str, plan: Document, at: datetime) -> None:
         """Enough distinct persons in the right roles approved, and not too long ago."""
         days = timedelta(days=plan["approval_days"])
         if plan_id in self.approved and at - self.approved[plan_id] < days:
             return
-        valid = [(role, since) for role, since in self.approvals[plan_id].values() if at - since < days]
+        valid = [(role, since) for role, since, _ in self.approvals[plan_id].values() if at - since < days]
         given, needed = len(valid), plan["approvals_needed"]
         need(given >= needed, f"plan {plan_id}: {given} distinct persons approved before this intent, {needed} needed")
         missing = set(plan.get("approver_roles", ())) - {role for role, _ in valid}
@@ -869,72 +1020,157 @@ class Story:
         if IDENTITY(self.intents[effect]) != IDENTITY(body):
             raise Rejected(f"effect {effect} was intended differently")
         self.last[effect] = entry.type
+        self.make_stale(body)
+        if body["act"] == "quarantine" and entry.type == "unknown":
+            self.quarantined.pop((body["plan_id"], body["order_id"], body["batch"]), None)
 
     def done(self, entry: Entry, body: Document) -> None:
-        """An effect ends as intended, within what was intended."""
+        """An effect ends as intended, within what was intended, and another path found nothing against it."""
         self.unknown(entry, body)
-        intent, records = self.intents[body["effect"]], body["records"]
+        intent, records, act = self.intents[body["effect"]], body["records"], body["act"]
         place, key = (body["plan_id"], body["order_id"]), (body["plan_id"], body["order_id"], body["batch"])
-        what = f"{body['act']} of order {key[1]} batch {key[2]}"
+        what = f"{act} of order {key[1]} batch {key[2]}"
         if records > intent["records"]:
             raise Rejected(f"{what}: {records} records, {intent['records']} were intended")
-        if body["act"] in {"quarantine", "purge"}:
+        if not is_proven(body):
+            raise Rejected(f"{what}: its read-back does not say that another path found nothing against it")
+        if act in {"quarantine", "purge"}:
             self.of_order(entry, body)
-            if body["act"] == "quarantine":
-                self.quarantined.setdefault(key, (entry.at, records, intent["batch_digest"]))
+            if act == "quarantine":
+                self.quarantined.setdefault(key, (entry.at, records))
             if key not in self.quarantined:
                 raise Rejected(f"{what} without an earlier quarantine")
             if records != self.quarantined[key][1]:
                 raise Rejected(f"{what}: another record count than was quarantined")
-        if body["act"] == "anonymise":
-            self.extracted.add(key)
-        if body["act"] == "purge":
+        if act == "sanitise":
+            self.sanitised[place] = records
+        elif act in COPIES:
+            self.copied.add(key)
+        elif act == "purge":
             self.totals[place] += records - self.purged.get(key, 0)
             self.purged[key] = records
-            most = self.orders[place]["record_count_max"]
-            if self.totals[place] > most:
-                raise Rejected(f"{what}: {self.totals[place]} records purged, record_count_max is {most}")
+            total, most = self.totals[place], self.orders[place]["record_count_max"]
+            need(total <= most, f"{what}: {total} records purged, record_count_max is {most}")
+
+    def residual_checked(self, entry: Entry, body: Document) -> None:
+        """A plan is clean once a check of all its stores found nothing, until anything more is done under it."""
+        plan_id = self.of_plan(entry, body)
+        stores = {ending.store for ending in self.endings[plan_id].values()}
+        found = sorted(told(body["stores"], "store", "remaining", "leftovers", "found"))
+        self.clean.pop(plan_id, None)
+        if found == sorted(canonical([store, 0, 0, 0]) for store in stores):
+            self.clean[plan_id] = body["stores"]
 
     def open_effects(self) -> Iterator[tuple[str, str]]:
-        """Name, with their plans, the quarantines and purges whose last word is not done."""
+        """Name, with their plans, the effects under plans whose last word is not done."""
         for effect, word in self.last.items():
-            body = self.intents[effect]
-            if word != "done" and body["act"] in {"quarantine", "purge"}:
+            if word != "done" and self.intents[effect]["plan_id"]:
+                body = self.intents[effect]
                 text = f"{body['act']} of order {body['order_id']} batch {body['batch']} is open ({word})"
                 yield body["plan_id"], text
+
+    def notes(self) -> Iterator[str]:
+        """Say what a reader should know of a bundle that verifies: what is open, and what rests on trust alone."""
+        yield from (text for _, text in self.open_effects())
+        waiting = Counter(plan_id for plan_id, *_ in self.quarantined.keys() - self.purged.keys())
+        for plan_id in self.begun:
+            if plan_id not in self.certified:
+                kept = f"; {waiting[plan_id]} of its batches are in quarantine" if waiting[plan_id] else ""
+                yield f"plan {plan_id} was begun and is not certified{kept}"
+        if self.keys and self.unproved:
+            yield f"approvals: counted without a verified signature: {', '.join(sorted(self.unproved))}"
 
     def certificate_issued(self, entry: Entry, body: Document) -> None:
         """The certificate says what the ledger says at the moment of its issue."""
         one = body["certificate_id"]
-        need(one in self.certificates, f"certificate {one} is not in the bundle")
-        need(one not in self.issued, f"certificate {one} was issued before")
-        document = shape(self.certificates[one], "id case plan_id orders")
-        digest = hashlib.sha256(canonical(document)).hexdigest()
-        need(body["digest"] == digest, f"certificate {one} in the bundle has another digest")
+        what = f"certificate {one}"
+        need(one in self.certificates, f"{what} is not in the bundle")
+        need(one not in self.issued, f"{what} was issued before")
+        document = shape(self.certificates[one], "id case plan_id orders approvals inspection remaining residual_until")
+        need(body["digest"] == digest_of_document(document), f"{what} in the bundle has another digest")
         self.issued[one] = entry.seq
-        need((document["id"], document["case"]) == (one, entry.case), f"certificate {one} states another id or case")
+        need((document["id"], document["case"]) == (one, entry.case), f"{what} states another id or case")
         plan_id = self.of_plan(entry, document)
-        named = subjects(self.statements[one], f"certificate {one}")
-        need(named == {f"plans/{plan_id}.json": self.made[plan_id]}, f"certificate {one}: its subject is another plan")
+        named = subjects(self.statements[one], what)
+        need(named == {f"plans/{plan_id}.json": self.made[plan_id]}, f"{what}: its subject is another plan")
         self.certified.add(plan_id)
         still_open = "; ".join(text for plan, text in self.open_effects() if plan == plan_id)
-        need(not still_open, f"certificate {one}: {still_open}")
-        rows = document["orders"]
-        stated = {shape(row, "id purged")["id"]: row["purged"] for row in rows}
-        known = all((plan_id, order) in self.orders for order in stated)
-        need(known and len(stated) == len(rows), f"certificate {one}: an order appears twice or is not in its plan")
-        for row in rows:
-            who = self.acknowledged.get((plan_id, row["id"]))
-            need(row.get("acknowledged_by", who) == who, f"certificate {one}: another acknowledged order {row['id']}")
+        need(not still_open, f"{what}: {still_open}")
+        left_out = "; ".join(self.left_out(plan_id))
+        need(not left_out, f"{what}: {left_out}")
+        unlike = "; ".join(self.unlike(plan_id, document, what))
+        need(not unlike, f"{what}: {unlike}")
+
+    def left_out(self, plan_id: str) -> Iterator[str]:
+        """Say what a plan asks for and the ledger does not have."""
         for order in self.plans[plan_id]["orders"]:
-            said, actual = stated.get(order["id"], 0), self.totals[plan_id, order["id"]]
-            need(said == actual, f"certificate {one}: order {order['id']} says {said} purged, the ledger says {actual}")
-            if "selection" in order and order["act"] not in COPIES:
-                count = order["selection"]["count"]
-                need(
-                    actual == count,
-                    f"certificate {one}: order {order['id']} names {count} records, {actual} are purged",
-                )
+            place, count = (plan_id, order["id"]), order["selection"]["count"]
+            missing, actual = self.open_batches(place), self.totals[plan_id, order["id"]]
+            if missing:
+                yield f"batch {missing[0]} of order {order['id']} is not done"
+            elif order["act"] not in COPIES and actual != count:
+                yield f"order {order['id']} names {count} records, {actual} are purged"
+            if order["act"] == "seal" and place not in self.acknowledged:
+                yield f"the hand-over of order {order['id']} is not acknowledged"
+        for name, ending in self.endings[plan_id].items():
+            if ending.is_demanded and (plan_id, name) not in self.sanitised:
+                yield f"{name} is not done"
+        if plan_id not in self.clean:
+            yield "no residual check found all stores clean after the last purge"
+
+    def unlike(self, plan_id: str, document: Document, what: str) -> Iterator[str]:
+        """Say where a certificate differs from its plan, and from what the ledger tells of it."""
+        plan, rows = self.plans[plan_id], document["orders"]
+        grace = {"seconds": plan["grace_seconds"], "reason": plan.get("grace_reason")}
+        wanted: Document = {"plan_digest": self.made[plan_id], "grace": grace}
+        wanted |= {name: plan.get(name) for name in ("wave", "preconditions", "rule_packs", "code_version")}
+        yield from (f"another {name}" for name in unequal(document, wanted))
+        given = [[person, role, door] for person, (role, _, door) in self.approvals[plan_id].items()]
+        stated = [[shape(one, name)[name] for name in ("person", "role", "door")] for one in document["approvals"]]
+        if sorted(given) != sorted(stated):
+            yield "its approvals are not those of the ledger"
+        seen = told(document["inspection"], "store", "records_live", "leftovers", "values_searched", "values_found")
+        if seen != told(self.clean[plan_id], "store", "remaining", "leftovers", "probes", "found"):
+            yield "its inspection is not the last residual check"
+        found = {shape(row, "id purged")["id"]: row for row in rows}
+        known = all((plan_id, order) in self.orders for order in found)
+        need(known and len(found) == len(rows), f"{what}: an order appears twice or is not in its plan")
+        for order in plan["orders"]:
+            order_id, place = order["id"], (plan_id, order["id"])
+            if order_id not in found:
+                yield f"it has no order {order_id}"
+                continue
+            said, actual = found[order_id]["purged"], self.totals[place]
+            if said != actual:
+                yield f"order {order_id} says {said} purged, the ledger says {actual}"
+            wanted = {name: order.get(name) for name in ("act", "method", "label", "fields")}
+            receipt = self.acknowledged.get(place, {})
+            wanted |= {"collection": named(order), "acknowledged_by": receipt.get("person")}
+            selection = order["selection"]
+            wanted |= {"records": selection["count"], "manifest_digest": selection.get("digest")}
+            yield from (f"order {order_id}: another {name}" for name in unequal(found[order_id], wanted))
+            if receipt and told([found[order_id].get("archive")], "sha256") != told([receipt], "archive_digest"):
+                yield f"order {order_id}: another archive"
+        yield from self.unsaid(plan, document)
+
+    def unsaid(self, plan: Document, document: Document) -> Iterator[str]:
+        """Say what stays, by plan and ledger, and is not in a certificate."""
+        erasing = [order for order in plan["orders"] if order["act"] == "erase"]
+        erased = {(named(order), label) for order in erasing for label in order["label"].split(", ")}
+        stays = told(document["remaining"], "collection", "label", "records")
+        for decision in plan["decisions"]:
+            collection, label = named(decision), shape(decision, "label count")["label"]
+            if (collection, label) not in erased and canonical([collection, label, decision["count"]]) not in stays:
+                yield f"it does not say that {decision['count']} records of {collection} ({label}) stay"
+        until = told(document["residual_until"], "collection", "until")
+        for store in sorted({ending.store for ending in self.endings[plan["id"]].values()} & self.backups.keys()):
+            backup = self.backups[store]
+            if canonical([backup["collection"], backup["until"]]) not in until:
+                yield f"it does not say that backup {backup['collection']} stays until {backup['until']}"
+        gone = [[trace["name"], self.sanitised[plan["id"], f"sanitise {trace['name']}"]] for trace in plan["traces"]]
+        rows = shape(document, "own_traces")["own_traces"] if "own_traces" in document else []
+        if told(rows, "name", "files") != [*map(canonical, gone)]:
+            yield "its own traces are not those of the ledger"
 
     def open_person(self, raw: bytes) -> Iterator[str]:
         """Yield what each order did to one person's records, opened from the commitment in the approved plan."""
@@ -960,6 +1196,14 @@ class Story:
         if not isinstance(documents, dict):
             raise Rejected("documents is not a list of names with digests")
         self.documents = documents
+
+    def require_checkpoint(self, origin: str, seen: Sequence[tuple[str, int]]) -> None:
+        """The log is the case's own, and nobody saw it before its last entry was made."""
+        if origin != f"winddown/{self.case}":
+            self.reasons.append(f"checkpoint.txt: {origin} is not the log of case {self.case}")
+        for who, at in seen:
+            if at < int((self.at - SKEW_MAX).timestamp()):
+                self.reasons.append(f"checkpoint.txt: {who} saw it before its last entry was made")
 
     def require_documents(self, members: Mapping[str, bytes]) -> None:
         """Each document for people is the one that the last report names; none is missing and none was added."""
@@ -1075,8 +1319,10 @@ def digest_of(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
     return hashlib.new(algorithm.name, data).digest()
 
 
-def check_stamps(stamps: Mapping[str, bytes], text: bytes, authorities: Sequence[Certificate]) -> Iterator[str]:
-    """Yield what each time stamp of the checkpoint's text proves; one must be of each authority that is given."""
+def check_stamps(
+    stamps: Mapping[str, bytes], text: bytes, authorities: Sequence[Certificate]
+) -> Iterator[tuple[str, datetime, str]]:
+    """Yield by whom, when and where the checkpoint's text was stamped first, by each authority that is given."""
     for authority in authorities:
         who, found, reasons = authority.subject.rfc4514_string(), [], ["there is none in the bundle"]
         for name, response in stamps.items():
@@ -1085,7 +1331,7 @@ def check_stamps(stamps: Mapping[str, bytes], text: bytes, authorities: Sequence
             except Rejected as reason:
                 reasons = [str(reason)]
         need(found, f"time stamp: none of {who}: {reasons[0]}")
-        yield f"time: {who} saw this checkpoint on {min(found)[0].isoformat()} ({min(found)[1]})"
+        yield who, *min(found)
 
 
 # -- the whole -------------------------------------------------------------------------------------------------------
@@ -1150,12 +1396,15 @@ def judge(  # noqa: PLR0917 - what a reader may have
         need(old_root == merkle_root(leaves[:old_size]), f"earlier checkpoint: its {old_size} entries were rewritten")
         checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
     stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
-    checks += check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)
+    stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
+    checks += [f"time: {who} saw this checkpoint on {at.isoformat()} ({name})" for who, at, name in stamped]
     story = Story(*read_documents(members, policy, note), approvers)
     checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
     story.replay(read_ledger(lines))
     story.require_documents(members)
-    notes = [text for _, text in story.open_effects()]
+    seen = [*policy.cosigned_at(note), *((who, int(at.timestamp())) for who, at, _ in stamped)]
+    story.require_checkpoint(origin, seen)
+    notes = [*story.notes()]
     if stamps and not authorities:
         notes.append(f"time: {len(stamps)} time stamps were not looked at: no --authority was given")
     if story.unread:
@@ -1225,7 +1474,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     try:
-        data, policy = options.evidence.read_bytes(), options.policy.read_text(encoding="utf-8")
+        data, policy = options.evidence.read_bytes(), options.policy.read_bytes().decode(errors="replace")
         notes = [path.read_bytes() for path in options.earlier]
         authorities = [load_pem_x509_certificate(path.read_bytes()) for path in options.authority]
         Policy(policy)

@@ -21,6 +21,7 @@ from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
 from winddown.stages.residuals import residuals, store_of, unproven
 from winddown.stages.retention import kept_by_services
+from winddown.stages.seal import unacknowledged
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
 from winddown.stages.verify import StoreCheck
@@ -59,7 +60,7 @@ def certify(deployment: Deployment, plan_id: str) -> Issued:
     undone: list[str] = [
         order.id for order in plan.orders if order.changes_store and purged[order.id] != order.selection.count
     ]
-    undone += unended(deployment, plan)
+    undone += [*unended(deployment, plan), *(f"the receipt of {one}" for one in unacknowledged(deployment, plan_id))]
     if undone or deployment.control.plan_state(plan_id) != "open":
         raise Refused(
             f"plan {plan_id} is not carried out: {', '.join(undone) or 'it is not open'}",

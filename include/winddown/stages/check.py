@@ -73,7 +73,14 @@ def _check_backups(
                 _backup_blocker(declaration.name, f"the restored backup differs: {', '.join(result.failed)}")
             )
             continue
-        body = {"store": declaration.name, "backup_sha256": result.backup_sha256, "expectations": result.expectations}
+        assert entry.backup is not None  # noqa: S101 - it was looked up by its backup
+        body = {
+            "store": declaration.name,
+            "collection": str(entry.collection),
+            "until": entry.backup.expires_on.isoformat(),
+            "backup_sha256": result.backup_sha256,
+            "expectations": result.expectations,
+        }
         deployment.ledger.append(case.id, "backup_proven", body, actor=ACTOR)
     return tuple(results), tuple(blockers)
 

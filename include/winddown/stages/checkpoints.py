@@ -59,6 +59,6 @@ def publish(deployment: Deployment, case_id: str, entries: Sequence[bytes]) -> P
 
 def _policy(path: Path) -> Policy:
     try:
-        return Policy.parse(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return Policy.parse(path.read_bytes().decode(errors="replace"))
+    except OSError as error:
         raise Refused(f"the policy of witnesses cannot be read ({type(error).__name__})") from None

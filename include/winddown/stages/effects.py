@@ -59,15 +59,21 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
         left += _unaccounted(inspector, order, batch, receipt)
     if left:
         said = f"{left} records or traces contradict the store"
-        deployment.authority.close(effect, state="unknown", receipt=receipt, read_back=said, actor=ACTOR)
+        found = _found(left)
+        deployment.authority.close(effect, state="unknown", receipt=receipt, read_back=found, actor=ACTOR)
         raise Residual(
             f"{power} of {order.id} batch {batch.index}: {said}",
             rule="independent read-back",
             next_step="compare store and inspector; nothing further is authorised for this batch",
         )
-    read_back = "by inspector: nothing is left in quarantine" if is_unproven else "by inspector: 0 contradictions"
-    deployment.authority.close(effect, state="done", receipt=receipt, read_back=read_back, actor=ACTOR)
+    found = _found(0, by="inspector, in quarantine alone" if is_unproven else "inspector")
+    deployment.authority.close(effect, state="done", receipt=receipt, read_back=found, actor=ACTOR)
     return receipt
+
+
+def _found(contradictions: int, *, by: str = "inspector") -> dict[str, object]:
+    """What another path read back, as the ledger has it and verifiers read it."""
+    return {"by": by, "contradictions": contradictions}
 
 
 def _finished(deployment: Deployment, effect: Effect) -> Receipt | None:

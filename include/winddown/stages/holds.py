@@ -20,7 +20,7 @@ from winddown.domain.access import Action
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
-from winddown.domain.hold import LegalHold
+from winddown.domain.hold import LegalHold, scope_digest
 from winddown.stages.coverage import subjects_digest
 from winddown.stages.deployment import Deployment
 from winddown.stages.hold_file import DeclaredHold
@@ -103,6 +103,7 @@ def record_hold(deployment: Deployment, case_id: str, hold: LegalHold, found: De
         "hold": hold.id,
         "digest": hold_digest(hold),
         "ground": hold.ground.value,
+        "scope_digest": scope_digest(hold.scope),
         "subjects_digest": hold.scope.subjects_digest,
         "count": hold.scope.subject_count,
     }

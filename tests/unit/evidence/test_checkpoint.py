@@ -12,7 +12,7 @@ from winddown.evidence.policy import Policy
 from winddown.evidence.signing import Kind, Signer, VerifyingKey
 from winddown.evidence.sm2 import SM2PrivateKey
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 # From the documentation of golang.org/x/mod/sumdb/note (BSD-3-Clause), the first implementation of signed notes.
 PETER = VerifyingKey.parse("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
 PETER_SEED = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
@@ -129,6 +129,13 @@ def test_a_known_key_whose_signature_does_not_fit_spoils_the_note(signer: Signer
         f"— {ORIGIN} {base64.b64encode(other + bytes(64)).decode()}\n",
     ):
         readers_take(note + line.encode(), policy_of(signer.key))
+
+
+def test_no_line_of_a_note_holds_a_control_character(signer: Signer) -> None:
+    note = Checkpoint(ORIGIN, 10, bytes(32)).sign([signer], at=1)
+    for letter in "\x00\x01\t\r\x1f":
+        readers_refuse(note + f"— w{letter}x AAAAAAA=\n".encode(), policy_of(signer.key))
+    readers_take(note + "— w\x7fx AAAAAAA=\n".encode(), policy_of(signer.key))
 
 
 def test_sixteen_signatures_of_the_largest_kind_are_read(signer: Signer) -> None:

@@ -131,7 +131,7 @@ FORGERIES: dict[str, tuple[Callable[[Any], None], str]] = {
     "approval in another role": (set_body("yes2", role="liquidator"), "u-8 is no approver of plan p1 as liquidator"),
     "approval by who requested": (plan(requested_by="u-8"), "u-8 requested plan p1 and approved it"),
     "an effect after the approvals expired": (
-        both(intend("late", "quarantine", "b9"), set_time("late", 31 * DAY)),
+        both(intend("late", "quarantine", "9"), set_time("late", 31 * DAY)),
         "0 distinct persons approved before this intent",
     ),
     "approvals for ever": (plan(approval_days=36_500), "approvals count for no days, or too many"),
@@ -146,49 +146,52 @@ FORGERIES: dict[str, tuple[Callable[[Any], None], str]] = {
     "an approval left out": (drop("yes1"), "1 distinct persons approved"),
     "no approvals asked for": (plan(approvals_needed=0), "asks for no approvals"),
     "approvals asked for as text": (plan(approvals_needed="0"), "approvals_needed is missing or not int"),
-    "purge without quarantine": (drop("q-o3b1", "Q-o3b1"), "purge of order o3 batch b1 without an earlier quarantine"),
-    "quarantine never done": (drop("Q-o3b1"), "purge of order o3 batch b1 without an earlier quarantine"),
+    "purge without quarantine": (drop("q-o3b1", "Q-o3b1"), "purge of order o3 batch 0 without an earlier quarantine"),
+    "quarantine never done": (drop("Q-o3b1"), "purge of order o3 batch 0 without an earlier quarantine"),
     "quarantine of another batch": (
-        both(set_body("q-o3b1", batch="b9"), set_body("Q-o3b1", batch="b9")),
-        "purge of order o3 batch b1 without an earlier quarantine",
+        both(set_body("q-o3b1", batch="9"), set_body("Q-o3b1", batch="9")),
+        "purge of order o3 batch 0 without an earlier quarantine",
     ),
     "another count quarantined": (
         both(set_body("Q-o3b1", records=3)),
-        "purge of order o3 batch b1: another record count than was quarantined",
+        "purge of order o3 batch 0: another record count than was quarantined",
     ),
-    "another batch digest": (set_body("p-o3b1", batch_digest="x"), "another batch digest than was quarantined"),
-    "purge before grace": (set_time("p-o2b1", 50 + GRACE), "purge of order o2 batch b1 before the grace period"),
+    "another batch digest": (set_body("p-o3b1", batch_digest="x"), "order o3 batch 0: its keys are not the approved"),
+    "purge before grace": (set_time("p-o2b1", 50 + GRACE), "purge of order o2 batch 0 before the grace period"),
     "purge before a longer grace": (plan(grace_seconds=GRACE + 60), "before the grace period of 3660 s"),
     "restored before purge": (
-        both(intend("r", "restore", "b1"), move_before("r", "p-o2b1")),
-        "purge of order o3 batch b1 without an earlier quarantine",
+        both(intend("r", "restore", "0"), move_before("r", "p-o2b1")),
+        "purge of order o3 batch 0 without an earlier quarantine",
     ),
-    "restored after purge": (intend("r", "restore", "b1"), "o3 batch b1 after its purge"),
+    "restored after purge": (intend("r", "restore", "0"), "o3 batch 0 after its purge"),
     "more intended than approved": (
         both(set_body("q-o3b1", records=5), set_body("Q-o3b1", records=5)),
-        "quarantine of order o3 batch b1: 5 records, record_count_max is 4",
+        "quarantine of order o3 batch 0: 5 records, record_count_max is 4",
     ),
     "more in sum than approved": (order(1, record_count_max=8), "9 records purged, record_count_max is 8"),
     "more done than intended": (set_body("sealed", records=6), "6 records, 5 were intended"),
-    "a purge left out": (drop("p-o3b1", "P-o3b1"), "order o3 says 4 purged, the ledger says 0"),
-    "a purge left open": (drop("P-o3b1"), "purge of order o3 batch b1 is open (intent)"),
-    "a purge left unknown": (drop("p-o2b2-again", "P-o2b2"), "purge of order o2 batch b2 is open (unknown)"),
-    "done without intent": (drop("p-o3b1"), "effect purge-o3-b1 was never intended"),
-    "done of another order": (set_body("P-o3b1", order_id="o2"), "effect purge-o3-b1 was intended differently"),
-    "retry of another batch": (set_body("p-o2b2-again", batch="b1"), "effect purge-o2-b2 was another one before"),
+    "a purge left out": (drop("p-o3b1", "P-o3b1"), "certificate k1: batch 0 of order o3 is not done"),
+    "a purge left open": (drop("P-o3b1"), "purge of order o3 batch 0 is open (intent)"),
+    "a purge left unknown": (drop("p-o2b2-again", "P-o2b2"), "purge of order o2 batch 1 is open (unknown)"),
+    "done without intent": (drop("p-o3b1"), "effect purge-o3-0 was never intended"),
+    "done of another order": (set_body("P-o3b1", order_id="o2"), "effect purge-o3-0 was intended differently"),
+    "retry of another batch": (set_body("p-o2b2-again", batch="0"), "effect purge-o2-1 was another one before"),
     "an authorisation used twice": (set_body("p-o3b1", nonce="n-p-o2b1"), "the nonce of its authorisation was used"),
-    "purge of what is only sealed": (order(2, act="seal"), "the order only keeps"),
+    "purge of what is only sealed": (order(2, act="seal"), "quarantine of order o3 batch 0: the order is to seal"),
     "purge under an unknown order": (set_body("p-o3b1", order_id="o9"), "order o9 is not in plan p1"),
     "purge after the certificate": (
-        intend("q", "quarantine", "b7"),
+        intend("q", "quarantine", "7"),
         "after the certificate of plan",
     ),
-    "certificate count up": (certificate(1, purged=5), "order o3 says 5 purged, the ledger says 4"),
-    "certificate count down": (certificate(0, purged=8), "order o2 says 8 purged, the ledger says 9"),
-    "certificate silent on an order": (lambda case: case.certificates["k1"]["orders"].pop(), "order o3 says 0 purged"),
-    "certificate of an unknown order": (certificate(1, id="o9"), "an order appears twice or is not in its plan"),
-    "certificate of one order twice": (certificate(1, id="o2"), "an order appears twice or is not in its plan"),
-    "certificate count as a boolean": (certificate(1, purged=True), "purged is not a count"),
+    "certificate count up": (certificate(2, purged=5), "order o3 says 5 purged, the ledger says 4"),
+    "certificate count down": (certificate(1, purged=8), "order o2 says 8 purged, the ledger says 9"),
+    "certificate silent on an order": (
+        lambda case: case.certificates["k1"]["orders"].pop(),
+        "certificate k1: it has no order o3",
+    ),
+    "certificate of an unknown order": (certificate(2, id="o9"), "an order appears twice or is not in its plan"),
+    "certificate of one order twice": (certificate(2, id="o2"), "an order appears twice or is not in its plan"),
+    "certificate count as a boolean": (certificate(2, purged=True), "purged is not a count"),
     "certificate of another digest": (
         set_body("certificate", digest="0" * 64),
         "certificate k1 in the bundle has another",
@@ -225,8 +228,10 @@ def test_a_forgery_signed_with_the_right_key_is_refused_by_its_name(case: Any, n
 
 
 def test_undoing_waits_for_no_approval_and_no_resumption(case: Any) -> None:
+    drop("p-o3b1", *UNFINISHED)(case)
+    case.certificates.clear()
     case.step("halted", 2 * GRACE, "halted", reason="wrong customers", door="command")
-    intend("late", "restore", "b9")(case)
+    intend("late", "restore", "0")(case)
     set_time("late", 31 * DAY)(case)
     assert reasons(case) == ""
 
@@ -269,7 +274,7 @@ def test_missing_reordered_and_doubled_entries_are_refused(case: Any) -> None:
         (4, b'"person":"u-7"', b'"person":""', "person is blank"),
         (4, b'"case":"c1"', b'"case":"c2"', "of another case than the entries before it"),
         (6, b'"act":"seal"', b'"act":"drop"', "there is no such act"),
-        (7, b'"read_back":{"rows":0}', b'"read_back":""', "read_back is blank"),
+        (7, b'"read_back":"0 rows"', b'"read_back":""', "read_back is blank"),
         (0, b'"type":"case_opened"', b'"type":"case_opened_"', "there is no such entry type"),
         (0, b'"company":"u-1"', b'"company":"' + b"u" * 65_500 + b'"', "more than 65535 bytes"),
     ],
@@ -351,47 +356,50 @@ def test_wrong_types_anywhere_are_refused_and_never_crash(case: Any) -> None:
             for wrong in wrongs:
                 document[key] = wrong
                 found = reasons(case)
-                assert found or key in {"remains", "rule_pack"}
+                is_same = verify.canonical(wrong) == verify.canonical(kept)
+                assert found or is_same or key in {"remains", "rule_pack"} or (key, wrong) == ("decisions", [])
             document[key] = kept
 
 
-def test_a_shrunken_batch_is_quarantined_again_and_verifies(case: Any) -> None:
-    # A hold arrives in grace: the batch is restored, then quarantined without the held record, and grace starts anew.
-    case.effect("r", 100, "intent", "restore", "o3", "b1", 4)
-    case.effect("R", 101, "done", "restore", "o3", "b1", 4)
-    case.effect("q", 102, "intent", "quarantine", "o3", "b1", 3)
-    case.effect("Q", 103, "done", "quarantine", "o3", "b1", 3)
+def test_what_was_restored_is_quarantined_again_and_waits_anew(case: Any) -> None:
+    case.effect("r", 100, "intent", "restore", "o3", "0", 4)
+    case.effect("R", 101, "done", "restore", "o3", "0", 4)
+    case.effect("q", 102, "intent", "quarantine", "o3", "0", 4)
+    case.effect("Q", 103, "done", "quarantine", "o3", "0", 4)
     for label in ("r", "R", "q", "Q"):
         after = case.steps[label]["after"]
         move_before(label, "p-o2b1")(case)
         case.steps[label]["after"] = after
-    set_body("p-o3b1", records=3)(case)
-    set_body("P-o3b1", records=3)(case)
-    certificate(1, purged=3)(case)
-    assert "o3 batch b1 before the grace period" in reasons(case)
-    for label in ("p-o3b1", "P-o3b1", "residual", "certificate", "report"):
+    assert "o3 batch 0 before the grace period" in reasons(case)
+    for label in ("p-o3b1", "P-o3b1", "s-shop", "S-shop", "backup", "residual", "certificate", "report"):
         case.steps[label]["after"] += 100
     assert reasons(case) == ""
 
 
+UNFINISHED = ("P-o3b1", "s-shop", "S-shop", "residual", "certificate", "report")
+
+
 def test_an_open_effect_without_a_certificate_is_named_and_passes(case: Any) -> None:
-    drop("P-o3b1", "certificate", "report")(case)
+    drop(*UNFINISHED)(case)
     case.certificates.clear()
     report = verify.verify(case.bundle(), case.policy)
     assert report.reasons == []
-    assert report.notes == ["purge of order o3 batch b1 is open (intent)"]
+    assert report.notes == [
+        "purge of order o3 batch 0 is open (intent)",
+        "plan p1 was begun and is not certified; 1 of its batches are in quarantine",
+    ]
 
 
 def test_history_rewritten_by_the_holder_of_the_key_is_refused_with_an_earlier_checkpoint(case: Any) -> None:
     earlier = case.checkpoint(case.entries()[:9])
     assert any("first 9 entries" in check for check in verify.verify(case.bundle(), case.policy, [earlier]).checks)
-    set_body("received", person="u-99")(case)
+    set_body("opened", company="u-99")(case)
     assert verify.verify(case.bundle(), case.policy).reasons == []
     assert "rewritten" in verify.verify(case.bundle(), case.policy, [earlier]).reasons[0]
 
 
 def test_keys_are_changed_and_lost_without_losing_the_history(tmp_path: Path, new_case: Callable[..., Any]) -> None:
-    origin = "winddown.example/ledger"
+    origin = "winddown/c1"
     old = log_signers(tmp_path / "keys", origin)
     add_pair(tmp_path / "keys")
     both = log_signers(tmp_path / "keys", origin)

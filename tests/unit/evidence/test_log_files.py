@@ -15,7 +15,7 @@ from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Signer
 from winddown.evidence.tiles import export, read_entries, tile_path, tiles
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 
 
 def test_a_tree_of_seventy_thousand_has_the_tiles_of_the_specification() -> None:

@@ -25,7 +25,7 @@ from winddown.evidence.sm2 import SM2PrivateKey
 from winddown.evidence.witness import Witness, create_signers
 from winddown.evidence.witness_client import request_of
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 OF_THE_STANDARD = SM2PrivateKey(0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8)
 NOT_SIGNED = f"checkpoint.txt: not signed by the SM2 key of {ORIGIN} in the policy"
 Asked = tuple[str, bytes, str, str]  # what it is, bundle, policy, the one reason or ""

@@ -16,6 +16,7 @@ from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
 from winddown.evidence.timestamp import TimeAuthority
 
+YEAR = 365 * 86_400
 TEXT = b"log.example\n3\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 # Without `certs`: the library refuses a set of certificates that is not sorted, as OpenSSL's is.
 CONFIG = """
@@ -159,6 +160,8 @@ def test_an_answer_that_does_not_verify_is_refused_and_silence_is_a_passing_faul
 def test_a_reader_who_demands_a_stamp_gets_one_of_this_checkpoint(
     case: Any, authority: Authority, serve: Callable[..., str]
 ) -> None:
+    for step in case.steps.values():
+        step["after"] -= 10 * YEAR  # The authority's clock is the machine's.
     files, certificates = case.files(), [authority.certificate]
     text = files["checkpoint.txt"].rpartition(b"\n\n")[0] + b"\n"
     asked = TimeAuthority.load(serve(authority.answer), authority.folder / "ca.pem")
@@ -173,6 +176,12 @@ def test_a_reader_who_demands_a_stamp_gets_one_of_this_checkpoint(
         assert (
             "time stamp: none of CN=Test TSA" in verify.verify(data, case.policy, authorities=certificates).reasons[0]
         )
+    case.steps["report"]["after"] += 90 * YEAR
+    files = case.files()
+    text = files["checkpoint.txt"].rpartition(b"\n\n")[0] + b"\n"
+    later = bundle_bytes({**files, "timestamps/a.tsr": asked.stamp(text)}, signers=case.signers)
+    said = verify.verify(later, case.policy, authorities=certificates).reasons
+    assert said == ["checkpoint.txt: CN=Test TSA saw it before its last entry was made"]
 
 
 def test_a_certificate_that_is_not_for_time_stamps_is_refused(

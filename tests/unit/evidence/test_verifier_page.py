@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-from test_evidence_verify import ADDED, FORGERIES, seal
+from test_evidence_verify import ADDED, FORGERIES, drop, seal
 from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_sm2 import KEY, MESSAGE, N, R, S, bad_points, bad_signatures
 from test_sm2_evidence import evidence
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
+from test_verify_whole import HONEST, LAST, WHOLE, witnessed
 
 from tallied import tally
 from web.chromium import Browser, open_browser
@@ -103,7 +104,7 @@ def all_refused(browser: Browser, kind: str, asked: list[Asked]) -> None:
 def test_a_reader_chooses_files_and_reads_the_verdict(browser: Browser, page: Path, case: Any, tmp_path: Path) -> None:
     bundle, policy, earlier = tmp_path / "b.zip", tmp_path / "policy.txt", tmp_path / "kept.txt"
     bundle.write_bytes(case.bundle())
-    policy.write_bytes(case.policy.replace("\n", "\r\n").encode())
+    policy.write_bytes(b"# \xc0\xcf\n" + case.policy.encode())
     earlier.write_bytes(case.checkpoint(case.entries()[:9]))
     for language, good, bad in (("zh", "✓ 核验通过", "✗ 不予采信"), ("en", "✓ verified", "✗ refused")):
         browser.open(page.as_uri())
@@ -184,12 +185,27 @@ def test_every_edit_of_the_entries_signed_anew(browser: Browser, case: Any, new_
 
 
 def test_every_named_forgery(browser: Browser, case: Any) -> None:
-    bent = []
-    for bend, _ in FORGERIES.values():
+    bent: list[Asked] = []
+    for bend, _ in (*FORGERIES.values(), *WHOLE.values()):
         forged = case.copy()
         bend(forged)
-        bent.append(forged.bundle())
-    all_refused(browser, "forgeries", [(data, case.policy, ()) for data in bent])
+        bent.append((forged.bundle(), forged.policy, ()))
+    all_refused(browser, "forgeries", bent)
+
+
+def test_what_is_honest(browser: Browser, case: Any) -> None:
+    asked: list[Asked] = []
+    for bend in HONEST.values():
+        told = case.copy()
+        bend(told)
+        asked.append((told.bundle(), told.policy, ()))
+    asked += [(*witnessed(case, at), ()) for at in (LAST - 300, LAST - 301, 0)]
+    unfinished = case.copy()
+    drop("p-o3b1", "P-o3b1", "s-shop", "S-shop", "residual", "certificate", "report")(unfinished)
+    unfinished.certificates.clear()
+    asked.append((unfinished.bundle(), case.policy, ()))
+    reasons = judged_alike(browser, asked)
+    assert [place for place, found in enumerate(reasons) if found] == [len(HONEST) + 1]
 
 
 def test_signed_approvals(browser: Browser, case: Any) -> None:
@@ -228,7 +244,7 @@ def test_approvals_that_are_too_old_or_of_the_wrong_people(browser: Browser, cas
 
 def test_documents_of_any_shape(browser: Browser, case: Any) -> None:
     wrongs: list[Any] = [None, [], {}, -1, True, "", [1], [{}], [{"id": []}], [{"id": "o1", "requires": [{}]}]]
-    selection = {"count": 4, "batch_digests": ["d-b1"]}
+    selection = case.plans["p1"]["orders"][2]["selection"]
     asked: list[Asked] = []
     for key in (*case.plans["p1"], "approver_roles", "o3.selection", "o3.act", "o3.selection.count"):
         for wrong in some(wrongs, 2):
@@ -250,6 +266,7 @@ def test_documents_of_any_shape(browser: Browser, case: Any) -> None:
         b'{"a":1,}',
     ]
     strange += [b'{"a":"\\ud800"}', b'{"\\ud800":1}', b'{"a": 9007199254740993}', b"9" * 16]
+    strange += [b'{"a":' + b"[" * levels + b"]" * levels + b"}" for levels in (400, 401, 402)]
     strange += [b'{"a":1,}', '{"\U0001f600":1,"\uffee":1}'.encode(), b'{"__proto__":1}', b"7", b"", b"\xef\xbb\xbf{}"]
     asked += [
         (bundle_bytes({**case.files(), "plans/p2.json": content}, signers=case.signers), case.policy, ())
@@ -260,9 +277,11 @@ def test_documents_of_any_shape(browser: Browser, case: Any) -> None:
 
 
 def test_entries_and_members_that_nobody_writes(browser: Browser, case: Any) -> None:
-    blank = [line.replace(b'"read_back":{"rows":0}', b'"read_back":""') for line in case.entries()]
+    blank = [line.replace(b'"read_back":"0 rows"', b'"read_back":""') for line in case.entries()]
     asked: list[Asked] = [(bundle_bytes(case.files(blank), signers=case.signers), case.policy, ())]
     asked += [(seal(case, {**case.files(), name: b"destroyed"}), case.policy, ()) for name in ADDED]
+    note = case.files()["checkpoint.txt"] + "— w\x01x AAAAAAA=\n".encode()
+    asked.append((bundle_bytes({**case.files(), "checkpoint.txt": note}, signers=case.signers), case.policy, ()))
     all_refused(browser, "members", asked)
 
 
@@ -278,6 +297,7 @@ def policies(case: Any) -> Iterator[str]:
     yield from (f"{log}{log}quorum none\n", f"log {line[:-4]}AAA=\nquorum none\n", f"log x+{line}\nquorum none\n")
     yield from (f"log {line.replace('+', '+0', 1)}\nquorum none\n", f"witness w {line}\n{log}quorum w\n")
     yield from (f"log {line}=\nquorum none\n", f"log {line[:-1]}\nquorum none\n", f"log {line}\u00e9\nquorum none\n")
+    yield from (f"{log}quorum none\r\n", f"# \r\n{log}quorum none\n", f"# \ufffd\n{log}witness \ufffd x\nquorum none\n")
     yield from (f"# said\n\n{log}\tquorum  none\n", f"{log}quorum none\x00\n", f"{log}quorum w\n")
 
 
@@ -289,7 +309,7 @@ def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
     ]
     files = case.files()
     head = files["checkpoint.txt"].decode().partition("\n\n")[0] + "\n"
-    signed = files["checkpoint.txt"] + "".join(one.sign_note(head, at=1) for one in witnesses[:2]).encode()
+    signed = files["checkpoint.txt"] + "".join(one.sign_note(head, at=1_796_000_000) for one in witnesses[:2]).encode()
     data = bundle_bytes({**files, "checkpoint.txt": signed}, signers=case.signers)
     known = case.policy.replace("quorum none\n", "")
     known += "".join(f"witness w{n} {one.key.line}\n" for n, one in enumerate(witnesses))
@@ -301,7 +321,7 @@ def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
     assert {groups[n] for n, reasons in enumerate(found[: len(groups)]) if not reasons} == {
         "group g 2 w0 w1 w2", "group g all w0 w1", "group h any w0\ngroup g all h w1",
     }  # fmt: skip
-    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [14]
+    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [17]
 
 
 def test_sm2_signatures_beside_the_others(browser: Browser, case: Any, new_case: Any) -> None:
@@ -347,12 +367,7 @@ def test_the_proof_of_one_person(browser: Browser, case: Any) -> None:
     ]
     hashes = [leaf_hash(canonical(leaf)) for leaf in leaves]
     committed = case.copy()
-    committed.plans["p1"]["orders"][1]["selection"] = {
-        "count": 9, "batch_digests": ["d-b1", "d-b2"], "persons": 3, "persons_root": root(hashes).hex(),
-    }  # fmt: skip
-    for step in committed.steps.values():
-        if step["body"].get("order_id") == "o2":
-            step["body"]["batch"] = {"b1": "0", "b2": "1"}[step["body"]["batch"]]
+    committed.plans["p1"]["orders"][1]["selection"] |= {"persons": 3, "persons_root": root(hashes).hex()}
     bundle = committed.bundle()
     row = {name: leaves[1][name] for name in ("plan_id", "order_id", "records", "salt")}
     row |= {"index": 1, "path": [base64.b64encode(one).decode() for one in inclusion_proof(hashes, 1)]}

@@ -21,7 +21,7 @@ from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
 from winddown.evidence.statement import pae
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
@@ -339,6 +339,7 @@ def approve_by_signature(case: Any, signed_at: datetime) -> str:
     }  # fmt: skip
     text = "\n".join(["winddown approval v1", *(f"{name}: {value}" for name, value in values.items()), "yes"]) + "\n"
     case.steps["yes2"]["body"].update(door="signature", note=f"{text}\n{signer.sign_note(text, at=1)}")
+    case.certificates["k1"]["approvals"][1]["door"] = "signature"
     return signer.key.line + "\n"
 
 
@@ -360,7 +361,7 @@ def test_an_approval_ends_to_the_moment_and_by_the_oldest_of_those_that_count(ca
         step["after"] = day + 20
     said = reasons(case)
     assert "1 distinct persons approved before this intent, 2 needed" in said
-    assert said.count("distinct persons") == 3, "what was intended a second earlier was in time"
+    assert said.count("distinct persons") == 4, "what was intended a second earlier was in time"
 
 
 def test_roles_of_which_each_must_approve(case: Any) -> None:
@@ -386,22 +387,41 @@ def test_more_people_than_two_may_be_asked_for(case: Any) -> None:
     assert reasons(case) == ""
 
 
-@pytest.mark.parametrize("change", [{"count": 5}, {"count": 3}, {"batch_digests": ["d-x"]}])
-def test_of_what_is_selected_everything_is_purged_and_nothing_else(case: Any, change: dict[str, Any]) -> None:
-    order = case.plans["p1"]["orders"][2]
-    for step in case.steps.values():
-        if step["body"].get("order_id") == "o3" and step["body"].get("batch"):
-            step["body"]["batch"] = "0"
-    order["selection"] = {"count": 4, "batch_digests": ["d-b1"]}
-    assert reasons(case) == ""
-    order["selection"] |= change
-    said = "names" if "count" in change else "its keys are not the approved ones"
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"count": 5}, "order o3 names 5 records, 4 are purged"),
+        ({"count": 3}, "order o3 names 3 records, 4 are purged"),
+        ({"batch_digests": ["d-x"]}, "its keys are not the approved ones"),
+        ({"batch_digests": ["d-0", "d-1"]}, "certificate k1: batch 1 of order o3 is not done"),
+        ({"batch_digests": []}, "its keys are not the approved ones"),
+    ],
+)
+def test_of_what_is_selected_everything_is_purged_and_nothing_else(
+    case: Any, change: dict[str, Any], said: str
+) -> None:
+    case.plans["p1"]["orders"][2]["selection"] |= change
     assert said in reasons(case)
 
 
-def test_an_extract_without_a_selection_selects_nothing(case: Any) -> None:
-    case.plans["p1"]["orders"][0]["act"] = "anonymise"
-    assert "order o1 selects nothing" in reasons(case)
+def test_a_batch_that_is_left_out_is_no_fewer_for_another_with_more(case: Any) -> None:
+    case.plans["p1"]["orders"][1]["selection"]["batch_digests"].append("d-2")
+    assert "certificate k1: batch 2 of order o2 is not done" in reasons(case)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"act": "hand_over"}, "order o3: there is no such act"),
+        ({"selection": None}, "not a JSON object"),
+        ({"collection": "shop:o3"}, "not a JSON object"),
+        ({"collection": {"store": "shop"}}, "name is missing or not str"),
+        ({"label": ""}, "label is blank"),
+    ],
+)
+def test_an_order_says_what_of_where(case: Any, change: dict[str, Any], said: str) -> None:
+    case.plans["p1"]["orders"][2] |= change
+    assert f"entry 3 (plan_made): {said}" in reasons(case)
 
 
 # -- trees, proofs, DER ----------------------------------------------------------------------------------------------

@@ -44,6 +44,15 @@ def test_what_verifies_says_so(folder: Path, case: Any, capsys: pytest.CaptureFi
     assert said == {"verified": True, "checks": report.checks, "notes": [], "reasons": []}
 
 
+def test_a_policy_is_bytes_whose_comments_may_hold_any(folder: Path, case: Any) -> None:
+    policy, path = case.policy.encode(), folder / "policy.txt"
+    path.write_bytes(b"# \xb1\xb8\xd7\xa2\xff\n" + policy)
+    assert run(folder) == 0
+    for odd in (policy.replace(b"\n", b"\r\n"), b"#\r" + policy, policy.replace(b"log ", b"log \xff", 1)):
+        path.write_bytes(odd)
+        refuses_to_start(folder)
+
+
 def test_what_does_not_verify_says_why_first_and_never_verified(
     folder: Path, case: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,11 +95,11 @@ def test_approvers_keys_are_the_readers(folder: Path, capsys: pytest.CaptureFixt
 def test_a_proof_is_about_one_entry(folder: Path, case: Any, capsys: pytest.CaptureFixture[str]) -> None:
     lines = case.entries()
     leaves = [leaf_hash(line) for line in lines]
-    note = Checkpoint("winddown.example/ledger", len(lines), root(leaves)).sign(case.signers, at=1)
+    note = Checkpoint("winddown/c1", len(lines), root(leaves)).sign(case.signers, at=1)
     (folder / "p.tlog-proof").write_bytes(LogProof.of(leaves, 3, checkpoint=note).text)
     (folder / "entry.json").write_bytes(lines[3])
     assert run(folder, "--entry", folder / "entry.json", evidence="p.tlog-proof") == 0
-    assert f"entry 3 of the {len(lines)} of winddown.example/ledger is exactly this one" in capsys.readouterr().out
+    assert f"entry 3 of the {len(lines)} of winddown/c1 is exactly this one" in capsys.readouterr().out
     (folder / "entry.json").write_bytes(lines[4])
     assert run(folder, "--entry", folder / "entry.json", evidence="p.tlog-proof") == 1
 

@@ -23,7 +23,7 @@ from winddown.evidence.witness import Request, Witness, create_signers
 from winddown.evidence.witness_client import cosign, request_of
 from winddown.evidence.witness_server import server
 
-ORIGIN = "winddown.example/ledger"
+ORIGIN = "winddown/c1"
 ENTRIES = [f"entry {number}".encode() for number in range(20)]
 LEAVES = [leaf_hash(entry) for entry in ENTRIES]
 FORKED = [*LEAVES[:4], leaf_hash(b"another"), *LEAVES[5:]]

@@ -99,7 +99,7 @@ def test_from_the_key_to_the_auditor(  # noqa: PLR0917
         [], ["approvals: 1 signatures were not looked at: their keys are not in --approvers"]
     )  # fmt: skip
     known = verify.verify(data, policy, approvers=f"# from the officer's own hand\n{key_line}\n")
-    assert (known.reasons, known.notes) == ([], [])
+    assert (known.reasons, known.notes) == ([], ["approvals: counted without a verified signature: chen"])
     assert "1 signed with their own keys" in "\n".join(known.checks)
 
 

@@ -93,7 +93,7 @@ def test_each_effect_is_intended_done_once_read_back_and_closed(acting: Acting) 
     assert acting.do(Power.PURGE) == gone
     assert acting.do(Power.QUARANTINE) == first, "what is being purged is not quarantined again"
     assert acting.acts == ["quarantine", "purge"]
-    assert acting.told()[earlier:] == [("intent", None), ("done", "by inspector: 0 contradictions")] * 2
+    assert acting.told()[earlier:] == [("intent", None), ("done", {"by": "inspector", "contradictions": 0})] * 2
 
 
 def test_once_a_purge_is_intended_the_store_is_not_asked_for_a_quarantine(acting: Acting) -> None:
@@ -201,16 +201,16 @@ def test_a_first_quarantine_that_compares_in_the_act_needs_no_look_before_and_an
 
 
 @pytest.mark.parametrize(
-    ("power", "look", "answer", "said"),
+    ("power", "look", "answer", "found"),
     [
-        (Power.QUARANTINE, "remaining", 2, "2 records or traces contradict the store"),
-        (Power.QUARANTINE, "set_aside", VISITS - 1, "1 records or traces contradict the store"),
-        (Power.PURGE, "remaining", 2, "2 records or traces contradict the store"),
-        (Power.PURGE, "leftovers", 3, "3 records or traces contradict the store"),
+        (Power.QUARANTINE, "remaining", 2, 2),
+        (Power.QUARANTINE, "set_aside", VISITS - 1, 1),
+        (Power.PURGE, "remaining", 2, 2),
+        (Power.PURGE, "leftovers", 3, 3),
     ],
 )
 def test_a_store_that_is_contradicted_leaves_an_unknown_that_nothing_goes_on_from(
-    acting: Acting, power: Power, look: str, answer: int, said: str
+    acting: Acting, power: Power, look: str, answer: int, found: int
 ) -> None:
     if power is Power.PURGE:
         acting.do(Power.QUARANTINE)
@@ -219,9 +219,12 @@ def test_a_store_that_is_contradicted_leaves_an_unknown_that_nothing_goes_on_fro
     if look == "leftovers":
         acting.inspector.set_aside = lambda *_: VISITS  # which asks for leftovers here
     setattr(acting.inspector, look, lambda *_: answer)
-    with pytest.raises(Residual, match=f"{power} of {acting.order.id} batch 0: {said}"):
+    with pytest.raises(Residual, match=f"batch 0: {found} records or traces contradict the store"):
         acting.do(power)
-    assert (acting.state(power), acting.told()[-1]) == ("unknown", ("unknown", said))
+    assert (acting.state(power), acting.told()[-1]) == (
+        "unknown",
+        ("unknown", {"by": "inspector", "contradictions": found}),
+    )
     setattr(acting.inspector, look, seen)
     if power is Power.QUARANTINE:
         acting.company.pass_grace()
@@ -269,7 +272,7 @@ def test_a_table_that_went_whole_and_was_never_seen_in_quarantine_is_brought_bac
             acting.do(Power.RESTORE, order=replace(acting.order, method=method))
         acting.inspector.leftovers = seen
     acting.do(Power.RESTORE, order=replace(acting.order, method=Method.DETACH_PARTITION))
-    assert acting.told()[-1] == ("done", "by inspector: nothing is left in quarantine")
+    assert acting.told()[-1] == ("done", {"by": "inspector, in quarantine alone", "contradictions": 0})
 
 
 def test_a_table_that_was_seen_in_quarantine_is_compared_when_it_comes_back(acting: Acting) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from winddown.archive.custody import open_as_custodian
+from winddown.control.repository import Repository
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
@@ -106,6 +107,37 @@ def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) ->
     written = report(company.deployment, "demo-1")
     require_sound(written)
     assert "示例清算机构<br>designated body" in written.certificates[0].read_text("utf-8")
+
+
+def test_no_receipt_comes_before_the_ledger_says_that_it_is_sealed(
+    company: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_self: Repository, _case: str, kind: str, *_given: Any, **_named: Any) -> None:
+        assert kind == "archive"
+        raise KeyboardInterrupt
+
+    plan_id = company.run().plan_id
+    company.approve(plan_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "put", die)
+        with pytest.raises(KeyboardInterrupt):
+            seal(company.deployment, plan_id)
+    kyc, transactions = sealed(company, plan_id)
+    for order_id in (kyc, transactions):
+        nothing = {"archive_digest": "0" * 64, "content_digest": "0" * 64, "person_id": "zhou"}
+        with pytest.raises(Refused, match="has not been sealed yet"):
+            company.door.acknowledge(company.deployment.case("demo-1"), plan_id, order_id, **nothing)
+    assert company.run().reason == "receipts"
+    for order_id in (kyc, transactions):
+        company.acknowledge(plan_id, order_id, key="body.pub", person="zhou")
+    company.until("grace")
+    company.pass_grace()
+    with monkeypatch.context() as patch:
+        patch.setattr("winddown.stages.certify.unacknowledged", lambda *_: (kyc,))
+        with pytest.raises(Refused, match=f"not carried out: the receipt of {kyc}"):
+            company.run()
+    assert company.run().reason == "finished"
+    require_sound(report(company.deployment, "demo-1"))
 
 
 def test_the_body_receives_every_field(company: Running) -> None:

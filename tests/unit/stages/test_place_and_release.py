@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine, event
 
+from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.hold import holds_digest
 from winddown.domain.plan import Plan, Wave
@@ -103,6 +104,9 @@ def test_a_hold_is_placed_from_a_file_of_its_own(deployment: Deployment, write_h
     entry = entries(deployment, "hold_placed")[-1]
     assert (entry["actor"], entry["body"]["hold"], entry["body"]["ground"]) == ("li", "H-2", "customs")
     assert (len(entry["body"]["digest"]), entry["body"]["count"]) == (64, 1)
+    placed = [one["body"] for one in entries(deployment, "hold_placed")]
+    scopes = [[one["hold"], one["scope_digest"]] for one in placed]
+    assert digest(sorted(scopes)) == holds_digest(deployment.control.holds("demo-1")), "verifiers compute it from these"
     assert not [path for path in deployment.settings.workspace.rglob("*")
                 if path.is_file() and SECRET.encode() in path.read_bytes()]  # fmt: skip
 

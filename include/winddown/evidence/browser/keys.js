@@ -128,7 +128,7 @@ class Policy {
     }
     const [head, tail] = cutLast(whole, "\n\n");
     need(head && tail.endsWith("\n"), `${what}: not a signed note`);
-    need(!/[\x00-\x09\x0b-\x1f]/.test(head), `${what}: control characters`);
+    need(!/[\x00-\x09\x0b-\x1f]/.test(head + tail), `${what}: control characters`);
     const text = `${head}\n`;
     const checkpoint = readCheckpoint(text, what);
     const place = (name, id) => `${name} ${id}`;
@@ -159,6 +159,17 @@ class Policy {
     const isCosigned = this.quorum === "none" || this.signed(seen, this.quorum);
     need(isCosigned, `${what}: not cosigned by quorum ${this.quorum} of the policy`);
     return checkpoint;
+  }
+
+  /** Who of the witnesses cosigned a checkpoint that was opened, and when (a BigInt), where they say that. */
+  cosignedAt(note) {
+    const named = new Map([...this.witnesses].map(([name, key]) => [`${key.name} ${key.id}`, name]));
+    const lines = cutLast(decodeUtf8(note), "\n\n")[1].slice(0, -1).split("\n");
+    return lines.map((line) => SIGNATURE_LINE.exec(line)).flatMap(([, name, text]) => {
+      const data = unbase64(text, name);
+      const [who, at] = [named.get(`${name} ${hex(data.slice(0, 4))}`), BigInt(`0x0${hex(data.slice(4, 12))}`)];
+      return who === undefined || at === 0n ? [] : [[who, at]];
+    });
   }
 
   /**

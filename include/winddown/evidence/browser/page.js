@@ -68,7 +68,8 @@ async function verifyChosen() {
   inBoth(by("verdict"), "核验中…", "verifying…");
   const report = await reported(async (found) => {
     const keys = approvers ? textOf(approvers) : "";
-    Object.assign(found, await judge(evidence, textOf(policy), earlier, keys, entry, person));
+    const trust = new TextDecoder("utf-8", { ignoreBOM: true }).decode(policy); // comments may be in any encoding
+    Object.assign(found, await judge(evidence, trust, earlier, keys, entry, person));
   });
   show(report, evidence);
 }

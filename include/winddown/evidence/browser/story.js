@@ -8,10 +8,71 @@ const FOR_PROGRAMS = new RegExp( // all other members are read and filed by peop
 );
 const DAYS_MAX = 366;
 const DAY_SECONDS = 86400;
-const SKEW_MAX_SECONDS = 300; // how far ahead the clock may be of the machine on which an approver signs
+const SKEW_MAX_SECONDS = 300; // how far apart the clocks of two machines may be
 
 const keyOf = (...parts) => JSON.stringify(parts);
 const identityOf = (body) => keyOf(...["plan_id", "order_id", "act", "batch"].map((name) => body.get(name)));
+
+/**
+ * What may be sanitised under a plan, by the name that stands in place of an order: leftovers, or own traces with their
+ * maximum, or a key or bucket, which go last.
+ */
+function endingsOf(plan) {
+  const found = new Map();
+  for (const trace of plan.get("traces")) {
+    const name = shape(trace, "name files_max").get("name");
+    const most = trace.get("files_max");
+    found.set(`sanitise ${name}`, { store: OWN, digest: digestOf([name, most]), most, isLast: false, isDemanded: true });
+  }
+  for (const order of plan.get("orders").filter((one) => !COPIES.has(one.get("act")))) {
+    const store = order.get("collection").get("store");
+    const [last, digest] = [{ store, isLast: true, isDemanded: true }, order.get("destroys_key")];
+    found.set(`sanitise ${store}`, { store, digest: "", isLast: false, isDemanded: false });
+    if (isSaid(digest)) shape(order, "destroys_key");
+    if (isSaid(digest)) found.set(`destroy key of ${store}`, { ...last, digest });
+    if (isSaid(order.get("deletes_bucket"))) found.set(`delete bucket of ${store}`, { ...last, digest: "" });
+  }
+  return found;
+}
+
+/** Whether what was read back of an effect says that nothing stood against it; of some acts it is in words. */
+function isProven(body) {
+  const readBack = body.get("read_back");
+  if (!IN_TURN.has(body.get("act")) || !body.get("plan_id")) return typeof readBack === "string";
+  try {
+    return shape(readBack, "by contradictions").get("contradictions") === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The collection of an order or decision as certificates write it. */
+function named(document) {
+  const collection = shape(shape(document, "").get("collection"), "store name");
+  return `${collection.get("store")}:${collection.get("name")}`;
+}
+
+/** Whether a document says something there: what Python takes for true. */
+function isSaid(value) {
+  if (value instanceof Map) return value.size > 0;
+  return Array.isArray(value) ? value.length > 0 : Boolean(value);
+}
+
+/** What rows say under these names, canonical, so that they can be compared. */
+function toldOf(rows, names) {
+  return rows.map((row) => canonical(names.split(" ").map((name) => shape(row, "").get(name) ?? null)));
+}
+
+/** The names of those fields that have other values than are wanted. */
+function unequal(document, wanted) {
+  const isOther = ([name, value]) => canonical(document.get(name) ?? null) !== canonical(value ?? null);
+  return Object.entries(wanted).filter(isOther).map(([name]) => name);
+}
+
+/** Whether two lists hold the same texts, in any order. */
+function isSameList(one, other) {
+  return canonical([...one].sort()) === canonical([...other].sort());
+}
 
 /** The entries, replayed; every breach becomes a reason naming its entry. */
 class Story {
@@ -26,15 +87,25 @@ class Story {
     this.signed = 0;
     this.unread = 0; // signed approvals of people whose keys the reader does not have
     this.isHalted = false;
-    this.approvals = new Map(); // plan to its approvals by person: role and since when
+    this.approvals = new Map(); // plan to its approvals by person: role, since when and door
     this.approved = new Map(); // plans with enough approvals, to the oldest moment of these
-    this.acknowledged = new Map(); // order to the person who has what it handed over
-    this.batches = new Map(); // approved digest of each batch, of orders that name any
-    this.extracted = new Set(); // batches that stand in a checked anonymous extract
+    this.acknowledged = new Map(); // order to who has which archive of it
+    this.unproved = new Set(); // approvers whose approvals count here without a verified signature
+    this.holds = new Map(); // holds in force, with the digest of what each covers
+    this.holdsDigest = digestOf([]);
+    this.backups = new Map(); // the last backup of each store that was proven
+    this.batches = new Map(); // approved digests of the batches of each order
+    this.copied = new Set(); // batches that stand in an archive or a checked extract
+    this.endings = new Map(); // what each plan may sanitise, by name
+    this.sanitised = new Map(); // plan and name, with the records that it was about
+    this.clean = new Map(); // plans with what a residual check said after their last purge
+    this.begun = new Set(); // plans under which something but restoring was intended
+    this.case = "";
+    this.at = { seconds: 0, micros: 0 }; // of the last entry
     this.intents = new Map(); // the last intent of each effect
     this.last = new Map(); // effect to intent, done or unknown
     this.nonces = new Set();
-    this.quarantined = new Map(); // batch to since, records, batch digest
+    this.quarantined = new Map(); // batch to its plan, since and records
     this.purged = new Map();
     this.totals = new Map(); // purged records per order
     this.issued = new Map(); // certificate to its entry
@@ -45,6 +116,9 @@ class Story {
   /** Go through the entries, then ask what never came. */
   async replay(entries) {
     const told = {
+      backup_proven: this.backupProven,
+      hold_placed: this.holdPlaced,
+      hold_released: this.holdReleased,
       plan_made: this.planMade,
       approval_given: this.approvalGiven,
       handover_acknowledged: this.handoverAcknowledged,
@@ -54,9 +128,11 @@ class Story {
       certificate_issued: this.certificateIssued,
       halted: this.halted,
       report_issued: this.reportIssued,
+      residual_checked: this.residualChecked,
       resumed: this.resumed,
     };
     for (const entry of entries) {
+      [this.case, this.at] = [entry.of, entry.moment];
       try {
         const pending = told[entry.type]?.call(this, entry, entry.body);
         if (pending) await pending; // a signature; waiting for nothing a million times would take time
@@ -76,12 +152,13 @@ class Story {
     const planId = body.get("plan_id");
     need(this.plans.has(planId), `plan ${planId} is not in the bundle`);
     need(!this.made.has(planId), `plan ${planId} was made before`);
-    const fields = "id case wave approvals_needed grace_seconds orders approvers requested_by approval_days";
+    const fields =
+      "id case wave approvals_needed grace_seconds orders approvers requested_by approval_days holds_digest decisions traces";
     const plan = shape(this.plans.get(planId), fields);
     const isSpan = plan.get("approval_days") > 0 && plan.get("approval_days") <= DAYS_MAX;
     need(isSpan, `plan ${planId}: approvals count for no days, or too many`);
     plan.get("approvers").forEach((approver) => shape(approver, "person role"));
-    const digest = hex(sha256(utf8(canonical(plan))));
+    const digest = digestOf(plan);
     need(body.get("digest") === digest, `plan ${planId} in the bundle has another digest`);
     const [stated, recorded] = [["id", "case", "wave"].map((name) => plan.get(name)), [planId, entry.of, body.get("wave")]];
     need(canonical(stated) === canonical(recorded), `plan ${planId} states another id, case or wave`);
@@ -92,19 +169,23 @@ class Story {
     }
     const orders = new Map();
     for (const order of plan.get("orders")) {
-      orders.set(shape(order, "id act record_count_max requires").get("id"), order);
+      orders.set(shape(order, "id act record_count_max requires label").get("id"), order);
     }
     need(orders.size === plan.get("orders").length, `plan ${planId}: an order appears twice`);
     for (const [orderId, order] of orders) {
       const known = order.get("requires").every((one) => typeof one === "string" && orders.has(one));
       need(known, `order ${orderId} requires an order that is not in the plan`);
-      if (order.has("selection")) shape(order.get("selection"), "count batch_digests");
-      need(order.has("selection") || order.get("act") !== "anonymise", `order ${orderId} selects nothing`);
+      need(ORDERS.has(order.get("act")), `order ${orderId}: there is no such act`);
+      shape(order.get("collection"), "store name");
+      shape(order.get("selection"), "count batch_digests");
     }
+    const isMixed = orders.size && plan.get("traces").length;
+    need(!isMixed, `plan ${planId} is about records and own traces at once`);
+    this.endings.set(planId, endingsOf(plan));
     for (const [orderId, order] of orders) {
       const place = keyOf(planId, orderId);
       this.orders.set(place, order);
-      if (order.has("selection")) this.batches.set(place, order.get("selection").get("batch_digests"));
+      this.batches.set(place, order.get("selection").get("batch_digests"));
     }
     this.made.set(planId, digest);
   }
@@ -137,12 +218,14 @@ class Story {
     const isBySignature = body.get("door") === "signature";
     need(!this.keys.has(person) || isBySignature, `${person} did not sign the approval`);
     let since = entry.moment;
+    const verified = this.signed;
     if (isBySignature) {
       const at = await this.signedAt(entry, body, plan);
       if (isBefore(at, since)) since = at;
     }
     if (!this.approvals.has(planId)) this.approvals.set(planId, new Map());
-    this.approvals.get(planId).set(person, { role, since });
+    if (verified === this.signed) this.unproved.add(person);
+    this.approvals.get(planId).set(person, { role, since, door: body.get("door") });
   }
 
   /** When an approval was signed; the text must be about this plan, and genuine if its key is known. */
@@ -189,9 +272,40 @@ class Story {
     this.isHalted = false;
   }
 
-  /** Its receiver has what an order handed over. */
+  /** A hold is in force from here on, or covers more than before. */
+  holdPlaced(_entry, body) {
+    this.holds.set(body.get("hold"), body.get("scope_digest"));
+    this.countHolds();
+  }
+
+  /** A hold that was in force holds no more. */
+  holdReleased(_entry, body) {
+    need(this.holds.delete(body.get("hold")), `hold ${body.get("hold")} was not in force`);
+    this.countHolds();
+  }
+
+  countHolds() {
+    this.holdsDigest = digestOf([...this.holds].sort(([one], [other]) => inPythonsOrder(one, other)));
+  }
+
+  /** There is a backup of a store, which holds what is erased until its last day. */
+  backupProven(_entry, body) {
+    this.backups.set(body.get("store"), body);
+  }
+
+  /** Its receiver has what an order handed over, all of which was sealed before. */
   handoverAcknowledged(entry, body) {
-    this.acknowledged.set(this.ofOrder(entry, body), body.get("person"));
+    const place = this.ofOrder(entry, body);
+    const isSealed = this.orders.get(place).get("act") === "seal" && !this.openBatches(place).length;
+    need(isSealed, `order ${body.get("order_id")} was not sealed before`);
+    this.acknowledged.set(place, body);
+  }
+
+  /** The batches of an order whose act is not done. */
+  openBatches(place) {
+    const done = COPIES.has(this.orders.get(place).get("act")) ? this.copied : this.purged;
+    const all = this.batches.get(place).map((_, n) => String(n));
+    return all.filter((batch) => !done.has(keyOf(...JSON.parse(place), batch)));
   }
 
   /** What is about to be done was approved, is within the plan, and its time has come. */
@@ -208,44 +322,71 @@ class Story {
     if ((act === "freeze" || act === "restore") && !body.get("plan_id")) return; // It may come before there is a plan.
     const planId = this.ofPlan(entry, body);
     const plan = this.plans.get(planId);
-    if (act !== "restore") this.requireApproved(planId, plan, entry.moment); // Undoing waits for no approval.
-    if (act === "sanitise") return; // It clears a whole store's leftovers, so it names the store in place of an order.
+    if (act !== "restore") { // Undoing waits for no approval, and for no hold.
+      this.begun.add(planId);
+      this.requireApproved(planId, plan, entry.moment);
+      need(!this.certified.has(planId), `${act} after the certificate of plan ${planId}`);
+      const isSame = plan.get("holds_digest") === this.holdsDigest;
+      need(isSame, `the holds in force are not those with which plan ${planId} was made`);
+    }
+    this.makeStale(body);
+    if (act === "sanitise") {
+      this.requireEnding(planId, body);
+      return;
+    }
     const place = this.ofOrder(entry, body);
     const [order, orderId, batch] = [this.orders.get(place), body.get("order_id"), body.get("batch")];
     const key = keyOf(planId, orderId, batch);
     for (const other of order.get("requires")) {
       const needed = keyOf(planId, other);
       if (this.orders.get(needed).get("act") === "anonymise") {
-        const isThere = this.batches.get(needed).every((_, n) => this.extracted.has(keyOf(planId, other, String(n))));
-        need(isThere, `order ${orderId} requires order ${other}, whose extract is not checked`);
+        need(!this.openBatches(needed).length, `order ${orderId} requires order ${other}, whose extract is not checked`);
         continue;
       }
       const isThere = this.acknowledged.has(needed);
       need(isThere, `order ${orderId} requires order ${other}, whose hand-over is not acknowledged`);
     }
     const [what, most] = [`${act} of order ${orderId} batch ${batch}`, order.get("record_count_max")];
-    const [records, digest] = [body.get("records"), body.get("batch_digest")];
+    const [records, digest, ordered] = [body.get("records"), body.get("batch_digest"), order.get("act")];
+    need(COPIES.has(ordered) ? act === ordered : IN_TURN.has(act), `${what}: the order is to ${ordered}`);
     need(records <= most, `${what}: ${records} records, record_count_max is ${most}`);
-    if (this.batches.has(place)) {
-      const approved = /^(?:0|[1-9][0-9]*)$/.test(batch) ? this.batches.get(place)[Number(batch)] : undefined;
-      need(digest === approved, `${what}: its keys are not the approved ones`);
-    }
-    if (act === "restore") {
-      // Undoing ends the quarantine from the intent on, so a later purge needs a new quarantine and a new grace.
+    const approved = /^(?:0|[1-9][0-9]*)$/.test(batch) ? this.batches.get(place)[Number(batch)] : undefined;
+    need(digest === approved, `${what}: its keys are not the approved ones`);
+    if (act === "quarantine" || act === "restore") {
+      // Both end the quarantine from the intent on, so a later purge needs it to be done, and a new grace.
       need(!this.purged.has(key), `${what} after its purge`);
       this.quarantined.delete(key);
     }
-    if (act === "quarantine" || act === "purge") {
-      need(!COPIES.has(order.get("act")), `${what}: the order only keeps`);
-      need(!this.certified.has(planId), `${what} after the certificate of plan ${planId}`);
-    }
     if (act === "purge") {
       need(this.quarantined.has(key), `${what} without an earlier quarantine`);
-      const quarantine = this.quarantined.get(key);
-      const [waited, grace] = [secondsBetween(quarantine.since, entry.moment), plan.get("grace_seconds")];
+      const since = this.quarantined.get(key).since;
+      const [waited, grace] = [secondsBetween(since, entry.moment), plan.get("grace_seconds")];
       need(waited >= grace, `${what} before the grace period of ${grace} s has passed, after ${waited} s`);
-      need(digest === quarantine.digest, `${what}: another batch digest than was quarantined`);
     }
+  }
+
+  /** What is cleared, or destroyed for good, is what the plan says, and all else of its store went before. */
+  requireEnding(planId, body) {
+    const name = body.get("order_id");
+    const ending = this.endings.get(planId).get(name);
+    need(ending, `${name} is not in plan ${planId}`);
+    need(body.get("batch_digest") === ending.digest, `${name}: it is about something else than plan ${planId} says`);
+    const isTooMany = ending.most !== undefined && body.get("records") > ending.most;
+    need(!isTooMany, `${name}: ${body.get("records")} files, files_max is ${ending.most}`);
+    for (const order of this.plans.get(planId).get("orders")) {
+      const isOfStore = order.get("collection").get("store") === ending.store && !COPIES.has(order.get("act"));
+      const isOpen = isOfStore && this.openBatches(keyOf(planId, order.get("id"))).length;
+      need(!isOpen, `${name} before all of order ${order.get("id")} was purged`);
+    }
+    const isChecked = !ending.isLast || this.clean.has(planId);
+    need(isChecked, `${name} before a residual check of plan ${planId} found nothing`);
+  }
+
+  /** What is done to a store makes an earlier check of it worthless, but for what may only go after one. */
+  makeStale(body) {
+    const planId = body.get("plan_id");
+    const ending = this.endings.get(planId)?.get(body.get("order_id"));
+    if (IN_TURN.has(body.get("act")) || (ending && !ending.isLast)) this.clean.delete(planId);
   }
 
   /** Enough distinct persons in the right roles approved, and not too long ago. */
@@ -269,9 +410,12 @@ class Story {
     const isSame = identityOf(this.intents.get(effect)) === identityOf(body);
     need(isSame, `effect ${effect} was intended differently`);
     this.last.set(effect, entry.type);
+    this.makeStale(body);
+    if (body.get("act") !== "quarantine" || entry.type !== "unknown") return;
+    this.quarantined.delete(keyOf(...["plan_id", "order_id", "batch"].map((name) => body.get(name))));
   }
 
-  /** An effect ends as intended, within what was intended. */
+  /** An effect ends as intended, within what was intended, and another path found nothing against it. */
   done(entry, body) {
     this.unknown(entry, body);
     const [intent, records, act] = [this.intents.get(body.get("effect")), body.get("records"), body.get("act")];
@@ -279,16 +423,18 @@ class Story {
     const [place, key] = [keyOf(planId, orderId), keyOf(planId, orderId, batch)];
     const what = `${act} of order ${orderId} batch ${batch}`;
     need(records <= intent.get("records"), `${what}: ${records} records, ${intent.get("records")} were intended`);
+    need(isProven(body), `${what}: its read-back does not say that another path found nothing against it`);
     if (act === "quarantine" || act === "purge") {
       this.ofOrder(entry, body);
       if (act === "quarantine" && !this.quarantined.has(key)) {
-        this.quarantined.set(key, { since: entry.moment, records, digest: intent.get("batch_digest") });
+        this.quarantined.set(key, { planId, since: entry.moment, records });
       }
       need(this.quarantined.has(key), `${what} without an earlier quarantine`);
       const isSame = records === this.quarantined.get(key).records;
       need(isSame, `${what}: another record count than was quarantined`);
     }
-    if (act === "anonymise") this.extracted.add(key);
+    if (act === "sanitise") this.sanitised.set(place, records);
+    if (COPIES.has(act)) this.copied.add(key);
     if (act === "purge") {
       const total = (this.totals.get(place) ?? 0) + records - (this.purged.get(key) ?? 0);
       this.totals.set(place, total);
@@ -298,15 +444,39 @@ class Story {
     }
   }
 
-  /** The quarantines and purges whose last word is not done, with their plans. */
+  /** A plan is clean once a check of all its stores found nothing, until anything more is done under it. */
+  residualChecked(entry, body) {
+    const planId = this.ofPlan(entry, body);
+    const stores = new Set([...this.endings.get(planId).values()].map((ending) => ending.store));
+    const found = toldOf(body.get("stores"), "store remaining leftovers found");
+    this.clean.delete(planId);
+    const isClean = isSameList(found, [...stores].map((store) => canonical([store, 0, 0, 0])));
+    if (isClean) this.clean.set(planId, body.get("stores"));
+  }
+
+  /** The effects under plans whose last word is not done, with their plans. */
   openEffects() {
     const open = [...this.last].map(([effect, word]) => ({ word, body: this.intents.get(effect) }));
     return open
-      .filter(({ word, body }) => word !== "done" && ["quarantine", "purge"].includes(body.get("act")))
+      .filter(({ word, body }) => word !== "done" && body.get("plan_id"))
       .map(({ word, body }) => ({
         planId: body.get("plan_id"),
         text: `${body.get("act")} of order ${body.get("order_id")} batch ${body.get("batch")} is open (${word})`,
       }));
+  }
+
+  /** What a reader should know of a bundle that verifies: what is open, and what rests on trust alone. */
+  notes() {
+    const found = this.openEffects().map((effect) => effect.text);
+    const waiting = [...this.quarantined].filter(([key]) => !this.purged.has(key)).map(([, { planId }]) => planId);
+    for (const planId of [...this.begun].filter((one) => !this.certified.has(one))) {
+      const count = waiting.filter((one) => one === planId).length;
+      const kept = count ? `; ${count} of its batches are in quarantine` : "";
+      found.push(`plan ${planId} was begun and is not certified${kept}`);
+    }
+    const unproved = [...this.unproved].sort(inPythonsOrder).join(", ");
+    if (this.keys.size && unproved) found.push(`approvals: counted without a verified signature: ${unproved}`);
+    return found;
   }
 
   /** The certificate says what the ledger says at the moment of its issue. */
@@ -315,36 +485,109 @@ class Story {
     const what = `certificate ${one}`;
     need(this.certificates.has(one), `${what} is not in the bundle`);
     need(!this.issued.has(one), `${what} was issued before`);
-    const document = shape(this.certificates.get(one), "id case plan_id orders");
-    need(body.get("digest") === hex(sha256(utf8(canonical(document)))), `${what} in the bundle has another digest`);
+    const fields = "id case plan_id orders approvals inspection remaining residual_until";
+    const document = shape(this.certificates.get(one), fields);
+    need(body.get("digest") === digestOf(document), `${what} in the bundle has another digest`);
     this.issued.set(one, entry.seq);
     const isOwn = document.get("id") === one && document.get("case") === entry.of;
     need(isOwn, `${what} states another id or case`);
     const planId = this.ofPlan(entry, document);
-    const named = subjects(this.statements.get(one), what);
-    const isOfPlan = named.size === 1 && named.get(`plans/${planId}.json`) === this.made.get(planId);
+    const about = subjects(this.statements.get(one), what);
+    const isOfPlan = about.size === 1 && about.get(`plans/${planId}.json`) === this.made.get(planId);
     need(isOfPlan, `${what}: its subject is another plan`);
     this.certified.add(planId);
-    const open = this.openEffects().filter((effect) => effect.planId === planId);
-    need(!open.length, `${what}: ${open.map((effect) => effect.text).join("; ")}`);
-    const rows = document.get("orders");
-    const stated = new Map(rows.map((row) => [shape(row, "id purged").get("id"), row.get("purged")]));
-    const known = [...stated.keys()].every((order) => this.orders.has(keyOf(planId, order)));
-    need(known && stated.size === rows.length, `${what}: an order appears twice or is not in its plan`);
-    for (const row of rows) {
-      const who = this.acknowledged.get(keyOf(planId, row.get("id"))) ?? null;
-      const said = row.has("acknowledged_by") ? row.get("acknowledged_by") : who;
-      need(said === who, `${what}: another acknowledged order ${row.get("id")}`);
-    }
+    const open = this.openEffects().filter((effect) => effect.planId === planId).map((effect) => effect.text);
+    need(!open.length, `${what}: ${open.join("; ")}`);
+    const leftOut = this.leftOut(planId);
+    need(!leftOut.length, `${what}: ${leftOut.join("; ")}`);
+    const unlike = this.unlike(planId, document, what);
+    need(!unlike.length, `${what}: ${unlike.join("; ")}`);
+  }
+
+  /** What a plan asks for and the ledger does not have. */
+  leftOut(planId) {
+    const said = [];
     for (const order of this.plans.get(planId).get("orders")) {
-      const id = order.get("id");
-      const [said, actual] = [stated.get(id) ?? 0, this.totals.get(keyOf(planId, id)) ?? 0];
-      need(said === actual, `${what}: order ${id} says ${said} purged, the ledger says ${actual}`);
-      if (order.has("selection") && !COPIES.has(order.get("act"))) {
-        const count = order.get("selection").get("count");
-        need(actual === count, `${what}: order ${id} names ${count} records, ${actual} are purged`);
+      const [id, count] = [order.get("id"), order.get("selection").get("count")];
+      const [missing, actual] = [this.openBatches(keyOf(planId, id)), this.totals.get(keyOf(planId, id)) ?? 0];
+      if (missing.length) {
+        said.push(`batch ${missing[0]} of order ${id} is not done`);
+      } else if (!COPIES.has(order.get("act")) && actual !== count) {
+        said.push(`order ${id} names ${count} records, ${actual} are purged`);
       }
+      const isHandedOver = order.get("act") !== "seal" || this.acknowledged.has(keyOf(planId, id));
+      if (!isHandedOver) said.push(`the hand-over of order ${id} is not acknowledged`);
     }
+    for (const [name, ending] of this.endings.get(planId)) {
+      if (ending.isDemanded && !this.sanitised.has(keyOf(planId, name))) said.push(`${name} is not done`);
+    }
+    if (!this.clean.has(planId)) said.push("no residual check found all stores clean after the last purge");
+    return said;
+  }
+
+  /** Where a certificate differs from its plan, and from what the ledger tells of it. */
+  unlike(planId, document, what) {
+    const [said, plan, rows] = [[], this.plans.get(planId), document.get("orders")];
+    const grace = new Map([["seconds", plan.get("grace_seconds")], ["reason", plan.get("grace_reason") ?? null]]);
+    const wanted = { plan_digest: this.made.get(planId), grace };
+    for (const name of ["wave", "preconditions", "rule_packs", "code_version"]) wanted[name] = plan.get(name);
+    said.push(...unequal(document, wanted).map((name) => `another ${name}`));
+    const given = [...(this.approvals.get(planId) ?? [])].map(([who, { role, door }]) => canonical([who, role, door]));
+    const stated = document.get("approvals").map((one) => shape(one, "person role door"));
+    const isGiven = isSameList(given, toldOf(stated, "person role door"));
+    if (!isGiven) said.push("its approvals are not those of the ledger");
+    const seen = toldOf(document.get("inspection"), "store records_live leftovers values_searched values_found");
+    const looked = toldOf(this.clean.get(planId), "store remaining leftovers probes found");
+    if (canonical(seen) !== canonical(looked)) said.push("its inspection is not the last residual check");
+    const found = new Map(rows.map((row) => [shape(row, "id purged").get("id"), row]));
+    const known = [...found.keys()].every((order) => this.orders.has(keyOf(planId, order)));
+    need(known && found.size === rows.length, `${what}: an order appears twice or is not in its plan`);
+    for (const order of plan.get("orders")) {
+      const [id, selection] = [order.get("id"), order.get("selection")];
+      const [row, place] = [found.get(id), keyOf(planId, id)];
+      if (row === undefined) {
+        said.push(`it has no order ${id}`);
+        continue;
+      }
+      const [told, actual] = [row.get("purged"), this.totals.get(place) ?? 0];
+      if (told !== actual) said.push(`order ${id} says ${told} purged, the ledger says ${actual}`);
+      const due = {};
+      for (const name of ["act", "method", "label", "fields"]) due[name] = order.get(name);
+      const receipt = this.acknowledged.get(place);
+      Object.assign(due, { collection: named(order), acknowledged_by: receipt?.get("person") });
+      Object.assign(due, { records: selection.get("count"), manifest_digest: selection.get("digest") });
+      said.push(...unequal(row, due).map((name) => `order ${id}: another ${name}`));
+      if (receipt === undefined) continue;
+      const isOther = toldOf([row.get("archive")], "sha256")[0] !== toldOf([receipt], "archive_digest")[0];
+      if (isOther) said.push(`order ${id}: another archive`);
+    }
+    return [...said, ...this.unsaid(plan, document)];
+  }
+
+  /** What stays, by plan and ledger, and is not in a certificate. */
+  unsaid(plan, document) {
+    const said = [];
+    const erasing = plan.get("orders").filter((order) => order.get("act") === "erase");
+    const labels = erasing.flatMap((order) => order.get("label").split(", ").map((label) => keyOf(named(order), label)));
+    const erased = new Set(labels);
+    const stays = new Set(toldOf(document.get("remaining"), "collection label records"));
+    for (const decision of plan.get("decisions")) {
+      const [collection, label] = [named(decision), shape(decision, "label count").get("label")];
+      const count = decision.get("count");
+      if (erased.has(keyOf(collection, label)) || stays.has(canonical([collection, label, count]))) continue;
+      said.push(`it does not say that ${count} records of ${collection} (${label}) stay`);
+    }
+    const until = new Set(toldOf(document.get("residual_until"), "collection until"));
+    const stores = new Set([...this.endings.get(plan.get("id")).values()].map((ending) => ending.store));
+    for (const store of [...stores].filter((one) => this.backups.has(one)).sort(inPythonsOrder)) {
+      const [collection, day] = ["collection", "until"].map((name) => this.backups.get(store).get(name));
+      if (!until.has(canonical([collection, day]))) said.push(`it does not say that backup ${collection} stays until ${day}`);
+    }
+    const names = plan.get("traces").map((trace) => trace.get("name"));
+    const gone = names.map((name) => canonical([name, this.sanitised.get(keyOf(plan.get("id"), `sanitise ${name}`))]));
+    const rows = document.has("own_traces") ? shape(document, "own_traces").get("own_traces") : [];
+    if (canonical(toldOf(rows, "name files")) !== canonical(gone)) said.push("its own traces are not those of the ledger");
+    return said;
   }
 
   /** What each order did to one person's records, opened from the commitment in the approved plan. */
@@ -372,6 +615,16 @@ class Story {
     const documents = body.has("documents") ? body.get("documents") : new Map();
     need(documents instanceof Map, "documents is not a list of names with digests");
     this.documents = documents;
+  }
+
+  /** The log is the case's own, and nobody saw it before its last entry was made. */
+  requireCheckpoint(origin, seen) {
+    const isOwn = origin === `winddown/${this.case}`;
+    if (!isOwn) this.reasons.push(`checkpoint.txt: ${origin} is not the log of case ${this.case}`);
+    for (const [who, at] of seen) {
+      if (at >= BigInt(this.at.seconds - SKEW_MAX_SECONDS)) continue;
+      this.reasons.push(`checkpoint.txt: ${who} saw it before its last entry was made`);
+    }
   }
 
   /** Each document for people is the one that the last report names; none is missing and none was added. */

@@ -8,17 +8,24 @@ function need(condition, reason) {
 }
 
 const ACTS = new Set(["freeze", "anonymise", "seal", "quarantine", "purge", "sanitise", "restore"]);
-const COPIES = new Set(["seal", "hand_over", "anonymise"]); // acts of orders that take nothing from a store
+const COPIES = new Set(["seal", "anonymise"]); // acts of orders that take nothing from a store
+const ORDERS = new Set([...COPIES, "minimise", "erase"]);
+const IN_TURN = new Set(["quarantine", "purge", "restore"]); // what is done to the batches of all other orders
+const OWN = "winddown"; // what effects on own traces, and the check after them, name in place of a store
 const CLOSE = "effect plan_id order_id act batch records read_back";
 const FIELDS = new Map([
-  ...("case_opened snapshot_taken classified decided hold_placed backup_proven transfer_checked frozen sanitised " +
-    "residual_checked restored hold_released").split(" ").map((name) => [name, ""]),
+  ..."case_opened snapshot_taken classified decided transfer_checked frozen sanitised restored".split(" ")
+    .map((name) => [name, ""]),
+  ["hold_placed", "hold scope_digest"],
+  ["hold_released", "hold"],
+  ["backup_proven", "store collection until"],
   ["plan_made", "plan_id wave digest"],
   ["approval_given", "plan_id plan_digest person role door"],
   ["handover_acknowledged", "plan_id order_id archive_digest person"],
   ["intent", "effect plan_id order_id act batch batch_digest records nonce"],
   ["done", CLOSE],
   ["unknown", CLOSE],
+  ["residual_checked", "plan_id stores"],
   ["certificate_issued", "certificate_id digest"],
   ["halted", "reason door"],
   ["resumed", "reason door"],
@@ -26,9 +33,10 @@ const FIELDS = new Map([
   ["report_issued", "entries"],
 ]);
 const KINDS = new Map([
-  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries persons index")
-    .split(" ").map((name) => [name, "int"]),
-  ...("orders requires subject signatures batch_digests approver_roles approvers path").split(" ").map((name) => [name, "list"]),
+  ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries persons index " +
+    "files_max contradictions").split(" ").map((name) => [name, "int"]),
+  ...("orders requires subject signatures batch_digests approver_roles approvers path decisions traces stores " +
+    "approvals inspection remaining residual_until own_traces").split(" ").map((name) => [name, "list"]),
   ...["wave", "read_back", "body", "predicate"].map((name) => [name, "object"]),
 ]);
 const MAY_BE_BLANK = new Set(["plan_id", "order_id", "batch", "batch_digest", "nonce"]); // of a freeze before any plan
@@ -220,6 +228,11 @@ function canonical(value) {
     return JSON.stringify(value);
   }
   return String(value); // null, true, false
+}
+
+/** SHA-256 of the canonical form, as hex. */
+function digestOf(value) {
+  return hex(sha256(utf8(canonical(value))));
 }
 
 function parse(raw, what) {

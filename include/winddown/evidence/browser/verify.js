@@ -48,7 +48,8 @@ function verifyBundle(data, policyText, earlier = [], approvers = "", person = n
     checks.push(`documents: ${counts}`);
     await story.replay(readLedger(lines));
     story.requireDocuments(members);
-    report.notes.push(...story.openEffects().map((effect) => effect.text));
+    story.requireCheckpoint(origin, policy.cosignedAt(note));
+    report.notes.push(...story.notes());
     const stamps = [...members.keys()].filter((name) => name.startsWith("timestamps/")).length;
     if (stamps) report.notes.push(`time: ${stamps} time stamps were not looked at: no --authority was given`);
     const unread = `approvals: ${story.unread} signatures were not looked at: their keys are not in --approvers`;
