@@ -27,11 +27,12 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         if receipt is None:
             authorization = deployment.authority.authorize(effect, actor=ACTOR, before=None)
             receipt = store.sanitise(authorization, sorted(touched))
+            # Told before it is closed: what is closed is not looked at again, and its details would be missing.
+            body = {"plan_id": plan.id, "store": declaration.name, "details": dict(receipt.details)}
+            deployment.ledger.append(case.id, "sanitised", body, actor=ACTOR)
             deployment.authority.close(
                 effect, state="done", receipt=receipt, read_back="searched by verify", actor=ACTOR
             )
-            body = {"plan_id": plan.id, "store": declaration.name, "details": dict(receipt.details)}
-            deployment.ledger.append(case.id, "sanitised", body, actor=ACTOR)
         receipts.append(receipt)
     return tuple(receipts)
 
