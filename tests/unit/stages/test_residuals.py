@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from winddown.control.authority import Authority, Effect
+from winddown.domain.authorization import Power
 from winddown.domain.receipt import Receipt
+from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
 from winddown.stages.report import report
 from winddown.stores.memory import MemoryStore
@@ -69,6 +72,28 @@ def test_what_waits_for_the_administrator_is_named_with_the_statements(
     assert waiting["until"] is None
     assert waiting["what"].endswith("administrator has done: OPTIMIZE TABLE customers; FLUSH LOGS")
     assert "OPTIMIZE TABLE customers" in page
+
+
+def test_what_a_killed_clearing_did_is_in_the_ledger(company: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan_id = company.run().plan_id
+    company.approve(plan_id)
+    assert company.run().reason == "grace"
+    company.pass_grace()
+    honest = Authority.close
+
+    def killed_after(authority: Authority, effect: Effect, **said: Any) -> None:
+        honest(authority, effect, **said)
+        if effect.power is Power.SANITISE:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Authority, "close", killed_after)
+        with pytest.raises(KeyboardInterrupt):
+            company.run()
+    assert company.run().reason == "finished"
+    entries = [LedgerEntry.parse(raw) for raw in company.deployment.ledger.entries("demo-1")]
+    (told,) = [one.body["details"] for one in entries if one.type == "sanitised"]
+    assert "not_reached" in told
 
 
 def test_a_store_that_nothing_clears_is_named(company: Running, monkeypatch: pytest.MonkeyPatch) -> None:
