@@ -97,7 +97,7 @@ NOTE_BYTES_MAX = 2**18
 APPROVAL_HEAD = "winddown approval v1"
 STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]  # the lines after the head, in this order
 DAYS_MAX = 366
-SKEW_MAX = timedelta(minutes=5)  # how far apart the clocks of two machines may be
+SECOND, SKEW_MAX = timedelta(seconds=1), timedelta(minutes=5)  # how far apart the clocks of two machines may be
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 NESTED_MAX = 400
 MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
@@ -935,7 +935,8 @@ class Story:
         """What is about to be done was approved, is within the plan, and its time has come."""
         effect, act, nonce = body["effect"], body["act"], body["nonce"]
         need(act in ACTS, "there is no such act")
-        need(IDENTITY(self.intents.get(effect, body)) == IDENTITY(body), f"effect {effect} was another one before")
+        if effect in self.intents and IDENTITY(self.intents[effect]) != IDENTITY(body):
+            raise Rejected(f"effect {effect} was another one before")
         self.intents[effect], self.last[effect] = body, "intent"
         need(not nonce or nonce not in self.nonces, "the nonce of its authorisation was used before")
         self.nonces.add(nonce)
@@ -947,9 +948,10 @@ class Story:
         if act != "restore":  # Undoing waits for no approval, and for no hold.
             self.begun[plan_id] = None
             self.require_approved(plan_id, plan, entry.at)
-            need(plan_id not in self.certified, f"{act} after the certificate of plan {plan_id}")
-            same = plan["holds_digest"] == self.holds_digest
-            need(same, f"the holds in force are not those with which plan {plan_id} was made")
+            if plan_id in self.certified:
+                raise Rejected(f"{act} after the certificate of plan {plan_id}")
+            if plan["holds_digest"] != self.holds_digest:
+                raise Rejected(f"the holds in force are not those with which plan {plan_id} was made")
         self.make_stale(body)
         if act == "sanitise":
             self.require_ending(plan_id, body)
@@ -963,20 +965,32 @@ class Story:
                 continue
             there = (plan_id, other) in self.acknowledged
             need(there, f"order {order_id} requires order {other}, whose hand-over is not acknowledged")
-        what, most = f"{act} of order {order_id} batch {body['batch']}", order["record_count_max"]
-        fits = act == order["act"] if order["act"] in COPIES else act in IN_TURN
-        need(fits, f"{what}: the order is to {order['act']}")
-        need(body["records"] <= most, f"{what}: {body['records']} records, record_count_max is {most}")
-        approved = self.batches[place].get(body["batch"])
-        need(body["batch_digest"] == approved, f"{what}: its keys are not the approved ones")
+        if refused := self.refused(entry, body, order, key):
+            raise Rejected(f"{act} of order {order_id} batch {body['batch']}{refused}")
+
+    def refused(  # noqa: PLR0911 - a reason each
+        self, entry: Entry, body: Document, order: Document, key: tuple[str, str, str]
+    ) -> str:
+        """Say what is wrong with an act on a batch; nothing is put into words before, as nothing is a million times."""
+        act, place = body["act"], key[:2]
+        if not (act == order["act"] if order["act"] in COPIES else act in IN_TURN):
+            return f": the order is to {order['act']}"
+        if body["records"] > order["record_count_max"]:
+            return f": {body['records']} records, record_count_max is {order['record_count_max']}"
+        if body["batch_digest"] != self.batches[place].get(body["batch"]):
+            return ": its keys are not the approved ones"
         if act in {"quarantine", "restore"}:
             # Both end the quarantine from the intent on, so a later purge needs it to be done, and a new grace.
-            need(key not in self.purged, f"{what} after its purge")
+            if key in self.purged:
+                return " after its purge"
             self.quarantined.pop(key, None)
         if act == "purge":
-            need(key in self.quarantined, f"{what} without an earlier quarantine")
-            waited, grace = (entry.at - self.quarantined[key][0]) // timedelta(seconds=1), plan["grace_seconds"]
-            need(waited >= grace, f"{what} before the grace period of {grace} s has passed, after {waited} s")
+            if key not in self.quarantined:
+                return " without an earlier quarantine"
+            waited, grace = (entry.at - self.quarantined[key][0]) // SECOND, self.plans[key[0]]["grace_seconds"]
+            if waited < grace:
+                return f" before the grace period of {grace} s has passed, after {waited} s"
+        return ""
 
     def require_ending(self, plan_id: str, body: Document) -> None:
         """What is cleared, or destroyed for good, is what the plan says, and all else of its store went before."""
