@@ -2,6 +2,7 @@
 
 import io
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class IcebergFiles(RowFiles):
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
             escrow=desk.escrow(STORE),
             catalogue=bootstrap._catalogue(declaration, self.connections),
-            backoff=Backoff(sleep=lambda _: None),
+            backoff=Backoff(sleep=lambda seconds: time.sleep(seconds / 50)),
         )
         self.inspector = self.inspector_of(self.lake.url)
 

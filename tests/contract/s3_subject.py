@@ -3,6 +3,7 @@
 import io
 import json
 import secrets
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -121,7 +122,7 @@ class BucketSubject(FreezableSubject):
             unlock=desk.unlock(STORE, CREDENTIALS, lambda _: self.acting),
             escrow=desk.escrow(STORE),
             key=self.key,
-            backoff=Backoff(sleep=lambda _: None),
+            backoff=Backoff(sleep=lambda seconds: time.sleep(seconds / 50)),
         )
         self.inspector = S3Inspector(
             STORE, bucket=self.bucket.name, client=client, escrow=desk.escrow(STORE), set_apart=(), key=self.key_look

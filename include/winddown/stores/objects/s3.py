@@ -371,6 +371,7 @@ class S3Store(LastActs):
             order=order,
             batch=batch,
             deletion=self._deletion(client, order),
+            backoff=self._backoff,
             spool=lambda: self._the_escrow().spool(),
         )
 

@@ -6,6 +6,7 @@ and of what the table's past held when it was planned, and ends the table's hist
 there. Whatever a writer puts into the table meanwhile stays; what he takes out or replaces wins.
 """
 
+import random
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from winddown.stores.objects.tables.registry import SeenTable, Table
 from winddown.stores.objects.tables.survivors import Survivors, survivors_of
 from winddown.stores.objects.uploading import Upload
 from winddown.stores.objects.versions import UNNAMED, Version
+from winddown.stores.retrying import Backoff
 
 _ATTEMPTS = 8  # at a version that others make first
 
@@ -60,6 +62,7 @@ class TableActs:
     """One batch of an order on a table.
 
     Args:
+        backoff: between attempts at a version that others make first.
         spool: makes a temporary file, for the rows that stay.
     """
 
@@ -72,10 +75,12 @@ class TableActs:
         order: Order,
         batch: Batch,
         deletion: Deletion,
+        backoff: Backoff,
         spool: Callable[[], Spool],
     ) -> None:
         self._table, self._client, self._bucket = table, client, bucket
         self._order, self._index, self._deletion, self._spool = order, batch.index, deletion, spool
+        self._backoff = backoff
         self._taker = Taker(order.id, batch.index)
         self._keys: list[Key] = batch.keys.to_pylist()
         history = {(found["object"], found["version"]) for key in self._keys for found in key["history"]}
@@ -98,7 +103,8 @@ class TableActs:
 
     def quarantine(self) -> None:
         """Commit a version of the table without the rows."""
-        for _ in range(_ATTEMPTS):
+        for failed in range(_ATTEMPTS):
+            self._fall_out_of_step(failed)
             seen = self._look()
             pending = []
             for found in self._files(seen):
@@ -122,7 +128,8 @@ class TableActs:
 
         Every file that still can be comes back, before Residual is raised for those that cannot.
         """
-        for _ in range(_ATTEMPTS):
+        for failed in range(_ATTEMPTS):
+            self._fall_out_of_step(failed)
             seen = self._look()
             self._uncover(seen)
             returning = [back for found in self._files(seen) if (back := self._put_back(found)) is not None]
@@ -137,6 +144,11 @@ class TableActs:
             raise Residual(
                 f"order {self._order.id} batch {self._index}: a file of the table can no longer be restored whole"
             )
+
+    def _fall_out_of_step(self, failed: int) -> None:
+        """Wait for a while that is nobody else's: where a service obeys no condition, two in step undo each other."""
+        if failed:
+            self._backoff.sleep(self._backoff.wait_seconds(failed) * random.random())  # noqa: S311 - no secret
 
     def doomed(self) -> list[Version]:
         """What purge deletes: planned versions, markers above them, and the planned past, as far as they are listed.
