@@ -26,6 +26,7 @@ import gc
 import hashlib
 import io
 import json
+import os
 import re
 import struct
 import sys
@@ -622,7 +623,7 @@ def parsed_entries(lines: Sequence[bytes]) -> Iterator[Document]:
         return
     starts = range(0, len(lines), LINES_AT_ONCE)
     chunks = [lines[start : start + LINES_AT_ONCE] for start in starts]
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:  # one is left to this process
         for start, chunk, fault in zip(starts, chunks, pool.map(first_fault, chunks), strict=True):
             if fault is not None:
                 pool.shutdown(cancel_futures=True)
@@ -724,7 +725,10 @@ def is_proven(body: Document) -> bool:
     read_back = body["read_back"]
     if body["act"] not in IN_TURN or not body["plan_id"]:
         return isinstance(read_back, str)
-    return isinstance(read_back, dict) and fits(read_back, "by contradictions") and not read_back["contradictions"]
+    if type(read_back) is not dict:
+        return False
+    by, contradictions = read_back.get("by"), read_back.get("contradictions")
+    return type(by) is str and by != "" and type(contradictions) is int and contradictions == 0
 
 
 def named(document: Document) -> str:
