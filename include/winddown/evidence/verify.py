@@ -26,7 +26,6 @@ import gc
 import hashlib
 import io
 import json
-import os
 import re
 import struct
 import sys
@@ -623,7 +622,7 @@ def parsed_entries(lines: Sequence[bytes]) -> Iterator[Document]:
         return
     starts = range(0, len(lines), LINES_AT_ONCE)
     chunks = [lines[start : start + LINES_AT_ONCE] for start in starts]
-    with ProcessPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:  # one is left to this process
+    with ProcessPoolExecutor() as pool:
         for start, chunk, fault in zip(starts, chunks, pool.map(first_fault, chunks), strict=True):
             if fault is not None:
                 pool.shutdown(cancel_futures=True)
