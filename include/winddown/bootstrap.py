@@ -87,7 +87,8 @@ def deploy(
     else:
         require_current(engine)
     ledger = Ledger(engine, clock=clock)
-    authority = Authority(engine, ledger=ledger, clock=clock, code_version=code_version(), halt_asked=halt_asked)
+    program = code_version()
+    authority = Authority(engine, ledger=ledger, clock=clock, code_version=program, halt_asked=halt_asked)
     found = connections
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
 
@@ -95,9 +96,7 @@ def deploy(
         from winddown.stages.names import is_speaking
 
         folder = settings.workspace / case_id / "notes"
-        return CaseNotes(
-            folder, "look", store=store, keys=keys(case_id), code_version=code_version(), is_withheld=is_speaking
-        )
+        return CaseNotes(folder, "look", store=store, keys=keys(case_id), code_version=program, is_withheld=is_speaking)
 
     def escrow(case_id: str, store: str) -> Escrow:
         folder = settings.workspace / case_id / "escrow" / store
@@ -119,7 +118,7 @@ def deploy(
         connection_exists=lambda name: found.find(name) is not None,
         keys=keys,
         signing_keys=settings.workspace / _SIGNING_KEYS,
-        code_version=code_version(),
+        code_version=program,
         notifier=_notifier(settings, connections),
     )
 

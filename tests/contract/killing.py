@@ -249,6 +249,11 @@ def dies(planned: Work, powers: tuple[Power, ...], before: int, *, watch: Callab
             status = 0
         finally:
             os._exit(status)
+    return was_killed(process)
+
+
+def was_killed(process: int) -> bool:
+    """Wait for a forked process that either came to its end or was killed, and count the kill."""
     _, status = os.waitpid(process, 0)
     assert status in {0, signal.SIGKILL}, "it failed instead"
     tally("kills", int(status == signal.SIGKILL))

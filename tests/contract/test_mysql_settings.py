@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from tallied import tally
 from winddown import bootstrap
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Transient
@@ -18,7 +17,7 @@ from winddown.stores.sql.clearing import Report
 from winddown.stores.sql.mysql_report import new_report
 
 from .desk import Desk
-from .killing import stride
+from .killing import stride, was_killed
 from .mysql_subject import STORE, MySqlSubject
 from .table_subject import Shape
 
@@ -93,10 +92,7 @@ def dies(subject: MySqlSubject, before: int = 0) -> bool:
             status = 0
         finally:
             os._exit(status)
-    _, status = os.waitpid(process, 0)
-    assert status in {0, signal.SIGKILL}, "it failed instead"
-    tally("kills", int(status == signal.SIGKILL))
-    return status == signal.SIGKILL
+    return was_killed(process)
 
 
 def test_settings_of_the_server_are_its_own_again_after_a_run_that_was_killed(subject: MySqlSubject) -> None:

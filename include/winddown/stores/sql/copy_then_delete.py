@@ -117,7 +117,6 @@ class CopyThenDelete:
         self._collection = collection
         self._order = order
         self._batch = batch
-        self._table = dialect.table()
         self._aside = dialect.own(aside_name(order))
         self._in_batch = f"winddown_batch = {batch.index}"
         self._loaded = ""
