@@ -121,8 +121,16 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
 
     def screenshot(self, path: Path) -> None:
-        """The whole page, however long."""
-        taken = self.devtools("Page.captureScreenshot", {"captureBeyondViewport": True})
+        """The whole page, however long. On a busy machine a window is asked before it has its size."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                taken = self.devtools("Page.captureScreenshot", {"captureBeyondViewport": True})
+                break
+            except AssertionError as problem:
+                if "with 0 width" not in str(problem) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
         path.write_bytes(base64.b64decode(taken["data"]))
 
     def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
