@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from winddown.control import tables
 from winddown.control.approvals import approver_as, approver_of, counted_within, read_signed
@@ -16,6 +16,7 @@ from winddown.control.approver_keys import require_listed
 from winddown.control.ledger import Ledger, stamp
 from winddown.control.repository import load_plan
 from winddown.domain.approval import SESSION, Approval
+from winddown.domain.authorization import Power
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act, Plan
@@ -143,8 +144,20 @@ class Door:
                     tables.document.c.name == f"{plan_id}/{order_id}",
                 )
             ).one_or_none()
-            if sealed is None:
-                raise Refused(f"order {order_id} has not been sealed yet")
+            done = connection.execute(
+                select(func.count()).where(
+                    tables.effect.c.plan_id == plan_id,
+                    tables.effect.c.order_id == order_id,
+                    tables.effect.c.power == Power.SEAL,
+                    tables.effect.c.state == "done",
+                )
+            ).scalar_one()
+            if sealed is None or done != len(order.selection.batch_digests):
+                raise Refused(
+                    f"order {order_id} has not been sealed yet",
+                    rule="acknowledged hand-over",
+                    next_step="wait until the stage seal has ended",
+                )
             if f'"archive_sha256":"{archive_digest}"' not in sealed.body:
                 raise Refused(f"the acknowledged archive is not the one of order {order_id}", rule="archive digest")
             if f'"content_sha256":"{content_digest}"' not in sealed.body:

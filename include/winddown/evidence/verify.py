@@ -31,8 +31,9 @@ import struct
 import sys
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -179,15 +180,13 @@ def kinds_of(fields: str) -> tuple[tuple[str, Any], ...]:
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785 bytes of JSON without fractions: keys in UTF-16 order, no spaces, integers within 2^53-1."""
+    """RFC 8785 bytes of what was read here, so without fractions: keys in UTF-16 order, no spaces."""
 
     def ordered(item: Any) -> Any:
         if isinstance(item, dict):
             return {key: ordered(item[key]) for key in sorted(item, key=lambda key: key.encode("utf-16-be"))}
         if isinstance(item, list):
             return [ordered(one) for one in item]
-        if isinstance(item, float) or (isinstance(item, int) and abs(item) >= 2**53):
-            raise ValueError("number")
         return item
 
     return json.dumps(ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
@@ -203,9 +202,15 @@ def no_fraction(_text: str) -> None:
     raise ValueError("number")
 
 
-DECODER = json.JSONDecoder(parse_float=no_fraction, parse_constant=no_fraction)
+def integer(text: str) -> int:
+    """Refuse an integer that JSON's readers do not agree on."""
+    if not -(2**53) < (number := int(text)) < 2**53:
+        raise ValueError("number")
+    return number
+
+
+DECODER = json.JSONDecoder(parse_float=no_fraction, parse_constant=no_fraction, parse_int=integer)
 ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
-MAYBE_TOO_LARGE = re.compile(r"[:,\[]-?[0-9]{16}")  # a number, or a text that looks like one
 
 
 def parse(raw: bytes, what: str) -> Document:
@@ -224,9 +229,7 @@ def parse_object(raw: bytes) -> Document:
         if text.count("{") + text.count("[") > NESTED_MAX:
             refuse_deep(document, NESTED_MAX)
         # In ASCII the order of UTF-16 is the encoder's own, which is many times faster than ours.
-        is_plain = text.isascii() and text.startswith("{") and not MAYBE_TOO_LARGE.search(text)
-        is_canonical = is_plain and ENCODER.encode(document) == text
-        # What is written in another way, and holds what JSON here may not hold, is refused for that.
+        is_canonical = text.isascii() and ENCODER.encode(document) == text
         is_canonical = is_canonical or canonical(document).decode() == text
     except (ValueError, RecursionError):
         raise Rejected("not strict JSON") from None
@@ -594,10 +597,10 @@ class Entry:
     body: Document
 
 
-def read_ledger(lines: Sequence[bytes]) -> Iterator[Entry]:
+def read_ledger(documents: Iterable[Document]) -> Iterator[Entry]:
     """Yield the entries: of one case, contiguous from 0, never going back in time, with the fields of their type."""
     last = case = ""
-    for number, document in enumerate(parsed_entries(lines)):
+    for number, document in enumerate(documents):
         at = document["at"]
         moment = moment_of(at, f"ledger entry {number}")
         if document["seq"] != number:
@@ -611,33 +614,37 @@ def read_ledger(lines: Sequence[bytes]) -> Iterator[Entry]:
         yield Entry(number, moment, case, document["type"], document["body"])
 
 
-def parsed_entries(lines: Sequence[bytes]) -> Iterator[Document]:
-    """Yield what each line holds. Many lines are judged by all processors, and read again here once they passed."""
+def parsed_entries(lines: Sequence[bytes], faults: Iterator[tuple[int, str]]) -> Iterator[Document]:
+    """Yield what each line holds, once it passed."""
+    for start in range(0, len(lines), LINES_AT_ONCE):
+        place, reason = next(faults)
+        yield from (DECODER.raw_decode(line.decode())[0] for line in lines[start : start + place])
+        if reason:
+            raise Rejected(f"ledger entry {start + place}: {reason}")
+
+
+@contextmanager
+def judging(lines: Sequence[bytes]) -> Iterator[Iterator[Document]]:
+    """Give what lines hold, or the reason of the first that is no entry. All processors begin to judge many at once."""
+    chunks = (lines[start : start + LINES_AT_ONCE] for start in range(0, len(lines), LINES_AT_ONCE))
     if len(lines) < MANY_LINES:
-        for number, line in enumerate(lines):
-            try:
-                yield read_entry(line)
-            except Rejected as reason:
-                raise Rejected(f"ledger entry {number}: {reason}") from None
+        yield parsed_entries(lines, map(first_fault, chunks))
         return
-    starts = range(0, len(lines), LINES_AT_ONCE)
-    chunks = [lines[start : start + LINES_AT_ONCE] for start in starts]
     with ProcessPoolExecutor() as pool:
-        for start, chunk, fault in zip(starts, chunks, pool.map(first_fault, chunks), strict=True):
-            if fault is not None:
-                pool.shutdown(cancel_futures=True)
-                raise Rejected(f"ledger entry {start + fault[0]}: {fault[1]}")
-            yield from (DECODER.raw_decode(line.decode())[0] for line in chunk)
+        try:
+            yield parsed_entries(lines, pool.map(first_fault, chunks))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def first_fault(lines: Sequence[bytes]) -> tuple[int, str] | None:
-    """Return the place of the first line that is no entry, and why; None when all are."""
+def first_fault(lines: Sequence[bytes]) -> tuple[int, str]:
+    """Return how many lines are entries before the first that is none, and why that is none; no reason if all are."""
     for place, line in enumerate(lines):
         try:
             read_entry(line)
         except Rejected as reason:
             return place, str(reason)
-    return None
+    return len(lines), ""
 
 
 def read_entry(line: bytes) -> Document:
@@ -1405,19 +1412,22 @@ def judge(  # noqa: PLR0917 - what a reader may have
     ledger = members.get("ledger.jsonl", b"")
     need(ledger.endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
     lines = ledger[:-1].split(b"\n")
-    leaves = [hashlib.sha256(b"\x00" + line).digest() for line in lines]
-    need((size, root) == (len(leaves), merkle_root(leaves)), "checkpoint.txt: not over exactly these entries")
-    for old in earlier:
-        old_origin, old_size, old_root = policy.open_checkpoint(old, "earlier checkpoint")
-        need(old_origin == origin and 0 < old_size <= size, "earlier checkpoint: of another log, empty or longer")
-        need(old_root == merkle_root(leaves[:old_size]), f"earlier checkpoint: its {old_size} entries were rewritten")
-        checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
-    stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
-    stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
-    checks += [f"time: {who} saw this checkpoint on {at.isoformat()} ({name})" for who, at, name in stamped]
-    story = Story(*read_documents(members, policy, note), approvers)
-    checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
-    story.replay(read_ledger(lines))
+    with judging(lines) as documents:
+        leaves = [hashlib.sha256(b"\x00" + line).digest() for line in lines]
+        need((size, root) == (len(leaves), merkle_root(leaves)), "checkpoint.txt: not over exactly these entries")
+        for old in earlier:
+            old_origin, old_size, old_root = policy.open_checkpoint(old, "earlier checkpoint")
+            need(old_origin == origin and 0 < old_size <= size, "earlier checkpoint: of another log, empty or longer")
+            need(
+                old_root == merkle_root(leaves[:old_size]), f"earlier checkpoint: its {old_size} entries were rewritten"
+            )
+            checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
+        stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
+        stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
+        checks += [f"time: {who} saw this checkpoint on {at.isoformat()} ({name})" for who, at, name in stamped]
+        story = Story(*read_documents(members, policy, note), approvers)
+        checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
+        story.replay(read_ledger(documents))
     story.require_documents(members)
     seen = [*policy.cosigned_at(note), *((who, int(at.timestamp())) for who, at, _ in stamped)]
     story.require_checkpoint(origin, seen)

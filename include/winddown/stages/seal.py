@@ -88,6 +88,8 @@ def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchi
         collection = inventory.collection(order.collection)
         assert collection is not None  # noqa: S101 - the plan was made from this inventory
         known = _write(deployment, case, order, collection, all_batches)
+        # From here on it is never written again: a receipt may name it as soon as the ledger says that it is sealed.
+        deployment.control.put(plan.case, "archive", name, known, type_=SealedArchive)
     for effect, batch in zip(effects, all_batches, strict=True):
         receipt = Receipt("seal", order.id, batch.index, batch.records, (("archive", known.archive_sha256),))
         deployment.authority.close(
@@ -97,9 +99,6 @@ def _seal_order(deployment: Deployment, plan: Plan, order: Order) -> SealedArchi
             read_back="record count of the archive equals the order's",
             actor=ACTOR,
         )
-    # Recorded last: no receipt comes before the ledger says that it is sealed. One that is recorded may be in the
-    # custodian's hands already, and is never written again.
-    deployment.control.put(plan.case, "archive", name, known, type_=SealedArchive)
     return known
 
 

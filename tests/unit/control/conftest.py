@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, make_url
 
+from winddown.control import tables
 from winddown.control.authority import Authority, Effect, effect_of
 from winddown.control.door import Door
 from winddown.control.engine import open_control, upgrade
@@ -308,11 +309,19 @@ def carry_out(authority: Authority) -> Callable[..., None]:
     return act
 
 
+def record_sealed(control: Repository, plan_id: str) -> None:
+    """As it is recorded that the archive of o-seal was written, and that its one batch was sealed in it."""
+    control.put("c-1", "archive", f"{plan_id}/o-seal", {"archive_sha256": "1" * 64, "content_sha256": "2" * 64})
+    values = {"effect_id": f"{plan_id}/o-seal/seal/0", "case_id": "c-1", "plan_id": plan_id, "order_id": "o-seal"}
+    values |= {"power": Power.SEAL, "batch": 0, "state": "done", "records": 1, "receipt": "", "changed_at": ""}
+    with control.engine.begin() as connection:
+        connection.execute(tables.effect.insert().values(values))
+
+
 @pytest.fixture
 def acknowledged(control: Repository, door: Door, case: Case, approved: Plan) -> Plan:
     """The approved plan, its archive sealed and in the custodian's hands."""
-    archive = {"archive_sha256": "1" * 64, "content_sha256": "2" * 64}
-    control.put(case.id, "archive", f"{approved.id}/o-seal", archive)
+    record_sealed(control, approved.id)
     door.acknowledge(
         case, approved.id, "o-seal", archive_digest="1" * 64, content_digest="2" * 64, person_id="he"
     )  # fmt: skip

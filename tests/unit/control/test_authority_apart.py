@@ -20,6 +20,8 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan
 from winddown.domain.receipt import Receipt
 from winddown.evidence.entry import LedgerEntry
 
+from .conftest import record_sealed
+
 Deed = Callable[..., Effect]
 CarryOut = Callable[..., None]
 PassTime = Callable[[timedelta], None]
@@ -96,7 +98,7 @@ def test_what_another_plan_purged_takes_nothing_from_this_ones_maximum(
     control: Repository, door: Door, case: Case, deed: Deed, *, under_second: Deed, carry_out: CarryOut,
     pass_time: PassTime,
 ) -> None:  # fmt: skip
-    control.put(case.id, "archive", "p-2/o-seal", {"archive_sha256": "1" * 64, "content_sha256": "2" * 64})
+    record_sealed(control, "p-2")
     door.acknowledge(case, "p-2", "o-seal", archive_digest="1" * 64, content_digest="2" * 64, person_id="he")
     for power in (Power.QUARANTINE, Power.PURGE):
         for under in (deed, under_second):

@@ -14,6 +14,8 @@ from winddown.domain.errors import Refused
 from winddown.domain.plan import Plan
 from winddown.evidence.entry import LedgerEntry
 
+from .conftest import record_sealed
+
 
 def approve(door: Door, case: Case, plan: Plan, person: str, *, digest: str = "") -> None:
     door.approve(case, plan.id, plan_digest=digest or plan.digest, person_id=person)
@@ -110,7 +112,7 @@ ARCHIVE = {"archive_sha256": "1" * 64, "content_sha256": "2" * 64}
 
 @pytest.fixture
 def sealed(control: Repository, open_plan: Plan) -> Plan:
-    control.put("c-1", "archive", "p-1/o-seal", ARCHIVE)
+    record_sealed(control, "p-1")
     control.put("c-1", "archive", "p-1/o-other", {"archive_sha256": "5" * 64, "content_sha256": "6" * 64})
     return open_plan
 
@@ -163,6 +165,17 @@ def test_before_the_sealing_there_is_nothing_to_acknowledge(door: Door, control:
     for name, case_id in (("p-1/o-other", "c-1"), ("p-1/o-seal", "c-2")):
         control.put(case_id, "archive", name, ARCHIVE)
     control.put("c-1", "key", "p-1/o-seal", ARCHIVE)
+    with pytest.raises(Refused, match="has not been sealed yet"):
+        acknowledge(door, case)
+
+
+@pytest.mark.parametrize("other", [{"state": "unknown"}, {"power": "quarantine"}, {"plan_id": "p-2"}])
+def test_an_archive_that_is_written_but_not_closed_is_not_acknowledged(
+    door: Door, control: Repository, case: Case, open_plan: Plan, *, other: dict[str, str]
+) -> None:  # fmt: skip
+    record_sealed(control, open_plan.id)
+    with control.engine.begin() as connection:
+        connection.execute(tables.effect.update().values(other))
     with pytest.raises(Refused, match="has not been sealed yet"):
         acknowledge(door, case)
 

@@ -72,13 +72,9 @@ def test_numbers_within_two_to_the_fifty_third_are_read_and_written(number: int)
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 10**16])
-def test_numbers_beyond_are_neither(number: int) -> None:
+def test_numbers_beyond_are_not_read(number: int) -> None:
     raw = json.dumps({"n": [number]}, separators=(",", ":")).encode()
     assert refused(verify.parse, raw, "x") == "x: not strict JSON"
-    with pytest.raises(ValueError, match="number"):
-        verify.canonical({"n": [number]})
-    with pytest.raises(ValueError, match="number"):
-        verify.canonical([1.5])
 
 
 @pytest.mark.parametrize(
@@ -145,16 +141,21 @@ def test_an_entry_has_at_most_65535_bytes(case: Any) -> None:
     assert refused(verify.read_entry, entry(case, body={"x": "u" * (room + 1)})) == "more than 65535 bytes"
 
 
+def read(lines: list[bytes]) -> list[verify.Entry]:
+    with verify.judging(lines) as documents:
+        return list(verify.read_ledger(documents))
+
+
 def test_an_entry_has_six_keys_and_a_time_with_microseconds(case: Any) -> None:
     assert refused(verify.read_entry, entry(case, more=1)) == "not the six keys of an entry"
     for at in ("2026-11-23T10:00:00Z", "2026-11-23T24:00:00.000000Z", "2026-11-23T10:00:00.000000+00:00"):
         assert refused(verify.read_entry, entry(case, at=at)) == "at is not a UTC time with microseconds"
-    assert "no such day" in refused(list, verify.read_ledger([entry(case, at="2026-02-30T10:00:00.000000Z")]))
+    assert "no such day" in refused(read, [entry(case, at="2026-02-30T10:00:00.000000Z")])
 
 
 def test_entries_of_the_same_moment_are_not_back_in_time(case: Any) -> None:
     lines = [entry(case, seq=0), entry(case, seq=1)]
-    assert [found.seq for found in verify.read_ledger(lines)] == [0, 1]
+    assert [found.seq for found in read(lines)] == [0, 1]
 
 
 # -- keys, notes, checkpoints ----------------------------------------------------------------------------------------
@@ -318,7 +319,7 @@ def test_a_subject_is_one_name_with_one_digest(row: dict[str, Any]) -> None:
 
 def test_the_first_line_that_is_no_entry_is_found_among_many(case: Any) -> None:
     lines = case.entries()
-    assert verify.first_fault(lines) is None
+    assert verify.first_fault(lines) == (len(lines), "")
     assert verify.first_fault([*lines, b"{}", b"[]"]) == (len(lines), "seq is missing or not int")
 
 

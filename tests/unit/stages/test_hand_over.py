@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from winddown.archive.custody import open_as_custodian
-from winddown.control.repository import Repository
+from winddown.control.authority import Authority, Effect
+from winddown.domain.authorization import Power
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Act
@@ -112,22 +113,23 @@ def test_the_own_copy_goes_only_after_the_bodys_own_receipt(company: Running) ->
 def test_no_receipt_comes_before_the_ledger_says_that_it_is_sealed(
     company: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(_self: Repository, _case: str, kind: str, *_given: Any, **_named: Any) -> None:
-        assert kind == "archive"
+    def die(_self: Authority, effect: Effect, **_named: Any) -> None:
+        assert effect.power is Power.SEAL
         raise KeyboardInterrupt
 
     plan_id = company.run().plan_id
     company.approve(plan_id)
     with monkeypatch.context() as patch:
-        patch.setattr(Repository, "put", die)
+        patch.setattr(Authority, "close", die)
         with pytest.raises(KeyboardInterrupt):
             seal(company.deployment, plan_id)
     kyc, transactions = sealed(company, plan_id)
+    case, opened = company.deployment.case("demo-1"), company.receipt(plan_id, kyc, key="body.pub")
     for order_id in (kyc, transactions):
-        nothing = {"archive_digest": "0" * 64, "content_digest": "0" * 64, "person_id": "zhou"}
         with pytest.raises(Refused, match="has not been sealed yet"):
-            company.door.acknowledge(company.deployment.case("demo-1"), plan_id, order_id, **nothing)
+            company.door.acknowledge(case, plan_id, order_id, person_id="zhou", **opened)
     assert company.run().reason == "receipts"
+    assert company.receipt(plan_id, kyc, key="body.pub") == opened
     for order_id in (kyc, transactions):
         company.acknowledge(plan_id, order_id, key="body.pub", person="zhou")
     company.until("grace")
