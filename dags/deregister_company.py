@@ -49,7 +49,7 @@ def deregister_company() -> None:
             task_id="approve_plan",
             plan_id=plan_id,
             subject="Plan {{ task.plan_id }} waits for two approvals 待两人批准",
-            body="Read and approve it under winddown → plans; then answer here to let the run go on at once.",
+            body="Read and approve it under winddown → plans; the last approval lets the run go on at once.",
         )
         approved = tasks.approve(plan_id)
         gate >> approved
@@ -58,7 +58,7 @@ def deregister_company() -> None:
             task_id="acknowledge_archives",
             plan_id=sealed,
             subject="Archives of plan {{ task.plan_id }} wait for their receivers' receipts 待接收方签收",
-            body="Open each archive with your own key, acknowledge it under winddown → plans, then answer here.",
+            body="Open each archive with your own key and acknowledge it under winddown → plans; then the run goes on.",
         )
         received = tasks.hand_over(sealed)
         receipt >> received

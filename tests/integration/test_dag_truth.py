@@ -13,9 +13,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import zipfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ import pytest
 
 from tallied import tally
 from winddown.demo.airflow import OPERATOR, AirflowClient
+from winddown.demo.case_file import CUSTODIAN, OFFICER
 from winddown.demo.compare import Comparison, compare, read_connections
 from winddown.demo.story import DAG, Story
 
@@ -56,6 +58,7 @@ class Outcome:
     certificates_after_second_trigger: list[dict[str, Any]]
     second_run: str
     pages: list[str]
+    answered: dict[str, set[str]]
     samples: list[str] = field(repr=False)
 
 
@@ -77,6 +80,7 @@ def _story(directory: Path) -> Iterator[Outcome]:
         killer = Killer(AirflowClient(address, OPERATOR), directory / "airflow", wanted=WANTED)
         killer.start()
         story.trigger()
+        story.accompany(until=lambda state: _is_asked(operator, state))
         story.accompany(until=_first_wave_is_certified)
         after_children = compare(directory, read_connections(directory), after="children")
         story.accompany()
@@ -84,6 +88,7 @@ def _story(directory: Path) -> Iterator[Outcome]:
         certificates = _certificates(directory)
         after_all = compare(directory, read_connections(directory))
         pages = [_page(address.url, operator, path) for path in _paths(directory)]
+        answered = _answered(operator)
         second = one_more_run(story, operator)
         yield Outcome(
             directory,
@@ -96,6 +101,7 @@ def _story(directory: Path) -> Iterator[Outcome]:
             _certificates(directory),
             second,
             pages,
+            answered,
             samples,
         )
     finally:
@@ -141,6 +147,11 @@ def test_both_waves_have_plans_and_approvals_of_their_own(outcome: Outcome) -> N
         assert "demonstration" in document["grace"]["reason"]
 
 
+def test_who_acts_last_on_our_pages_answers_what_the_run_asks_in_airflow(outcome: Outcome) -> None:
+    assert outcome.answered.pop("approve_plan") == {OFFICER}
+    assert outcome.answered in ({}, {"acknowledge_archives": {CUSTODIAN}})  # A gate that comes later asks nothing.
+
+
 def test_triggering_the_finished_case_again_changes_nothing(outcome: Outcome) -> None:
     assert outcome.second_run == "success"
     assert outcome.certificates_after_second_trigger == outcome.certificates
@@ -175,6 +186,25 @@ def _predicate_of(envelope: bytes) -> dict[str, Any]:
     statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
     predicate: dict[str, Any] = statement["predicate"]
     return predicate
+
+
+def _is_asked(operator: AirflowClient, state: dict[str, Any]) -> bool:
+    """Whether a plan waits for approvals; true only once a run has asked for them in Airflow."""
+    if state.get("waits_for") != "approvals":
+        return False
+    deadline = time.monotonic() + 120
+    while not operator.get(f"{DAG}/dagRuns/~/taskInstances?state=awaiting_input")["task_instances"]:
+        assert time.monotonic() < deadline, "no run asked for an approval"
+        time.sleep(1)
+    return True
+
+
+def _answered(operator: AirflowClient) -> dict[str, set[str]]:
+    """Who answered what the runs asked, by task; all of it was answered."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in operator.get(f"{DAG}/dagRuns/~/hitlDetails?limit=50")["hitl_details"]:
+        found[row["task_instance"]["task_id"].rpartition(".")[2]].add(row["responded_by_user"]["id"])
+    return dict(found)
 
 
 def _certificates(directory: Path) -> list[dict[str, Any]]:

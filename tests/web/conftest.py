@@ -17,6 +17,8 @@ from fastapi import FastAPI, Header, HTTPException
 from fastapi.testclient import TestClient
 
 from winddown.bootstrap import deploy
+from winddown.control import tables
+from winddown.domain.authorization import Power
 from winddown.domain.plan import Plan
 from winddown.settings import Settings
 from winddown.stages.deployment import Deployment
@@ -98,9 +100,19 @@ def client_of(app: FastAPI) -> Callable[..., TestClient]:
 
 
 @pytest.fixture
-def sealed(deployment: Deployment) -> None:
-    """The plan's archive, sealed and waiting for its receipt."""
+def archived(deployment: Deployment) -> None:
+    """The plan's archive is written."""
     deployment.control.put(CASE, "archive", f"{PLAN}/{ARCHIVE.order_id}", ARCHIVE, type_=SealedArchive)
+
+
+@pytest.fixture
+def sealed(deployment: Deployment, archived: None) -> None:
+    """The plan's archive, closed as sealed and waiting for its receipt."""
+    assert archived is None
+    values = {"effect_id": f"{PLAN}/{ARCHIVE.order_id}/seal/0", "case_id": CASE, "plan_id": PLAN, "batch": 0}
+    values |= {"order_id": ARCHIVE.order_id, "power": Power.SEAL, "state": "done", "records": ARCHIVE.records}
+    with deployment.control.engine.begin() as connection:
+        connection.execute(tables.effect.insert().values(values | {"receipt": "", "changed_at": ""}))
 
 
 @pytest.fixture

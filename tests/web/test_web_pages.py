@@ -81,8 +81,8 @@ def approved(deployment: Deployment, plan: Plan) -> Plan:
 
 
 @pytest.fixture
-def handed_over(deployment: Deployment, approved: Plan, sealed: None) -> Plan:
-    assert sealed is None
+def handed_over(deployment: Deployment, approved: Plan, archived: None) -> Plan:
+    assert archived is None
     carry_out(deployment, approved, Power.SEAL, f"{PLAN}-001")
     found = deployment.control.require(CASE, "archive", f"{PLAN}/{PLAN}-001", type_=SealedArchive)
     door = Door(deployment.control.engine, ledger=deployment.ledger, clock=deployment.clock)

@@ -162,8 +162,6 @@ class Story:
                 self._approve(state["plan_id"])
             elif state.get("waits_for") == "receipts":
                 self._acknowledge(state["plan_id"])
-            elif asks:
-                self._answer_late(operator)
             if asks:
                 self._refuse_failed(operator)
             time.sleep(0.7)
@@ -191,7 +189,6 @@ class Story:
             if person not in {row["person"] for row in plan["approvals"]}:
                 client.post(f"/winddown/api/plans/{plan_id}/approvals", {"plan_digest": plan["digest"]})
                 self._tell("people", f"{person} read plan {plan_id} and approved digest {plan['digest'][:12]}")
-        self._answer(self._client(self._case["approvers"][0]), "approve_plan")
 
     def _acknowledge(self, plan_id: str) -> None:
         custodian = self._client(self._case["custodian"]["person"])
@@ -208,31 +205,6 @@ class Story:
             }
             custodian.post(f"/winddown/api/plans/{plan_id}/receipts", receipt)
             self._tell("people", f"{custodian.person} opened {row['file']} and acknowledged {table.num_rows:,} records")
-        self._answer(custodian, "acknowledge_archives")
-
-    def _answer(self, client: AirflowClient, task: str) -> None:
-        """Answer the gate, if it waits already; otherwise it passes by itself when it finds nothing left to ask."""
-        for row in client.get(f"{DAG}/dagRuns/~/hitlDetails?response_received=false&limit=50")["hitl_details"]:
-            instance = row["task_instance"]
-            if instance["task_id"].endswith(task) and instance["state"] == "awaiting_input":
-                path = f"{DAG}/dagRuns/{instance['dag_run_id']}/taskInstances/{instance['task_id']}/-1/hitlDetails"
-                client.patch(path, {"chosen_options": ["Approve"], "params_input": {}})
-
-    def _answer_late(self, operator: AirflowClient) -> None:
-        """Answer a gate that looked just before the last person acted and parked just after.
-
-        The gates are read before the state: a gate that waited while nobody was missing afterwards asks for nothing.
-        """
-        waiting = operator.get(f"{DAG}/dagRuns/~/hitlDetails?response_received=false&limit=50")["hitl_details"]
-        if not waiting or self._state(operator).get("waits_for") in {"approvals", "receipts"}:
-            return
-        people = {
-            "approve_plan": self._case["approvers"][0],
-            "acknowledge_archives": self._case["custodian"]["person"],
-        }
-        for row in waiting:
-            task = row["task_instance"]["task_id"].rpartition(".")[2]
-            self._answer(self._client(people[task]), task)
 
     def _active(self, operator: AirflowClient) -> bool:
         runs = operator.get(f"{DAG}/dagRuns?limit=50")["dag_runs"]

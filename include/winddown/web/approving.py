@@ -10,6 +10,7 @@ from winddown.control.door import Door
 from winddown.domain.approval import Approval
 from winddown.domain.canonical import canonical
 from winddown.stages.deployment import Deployment
+from winddown.web.answering import APPROVAL, RECEIPT, going_on
 from winddown.web.auth import require_same_origin
 from winddown.web.errors import not_found
 from winddown.web.forms import ApprovalForm, ReceiptForm, SignatureForm
@@ -27,26 +28,34 @@ def add_approval_routes(app: FastAPI, deployment: Callable[[], Deployment], pers
         saved = {"Content-Disposition": f'attachment; filename="{plan.id}.json"'}
         return Response(canonical(plan.document()), media_type="application/json", headers=saved)
 
+    goes_on = Annotated[Callable[[str, str], None], Depends(going_on(deployment))]
+
     @app.post("/plans/{plan_id}/approve", dependencies=change)
-    def approve(plan_id: str, form: Annotated[ApprovalForm, Form()], who: who_asks) -> Any:
+    def approve(plan_id: str, form: Annotated[ApprovalForm, Form()], who: who_asks, go_on: goes_on) -> Any:
         _approve(deployment(), plan_id, form, who)
+        go_on(plan_id, APPROVAL)
         return RedirectResponse(f"../{plan_id}", status_code=303)
 
     @app.post("/plans/{plan_id}/sign", dependencies=change)
-    def sign(plan_id: str, form: Annotated[SignatureForm, Form()], who: who_asks) -> Any:
+    def sign(plan_id: str, form: Annotated[SignatureForm, Form()], who: who_asks, go_on: goes_on) -> Any:
         _bring_signature(deployment(), plan_id, form, who)
+        go_on(plan_id, APPROVAL)
         return RedirectResponse(f"../{plan_id}", status_code=303)
 
     @app.post("/api/plans/{plan_id}/approvals", status_code=201, dependencies=change)
-    def add_approval(plan_id: str, form: ApprovalForm, who: who_asks) -> Any:
-        return _approve(deployment(), plan_id, form, who)
+    def add_approval(plan_id: str, form: ApprovalForm, who: who_asks, go_on: goes_on) -> Any:
+        given = _approve(deployment(), plan_id, form, who)
+        go_on(plan_id, APPROVAL)
+        return given
 
     @app.post("/api/plans/{plan_id}/signatures", status_code=201, dependencies=change)
-    def add_signature(plan_id: str, form: SignatureForm, who: who_asks) -> Any:
-        return _bring_signature(deployment(), plan_id, form, who)
+    def add_signature(plan_id: str, form: SignatureForm, who: who_asks, go_on: goes_on) -> Any:
+        given = _bring_signature(deployment(), plan_id, form, who)
+        go_on(plan_id, APPROVAL)
+        return given
 
     @app.post("/api/plans/{plan_id}/receipts", status_code=201, dependencies=change)
-    def add_receipt(plan_id: str, form: ReceiptForm, who: who_asks) -> Any:
+    def add_receipt(plan_id: str, form: ReceiptForm, who: who_asks, go_on: goes_on) -> Any:
         current = deployment()
         plan = known_plan(current, plan_id)
         if form.order_id not in {order.id for order in plan.orders}:
@@ -59,6 +68,7 @@ def add_approval_routes(app: FastAPI, deployment: Callable[[], Deployment], pers
             content_digest=form.content_sha256,
             person_id=who,
         )
+        go_on(plan_id, RECEIPT)
         return {"plan_id": plan_id, "order_id": form.order_id, "person": who}
 
 
