@@ -29,6 +29,7 @@ from winddown.stores.objects.abilities import (
     copies_ranges,
     creates_conditionally,
     deletes_conditionally,
+    shows_again,
     writes_conditionally,
 )
 from winddown.stores.objects.faults import code_of
@@ -259,6 +260,7 @@ ABILITIES: dict[str, Callable[[Service], bool]] = {
     "`If-Match` on a deletion is obeyed": lambda service: deletes_conditionally(service.client, service.plain),
     "versions in small pages are all listed": pages_whole,
     "a listing may begin at a key": pages_from_a_key,
+    "what a marker hid shows again without it": lambda service: shows_again(service.client, service.bucket),
     "`DeleteObjects` of an unknown version answers *deleted*": counts_as_deleted,
     "1,001 keys in one `DeleteObjects` are refused": refuses_too_many,
     "a wrong CRC32 is refused": checks_sums,
@@ -293,7 +295,7 @@ def tried(address: S3Address) -> dict[str, str]:
     return found
 
 
-def services() -> Iterator[tuple[str, S3Address]]:
+def services(called: str) -> Iterator[tuple[str, S3Address]]:
     """Name and address of each service at hand, running."""
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedS3(Path(folder))
@@ -308,15 +310,16 @@ def services() -> Iterator[tuple[str, S3Address]]:
     if url:
         parts = urlsplit(url)
         endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        yield "endpoint", S3Address(endpoint, unquote(parts.username or ""), unquote(parts.password or ""))
+        yield called, S3Address(endpoint, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
 def main() -> None:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", action="store_true", help="replace the table in docs/object-services.md")
+    parser.add_argument("--called", default="endpoint", help="what WINDDOWN_TEST_S3_ENDPOINT is, for the table")
     chosen = parser.parse_args()
-    columns = {name: tried(address) for name, address in services()}
+    columns = {name: tried(address) for name, address in services(chosen.called)}
     lines = [f"| ability | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     lines += [f"| {name} | {' | '.join(found[name] for found in columns.values())} |" for name in ABILITIES]
     table = "\n".join(lines)

@@ -45,6 +45,38 @@ class Interrupted:
         return getattr(self._client, name)
 
 
+class Forgetful:
+    """Forgets what lies below a version that is taken away: it is listed and does not show, as on OpenStack Swift."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._forgotten: set[str] = set()
+
+    def delete_object(self, **request: Any) -> Any:
+        if "VersionId" in request:
+            self._forgotten.add(request["Key"])
+        return self._client.delete_object(**request)
+
+    def head_object(self, **request: Any) -> Any:
+        if request["Key"] in self._forgotten and "VersionId" not in request:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        return self._client.head_object(**request)
+
+    def get_paginator(self, name: str) -> Any:
+        paginator = self._client.get_paginator(name)
+        if name != "list_object_versions":
+            return paginator
+        return SimpleNamespace(paginate=lambda **request: map(self._page, paginator.paginate(**request)))
+
+    def _page(self, page: Any) -> Any:
+        for found in page.get("Versions", ()):
+            found["IsLatest"] = found["IsLatest"] and found["Key"] not in self._forgotten
+        return page
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
 class Unconditional:
     """Ignores every condition on a change."""
 

@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,7 @@ from winddown.domain.inventory import CollectionRef
 from winddown.inspection.s3 import S3Inspector
 from winddown.inspection.under_key import UnderKey
 from winddown.ports import SupportsFreeze, ability
+from winddown.stores.objects.abilities import shows_again
 from winddown.stores.objects.s3 import S3Store
 from winddown.stores.retrying import Backoff
 
@@ -47,6 +49,32 @@ def make_bucket(client: Any, name: str, **more: Any) -> None:
         client.create_bucket(Bucket=name, **more)
 
 
+@cache
+def keeps_tags(client: Any) -> bool:
+    """Whether the service knows tags of objects; some say that they do not."""
+    name = f"contract-{secrets.token_hex(6)}"
+    make_bucket(client, name)
+    try:
+        client.put_object(Bucket=name, Key="tagged", Body=b"", Tagging="a=b")
+    except ClientError:
+        return False
+    else:
+        client.delete_object(Bucket=name, Key="tagged")
+        return True
+    finally:
+        client.delete_bucket(Bucket=name)
+
+
+@cache
+def is_reversible(client: Any) -> bool:
+    """Whether the service shows an object again once the marker above it is taken away."""
+    bucket = Bucket(client)
+    try:
+        return shows_again(client, bucket.name)
+    finally:
+        bucket.remove()
+
+
 class Bucket:
     """A bucket of its own for one test."""
 
@@ -57,8 +85,9 @@ class Bucket:
             client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes, *, media_type: str = "application/x-test") -> None:
+        tagging = {"Tagging": urlencode(TAGS)} if keeps_tags(self.client) else {}
         self.client.put_object(
-            Bucket=self.name, Key=key, Body=body, ContentType=media_type, Metadata=METADATA, Tagging=urlencode(TAGS)
+            Bucket=self.name, Key=key, Body=body, ContentType=media_type, Metadata=METADATA, **tagging
         )
 
     def live(self) -> dict[str, bytes]:
@@ -68,7 +97,7 @@ class Bucket:
     def attributes(self, key: str) -> tuple[object, ...]:
         """Content type, metadata but ours, and tags of the latest version."""
         head = self.client.head_object(Bucket=self.name, Key=key)
-        tags = self.client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"]
+        tags = self.client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"] if keeps_tags(self.client) else []
         metadata = {name: value for name, value in head["Metadata"].items() if not name.startswith("winddown-")}
         return head["ContentType"], metadata, {tag["Key"]: tag["Value"] for tag in tags}
 

@@ -116,7 +116,8 @@ class S3Inspector:
         try:
             policy = json.loads(self._client.get_bucket_policy(Bucket=self._bucket)["Policy"])
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            # A service that knows no policies denies nobody anything by one.
+            if error.response["Error"]["Code"] not in {"NoSuchBucketPolicy", "NotImplemented", "MethodNotAllowed"}:
                 raise Transient(f"the inspector cannot read the policy of store {self._name}") from None
             policy = {"Statement": []}
         named = {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from winddown.stores.objects.faults import PASSING_CODES, is_passing
+from winddown.stores.objects.faults import PASSING_CODES, code_of, is_passing
 from winddown.stores.objects.locks import Lock
 from winddown.stores.objects.versions import Version
 from winddown.stores.retrying import Backoff
@@ -100,15 +100,18 @@ class Deletion:
         listed: Callable[[], list[Version]],
         *,
         only: Callable[[Version], bool] = lambda _: True,
+        one_by_one: bool = False,
     ) -> tuple[list[Version], Refusals]:
         """Delete what is ``left``, list again from the start, and so on until nothing is or nothing more goes.
 
+        ``one_by_one``: what is below shall show again, which not every service does after ``DeleteObjects`` (Swift).
         What the service throttled or broke off is tried again after a while; any other refusal is final. Returns the
         last listing, and the code of each version in it that should have gone and did not.
         """
         vain, fewest = 0, len(left)
         while doomed := [version for version in left if only(version)]:
-            codes = self._delete([_named(version) for version in doomed])
+            delete = self._each if one_by_one else self._delete
+            codes = delete([_named(version) for version in doomed])
             left = listed()
             told = {
                 version: codes.get((version.key, version.version_id), _NOT_SAID) for version in left if only(version)
@@ -125,6 +128,21 @@ class Deletion:
     def hide(self, keys: Iterable[str]) -> dict[str, str]:
         """Put a marker on top of each key; return the codes of those that were refused."""
         return {key: code for (key, _), code in self._delete([{"Key": key} for key in keys]).items()}
+
+    def _each(self, objects: list[dict[str, str]]) -> dict[tuple[str, str], str]:
+        """Send a request for each; return what was refused, by key and version."""
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+            codes = pool.map(self._alone, objects)
+            return {(each["Key"], each["VersionId"]): code for each, code in zip(objects, codes, strict=True) if code}
+
+    def _alone(self, each: dict[str, str]) -> str:
+        try:
+            self._client.delete_object(Bucket=self._bucket, **each, **self._more)
+        except ClientError as error:
+            return "SlowDown" if is_passing(error) else code_of(error)
+        except BotoCoreError:
+            return "SlowDown"
+        return ""
 
     def _delete(self, objects: list[dict[str, str]]) -> dict[tuple[str, str], str]:
         """Send all of it once; return what was refused, by key and version.

@@ -11,6 +11,8 @@ _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuc
 PASSING_CODES = {"SlowDown", "Throttling", "RequestTimeout", "InternalError", "ServiceUnavailable", "503", "500"}
 OVERTAKEN_CODES = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"}
 """What a conditional request is refused with when somebody else was quicker: wrote, or removed."""
+UNKNOWN_CODES = {"NotImplemented", "MethodNotAllowed"}
+"""What a service answers that does not have what was asked of it, however often it is asked."""
 _SERVER_ERROR = 500
 
 
@@ -19,7 +21,8 @@ def is_passing(error: ClientError | BotoCoreError) -> bool:
     if not isinstance(error, ClientError):
         return True
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR))
-    return code_of(error) not in _DENIED and (status >= _SERVER_ERROR or code_of(error) in PASSING_CODES)
+    is_final = code_of(error) in _DENIED | UNKNOWN_CODES
+    return not is_final and (status >= _SERVER_ERROR or code_of(error) in PASSING_CODES)
 
 
 def code_of(error: ClientError) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 
-_NONE = {"NoSuchLifecycleConfiguration", "NotImplemented", "MethodNotAllowed"}
+_NONE = {"NoSuchLifecycleConfiguration", *UNKNOWN_CODES}
 # Aborting unfinished uploads takes nothing that was ever readable.
 _HARMLESS = {"ID", "Status", "Filter", "Prefix", "AbortIncompleteMultipartUpload"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 from winddown.stores.objects.locks import locks_by_default
 from winddown.stores.objects.versions import UNNAMED, histories
 
@@ -20,7 +20,7 @@ _FORBIDDEN = 403
 # Services know users by one of these or by both. One that ignores a condition which it does not know ignores the whole
 # statement with it (Ceph: the first), one that refuses it is asked again without it.
 _CONDITIONS = ({"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}, {"aws:username": "winddown-*"})
-_NOT_UNDERSTOOD = {"MalformedPolicy", "InvalidArgument", "InvalidPolicyDocument", "NotImplemented"}
+_NOT_UNDERSTOOD = {"MalformedPolicy", "InvalidArgument", "InvalidPolicyDocument", *UNKNOWN_CODES}
 
 
 def policy_without_freeze(client: Any, bucket: str) -> str:
@@ -55,11 +55,15 @@ def is_frozen(client: Any, bucket: str) -> bool:
 
 
 def put_policy(client: Any, bucket: str, policy: str) -> None:
-    """Put a policy back; ``{}`` removes it."""
-    if policy == "{}":
-        client.delete_bucket_policy(Bucket=bucket)
-    else:
+    """Put a policy back; ``{}`` removes it, which is nothing where the service knows no policies."""
+    if policy != "{}":
         client.put_bucket_policy(Bucket=bucket, Policy=policy)
+        return
+    try:
+        client.delete_bucket_policy(Bucket=bucket)
+    except ClientError as error:
+        if code_of(error) not in UNKNOWN_CODES:
+            raise
 
 
 def _can_write(client: Any, bucket: str) -> bool:
@@ -88,7 +92,7 @@ def _policy(client: Any, bucket: str) -> dict[str, Any]:
     try:
         policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
+        if code_of(error) in {"NoSuchBucketPolicy", *UNKNOWN_CODES}:
             return {}
         raise
     return policy

@@ -4,12 +4,15 @@ from typing import Any
 
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Method, Order
+from winddown.stores.objects.abilities import Abilities, shows_again
 from winddown.stores.objects.bucket_facts import deletes_noncurrent
 from winddown.stores.objects.locks import locks_by_default
 
 
-def require_reversible(client: Any, reader: Any, bucket: str, *, order: Order, is_kept: bool) -> None:
-    """Raise Refused where the bucket would lose or lock it; ``is_kept`` where it needs no versions to be kept."""
+def require_reversible(
+    client: Any, reader: Any, bucket: str, *, order: Order, abilities: Abilities, is_kept: bool
+) -> None:
+    """Raise Refused where the bucket would lose, lock or forget it; ``is_kept`` where no versions have to be kept."""
     status = client.get_bucket_versioning(Bucket=bucket).get("Status")
     if status != "Enabled" and (status or not is_kept):
         raise Refused(
@@ -23,7 +26,14 @@ def require_reversible(client: Any, reader: Any, bucket: str, *, order: Order, i
             rule="reversible until purge",
             next_step="suspend the rule, then clear the task",
         )
-    if order.method is not Method.DELETE_MARKER and locks_by_default(client, bucket):
+    locks = locks_by_default(client, bucket)
+    if not locks and status == "Enabled" and not abilities.can(client, shows_again):
+        raise Refused(
+            f"order {order.id}: the service does not show an object again when what lies above it is taken away",
+            rule="reversible until purge",
+            next_step="copy the objects to a service that does, or into a bucket without versions, then plan again",
+        )
+    if order.method is not Method.DELETE_MARKER and locks:
         raise Refused(
             f"order {order.id}: the bucket locks what is written, so a rewritten object could not be taken back",
             rule="reversible until purge",

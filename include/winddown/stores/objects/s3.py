@@ -233,7 +233,9 @@ class S3Store(LastActs):
         with translated(self.name, f"quarantine of {order.id}"):
             is_in_table = order.method is Method.COMMIT_TABLE
             is_kept = is_in_table and kind_of(batch) is Kind.ICEBERG
-            require_reversible(client, self._reader, self._bucket, order=order, is_kept=is_kept)
+            require_reversible(
+                client, self._reader, self._bucket, order=order, abilities=self._abilities, is_kept=is_kept
+            )
             if is_in_table:
                 self._acts(client, order, batch, power=Power.QUARANTINE).quarantine()
                 return receipt
@@ -475,7 +477,7 @@ class S3Store(LastActs):
     def _take_back(self, client: Any, standing: Standing) -> None:
         """Delete what this order put on top of objects of which every planned version is still there."""
         deletion = Deletion(client, self._bucket, backoff=self._backoff)
-        left, refused = deletion.until_gone(standing.ours(), standing.ours)
+        left, refused = deletion.until_gone(standing.ours(), standing.ours, one_by_one=True)
         if left:
             codes = ", ".join(sorted(set(refused.values())))
             raise Residual(

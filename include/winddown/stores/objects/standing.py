@@ -44,7 +44,7 @@ class Standing:
             return Whereabouts.GONE
         if self.foreign(key, history):
             return Whereabouts.MIXED
-        if history[0].version_id in planned:
+        if history[0].version_id in planned and history[0].is_latest:
             is_live = left == planned and history[0].version_id == key["version"]
             return Whereabouts.LIVE if is_live else Whereabouts.MIXED
         if left == planned:
@@ -68,9 +68,9 @@ class Standing:
         ]
 
     def is_as_before(self, key: Key, history: list[Version]) -> bool:
-        """Whether every planned version is there, and nothing of ours above it."""
-        there = {version.version_id for version in history}
-        return set(key["versions"]) <= there and not any(map(self._is_ours, _unplanned(key, history)))
+        """Whether every planned version is there, the latest one shows again, and nothing of ours is above it."""
+        there, shows = {version.version_id for version in history}, any(version.is_latest for version in history)
+        return set(key["versions"]) <= there and shows and not any(map(self._is_ours, _unplanned(key, history)))
 
     def doomed(self, key: Key, history: list[Version]) -> list[Version]:
         """Every planned version that is left, and of whole objects every marker above them."""
