@@ -286,6 +286,8 @@ def tried(address: S3Address) -> dict[str, str]:
         for name, attempt in ABILITIES.items():
             try:
                 found[name] = "yes" if attempt(service) else "no"
+            except KeyError:  # It makes no versions in a bucket that was made for locks.
+                found[name] = "no"
             except ClientError as error:
                 found[name] = f"error: {code_of(error)}"
             except BotoCoreError as error:
