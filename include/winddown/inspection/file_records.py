@@ -185,12 +185,16 @@ def _avro(stream: BinaryIO) -> Iterator[Record]:
             head += stream.read(_long(stream, head) or 0)
     sync = stream.read(16)
     head += sync
-    part = bytearray()
-    while _long(stream, part) is not None:
+    part, start = bytearray(), 0
+    while (count := _long(stream, part)) is not None:
         part += stream.read((_long(stream, part) or 0) + len(sync))
+        if not count:
+            del part[start:]  # Polars would take a block without records for the end
+        start = len(part)
         if len(part) >= _PART:
             yield from pl.read_avro(io.BytesIO(head + part)).iter_rows(named=True)
             part.clear()
+            start = 0
     if part:
         yield from pl.read_avro(io.BytesIO(head + part)).iter_rows(named=True)
 

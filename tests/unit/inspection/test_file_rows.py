@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import openpyxl
@@ -64,6 +65,13 @@ def test_records_are_the_same_in_every_packing_and_encoding(
     assert list(records_of(file, encoding=chosen)) == ROWS
     assert len(list(rows_of(file, encoding=chosen))) == 2
     assert not file.closed
+
+
+def test_an_avro_block_without_records_is_not_the_end() -> None:
+    mark = b"0123456789abcdef"
+    head, *blocks = as_avro(ROWS, sync_interval=1, sync_marker=mark).split(mark)
+    content = mark.join([head, blocks[0], b"\0\0", *blocks[1:]])
+    assert list(records_of(io.BytesIO(content))) == ROWS
 
 
 def test_one_object_is_one_record() -> None:
@@ -179,10 +187,10 @@ def as_array(rows: Rows) -> bytes:
     return json.dumps(rows).encode()
 
 
-def as_avro(rows: Rows) -> bytes:
+def as_avro(rows: Rows, **options: Any) -> bytes:
     sink = io.BytesIO()
     fields = [{"name": name, "type": "string"} for name in ("id", "name")]
-    fastavro.writer(sink, {"type": "record", "name": "row", "fields": fields}, rows)
+    fastavro.writer(sink, {"type": "record", "name": "row", "fields": fields}, rows, **options)
     return sink.getvalue()
 
 

@@ -211,6 +211,17 @@ def test_avro_keeps_head_and_blocks(codec: str) -> None:
         emptied("avro", before, {1}, "id")
 
 
+def test_an_avro_block_without_records_is_not_the_end() -> None:
+    sink, mark = io.BytesIO(), b"0123456789abcdef"
+    fastavro.writer(sink, SCHEMA, avro_rows()[:6], sync_interval=1, sync_marker=mark)
+    blocks = sink.getvalue().split(mark)
+    before = mark.join([*blocks[:3], b"\0\0", *blocks[3:]])  # as writers make it that flush when nothing is pending
+    assert [row["id"] for row in fastavro.reader(io.BytesIO(before))] == list(range(6))
+    assert [row["id"] for row in read("avro", before)] == list(range(6))
+    after = without("avro", before, {1, 4})
+    assert [row["id"] for row in fastavro.reader(io.BytesIO(after))] == [0, 2, 3, 5]
+
+
 @pytest.mark.parametrize("codec", ["uncompressed", "zlib", "snappy", "zstd"])
 def test_orc_keeps_types_and_loses_values(codec: str) -> None:
     rows = 3_000
