@@ -53,7 +53,7 @@ def rows_of(file: BinaryIO, *, encoding: str = ENCODINGS[0]) -> Iterator[str]:
         yield from (json.dumps(record, default=str, ensure_ascii=False) for record in found)
         return
     records = (record.strip("\r\n") for record in _split(_texts(_unpacked(file), encoding), _CSV_RECORD))
-    filled = (record for record in records if record.strip())
+    filled = (record for record in records if record)  # one of tabs alone is a record of empty values
     next(filled, None)  # the header is no record; a value in quotes may hold line ends
     yield from filled
 

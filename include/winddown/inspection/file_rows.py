@@ -74,7 +74,7 @@ def _is_emptied(record: Record, order: Order) -> bool:
 
 def _differences(pairs: Iterator[tuple[Record | None, Record | None]], order: Order, doomed: set[int]) -> int:
     """Number of records that differ in what should have stayed; fields inside others are not told apart."""
-    emptied = {name.partition(".")[0] for name in order.fields}
+    emptied = {*order.fields, *(name.partition(".")[0] for name in order.fields)}  # a name of its own may have dots
 
     def kept(number: int, record: Record | None) -> Record:
         fields = (record or _NONE).items()

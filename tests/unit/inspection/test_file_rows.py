@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,20 @@ def test_an_avro_block_without_records_is_not_the_end() -> None:
     head, *blocks = as_avro(ROWS, sync_interval=1, sync_marker=mark).split(mark)
     content = mark.join([head, blocks[0], b"\0\0", *blocks[1:]])
     assert list(records_of(io.BytesIO(content))) == ROWS
+
+
+def test_a_record_of_tabs_alone_is_a_record_of_empty_values() -> None:
+    before = b"id\tname\tphone\r\n\t\t\r\n1\ta\t2\r\n\r\n3\tb\t4"
+    assert len(list(rows_of(io.BytesIO(before)))) == 3
+    assert contradictions(io.BytesIO(before), io.BytesIO(before.replace(b"1\ta\t2\r\n\r\n", b"")), ERASE, {1}) == 0
+
+
+def test_a_name_with_dots_is_emptied_and_no_contradiction() -> None:
+    order = replace(MINIMISE, fields=("home.street",))
+    before, after = (b"id,home.street\n1," + street + b"\n2,y\n" for street in (b"x", b""))
+    assert contradictions(io.BytesIO(before), io.BytesIO(after), order, {0}) == 0
+    assert contradictions(io.BytesIO(before), io.BytesIO(before), order, {0}) == 1
+    assert contradictions(io.BytesIO(before), io.BytesIO(after.replace(b"y", b"")), order, {0}) == 1
 
 
 def test_one_object_is_one_record() -> None:
