@@ -89,6 +89,17 @@ def test_csv_fields_are_emptied_where_they_stand() -> None:
     assert emptied("csv", bars, {0}, "姓名") == "編號|姓名\n1|\n2|歐陽\n".encode("gb18030")
 
 
+def test_csv_fields_are_not_emptied_where_quotes_shift_them() -> None:
+    content = b'id\tname\n1\tfirst\nx"\t"a\t"\n'
+    assert read("csv", content)[1] == {"id": 'x"', "name": "a\t"}
+    assert emptied("csv", content, {0}, "name") == content.replace(b"first", b"")
+    with pytest.raises(Unreadable) as refused:
+        emptied("csv", content, {1}, "name")
+    assert refused.value.problem is Problem.BROKEN
+    inside = b'id,name,note\n1,"say ""no"", or",5" pipe"\n'
+    assert emptied("csv", inside, {0}, "name") == b'id,name,note\n1,"",5" pipe"\n'
+
+
 def test_json_members_are_emptied_where_they_stand() -> None:
     line = '{"id": 1.50, "p" : {"n":"x", "k": 12345678901234567890123}, "l": [{"n": [1]}, 3, {"n":"y"}]}'
     assert (
