@@ -644,3 +644,13 @@ def test_a_journal_that_was_torn_is_read_as_far_as_it_goes(root: Path, desk: Des
     assert where(planned) is QUARANTINED
     planned.act(RESTORE)
     assert subject.content() == content
+
+
+def test_what_is_noted_behind_a_torn_line_counts(root: Path, desk: Desk) -> None:
+    planned = work(CsvFiles(root, desk))
+    planned.act(QUARANTINE)
+    (journal,) = (root / ".winddown-quarantine").glob("*.journal")
+    journal.write_bytes(journal.read_bytes() + b'{"purg')
+    planned.act(PURGE)
+    assert where(planned) is GONE
+    planned.act(PURGE)
