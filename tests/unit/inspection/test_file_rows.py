@@ -1,12 +1,16 @@
 """Rows as the inspector reads them, of the shapes that files come in, and compared with one another."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,6 +77,52 @@ def test_an_avro_block_without_records_is_not_the_end() -> None:
     head, *blocks = as_avro(ROWS, sync_interval=1, sync_marker=mark).split(mark)
     content = mark.join([head, blocks[0], b"\0\0", *blocks[1:]])
     assert list(records_of(io.BytesIO(content))) == ROWS
+
+
+AVRO_CODECS: dict[str, Callable[[bytes], bytes]] = {
+    "null": bytes,
+    "deflate": lambda block: zlib.compress(block)[2:-4],
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "snappy": lambda block: pa.compress(block, "snappy", asbytes=True) + zlib.crc32(block).to_bytes(4, "big"),
+    "zstandard": lambda block: pa.compress(block, "zstd", asbytes=True),
+}
+PHONE = "13812345678"
+AVRO_KINDS: dict[str, tuple[Any, Any]] = {
+    "text": ("string", PHONE),
+    "text or null": (["null", "string"], PHONE),
+    "several types": (["string", "long", "null"], PHONE),
+    "a map": ({"type": "map", "values": "string"}, {"k": PHONE}),
+    "itself": (["null", "row"], {"id": PHONE, "value": None}),
+    "logical types": ({"type": "array", "items": {"type": "int", "logicalType": "date"}}, [date(2024, 2, 29)]),
+}
+
+
+def avro_of_one_block(kind: Any, rows: list[dict[str, Any]], codec: str) -> bytes:
+    fields = [{"name": "id", "type": "string"}, {"name": "value", "type": kind}]
+    schema, block = {"type": "record", "name": "row", "fields": fields}, io.BytesIO()
+    for row in rows:
+        fastavro.schemaless_writer(block, schema, row)
+    told = [b"avro.schema", json.dumps(schema).encode(), b"avro.codec", codec.encode()]
+    packed, mark = AVRO_CODECS[codec](block.getvalue()), b"0123456789abcdef"
+    return b"".join([b"Obj\x01\x04", *map(sized, told), b"\0", mark, b"\x04", sized(packed), mark])
+
+
+def sized(data: bytes) -> bytes:
+    number = len(data) << 1
+    return bytes([number & 0x7F | 0x80, number >> 7]) + data
+
+
+@pytest.mark.parametrize("kind", AVRO_KINDS)
+@pytest.mark.parametrize("codec", AVRO_CODECS)
+def test_avro_is_read_and_searched_whatever_it_is_made_of(kind: str, codec: str) -> None:
+    of, value = AVRO_KINDS[kind]
+    rows = [{"id": PHONE, "value": value}, {"id": "2", "value": value}]
+    content = avro_of_one_block(of, rows, codec)
+    assert list(records_of(io.BytesIO(content))) == rows
+    assert search_file(io.BytesIO(content), Patterns([PHONE.encode()]))[1:] == ({PHONE.encode()}, "")
+    with pytest.raises(Refused, match="cannot read an Avro file"):
+        list(records_of(io.BytesIO(content[:-20])))
 
 
 def test_a_record_of_tabs_alone_is_a_record_of_empty_values() -> None:
