@@ -125,6 +125,14 @@ def test_avro_is_read_and_searched_whatever_it_is_made_of(kind: str, codec: str)
         list(records_of(io.BytesIO(content[:-20])))
 
 
+def test_what_is_no_number_is_no_contradiction_where_it_stays() -> None:
+    before, after = io.BytesIO(), io.BytesIO()
+    for sink, name in ((before, "a"), (after, None)):
+        pq.write_table(pa.table({"name": [name, "b"], "rate": [float("nan"), float("nan")]}), sink)
+    assert contradictions(before, after, MINIMISE, {0}) == 0
+    assert contradictions(before, after, MINIMISE, {1}) == 2
+
+
 def test_a_record_of_tabs_alone_is_a_record_of_empty_values() -> None:
     before = b"id\tname\tphone\r\n\t\t\r\n1\ta\t2\r\n\r\n3\tb\t4"
     assert len(list(rows_of(io.BytesIO(before)))) == 3
