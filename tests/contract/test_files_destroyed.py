@@ -1,11 +1,12 @@
 """Folders as a store that destroys: the behavioural suite, and what only a file system can get wrong."""
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -311,6 +312,17 @@ def nobody_can(statement: str, folder: Path) -> bool:
     return subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def as_an_owner(opened: Callable[..., int]) -> Callable[..., int]:
+    """Opens files as the kernel does for a user who is not root, but the owner."""
+
+    def asked(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if flags & os.O_ACCMODE == os.O_WRONLY and not os.stat(path, dir_fd=dir_fd).st_mode & 0o200:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    return asked
+
+
 @contextmanager
 def holding(path: Path, mode: str) -> Iterator[None]:
     """Another program has the file open."""
@@ -365,6 +377,20 @@ class TestFileSystem:
             os.link(waiting, subject.root / min(planned.names[0]))
         planned.act(RESTORE)
         assert (subject.content(), subject.marks(), where(planned)) == (content, marks, LIVE)
+
+    def test_an_owner_overwrites_what_a_freeze_made_read_only(
+        self, subject: FolderSubject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        freezing = ability(subject.store, SupportsFreeze)
+        assert freezing is not None
+        remembered = freezing.remember_writers([subject.ref], None)
+        freezing.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered)
+        planned = work(subject)
+        planned.act(QUARANTINE)
+        monkeypatch.setattr(store_module, "medium_of", disk)
+        monkeypatch.setattr(os, "open", as_an_owner(os.open))
+        assert dict(planned.act(PURGE).details)["bytes_overwritten"] != "0"
+        assert where(planned) is GONE
 
     def test_content_is_overwritten_where_a_disk_writes_in_place(
         self, subject: FolderSubject, monkeypatch: pytest.MonkeyPatch
@@ -618,3 +644,13 @@ def test_a_journal_that_was_torn_is_read_as_far_as_it_goes(root: Path, desk: Des
     assert where(planned) is QUARANTINED
     planned.act(RESTORE)
     assert subject.content() == content
+
+
+def test_what_is_noted_behind_a_torn_line_counts(root: Path, desk: Desk) -> None:
+    planned = work(CsvFiles(root, desk))
+    planned.act(QUARANTINE)
+    (journal,) = (root / ".winddown-quarantine").glob("*.journal")
+    journal.write_bytes(journal.read_bytes() + b'{"purg')
+    planned.act(PURGE)
+    assert where(planned) is GONE
+    planned.act(PURGE)

@@ -174,6 +174,35 @@ class TestHistories(HistorySuite):
     pass
 
 
+@pytest.mark.parametrize("subject", [WholeObjects, ParquetFiles], indirect=True)
+def test_what_was_written_under_the_name_of_an_old_version_is_not_purged(subject: BucketSubject) -> None:
+    """While versions are suspended, every write has the name ``null``, and so may have a planned old version."""
+    client, bucket = subject.bucket.client, subject.bucket.name
+
+    def switch(status: str) -> None:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+    switch("Suspended")
+    for name in list(subject.keys()):
+        subject.bucket.put(name, subject.earlier(name))
+    switch("Enabled")
+    for name in list(subject.keys()):
+        subject.bucket.put(name, subject.original(name))
+    planned, real = work(subject), subject.acting
+    planned.act(QUARANTINE)
+    subject.acting = Incomplete(real, deletes=1, says="nothing")
+    with pytest.raises(Transient):
+        planned.act(PURGE)
+    subject.acting = real
+    key = planned.batches[0].keys.to_pylist()[-1]["object"]
+    switch("Suspended")
+    subject.bucket.put(key, b"somebody else's")
+    switch("Enabled")
+    with pytest.raises(Refused, match="changed after the plan"):
+        planned.act(PURGE)
+    assert subject.bucket.live()[key] == b"somebody else's"
+
+
 @pytest.mark.parametrize("subject", [CsvFiles, ParquetFiles], indirect=True)
 def test_a_writer_that_keeps_our_metadata_is_not_taken_for_us(subject: BucketSubject) -> None:
     planned = work(subject)

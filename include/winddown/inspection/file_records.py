@@ -7,7 +7,6 @@ one such part, one record of text, and a workbook's table of shared strings.
 
 import codecs
 import csv
-import io
 import json
 import re
 import zipfile
@@ -16,11 +15,11 @@ from itertools import chain
 from typing import Any, BinaryIO, cast
 from xml.etree import ElementTree as ET
 
-import polars as pl
 import pyarrow as pa
 from pyarrow import orc
 
 from winddown.domain.errors import Refused
+from winddown.inspection.avro_file import rows as avro_rows
 from winddown.inspection.lent import to_arrow
 from winddown.inspection.parquet_file import rows as parquet_rows
 
@@ -36,7 +35,6 @@ _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _START = 1 << 16
 _PIECE = 1 << 20
-_PART = 1 << 20
 _ROWS = 128
 _RECORD_MAX = 1 << 27  # characters of a record of text; the stores plan for less
 Record = dict[str, Any]
@@ -53,7 +51,7 @@ def rows_of(file: BinaryIO, *, encoding: str = ENCODINGS[0]) -> Iterator[str]:
         yield from (json.dumps(record, default=str, ensure_ascii=False) for record in found)
         return
     records = (record.strip("\r\n") for record in _split(_texts(_unpacked(file), encoding), _CSV_RECORD))
-    filled = (record for record in records if record.strip())
+    filled = (record for record in records if record)  # one of tabs alone is a record of empty values
     next(filled, None)  # the header is no record; a value in quotes may hold line ends
     yield from filled
 
@@ -76,7 +74,7 @@ def _structured(file: BinaryIO, encoding: str) -> Iterator[Record] | None:
     if start.startswith(b"PAR1"):
         return parquet_rows(file)
     if start.startswith(b"Obj\x01"):
-        return _avro(_unpacked(file))
+        return avro_rows(_unpacked(file))
     if start.startswith(b"ORC"):
         return _orc(file)
     if start.startswith(b"PK\x03\x04"):
@@ -173,38 +171,6 @@ def _check(rest: str) -> None:
             f"a record of a file does not end within {_RECORD_MAX >> 20} million characters",
             next_step="look at what wrote the newest version of the file",
         )
-
-
-def _avro(stream: BinaryIO) -> Iterator[Record]:
-    """Rows of a container, some blocks at a time, each time as a container of their own."""
-    head = bytearray(stream.read(4))
-    while entries := _long(stream, head):
-        if entries < 0:
-            _long(stream, head)
-        for _ in range(2 * abs(entries)):
-            head += stream.read(_long(stream, head) or 0)
-    sync = stream.read(16)
-    head += sync
-    part = bytearray()
-    while _long(stream, part) is not None:
-        part += stream.read((_long(stream, part) or 0) + len(sync))
-        if len(part) >= _PART:
-            yield from pl.read_avro(io.BytesIO(head + part)).iter_rows(named=True)
-            part.clear()
-    if part:
-        yield from pl.read_avro(io.BytesIO(head + part)).iter_rows(named=True)
-
-
-def _long(stream: BinaryIO, kept: bytearray) -> int | None:
-    """An integer in Avro's form, whose bytes are kept; None at the end."""
-    value = shift = 0
-    while piece := stream.read(1):
-        kept += piece
-        value |= (piece[0] & 0x7F) << shift
-        shift += 7
-        if piece[0] < 0x80:  # noqa: PLR2004 - the highest bit says that more bytes come
-            return (value >> 1) ^ -(value & 1)
-    return None
 
 
 def _orc(file: BinaryIO) -> Iterator[Record]:

@@ -74,13 +74,17 @@ def _is_emptied(record: Record, order: Order) -> bool:
 
 def _differences(pairs: Iterator[tuple[Record | None, Record | None]], order: Order, doomed: set[int]) -> int:
     """Number of records that differ in what should have stayed; fields inside others are not told apart."""
-    emptied = {name.partition(".")[0] for name in order.fields}
+    emptied = {*order.fields, *(name.partition(".")[0] for name in order.fields)}  # a name of its own may have dots
 
     def kept(number: int, record: Record | None) -> Record:
         fields = (record or _NONE).items()
         return {name: value for name, value in fields if number not in doomed or name not in emptied}
 
-    return sum(kept(number, old) != kept(number, new) for number, (old, new) in enumerate(pairs))
+    def differs(number: int, old: Record | None, new: Record | None) -> bool:
+        before, after = kept(number, old), kept(number, new)
+        return before != after and repr(before) != repr(after)  # what is no number equals nothing, not even itself
+
+    return sum(differs(number, old, new) for number, (old, new) in enumerate(pairs))
 
 
 def is_empty(record: Record, field: str) -> bool:

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-import fastavro
 import polars as pl
 import pyarrow as pa
 
+from winddown.inspection.avro_file import values as avro_values
 from winddown.inspection.lent import to_arrow
 from winddown.inspection.parquet_file import values
 from winddown.ports import ByteSearch
@@ -204,8 +204,8 @@ def search_file(file: BinaryIO, patterns: Patterns) -> _Look:
             for piece in values(file):
                 found |= patterns.found_in(piece)
         elif magic.startswith(_AVRO):
-            for block in fastavro.block_reader(file):
-                found |= patterns.found_in(block.bytes_.getvalue())  # type: ignore[attr-defined] # another reader's stub
+            for piece in avro_values(file):
+                found |= patterns.found_in(piece)
     except (OSError, EOFError, ValueError, KeyError, zlib.error, lzma.LZMAError, pa.ArrowException):
         # A database's file may begin like a compressed one by chance; what was unpacked before the end was searched.
         return size, found, "begins like a compressed file, and cannot be unpacked to its end"

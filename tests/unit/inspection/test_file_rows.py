@@ -1,13 +1,19 @@
 """Rows as the inspector reads them, of the shapes that files come in, and compared with one another."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import random
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import openpyxl
@@ -64,6 +70,81 @@ def test_records_are_the_same_in_every_packing_and_encoding(
     assert list(records_of(file, encoding=chosen)) == ROWS
     assert len(list(rows_of(file, encoding=chosen))) == 2
     assert not file.closed
+
+
+def test_an_avro_block_without_records_is_not_the_end() -> None:
+    mark = b"0123456789abcdef"
+    head, *blocks = as_avro(ROWS, sync_interval=1, sync_marker=mark).split(mark)
+    content = mark.join([head, blocks[0], b"\0\0", *blocks[1:]])
+    assert list(records_of(io.BytesIO(content))) == ROWS
+
+
+AVRO_CODECS: dict[str, Callable[[bytes], bytes]] = {
+    "null": bytes,
+    "deflate": lambda block: zlib.compress(block)[2:-4],
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "snappy": lambda block: pa.compress(block, "snappy", asbytes=True) + zlib.crc32(block).to_bytes(4, "big"),
+    "zstandard": lambda block: pa.compress(block, "zstd", asbytes=True),
+}
+PHONE = "13812345678"
+AVRO_KINDS: dict[str, tuple[Any, Any]] = {
+    "text": ("string", PHONE),
+    "text or null": (["null", "string"], PHONE),
+    "several types": (["string", "long", "null"], PHONE),
+    "a map": ({"type": "map", "values": "string"}, {"k": PHONE}),
+    "itself": (["null", "row"], {"id": PHONE, "value": None}),
+    "logical types": ({"type": "array", "items": {"type": "int", "logicalType": "date"}}, [date(2024, 2, 29)]),
+}
+
+
+def avro_of_one_block(kind: Any, rows: list[dict[str, Any]], codec: str) -> bytes:
+    fields = [{"name": "id", "type": "string"}, {"name": "value", "type": kind}]
+    schema, block = {"type": "record", "name": "row", "fields": fields}, io.BytesIO()
+    for row in rows:
+        fastavro.schemaless_writer(block, schema, row)
+    told = [b"avro.schema", json.dumps(schema).encode(), b"avro.codec", codec.encode()]
+    packed, mark = AVRO_CODECS[codec](block.getvalue()), b"0123456789abcdef"
+    return b"".join([b"Obj\x01\x04", *map(sized, told), b"\0", mark, b"\x04", sized(packed), mark])
+
+
+def sized(data: bytes) -> bytes:
+    number = len(data) << 1
+    return bytes([number & 0x7F | 0x80, number >> 7]) + data
+
+
+@pytest.mark.parametrize("kind", AVRO_KINDS)
+@pytest.mark.parametrize("codec", AVRO_CODECS)
+def test_avro_is_read_and_searched_whatever_it_is_made_of(kind: str, codec: str) -> None:
+    of, value = AVRO_KINDS[kind]
+    rows = [{"id": PHONE, "value": value}, {"id": "2", "value": value}]
+    content = avro_of_one_block(of, rows, codec)
+    assert list(records_of(io.BytesIO(content))) == rows
+    assert search_file(io.BytesIO(content), Patterns([PHONE.encode()]))[1:] == ({PHONE.encode()}, "")
+    with pytest.raises(Refused, match="cannot read an Avro file"):
+        list(records_of(io.BytesIO(content[:-20])))
+
+
+def test_what_is_no_number_is_no_contradiction_where_it_stays() -> None:
+    before, after = io.BytesIO(), io.BytesIO()
+    for sink, name in ((before, "a"), (after, None)):
+        pq.write_table(pa.table({"name": [name, "b"], "rate": [float("nan"), float("nan")]}), sink)
+    assert contradictions(before, after, MINIMISE, {0}) == 0
+    assert contradictions(before, after, MINIMISE, {1}) == 2
+
+
+def test_a_record_of_tabs_alone_is_a_record_of_empty_values() -> None:
+    before = b"id\tname\tphone\r\n\t\t\r\n1\ta\t2\r\n\r\n3\tb\t4"
+    assert len(list(rows_of(io.BytesIO(before)))) == 3
+    assert contradictions(io.BytesIO(before), io.BytesIO(before.replace(b"1\ta\t2\r\n\r\n", b"")), ERASE, {1}) == 0
+
+
+def test_a_name_with_dots_is_emptied_and_no_contradiction() -> None:
+    order = replace(MINIMISE, fields=("home.street",))
+    before, after = (b"id,home.street\n1," + street + b"\n2,y\n" for street in (b"x", b""))
+    assert contradictions(io.BytesIO(before), io.BytesIO(after), order, {0}) == 0
+    assert contradictions(io.BytesIO(before), io.BytesIO(before), order, {0}) == 1
+    assert contradictions(io.BytesIO(before), io.BytesIO(after.replace(b"y", b"")), order, {0}) == 1
 
 
 def test_one_object_is_one_record() -> None:
@@ -179,10 +260,10 @@ def as_array(rows: Rows) -> bytes:
     return json.dumps(rows).encode()
 
 
-def as_avro(rows: Rows) -> bytes:
+def as_avro(rows: Rows, **options: Any) -> bytes:
     sink = io.BytesIO()
     fields = [{"name": name, "type": "string"} for name in ("id", "name")]
-    fastavro.writer(sink, {"type": "record", "name": "row", "fields": fields}, rows)
+    fastavro.writer(sink, {"type": "record", "name": "row", "fields": fields}, rows, **options)
     return sink.getvalue()
 
 

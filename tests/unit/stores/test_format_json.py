@@ -263,3 +263,10 @@ def test_as_text_says_what_json_says() -> None:
     content = b'{"a": 1, "b": true, "c": [1, "x"], "d": 2.5}\n'
     (batch,) = jsonl.read(io.BytesIO(content))
     assert as_text(batch).to_pylist() == [{"a": "1", "b": "true", "c": '[1,"x"]', "d": "2.5"}]
+
+
+@pytest.mark.parametrize("form", [b"%s\n", b"[%s]"])
+@pytest.mark.parametrize("colon", [b"\\u003a", b"\\u003A"])
+def test_a_member_that_stands_twice_is_not_hidden_by_an_escaped_colon(form: bytes, colon: bytes) -> None:
+    assert rows(form % (b'{"a": "' + colon + b'"}'), "json" if form.startswith(b"[") else "jsonl") == [{"a": ":"}]
+    assert problem_of(form % (b'{"a": "13812345678", "a": "' + colon + b'"}')) is Problem.FIELDS

@@ -89,6 +89,17 @@ def test_csv_fields_are_emptied_where_they_stand() -> None:
     assert emptied("csv", bars, {0}, "姓名") == "編號|姓名\n1|\n2|歐陽\n".encode("gb18030")
 
 
+def test_csv_fields_are_not_emptied_where_quotes_shift_them() -> None:
+    content = b'id\tname\n1\tfirst\nx"\t"a\t"\n'
+    assert read("csv", content)[1] == {"id": 'x"', "name": "a\t"}
+    assert emptied("csv", content, {0}, "name") == content.replace(b"first", b"")
+    with pytest.raises(Unreadable) as refused:
+        emptied("csv", content, {1}, "name")
+    assert refused.value.problem is Problem.BROKEN
+    inside = b'id,name,note\n1,"say ""no"", or",5" pipe"\n'
+    assert emptied("csv", inside, {0}, "name") == b'id,name,note\n1,"",5" pipe"\n'
+
+
 def test_json_members_are_emptied_where_they_stand() -> None:
     line = '{"id": 1.50, "p" : {"n":"x", "k": 12345678901234567890123}, "l": [{"n": [1]}, 3, {"n":"y"}]}'
     assert (
@@ -209,6 +220,17 @@ def test_avro_keeps_head_and_blocks(codec: str) -> None:
     assert list(fastavro.reader(io.BytesIO(found))) == expected
     with pytest.raises(Refused, match="neither be null nor empty"):
         emptied("avro", before, {1}, "id")
+
+
+def test_an_avro_block_without_records_is_not_the_end() -> None:
+    sink, mark = io.BytesIO(), b"0123456789abcdef"
+    fastavro.writer(sink, SCHEMA, avro_rows()[:6], sync_interval=1, sync_marker=mark)
+    blocks = sink.getvalue().split(mark)
+    before = mark.join([*blocks[:3], b"\0\0", *blocks[3:]])  # as writers make it that flush when nothing is pending
+    assert [row["id"] for row in fastavro.reader(io.BytesIO(before))] == list(range(6))
+    assert [row["id"] for row in read("avro", before)] == list(range(6))
+    after = without("avro", before, {1, 4})
+    assert [row["id"] for row in fastavro.reader(io.BytesIO(after))] == [0, 2, 3, 5]
 
 
 @pytest.mark.parametrize("codec", ["uncompressed", "zlib", "snappy", "zstd"])

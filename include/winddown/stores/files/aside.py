@@ -174,7 +174,8 @@ class Held(Aside):
             self.journal.is_purging = True
 
     def _note(self, line: dict[str, Any]) -> None:
-        os.write(self._file, json.dumps(line).encode() + b"\n")
+        # On a line of its own, whatever was torn before it: read together, neither would count.
+        os.write(self._file, b"\n" + json.dumps(line).encode() + b"\n")
         os.fsync(self._file)
         os.fsync(self._quarantine)
 

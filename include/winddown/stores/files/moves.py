@@ -15,7 +15,7 @@ from winddown.stores.files.keys import hashed
 from winddown.stores.files.names import path_of
 from winddown.stores.files.openers import holders
 from winddown.stores.files.rename import exchange, move_new
-from winddown.stores.files.tree import Entry, LocalFile, size_in
+from winddown.stores.files.tree import Entry, LocalFile, open_file, size_in
 
 _ZEROS = bytes(1 << 20)
 
@@ -168,7 +168,7 @@ class Moves:
 
     def _overwrite(self, place: Place) -> int:
         """Write zeros over the content, holes left out, and have them on the disk before the name goes."""
-        file = os.open(place.slot, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.held.slots)
+        file = self._opened_for_writing(place)
         written = 0
         try:
             for start, end in _data(file):
@@ -179,6 +179,19 @@ class Moves:
         finally:
             os.close(file)
         return written
+
+    def _opened_for_writing(self, place: Place) -> int:
+        flags, slots = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, self.held.slots
+        try:
+            return os.open(place.slot, flags, dir_fd=slots)
+        except PermissionError:
+            # The freeze took that right from the owner as well, who may take it back; root never comes here.
+            file = open_file(slots, place.slot)
+            try:
+                os.fchmod(file, 0o600)
+            finally:
+                os.close(file)
+            return os.open(place.slot, flags, dir_fd=slots)
 
     # -- pieces --------------------------------------------------------------------------------------------------
 

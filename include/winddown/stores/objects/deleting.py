@@ -6,6 +6,7 @@ by the answer: some services forget a key, some lose versions when a listing is 
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from winddown.stores.retrying import Backoff
 _REQUEST_LIMIT, _REQUEST_LEAST = 1_000, 50
 _SIDE_BY_SIDE = 8
 _NOT_SAID = "not said"
+# What no XML can say, not even as an entity, so no key with it goes into a request for many.
+_UNSAYABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 KEPT = "kept above what was refused"
 
 Refusals = Mapping[Version, str]
@@ -150,9 +153,12 @@ class Deletion:
         A service goes through the keys of a request one after the other, so the requests are made of equal size, as
         many as run side by side or a multiple of it: the last ones would keep the others waiting.
         """
-        rounds = -(-len(objects) // (_REQUEST_LIMIT * _SIDE_BY_SIDE))
-        size = max(-(-len(objects) // (rounds * _SIDE_BY_SIDE)), _REQUEST_LEAST) if objects else 1
-        parts = [objects[start : start + size] for start in range(0, len(objects), size)]
+        alone = [each for each in objects if _UNSAYABLE.search(each["Key"])]
+        together = [each for each in objects if not _UNSAYABLE.search(each["Key"])] if alone else objects
+        rounds = -(-len(together) // (_REQUEST_LIMIT * _SIDE_BY_SIDE))
+        size = max(-(-len(together) // (rounds * _SIDE_BY_SIDE)), _REQUEST_LEAST) if together else 1
+        parts = [together[start : start + size] for start in range(0, len(together), size)]
+        parts += [[each] for each in alone]
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
             return dict(
                 refused for answer in pool.map(lambda part: list(self._request(part)), parts) for refused in answer
@@ -160,9 +166,7 @@ class Deletion:
 
     def _request(self, objects: list[dict[str, str]]) -> Iterator[tuple[tuple[str, str], str]]:
         try:
-            answer = self._client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}, **self._more
-            )
+            answer = self._answered(objects)
         except (ClientError, BotoCoreError) as error:
             if not is_passing(error):
                 raise
@@ -171,6 +175,20 @@ class Deletion:
             return
         for told in answer.get("Errors", ()):
             yield (told.get("Key", ""), told.get("VersionId", "")), str(told.get("Code", "unknown"))
+
+    def _answered(self, objects: list[dict[str, str]]) -> dict[str, Any]:
+        if not _UNSAYABLE.search(objects[0]["Key"]):
+            answer: dict[str, Any] = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}, **self._more
+            )
+            return answer
+        try:
+            self._client.delete_object(Bucket=self._bucket, **objects[0], **self._more)
+        except ClientError as error:
+            if is_passing(error):
+                raise
+            return {"Errors": [{**objects[0], "Code": code_of(error)}]}
+        return {}
 
 
 def _add_md5(request: Any, **_: Any) -> None:

@@ -303,7 +303,7 @@ class S3Store(LastActs):
                 place = standing.place(key, history)
                 if place is Whereabouts.LIVE:
                     raise Refused(f"order {order.id} batch {batch.index} is not in quarantine", rule="quarantine first")
-                if standing.foreign(key, history):
+                if standing.foreign(key, history) or standing.is_shown(key, history):
                     raise _overtaken(order, batch)
                 doomed += standing.doomed(key, history)
             found = self._destroy(client, order, batch, doomed, standing)

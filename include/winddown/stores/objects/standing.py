@@ -57,6 +57,14 @@ class Standing:
         """Versions that neither the plan knows nor this order made: somebody wrote after the plan."""
         return [version for version in _unplanned(key, history) if not self._is_ours(version)]
 
+    def is_shown(self, key: Key, history: list[Version]) -> bool:
+        """Whether a planned name is what readers get.
+
+        A purge never comes to that, because what hides an object goes last. Somebody took it away; or wrote while the
+        bucket's versions were suspended, and then the name ``null`` is another content's by now.
+        """
+        return bool(history) and not history[0].is_marker and history[0].version_id in key["versions"]
+
     def ours(self) -> list[Version]:
         """What this order put on top of objects of which every planned version is still there."""
         return [

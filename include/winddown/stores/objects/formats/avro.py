@@ -120,15 +120,14 @@ def _blocks(source: BinaryIO, file: _File) -> Iterator[_Block]:
         limits.check_unpacked(packed, unpacked)
         return found
 
-    while (count := _long(source, at_end=0)) > 0:
-        size = _long(source)
+    while first := source.read(1):
+        # A block without records is not the end: some writers flush such ones between others.
+        count, size = _long(source, first), _long(source)
         body = _exactly(source, size)
-        if _exactly(source, _SYNC) != file.mark:
+        if count < 0 or _exactly(source, _SYNC) != file.mark:
             raise broken()
         packed += size
         yield _Block(count, body, partial(records, body))
-    if count < 0:
-        raise broken()
 
 
 def _bounds(records: bytes, count: int, schema: Any) -> list[int]:
@@ -206,21 +205,19 @@ def _head(source: BinaryIO) -> dict[str, bytes]:
     return found
 
 
-def _long(source: BinaryIO, *, at_end: int | None = None) -> int:
-    """A zigzag number of up to ten bytes; ``at_end`` when the file ends here, if it may."""
+def _long(source: BinaryIO, first: bytes = b"") -> int:
+    """A zigzag number of up to ten bytes, of which the first may have been read already."""
     value = shift = 0
-    while True:
-        byte = source.read(1)
-        if not byte:
-            if at_end is None or shift:
-                raise broken()
-            return at_end
+    byte = first or source.read(1)
+    while byte:
         value |= (byte[0] & 0x7F) << shift
         if byte[0] < 0x80:  # noqa: PLR2004 - the last byte has no continuation bit
             return (value >> 1) ^ -(value & 1)
         shift += 7
         if shift > _LONG_BITS:
             raise broken()
+        byte = source.read(1)
+    raise broken()
 
 
 def _exactly(source: BinaryIO, size: int) -> bytes:

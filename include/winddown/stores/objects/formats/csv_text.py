@@ -118,7 +118,13 @@ def _emptied(record: bytes, delimiter: str, width: int, columns: list[int]) -> b
     if len(bounds) != width + 1:
         raise _ragged()
     fields = ((bounds[index] + 1, bounds[index + 1]) for index in columns)
-    return spliced(record, ((*each, b'""' if body[each[0] : each[0] + 1] == b'"' else b"") for each in fields))
+    after = spliced(record, ((*each, b'""' if body[each[0] : each[0] + 1] == b'"' else b"") for each in fields))
+    if b'"' in body:
+        # A quote inside a value does not quote for the reader, who then sees fields begin and end elsewhere.
+        (old,), (new,) = (_parsed([text.decode()], delimiter) for text in (record, after))
+        if new != ["" if index in columns else value for index, value in enumerate(old)]:
+            raise _unpaired()
+    return after
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -178,7 +184,7 @@ def _parsed(lines: list[str], delimiter: str) -> list[list[str]]:
     except csv.Error:
         rows = []
     if len(rows) != len(lines):
-        raise Unreadable(Problem.BROKEN, "quotes in the file do not pair up")
+        raise _unpaired()
     return rows
 
 
@@ -221,3 +227,7 @@ def _delimiter(header: str) -> str:
 
 def _ragged() -> Unreadable:
     return Unreadable(Problem.BROKEN, "a line has another number of fields than the header")
+
+
+def _unpaired() -> Unreadable:
+    return Unreadable(Problem.BROKEN, "quotes in the file do not pair up")
