@@ -398,6 +398,21 @@ class TestBucket:
         for upload in left:
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
+    def test_sanitise_removes_what_killed_trials_left_and_nothing_that_is_called_nearly_so(
+        self, subject: BucketSubject
+    ) -> None:
+        for key in (
+            "winddown-probe.csv",
+            "winddown-probe",
+            f"winddown-probe-{'0' * 16}",
+            f"winddown-probe-{'f' * 16}客户",
+        ):
+            subject.bucket.put(key, b"1")
+        store = ability(subject.store, SupportsSanitise)
+        assert store is not None
+        store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+        assert {key for key, *_ in subject.bucket.history() if "probe" in key} == {"winddown-probe.csv"}
+
 
 def where(planned: Work) -> Whereabouts:
     return planned.subject.store.locate(planned.order, planned.batches[0])

@@ -3,6 +3,7 @@
 Services differ, and some accept a header and ignore it, so an ability counts only when it is seen to have an effect.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from winddown.stores.objects.faults import code_of, is_passing
 from winddown.stores.objects.versions import histories, list_versions
 
 PROBE = "winddown-probe"
+_CHINESE = "客户"
+_TRIED = re.compile(rf"{PROBE}(-[0-9a-f]{{16}}({_CHINESE})?)?")
 _WRONG = '"00000000000000000000000000000000"'
 _DENIED = {"AccessDenied", "403"}
 _LOOKS = 4
@@ -90,7 +93,7 @@ def shows_again(client: Any, bucket: str) -> bool:
 
     OpenStack Swift 2.30 forgets it for such names alone. Who may put markers, but no objects, cannot try it.
     """
-    with probe(client, bucket, called="客户") as key:
+    with probe(client, bucket, called=_CHINESE) as key:
         try:
             client.put_object(Bucket=bucket, Key=key, Body=b"1")
         except ClientError as error:
@@ -178,4 +181,5 @@ def _remove(client: Any, bucket: str, key: str) -> None:
 def remove_probes(client: Any, bucket: str) -> None:
     """Delete every trial's object; a trial of another worker that goes on meanwhile finds less than there is."""
     for version in list_versions(client, bucket, PROBE):
-        client.delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+        if _TRIED.fullmatch(version.key):
+            client.delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)

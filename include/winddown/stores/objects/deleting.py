@@ -136,7 +136,8 @@ class Deletion:
         """Send a request for each; return what was refused, by key and version."""
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
             codes = pool.map(self._alone, objects)
-            return {(each["Key"], each["VersionId"]): code for each, code in zip(objects, codes, strict=True) if code}
+            named = [(each["Key"], each.get("VersionId", "")) for each in objects]
+            return {each: code for each, code in zip(named, codes, strict=True) if code}
 
     def _alone(self, each: dict[str, str]) -> str:
         try:
@@ -154,19 +155,19 @@ class Deletion:
         many as run side by side or a multiple of it: the last ones would keep the others waiting.
         """
         alone = [each for each in objects if _UNSAYABLE.search(each["Key"])]
-        together = [each for each in objects if not _UNSAYABLE.search(each["Key"])] if alone else objects
+        together = [each for each in objects if not _UNSAYABLE.search(each["Key"])]
         rounds = -(-len(together) // (_REQUEST_LIMIT * _SIDE_BY_SIDE))
         size = max(-(-len(together) // (rounds * _SIDE_BY_SIDE)), _REQUEST_LEAST) if together else 1
         parts = [together[start : start + size] for start in range(0, len(together), size)]
-        parts += [[each] for each in alone]
         with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
-            return dict(
-                refused for answer in pool.map(lambda part: list(self._request(part)), parts) for refused in answer
-            )
+            answers = pool.map(lambda part: list(self._request(part)), parts)
+            return dict(refused for answer in answers for refused in answer) | self._each(alone)
 
     def _request(self, objects: list[dict[str, str]]) -> Iterator[tuple[tuple[str, str], str]]:
         try:
-            answer = self._answered(objects)
+            answer = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}, **self._more
+            )
         except (ClientError, BotoCoreError) as error:
             if not is_passing(error):
                 raise
@@ -175,20 +176,6 @@ class Deletion:
             return
         for told in answer.get("Errors", ()):
             yield (told.get("Key", ""), told.get("VersionId", "")), str(told.get("Code", "unknown"))
-
-    def _answered(self, objects: list[dict[str, str]]) -> dict[str, Any]:
-        if not _UNSAYABLE.search(objects[0]["Key"]):
-            answer: dict[str, Any] = self._client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}, **self._more
-            )
-            return answer
-        try:
-            self._client.delete_object(Bucket=self._bucket, **objects[0], **self._more)
-        except ClientError as error:
-            if is_passing(error):
-                raise
-            return {"Errors": [{**objects[0], "Code": code_of(error)}]}
-        return {}
 
 
 def _add_md5(request: Any, **_: Any) -> None:
