@@ -39,6 +39,11 @@ from .suite import AuthorizationSuite, EffectSuite, FieldSuite, ReadingSuite, Re
 QUARANTINE, RESTORE, PURGE = Power.QUARANTINE, Power.RESTORE, Power.PURGE
 
 
+def _thoroughly(kind: type[BucketSubject]) -> Any:
+    """Records of text are cut out alike, whatever the text is; how is tried on every format by itself elsewhere."""
+    return pytest.param(kind, marks=pytest.mark.thorough, id=kind.__name__)
+
+
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator[BucketSubject]:
     if request.param.keeps_versions and not is_reversible(client):
@@ -48,7 +53,7 @@ def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator
     found.bucket.remove()
 
 
-@pytest.mark.parametrize("subject", [ParquetFiles, CsvFiles, JsonFiles], indirect=True)
+@pytest.mark.parametrize("subject", [ParquetFiles, CsvFiles, _thoroughly(JsonFiles)], indirect=True)
 class TestRowsInObjects(ReadingSuite, FieldSuite, EffectSuite):
     pass
 
@@ -63,7 +68,7 @@ class TestWholeObjects(StoreSuite, ReturnSuite, SanitiseSuite):
     pass
 
 
-@pytest.mark.parametrize("subject", [ParquetTables, CsvTables, JsonTables], indirect=True)
+@pytest.mark.parametrize("subject", [ParquetTables, CsvTables, _thoroughly(JsonTables)], indirect=True)
 class TestFieldsInObjects(MinimiseSuite):
     pass
 
