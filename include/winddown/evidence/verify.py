@@ -556,7 +556,7 @@ def read_archive(data: bytes) -> dict[str, bytes]:
         need(NAME.fullmatch(name) and name > last, "archive: a member's name is not allowed or not in order")
         at, last = at + 30 + name_length + size, name
         members[name] = data[at - size : at]
-    need(rebuild(members) == data, "archive: not the bytes that its members make")
+    need(len(data) < 2**32 and rebuild(members) == data, "archive: not the bytes that its members make")
     return members
 
 

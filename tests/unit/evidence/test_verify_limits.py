@@ -265,6 +265,14 @@ def test_members_stand_once_and_in_order() -> None:
         assert refused(verify.read_archive, doubled) == "archive: a member's name is not allowed or not in order"
 
 
+def test_more_than_a_plain_archive_can_hold_is_refused_and_never_crashes(case: Any) -> None:
+    class Huge(bytes):
+        def __len__(self) -> int:
+            return 2**32
+
+    assert refused(verify.read_archive, Huge(case.bundle())) == "archive: not the bytes that its members make"
+
+
 def test_the_end_of_an_archive_counts_members_as_far_as_its_format_can() -> None:
     for count in (0, 1, 65_537):
         data = verify.rebuild({f"{number:06d}": b"" for number in range(count)})
