@@ -92,7 +92,7 @@ class Run:
             if store.locate(self.order, batch) is not Whereabouts.GONE:
                 store.purge(right(Power.PURGE, batch), self.order, batch)
         if not self.restores:
-            store.sanitise(right(Power.SANITISE), [self.order.collection])
+            store.sanitise(right(Power.SANITISE), [self.order.collection], settled=[self.order.id])
 
 
 class Killer:

@@ -377,6 +377,7 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: MySqlSubject) ->
     planned.act_all(Power.PURGE)
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    store.sanitise(right, [subject.ref], settled=[planned.order.id])
     assert subject.run("SHOW DATABASES LIKE 'winddown%'") == []
     assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE

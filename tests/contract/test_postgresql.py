@@ -91,7 +91,8 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: PostgresSubject,
     planned.act_all(Power.PURGE)
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    store.sanitise(right, [subject.ref], settled=[planned.order.id])
     query = "SELECT count(*) FROM pg_namespace WHERE nspname = 'winddown_quarantine'"
     assert database.admin.execute(query).fetchone() == (0,)
 

@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
     "earlier": None,
     "notes": None,
     "collections": [REF],
+    "settled": [ORDER.id],
     "collection": None,
     "located": KEYS,
     "fields": (),

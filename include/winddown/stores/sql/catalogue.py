@@ -6,6 +6,7 @@ so a collection; a view holds nothing, and is a fact of the tables that it reads
 known here is a blocker.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
+from winddown.domain.plan import OrderId
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.hazards import acting, of_store, of_table
 from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
@@ -325,6 +327,11 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
 def write_mark(connection: Connection, oid: int) -> str:
     """What the statistics say of writes to a table, some seconds late; "" when they are not kept, or it is gone."""
     return str(connection.execute(_WRITES, {"oid": oid}).scalar() or "")
+
+
+def place_of(order_id: OrderId) -> str:
+    """How the schemas begin that an order's tables move to; what follows is ``_`` and the batch."""
+    return f"{QUARANTINE_SCHEMA}_{hashlib.sha256(order_id.encode()).hexdigest()[:24]}"
 
 
 def quoted(name: str) -> str:

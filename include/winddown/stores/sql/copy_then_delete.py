@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.stores.sql.forms import Forms, Words, same
 
 JOURNAL = "winddown_journal"
@@ -318,4 +318,19 @@ def is_ours(name: str) -> bool:
 
 def order_digest(order: Order) -> str:
     """What stands for an order in names and in the journal."""
-    return hashlib.sha256(order.id.encode()).hexdigest()[:_DIGITS]
+    return digest_of(order.id)
+
+
+def digest_of(order_id: OrderId) -> str:
+    """As ``order_digest`` has it."""
+    return hashlib.sha256(order_id.encode()).hexdigest()[:_DIGITS]
+
+
+def forgetting(journal: str, settled: Sequence[OrderId]) -> str:
+    """The statement that deletes from a journal what it has of settled orders, but never what is in quarantine.
+
+    The entries of any other order stay, and the journal with them: a worker that was killed after its commit asks for
+    its own when it comes again, and without it nobody could tell what was done from what was lost.
+    """
+    digests = ", ".join(f"'{digest_of(order_id)}'" for order_id in settled) or "NULL"
+    return f"DELETE FROM {journal} WHERE state <> 'quarantined' AND order_digest IN ({digests})"

@@ -19,7 +19,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt
 from winddown.ports import Strain
 from winddown.stores.sql import mysql_grants, staged, strain
@@ -148,7 +148,9 @@ class MySqlStore(EscrowStore):
             is_apart = _locks_rows_alone(connection) and all(link.target != order.collection for link in links)
             return _SIDE_BY_SIDE if is_apart else 1
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.
 
         What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
@@ -157,7 +159,11 @@ class MySqlStore(EscrowStore):
         authorization.require(Power.SANITISE, store=self.name)
         with self._session(authorization, "sanitising") as connection:
             return Receipt(
-                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
+                "sanitise",
+                self.name,
+                0,
+                len(collections),
+                cleared(connection, collections, escrow=self._escrow, settled=settled),
             )
 
     @contextmanager

@@ -24,7 +24,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import ESCROWING, Act, Method, Order
+from winddown.domain.plan import ESCROWING, Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts, given_back
 from winddown.ports import Discovery, Strain, Survivors, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
@@ -245,7 +245,9 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"looking at {order.collection}"), self._reader.connect() as connection:
             return 1 if catalogue.refers_to_itself(connection, order.collection) else _SIDE_BY_SIDE
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL; see ``leftovers``.
 
         What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
@@ -256,9 +258,8 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(_identity(connection))
-            return Receipt(
-                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
-            )
+            details = cleared(connection, collections, escrow=self._escrow, settled=settled)
+            return Receipt("sanitise", self.name, 0, len(collections), details)
 
     def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
         collection = catalogue.outline(connection, order.collection)
