@@ -76,6 +76,7 @@ class Run:
                 identity,
                 nonce="",
                 expires_at=None,  # type: ignore[arg-type]
+                still_stands=lambda _: None,
             )
 
         # A batch of files is no transaction: what is half done goes on, until what comes next was intended.

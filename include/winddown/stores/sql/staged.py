@@ -7,7 +7,8 @@ system, and lets one worker at a time act on a batch; an exception undoes all of
 """
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import pyarrow as pa
@@ -203,12 +204,13 @@ class StagedStore(ABC):
         with self._turn(authorization, Power.PURGE, order, batch) as turn:
             return purge(turn, order, batch)
 
-    def _turn(
-        self, authorization: Authorization, power: Power, order: Order, batch: Batch
-    ) -> AbstractContextManager[Turn]:
+    @contextmanager
+    def _turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[Turn]:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
         self.require_method(order)
-        return self.open_turn(authorization, power, order, batch)
+        with self.open_turn(authorization, power, order, batch) as turn:
+            authorization.require_standing()
+            yield turn
 
     def require_method(self, order: Order) -> None:
         """Raise Refused for an order of a version of winddown that went about it in another way."""
