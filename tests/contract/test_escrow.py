@@ -147,6 +147,7 @@ def test_a_purge_that_dies_before_the_file_is_destroyed_is_not_over(
     assert (where(planned), planned.leftovers(), planned.set_aside()) == (Whereabouts.MIXED, 1, 0)
     with pytest.raises(Residual, match="was purged"):
         planned.act(RESTORE)
+    assert files(planned) == [], "whoever has the next turn finishes it, also where no purge is authorised any more"
     planned.act(PURGE)
     assert (where(planned), planned.leftovers(), subject.content()) == (Whereabouts.GONE, 0, hidden)
 

@@ -81,6 +81,8 @@ class MySqlEffects:
                 connection.execute(text("COMMIT"))
                 return
             rows = MySqlRows(connection, collection, order, batch, escrow=self._escrow)
+            if earlier := rows.over():  # of another turn, and of no use however this one ends
+                self._escrow.destroy(order.id, earlier)
             yield rows
             over = rows.over()
             connection.execute(text("COMMIT"))

@@ -178,6 +178,8 @@ class PostgresStore(staged.StagedStore):
                 yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
             rows = self._rows(connection, order, batch)
+            if earlier := rows.over():  # of another turn, and of no use however this one ends
+                self._escrow.destroy(order.id, earlier)
             yield rows
             over = rows.over()
         self._escrow.destroy(order.id, over)

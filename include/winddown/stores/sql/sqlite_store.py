@@ -67,6 +67,8 @@ class SqliteFile:
                 connection.execute(f"INSERT INTO {ACTING} VALUES (1)")
             if order.method is Method.ESCROW_ROWS:
                 rows = EscrowedRows(dialect, collection, order, batch, escrow=self._escrow)
+                if earlier := rows.over():  # of another turn, and of no use however this one ends
+                    self._escrow.destroy(order.id, earlier)
                 yield rows
                 over = rows.over()
             else:
