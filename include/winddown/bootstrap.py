@@ -392,7 +392,15 @@ _SESSION = (
     "synchronous_commit=on",
     "jit=off",
 )
-_CONNECTING: Mapping[str, Any] = {"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)}
+_CONNECTING: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "options": " ".join(f"-c {name}" for name in _SESSION),
+    # A server whose machine is lost is missed within a minute.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def _engine(parameters: ConnectionParameters) -> Engine:

@@ -37,6 +37,8 @@ from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import EscrowStore
 
 _WAIT_SECONDS = 10
+_SILENT_SECONDS = 300
+"""After which the server ends a session of ours that says nothing, with what it locked: its machine may be lost."""
 _SIDE_BY_SIDE = 2
 
 Unlock = Callable[[Authorization], Engine]
@@ -174,6 +176,7 @@ class MySqlStore(EscrowStore):
         with translated(self.name, doing), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(identity(connection))
+            connection.execute(text(f"SET SESSION wait_timeout = {_SILENT_SECONDS}"))
             yield connection
 
 
@@ -186,7 +189,8 @@ def locked(connection: Connection, name: str) -> None:
 
 def _session(connection: Connection) -> None:
     """Wait for locks shortly, and lock no gaps between rows where the binary log allows that."""
-    connection.execute(text(f"SET SESSION innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30"))
+    waits = f"innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30, wait_timeout = {_SILENT_SECONDS}"
+    connection.execute(text(f"SET SESSION {waits}"))
     if _locks_rows_alone(connection):
         connection.execute(text("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
 
