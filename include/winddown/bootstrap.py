@@ -391,6 +391,9 @@ _SESSION = (
     "xmloption=content",
     "synchronous_commit=on",
     "jit=off",
+    # A limit that is right for an application would end the rewriting of a big table again and again.
+    "statement_timeout=0",
+    "idle_in_transaction_session_timeout=0",
 )
 _CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,
@@ -442,6 +445,10 @@ _MYSQL_SESSION = (
 )
 
 
+_MYSQL_PATIENCE = "/*M!100100 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
+"""No limit to a statement: MariaDB reads the first of these comments as well, MySQL the second."""
+
+
 def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     # As for PostgreSQL: days are China's, and nothing on which a value's text or a row's way depends is left to the
     # server's settings. A zero is no wish for the next number, and a date that is none stays what it is.
@@ -451,7 +458,7 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     from winddown.stores.sql.mysql_driver import connected
 
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
+    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)} {_MYSQL_PATIENCE}"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
     event.listen(engine, "do_connect", connected)
     return engine

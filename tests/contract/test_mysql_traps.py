@@ -386,6 +386,17 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: MySqlSubject) ->
     assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE
 
 
+def test_a_limit_that_the_server_sets_to_statements_stops_no_act(subject: MySqlSubject) -> None:
+    planned, (before,) = work(subject), subject.run("SELECT @@global.max_statement_time")[0]
+    subject.run("SET GLOBAL max_statement_time = 0.0005")
+    try:
+        for power in (Power.QUARANTINE, Power.RESTORE, Power.QUARANTINE, Power.PURGE):
+            planned.act_all(power)
+        assert planned.remaining() == planned.leftovers() == 0
+    finally:
+        subject.run("SET STATEMENT max_statement_time = 0 FOR SET GLOBAL max_statement_time = ?", (before,))
+
+
 # -- a worker that is lost -------------------------------------------------------------------------------------------
 
 

@@ -504,3 +504,21 @@ def test_a_worker_whose_machine_is_lost_is_soon_missed(subject: PostgresSubject,
         assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("30", "60000")
         assert connection.execute(text("SHOW tcp_keepalives_idle")).scalar_one() != "30", "an act's alone"
     engine.dispose()
+
+
+def test_a_limit_that_the_database_sets_to_statements_stops_no_act(
+    subject: PostgresSubject, database: Database
+) -> None:
+    store, planned = ability(subject.store, SupportsSanitise), work(subject)
+    assert store is not None
+    roles = [f"winddown_contract_{role}" for role in ROLES]
+    try:
+        for role in roles:
+            database.admin.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = 1").format(sql.Identifier(role)))
+        for power in (Power.QUARANTINE, Power.RESTORE, Power.QUARANTINE, Power.PURGE):
+            planned.act_all(power)
+        store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+        assert planned.remaining() == planned.leftovers() == 0
+    finally:
+        for role in roles:
+            database.admin.execute(sql.SQL("ALTER ROLE {} RESET statement_timeout").format(sql.Identifier(role)))
