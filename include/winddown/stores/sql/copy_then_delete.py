@@ -15,6 +15,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.stores.sql.forms import Forms, Words, same
+from winddown.stores.sql.staged import require_same_key
 
 JOURNAL = "winddown_journal"
 _OWN_PREFIX, _DIGITS = "winddown_q_", 24
@@ -111,6 +112,7 @@ class CopyThenDelete:
     def __init__(
         self, dialect: Dialect, collection: Collection, order: Order, batch: Batch, *, tokens: Tokens | None = None
     ) -> None:
+        require_same_key(collection, batch)
         self._dialect = dialect
         self._tokens = tokens
         self._forms = Forms(collection, order)

@@ -42,6 +42,7 @@ from winddown.domain.plan import Act, Order
 from winddown.stores.sql.copy_then_delete import JOURNAL, aside_name, kept_columns
 from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.reading import as_text
+from winddown.stores.sql.staged import require_same_key
 
 _KEYS_A_STATEMENT = 100
 
@@ -149,6 +150,7 @@ class GenericRows:
         computed: frozenset[str],
         tokens: Tokens | None = None,
     ) -> None:
+        require_same_key(collection, batch)
         self._connection = connection
         self._forms = Forms(collection, order)
         self._tokens = tokens

@@ -63,6 +63,7 @@ class MySqlEffects:
             authorization.require_system(identity(connection))
             _session(connection)
             collection = outline(connection, order.collection)
+            staged.require_same_key(collection, batch)
             dialect = MySqlDialect(connection, collection, order)
             locked(connection, "batch " + hashlib.sha256(f"{order.id} {batch.index}".encode()).hexdigest()[:40])
             locked(connection, PREPARING)

@@ -19,6 +19,7 @@ from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, 
 from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
 from winddown.stores.sql.reading import with_names
+from winddown.stores.sql.staged import require_same_key
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
@@ -128,6 +129,7 @@ class Position:
     """
 
     def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        require_same_key(collection, batch)
         self._connection = connection
         self._collection = collection
         self._order = order

@@ -142,9 +142,9 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
-            if order.method in ESCROWING:
-                return self._rows(connection, order, batch).whereabouts()
             collection = catalogue.outline(connection, order.collection)
+            if order.method in ESCROWING:
+                return self._rows(connection, collection, order, batch).whereabouts()
             fields = FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
             return staged.whereabouts(fields, batch)
 
@@ -169,15 +169,16 @@ class PostgresStore(staged.StagedStore):
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
+            collection = catalogue.outline(connection, order.collection)
+            staged.require_same_key(collection, batch)
             if power is Power.PURGE:
                 bring_up_to_date(connection)
             else:
                 prepare(connection, order)
             if order.method not in ESCROWING:
-                collection = catalogue.outline(connection, order.collection)
                 yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
-            rows = self._rows(connection, order, batch)
+            rows = self._rows(connection, collection, order, batch)
             if earlier := rows.over():  # of another turn, and of no use however this one ends
                 self._escrow.destroy(order.id, earlier)
             yield rows
@@ -263,8 +264,7 @@ class PostgresStore(staged.StagedStore):
             details = cleared(connection, collections, escrow=self._escrow, settled=settled)
             return Receipt("sanitise", self.name, 0, len(collections), details)
 
-    def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
-        collection = catalogue.outline(connection, order.collection)
+    def _rows(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> RowsPosition:
         position = SurvivorsPosition if order.method is Method.KEEP_SURVIVORS else RowsPosition
         return position(connection, collection, order, batch, escrow=self._escrow)
 
