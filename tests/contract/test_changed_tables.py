@@ -70,3 +70,18 @@ def test_a_table_with_another_key_or_none_is_not_the_planned_one(
         subject.store.locate(planned.order, planned.batches[0])
     with pytest.raises(Refused, match="has another key than the plan"):
         planned.act(Power.QUARANTINE)
+
+
+@pytest.mark.parametrize("power", [Power.RESTORE, Power.PURGE])
+def test_what_is_in_quarantine_of_a_table_that_was_dropped_needs_it_again(subject: Any, power: Power) -> None:
+    planned, content = work(subject, chosen=subject.content().keys(), size=10), subject.content()
+    planned.act(Power.QUARANTINE)
+    run(subject, "DROP TABLE {t}")
+    with pytest.raises(Refused, match=r"no longer exists .* make the table again as it was, without rows"):
+        planned.act(power)
+    run(subject, f"CREATE TABLE {{t}} {SHAPE.ddl}")
+    if isinstance(subject, PostgresSubject):
+        subject._run("GRANT ALL ON {t} TO PUBLIC")
+    planned.act(power)
+    assert subject.content() == (content if power is Power.RESTORE else {})
+    assert planned.leftovers() == 0

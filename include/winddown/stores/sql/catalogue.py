@@ -16,12 +16,11 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
-from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.domain.plan import OrderId
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.hazards import acting, of_store, of_table
-from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
+from winddown.stores.sql.limits import changed, gone, unknown_relation, unnamed_rows, unreadable
 from winddown.stores.sql.reading import verbatim
 
 QUARANTINE_SCHEMA = "winddown_quarantine"
@@ -184,7 +183,7 @@ def describe(connection: Connection, ref: CollectionRef) -> Collection:
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one_or_none()
     if row is None:
-        raise _gone(ref)
+        raise gone(ref)
     return _collection(connection, _Found(*row), ref, count=-1)
 
 
@@ -195,7 +194,7 @@ def outline(connection: Connection, ref: CollectionRef) -> Collection:
     """
     rows = connection.execute(_OUTLINE, {"t": quoted(ref.name)}).all()
     if not rows:
-        raise _gone(ref)
+        raise gone(ref)
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
@@ -214,15 +213,11 @@ def _is_of_key(row: Any) -> bool:
     return row.position is not None
 
 
-def _gone(ref: CollectionRef) -> Refused:
-    return Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
-
-
 def hazards(connection: Connection, ref: CollectionRef, *, on_changes: bool = False) -> tuple[str, ...]:
     """Name what acts on a table now beside an order, of rows that go or change; a plan may be older than it is."""
     oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
     if oid is None:
-        raise _gone(ref)
+        raise gone(ref)
     return acting(connection, oid, on_changes=on_changes)
 
 
