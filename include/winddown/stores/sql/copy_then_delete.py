@@ -178,7 +178,7 @@ class CopyThenDelete:
         else:
             left = [(self._dialect.quoted(name), self._left(name, "t")) for name in self._stored()]
             taken = self._dialect.updated(left, keys, self._is_planned())
-        return min(copied, self._dialect.execute(taken))
+        return moved(copied, self._dialect.execute(taken))
 
     def _handed(self) -> str:
         """Compute the tokens of planned rows, and hand them to the engine."""
@@ -269,6 +269,15 @@ class CopyThenDelete:
     def _is_empty(self, name: str) -> str:
         empty = self._empty(name)
         return f"t.{self._dialect.quoted(name)} {'IS' if empty == 'NULL' else '='} {empty}"
+
+
+def moved(kept: int, taken: int) -> int:
+    """How many records moved; 0 where more were taken than kept, because others must not pass for the planned ones.
+
+    >>> moved(2, 2), moved(2, 1), moved(2, 3)
+    (2, 1, 0)
+    """
+    return min(kept, taken) if taken <= kept else 0
 
 
 def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:

@@ -12,7 +12,7 @@ from winddown.archive.escrow import Escrow
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
-from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, Dialect, order_digest
+from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, Dialect, moved, order_digest
 from winddown.stores.sql.escrowed import EscrowedBatch
 
 
@@ -60,7 +60,7 @@ class EscrowedRows(CopyThenDelete):
         found, self._name = self._files().lay_down(rows, digest=self._rows.digest())
         if not self._name:
             return found
-        return min(found, self._dialect.execute(self._dialect.deleted(self._keys(), self._is_planned())))
+        return moved(found, self._dialect.execute(self._dialect.deleted(self._keys(), self._is_planned())))
 
     def put_back(self) -> int:
         """Insert the rows that the journalled file holds; return how many."""

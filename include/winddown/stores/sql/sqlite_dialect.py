@@ -184,17 +184,19 @@ class SqliteDialect:
 
     def selected(self, columns: str, other: str, condition: str) -> str:
         """Select rows; CROSS JOIN makes SQLite look each key up, not each row."""
-        return f"SELECT {columns} FROM {other} k CROSS JOIN {self.table()} t WHERE {condition}"
+        return f"SELECT {columns} FROM {other} k CROSS JOIN {self.table()} t WHERE {condition}{self._exactly()}"
 
     def deleted(self, other: str, condition: str) -> str:
         """Delete by the keys of the rows found."""
         found = self.selected(", ".join(f"t.{name}" for name in self._key), other, condition)
-        return f"DELETE FROM {self.table()} WHERE ({', '.join(self._key)}) IN ({found})"
+        exact = ", ".join(f"{name} COLLATE BINARY" for name in self._key)
+        keys = f"SELECT {', '.join(self._key)} FROM {other}"
+        return f"DELETE FROM {self.table()} WHERE ({', '.join(self._key)}) IN ({found}) AND ({exact}) IN ({keys})"
 
     def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """Update rows that are joined."""
         changes = ", ".join(f"{name} = {value}" for name, value in values)
-        return f"UPDATE OR ABORT {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+        return f"UPDATE OR ABORT {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}{self._exactly()}"
 
     def inserted(self, columns: str, rows: str) -> str:
         """Insert rows; a table may say ``ON CONFLICT REPLACE`` itself, and that would delete the row in the way."""
@@ -263,6 +265,13 @@ class SqliteDialect:
         condition = f"{self._same_key()} AND {self.content()} = k.{CONTENT}"
         order = ", ".join(f"t.{name}" for name in self._key)
         return f"{self.selected(columns, self.keys(batch), condition)} ORDER BY {order}"
+
+    def _exactly(self) -> str:
+        """The condition that a row's key is the very one: a column may take others for equal that its key tells apart.
+
+        Beside the equality that finds a row by the key's index, which may be one by the column's collation.
+        """
+        return "".join(f" AND t.{name} = k.{name} COLLATE BINARY" for name in self._key)
 
     def _same_key(self) -> str:
         return " AND ".join(f"t.{name} = k.{name}" for name in self._key)
