@@ -398,11 +398,6 @@ _SESSION = (
 _CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 10,
     "options": " ".join(f"-c {name}" for name in _SESSION),
-    # A server whose machine is lost is missed within a minute.
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
 }
 
 
@@ -445,20 +440,16 @@ _MYSQL_SESSION = (
 )
 
 
-_MYSQL_PATIENCE = "/*M!100100 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
-"""No limit to a statement: MariaDB reads the first of these comments as well, MySQL the second."""
-
-
 def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     # As for PostgreSQL: days are China's, and nothing on which a value's text or a row's way depends is left to the
     # server's settings. A zero is no wish for the next number, and a date that is none stays what it is.
     url = _database_url(store, parameters)
     if url.get_backend_name() not in {"mysql", "mariadb"}:
         raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
-    from winddown.stores.sql.mysql_driver import connected
+    from winddown.stores.sql.mysql_driver import PATIENCE, connected
 
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)} {_MYSQL_PATIENCE}"}
+    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)} {PATIENCE}"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
     event.listen(engine, "do_connect", connected)
     return engine

@@ -160,8 +160,7 @@ class SupportsSanitise(Protocol):
     ) -> Receipt:
         """Rewrite files, logs and statistics. The details name each claim and what is not claimed.
 
-        ``settled`` are orders of which nothing will be asked any more: what a store wrote down for a repeat of theirs
-        may go. What was written down of any other one stays; it may be another case's, in the middle of an act.
+        What a store wrote down for a repeat of ``settled`` orders may go, and of no other: another case may be at it.
         """
         ...
 

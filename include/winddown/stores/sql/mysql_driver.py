@@ -10,6 +10,8 @@ from typing import Any
 
 from pymysql.connections import Connection
 
+PATIENCE = "/*M!100100 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */"
+"""No limit to a statement: of these comments in one that sets, MariaDB reads the first as well, MySQL the second."""
 _MISSED = [
     (getattr(socket, name), value)
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
