@@ -154,8 +154,9 @@ def _destroy(client: Any, bucket: str, count: int) -> tuple[Measured, Measured]:
 
     def run(power: Power) -> None:
         for batch in batches:
+            ends = datetime.now(UTC) + timedelta(hours=1)
             right = Authorization(
-                power, "bench", STORE, order.id, batch.digest, identity, "nonce", datetime.now(UTC) + timedelta(hours=1)
+                power, "bench", STORE, order.id, batch.digest, identity, "nonce", ends, lambda _: None
             )
             receipt = getattr(store, power.value)(right, order, batch)
             _require(receipt.records == batch.records, f"{power} of a batch is not whole")

@@ -151,6 +151,7 @@ class Erasure:
             self._identity,
             nonce="",
             expires_at=datetime.now(UTC),
+            still_stands=lambda _: None,
         )
 
     def _require(self, found: object, wanted: object) -> None:

@@ -118,7 +118,7 @@ def destroy(folder: Path, way: str) -> None:
     order = Order(OrderId("bench"), ref, "all", Act.ERASE, method, selection, 0, batch.records)
     identity, ends = f"bucket {way} at {client.meta.endpoint_url}", datetime.now(UTC) + timedelta(hours=1)
     for power in (Power.QUARANTINE, Power.RESTORE, Power.QUARANTINE, Power.PURGE):
-        right = Authorization(power, "bench", STORE, order.id, batch.digest, identity, "nonce", ends)
+        right = Authorization(power, "bench", STORE, order.id, batch.digest, identity, "nonce", ends, lambda _: None)
         getattr(store, power.value)(right, order, batch)
     if store.locate(order, batch) is not Whereabouts.GONE:
         raise SystemExit("it is not gone")

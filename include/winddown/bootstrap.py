@@ -391,8 +391,14 @@ _SESSION = (
     "xmloption=content",
     "synchronous_commit=on",
     "jit=off",
+    # A limit that is right for an application would end the rewriting of a big table again and again.
+    "statement_timeout=0",
+    "idle_in_transaction_session_timeout=0",
 )
-_CONNECTING: Mapping[str, Any] = {"connect_timeout": 10, "options": " ".join(f"-c {name}" for name in _SESSION)}
+_CONNECTING: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "options": " ".join(f"-c {name}" for name in _SESSION),
+}
 
 
 def _engine(parameters: ConnectionParameters) -> Engine:
@@ -440,10 +446,10 @@ def _mysql_engine(store: str, parameters: ConnectionParameters) -> Engine:
     url = _database_url(store, parameters)
     if url.get_backend_name() not in {"mysql", "mariadb"}:
         raise Refused(f"the connection of store {store} has no URL like mysql://user:password@host/database")
-    from winddown.stores.sql.mysql_driver import connected
+    from winddown.stores.sql.mysql_driver import PATIENCE, connected
 
     url = url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)}"}
+    options = {"connect_timeout": 10, "init_command": f"SET {', '.join(_MYSQL_SESSION)} {PATIENCE}"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
     event.listen(engine, "do_connect", connected)
     return engine

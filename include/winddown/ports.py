@@ -15,7 +15,7 @@ from winddown.domain.authorization import Authorization
 from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 
 CUT, UNREAD, AGAIN = b"cut", b"unread", b"again"
@@ -155,8 +155,13 @@ class SupportsStorageOnly(SupportsFreeze, Protocol):
 class SupportsSanitise(Protocol):
     """The store can clear what purged records leave behind in its own files."""
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
-        """Rewrite files, logs and statistics. The details name each claim and what is not claimed."""
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
+        """Rewrite files, logs and statistics. The details name each claim and what is not claimed.
+
+        What a store wrote down for a repeat of ``settled`` orders may go, and of no other: another case may be at it.
+        """
         ...
 
 

@@ -96,6 +96,7 @@ class Desk:
             identity=identity,
             nonce=nonce,
             expires_at=expires_at,
+            still_stands=self.authority.require_standing,
         )
 
     def escrow(self, store: str) -> Escrow:

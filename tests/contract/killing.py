@@ -76,6 +76,7 @@ class Run:
                 identity,
                 nonce="",
                 expires_at=None,  # type: ignore[arg-type]
+                still_stands=lambda _: None,
             )
 
         # A batch of files is no transaction: what is half done goes on, until what comes next was intended.
@@ -92,7 +93,7 @@ class Run:
             if store.locate(self.order, batch) is not Whereabouts.GONE:
                 store.purge(right(Power.PURGE, batch), self.order, batch)
         if not self.restores:
-            store.sanitise(right(Power.SANITISE), [self.order.collection])
+            store.sanitise(right(Power.SANITISE), [self.order.collection], settled=[self.order.id])
 
 
 class Killer:

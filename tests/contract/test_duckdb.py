@@ -11,7 +11,7 @@ from winddown.ports import SupportsSanitise, ability
 from .ability_suites import MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .duckdb_subject import BYTES_KEY, COMPOSITE, LABELS_KEY, DuckDbSubject
-from .subject import work
+from .subject import Work, work
 from .suite import FieldSuite, ReturnSuite, StoreSuite
 from .table_subject import Shape
 
@@ -25,10 +25,11 @@ class TestDuckDb(StoreSuite, FieldSuite, ReturnSuite, SanitiseSuite, MinimiseSui
     pass
 
 
-def sanitise(subject: DuckDbSubject) -> dict[str, str]:
+def sanitise(subject: DuckDbSubject, *settled: Work) -> dict[str, str]:
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    receipt = store.sanitise(right, [subject.ref], settled=[planned.order.id for planned in settled])
     return dict(receipt.details)
 
 
@@ -49,7 +50,7 @@ def test_the_bytes_are_gone_after_sanitise_and_only_then(tmp_path: Path, desk: D
     planned.act_all(Power.PURGE)
     subject.run("CHECKPOINT")
     assert subject.inspector.search_bytes(probes).found > 0, "no way in place is known; or sanitise does too much"
-    details = sanitise(subject)
+    details = sanitise(subject, planned)
     search = subject.inspector.search_bytes(probes)
     assert (search.reached, search.found, search.where) == (True, 0, ())
     assert subject.inspector.search_bytes(kept).found == len(kept)

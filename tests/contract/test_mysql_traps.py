@@ -1,11 +1,13 @@
 """What only MySQL and MariaDB can do wrong, or in another way than the plan has it."""
 
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pymysql
@@ -16,13 +18,14 @@ from winddown.domain.authorization import Power
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import StoreDeclaration
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act
 from winddown.domain.receipt import NOT_GIVEN_BACK, Whereabouts
 from winddown.ports import Strain, SupportsFreeze, SupportsSanitise, SupportsSideBySide, SupportsStrain, ability
 from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import split
+from winddown.stores.sql import mysql_store
 from winddown.stores.sql.mysql_store import MySqlStore
 from winddown.stores.sql.readable import ReadableStore
 
@@ -377,6 +380,46 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: MySqlSubject) ->
     planned.act_all(Power.PURGE)
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    store.sanitise(right, [subject.ref], settled=[planned.order.id])
     assert subject.run("SHOW DATABASES LIKE 'winddown%'") == []
     assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.GONE
+
+
+def test_a_limit_that_the_server_sets_to_statements_stops_no_act(subject: MySqlSubject) -> None:
+    planned, (before,) = work(subject), subject.run("SELECT @@global.max_statement_time")[0]
+    subject.run("SET GLOBAL max_statement_time = 0.0005")
+    try:
+        for power in (Power.QUARANTINE, Power.RESTORE, Power.QUARANTINE, Power.PURGE):
+            planned.act_all(power)
+        assert planned.remaining() == planned.leftovers() == 0
+    finally:
+        subject.run("SET STATEMENT max_statement_time = 0 FOR SET GLOBAL max_statement_time = ?", (before,))
+
+
+# -- a worker that is lost -------------------------------------------------------------------------------------------
+
+
+def test_a_session_that_says_nothing_any_more_keeps_nobody_waiting_for_long(
+    subject: MySqlSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_store, "_SILENT_SECONDS", 1)
+    planned, content = work(subject), subject.content()
+    order, batch = planned.order, planned.batches[0]
+    right = subject.desk.mint(Power.QUARANTINE, order, batch)
+    lost: Any = ExitStack()
+    turn = lost.enter_context(subject.store.open_turn(right, Power.QUARANTINE, order, batch))
+    assert turn.set_aside() == batch.records
+    assert planned.act(Power.QUARANTINE).records == batch.records, "it is the next one's turn"
+    with pytest.raises(Transient):
+        lost.close()
+    planned.act(Power.RESTORE)
+    assert subject.content() == content
+
+
+def test_a_server_that_is_lost_is_soon_missed(subject: MySqlSubject) -> None:
+    engine = bootstrap._mysql_engine(STORE, subject.connections[f"{STORE}__mark"])
+    with engine.connect() as connection:
+        found: Any = connection.connection.driver_connection
+        assert found._sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert found._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30

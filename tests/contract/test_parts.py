@@ -2,7 +2,9 @@
 
 import base64
 import hmac
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -247,5 +249,38 @@ def test_a_token_is_that_of_the_text_whatever_its_encoding_in_the_file(desk: Des
         assert (planned.remaining(), planned.set_aside()) == (0, 3)
         planned.act(Power.RESTORE)
         assert subject.run(f"SELECT who, typeof(who) FROM {subject.table} WHERE id = 3") == [(rows[2][1], "blob")]
+    finally:
+        subject.close()
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16be"])
+def test_a_part_is_that_of_the_text_whatever_its_encoding_in_the_file(
+    desk: Desk, tmp_path: Path, encoding: str
+) -> None:
+    """As SQLite counts characters, it cuts those of GB18030 in two, and counts the bytes of what is no text."""
+    old = ["欧阳娜娜", "张三丰", "李四光"] if encoding == "UTF-8" else []
+    rows: list[tuple[int, Any]] = list(enumerate([*old, "欧阳娜娜", "𠮷野家", "O'Brien", 12345, b"\xc5\xb7\xd1\xf4"]))
+    with closing(sqlite3.connect(tmp_path / "a 100% file?#.sqlite")) as made:
+        made.execute(f"PRAGMA encoding = '{encoding}'")
+        made.execute("CREATE TABLE first (x)")
+    shape = Shape("(id integer PRIMARY KEY, who TEXT)", ("id",), ("id", "who"), tuple(rows), ("who",))
+    subject = SqliteSubject(tmp_path, desk, shape)
+    for number, name in enumerate(old):
+        written = (name.encode("gb18030"), number)
+        subject.run(f"UPDATE {subject.table} SET who = CAST(? AS TEXT) WHERE id = ?", written)
+    stored = f"SELECT id, CAST(who AS BLOB), typeof(who) FROM {subject.table} ORDER BY id"
+    before = subject.run(stored)
+    try:
+        subject.parts = (("who", "first:2"),)
+        planned = work(subject, chosen=[str(number) for number, _ in rows], act=Act.MINIMISE, size=20)
+        planned.act(Power.QUARANTINE)
+        read = (base64.b64encode(value).decode() if isinstance(value, bytes) else str(value) for _, value in rows)
+        assert subject.run(f"SELECT id, who FROM {subject.table} ORDER BY id") == [
+            (number, value[:2]) for number, value in enumerate(read)
+        ]
+        assert (planned.remaining(), planned.set_aside(), planned.leftovers()) == (0, len(rows), len(rows))
+        assert subject.store.locate(planned.order, planned.batches[0]) is Whereabouts.QUARANTINED
+        planned.act(Power.RESTORE)
+        assert subject.run(stored) == before
     finally:
         subject.close()

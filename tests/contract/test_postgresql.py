@@ -25,7 +25,9 @@ from winddown.ports import Strain, SupportsSanitise, SupportsSideBySide, Support
 from winddown.stages.manifests import split
 from winddown.stores.sql import kept_open
 from winddown.stores.sql.copy_out import handed_out
+from winddown.stores.sql.escrow_position import RowsPosition
 from winddown.stores.sql.position import prepare
+from winddown.stores.sql.postgresql import PostgresStore
 
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
@@ -91,7 +93,8 @@ def test_nothing_of_ours_stays_after_the_last_sanitise(subject: PostgresSubject,
     planned.act_all(Power.PURGE)
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    store.sanitise(right, [subject.ref], settled=[planned.order.id])
     query = "SELECT count(*) FROM pg_namespace WHERE nspname = 'winddown_quarantine'"
     assert database.admin.execute(query).fetchone() == (0,)
 
@@ -481,3 +484,41 @@ def test_a_session_that_was_lost_is_opened_anew(database: Database) -> None:
         database.admin.execute("SELECT pg_terminate_backend(%s, 5000)", [numbers[-1]])
     assert len(set(numbers)) == 3
     engine.dispose()
+
+
+def test_a_worker_whose_machine_is_lost_is_soon_missed(subject: PostgresSubject, database: Database) -> None:
+    planned = work(subject)
+    order, batch = planned.order, planned.batches[0]
+    store, right = subject.store, subject.desk.mint(Power.QUARANTINE, order, batch)
+    assert isinstance(store, PostgresStore)
+    with store.open_turn(right, Power.QUARANTINE, order, batch) as turn:
+        assert isinstance(turn, RowsPosition)
+        names = ("idle", "interval", "count")
+        asked = ", ".join(f"current_setting('tcp_keepalives_{name}')" for name in names)
+        found = turn._connection.execute(text(f"SELECT {asked}, current_setting('tcp_user_timeout')")).one()
+    assert tuple(found) == ("30", "10", "3", "60000")
+    engine = bootstrap._engine(database.connections[f"{STORE}__mark"])
+    with engine.connect() as connection:
+        known: Any = connection.connection.driver_connection
+        told = known.info.get_parameters()
+        assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("30", "60000")
+        assert connection.execute(text("SHOW tcp_keepalives_idle")).scalar_one() != "30", "an act's alone"
+    engine.dispose()
+
+
+def test_a_limit_that_the_database_sets_to_statements_stops_no_act(
+    subject: PostgresSubject, database: Database
+) -> None:
+    store, planned = ability(subject.store, SupportsSanitise), work(subject)
+    assert store is not None
+    roles = [f"winddown_contract_{role}" for role in ROLES]
+    try:
+        for role in roles:
+            database.admin.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = 1").format(sql.Identifier(role)))
+        for power in (Power.QUARANTINE, Power.RESTORE, Power.QUARANTINE, Power.PURGE):
+            planned.act_all(power)
+        store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+        assert planned.remaining() == planned.leftovers() == 0
+    finally:
+        for role in roles:
+            database.admin.execute(sql.SQL("ALTER ROLE {} RESET statement_timeout").format(sql.Identifier(role)))

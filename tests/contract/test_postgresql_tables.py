@@ -95,7 +95,8 @@ def test_purge_leaves_nothing_after_the_last_sanitise(subject: WholeTableSubject
     planned.act_all(PURGE)
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    receipt = store.sanitise(right, [subject.ref], settled=[planned.order.id])
     assert receipt.records == 1
     for query in (
         "SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, 'winddown_quarantine')",

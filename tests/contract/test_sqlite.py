@@ -19,7 +19,7 @@ from winddown.ports import SupportsFreeze, SupportsSanitise, ability
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .sqlite_subject import COMPOSITE, NUMBERED, WITHOUT_ROWID, SqliteSubject
-from .subject import work
+from .subject import Work, work
 from .suite import FieldSuite, ReturnSuite, StoreSuite
 from .table_subject import STORE, Shape
 
@@ -47,10 +47,11 @@ class TestSqlite(StoreSuite, FieldSuite, ReturnSuite, FreezeSuite, SanitiseSuite
     pass
 
 
-def sanitise(subject: SqliteSubject) -> dict[str, str]:
+def sanitise(subject: SqliteSubject, *settled: Work) -> dict[str, str]:
     store = ability(subject.store, SupportsSanitise)
     assert store is not None
-    receipt = store.sanitise(subject.desk.mint_for(Power.SANITISE, subject.ref.store), [subject.ref])
+    right = subject.desk.mint_for(Power.SANITISE, subject.ref.store)
+    receipt = store.sanitise(right, [subject.ref], settled=[planned.order.id for planned in settled])
     return dict(receipt.details)
 
 
@@ -80,7 +81,7 @@ def test_the_bytes_are_gone_after_sanitise(tmp_path: Path, desk: Desk, mode: str
     assert subject.inspector.search_bytes(probes).found == len(probes) or act is Act.ERASE
     planned.act_all(Power.PURGE)
     assert subject.inspector.search_bytes(probes).found > 0, "purge alone does not reach pages that were freed before"
-    details = sanitise(subject)
+    details = sanitise(subject, planned)
     search = subject.inspector.search_bytes(probes)
     assert (search.reached, search.found, search.where) == (True, 0, ())
     assert subject.inspector.search_bytes(kept).found == len(kept)
@@ -138,15 +139,15 @@ def test_what_is_frozen_is_still_moved_by_us(subject: SqliteSubject) -> None:
     remembered = Receipt("freeze", STORE, 0, 1, (("tables", json.dumps([subject.ref.name])),))
     store = subject.store
     store.freeze(subject.desk.mint_for(Power.FREEZE, STORE), remembered)  # type: ignore[attr-defined]
-    for act in (Act.MINIMISE, Act.ERASE):
-        planned = work(subject, act=act)
+    emptied, erased = work(subject, act=Act.MINIMISE), work(subject)
+    for planned in (emptied, erased):
         planned.act_all(Power.QUARANTINE)
         assert not subject.can_write()
         planned.act_all(Power.RESTORE)
         assert subject.content() == content
-    planned.act_all(Power.QUARANTINE)
-    planned.act_all(Power.PURGE)
-    sanitise(subject)
+    erased.act_all(Power.QUARANTINE)
+    erased.act_all(Power.PURGE)
+    sanitise(subject, emptied, erased)
     assert not subject.can_write()
     assert subject.store.discover().blockers == (), "the triggers of a freeze are no hazard"
     store.thaw(subject.desk.mint_for(Power.RESTORE, STORE), remembered)  # type: ignore[attr-defined]

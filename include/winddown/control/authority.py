@@ -7,7 +7,7 @@ The same transaction writes the ledger's intent, so there is no effect without o
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
@@ -105,8 +105,8 @@ class Authority:
     def authorize(self, effect: Effect, *, actor: str, before: str | None = "done") -> Authorization:
         """Check everything that could stand against an effect, write its intent, and mint the right to do it once.
 
-        Restoring is checked against nothing: undo must not wait. ``before`` is the effect's state when the caller
-        looked, on which its decision to act rests.
+        Restoring is checked against nothing but a purge that was done: undo must not wait. ``before`` is the effect's
+        state when the caller looked, on which its decision to act rests.
 
         Raises:
             Refused: with every objection.
@@ -170,7 +170,16 @@ class Authority:
             identity=identity,
             nonce=nonce,
             expires_at=expires_at,
+            still_stands=self.require_standing,
         )
+
+    def require_standing(self, authorization: Authorization) -> None:
+        """Raise Refused when the case was halted, or the plan withdrawn, or a hold placed, since it was minted.
+
+        Nothing of that stands against restoring.
+        """
+        with self._engine.begin() as connection:
+            _require_standing(connection, authorization)
 
     def redeem(self, authorization: Authorization) -> None:
         """Spend an authorization; raises Refused when it is unknown, changed, expired or spent, or the case halted.
@@ -179,14 +188,7 @@ class Authority:
         """
         table = tables.authorization
         with self._engine.begin() as connection:
-            halted = halted_within(connection, authorization.case)
-            if halted is not None and authorization.power is not Power.RESTORE:
-                raise Refused(f"case {authorization.case} was {halted}", rule="kill switch")
-            plan_id = connection.execute(select(table.c.plan_id).where(table.c.nonce == authorization.nonce)).scalar()
-            if plan_id and authorization.power is not Power.RESTORE:
-                objections = _plan_objections(connection, load_plan(connection, plan_id))
-                if objections:
-                    raise Refused("; ".join(objections), rule="single-use authorization", next_step="plan again")
+            _require_standing(connection, authorization)
             spent = connection.execute(
                 update(table)
                 .where(
@@ -280,7 +282,8 @@ class Authority:
 
     def _objections(self, connection: Connection, effect: Effect, plan: Plan | None, *, now: datetime) -> list[str]:
         if effect.power is Power.RESTORE:
-            return []
+            is_gone = self._state(connection, replace(effect, power=Power.PURGE)) == "done"
+            return ["its purge was done meanwhile"] if is_gone else []
         halted = halted_within(connection, effect.case)
         if halted is not None:
             return [f"the case was {halted}"]
@@ -305,6 +308,19 @@ class Authority:
             *_requirement_objections(connection, plan, order),
             *(_purge_objections(connection, plan, effect, self._clock.now()) if effect.power is Power.PURGE else ()),
         ]
+
+
+def _require_standing(connection: Connection, authorization: Authorization) -> None:
+    if authorization.power is Power.RESTORE:
+        return
+    halted = halted_within(connection, authorization.case)
+    if halted is not None:
+        raise Refused(f"case {authorization.case} was {halted}", rule="kill switch")
+    minted = tables.authorization.c
+    plan_id = connection.execute(select(minted.plan_id).where(minted.nonce == authorization.nonce)).scalar()
+    objections = _plan_objections(connection, load_plan(connection, plan_id)) if plan_id else ()
+    if objections:
+        raise Refused("; ".join(objections), rule="single-use authorization", next_step="plan again")
 
 
 def _plan_objections(connection: Connection, plan: Plan) -> list[str]:

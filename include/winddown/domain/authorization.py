@@ -1,6 +1,7 @@
 """The checked right to do one thing to one batch, once, within seconds."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +30,7 @@ class Authorization:
         identity: of the system that the plan is about; another one that answers under its connection is refused.
         nonce: single use.
         expires_at: aware UTC.
+        still_stands: asks whoever minted it, and raises Refused; see ``require_standing``.
     """
 
     power: Power
@@ -39,6 +41,7 @@ class Authorization:
     identity: str
     nonce: str
     expires_at: datetime
+    still_stands: Callable[["Authorization"], None] = field(repr=False, compare=False)
 
     def require(self, power: Power, *, store: str, target: str | None = None, batch_digest: str = "") -> None:
         """Raise Refused when this is the right to do something else than what a store was asked to do.
@@ -52,6 +55,14 @@ class Authorization:
                 f"{target or store} that was asked for",
                 rule="one authorization, one act on one batch",
             )
+
+    def require_standing(self) -> None:
+        """Raise Refused when the plan was withdrawn, a hold placed or the case halted since this was spent.
+
+        Called by whoever had to wait for a batch, in its turn. A restore takes the turn of every batch that may be at
+        work: either it comes later, and finds what was moved, or this is refused.
+        """
+        self.still_stands(self)
 
     def require_system(self, found: str) -> None:
         """Raise Refused when the system that answers is not the one that was planned; called in the act's own session.

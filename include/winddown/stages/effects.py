@@ -71,6 +71,24 @@ def perform(deployment: Deployment, plan: Plan, order: Order, batch: Batch, powe
     return receipt
 
 
+def settle_purge(deployment: Deployment, plan: Plan, order: Order, batch: Batch) -> bool:
+    """Close a purge that was intended, when nothing of its batch is left; whether it could be.
+
+    Its worker was killed between its commit and its close, and its plan may be withdrawn by now: then it cannot be
+    repeated, and what was done has to be told all the same. Nothing is done here.
+    """
+    effect = effect_of(plan, order, batch, Power.PURGE)
+    if deployment.authority.state(effect) is None or order.leaves_locked:
+        return False
+    systems = deployment.systems(deployment.case(plan.case))
+    store, inspector = systems.store(order.collection.store), systems.inspectors[order.collection.store]
+    if store.locate(order, batch) is not Whereabouts.GONE or _read_back(inspector, order, batch, Power.PURGE):
+        return False
+    receipt = Receipt("purge", str(order.id), batch.index, batch.records)
+    deployment.authority.close(effect, state="done", receipt=receipt, read_back=_found(0), actor=ACTOR)
+    return True
+
+
 def _found(contradictions: int, *, by: str = "inspector") -> dict[str, object]:
     """What another path read back, as the ledger has it and verifiers read it."""
     return {"by": by, "contradictions": contradictions}

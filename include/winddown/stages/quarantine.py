@@ -14,7 +14,7 @@ from winddown.domain.receipt import ACTED, Whereabouts
 from winddown.ports import SupportsSideBySide, ability
 from winddown.stages.anonymise import require_extracts
 from winddown.stages.deployment import ACTOR, Deployment
-from winddown.stages.effects import perform
+from winddown.stages.effects import perform, settle_purge
 from winddown.stages.lanes import in_lanes
 from winddown.stages.manifests import batches
 from winddown.stages.pace import Pace
@@ -118,6 +118,7 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
     done_batches = records = 0
     failures: list[str] = []
     acted: set[str] = set()
+    back: list[str] = []
     unfinished = (
         *deployment.control.plans(case_id, state="withdrawn"),
         *deployment.control.plans(case_id, state="open"),
@@ -130,11 +131,13 @@ def restore(deployment: Deployment, case_id: str, *, requested_by: str) -> Done:
         records += done.records
         acted |= set(done.acted)
         failures += failed
-        if not failed:
-            deployment.control.set_plan_state(plan_id, "superseded")
+        back += [] if failed else [plan_id]
     said = tuple(sorted(acted))
     body = {"batches": done_batches, "records": records, "requested_by": requested_by, "acted_by_itself": list(said)}
     deployment.ledger.append(case_id, "restored", body, actor=ACTOR)
+    for plan_id in back:
+        # Last: killed before, nothing but restoring goes on, and whoever repeats it is named in the ledger.
+        deployment.control.set_plan_state(plan_id, "superseded")
     if failures:
         raise Residual(
             "not everything could be restored: " + "; ".join(failures),
@@ -159,15 +162,21 @@ def _restore_plan(deployment: Deployment, plan: Plan) -> tuple[Done, list[str]]:
             begun = state not in {None, "restored"}
             try:
                 where = systems.store(order.collection.store).locate(order, batch)
-                if where is Whereabouts.LIVE or not (begun or where is Whereabouts.QUARANTINED):
+                if not (begun or where is Whereabouts.QUARANTINED):
                     continue  # nothing of ours to undo, whoever else wrote there
                 inspector = systems.inspectors[order.collection.store]
-                is_kept = where is Whereabouts.QUARANTINED or state != "intent" or inspector.leftovers(order, batch)
+                # A live one that was begun may be at work, or its restore was killed before its end.
+                is_kept = (
+                    where in {Whereabouts.QUARANTINED, Whereabouts.LIVE}
+                    or state != "intent"
+                    or inspector.leftovers(order, batch)
+                )
                 if not is_kept:
                     continue  # it was intended and never done
                 receipt = perform(deployment, plan, order, batch, Power.RESTORE)
             except (Residual, Refused) as error:
-                failures.append(error.message)
+                if not settle_purge(deployment, plan, order, batch):
+                    failures.append(error.message)
             else:
                 done_batches += 1
                 records += receipt.records

@@ -2,7 +2,7 @@
 
 from winddown.control.authority import Effect
 from winddown.domain.authorization import Power
-from winddown.domain.plan import Plan
+from winddown.domain.plan import OrderId, Plan
 from winddown.domain.receipt import Receipt
 from winddown.ports import SupportsSanitise, ability
 from winddown.stages.deployment import ACTOR, Deployment
@@ -26,7 +26,7 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
         receipt = deployment.authority.receipt(effect)
         if receipt is None:
             authorization = deployment.authority.authorize(effect, actor=ACTOR, before=None)
-            receipt = store.sanitise(authorization, sorted(touched))
+            receipt = store.sanitise(authorization, sorted(touched), settled=_settled(deployment, plan))
             # Told before it is closed: what is closed is not looked at again, and its details would be missing.
             body = {"plan_id": plan.id, "store": declaration.name, "details": dict(receipt.details)}
             deployment.ledger.append(case.id, "sanitised", body, actor=ACTOR)
@@ -35,6 +35,12 @@ def sanitise(deployment: Deployment, plan_id: str) -> tuple[Receipt, ...]:
             )
         receipts.append(receipt)
     return tuple(receipts)
+
+
+def _settled(deployment: Deployment, plan: Plan) -> list[OrderId]:
+    """Orders of which no store is asked any more: this plan's, all of it purged, and those certified or restored."""
+    over = [name for state in ("certified", "superseded") for name in deployment.control.plans(plan.case, state=state)]
+    return [order.id for found in (*map(deployment.control.plan, over), plan) for order in found.orders]
 
 
 def receipt_of(deployment: Deployment, plan: Plan, store: str) -> Receipt | None:

@@ -15,7 +15,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import (
     Discovery,
@@ -152,7 +152,13 @@ class DrySanitise:
     def __init__(self, inner: SupportsSanitise) -> None:
         self._inner = inner
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self,
+        authorization: Authorization,
+        collections: Sequence[CollectionRef],
+        *,
+        settled: Sequence[OrderId] = (),  # noqa: ARG002
+    ) -> Receipt:
         """The receipt of a sanitise, without any claim."""
         return Receipt("sanitise", authorization.store, 0, len(collections), (_MARK,))
 

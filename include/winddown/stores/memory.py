@@ -18,7 +18,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection, CollectionRef, Field, Medium
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery
 
@@ -211,7 +211,13 @@ class MemoryStore:
         found |= set(_readers(earlier)) if earlier is not None else set()
         return Receipt("freeze", self.name, 0, len(collections), (("readers", json.dumps(sorted(found))),))
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self,
+        authorization: Authorization,
+        collections: Sequence[CollectionRef],
+        *,
+        settled: Sequence[OrderId] = (),  # noqa: ARG002 - nothing is written down here but where records are
+    ) -> Receipt:
         """Forget the empty places; the process's memory itself is not reached."""
         authorization.require(Power.SANITISE, store=self.name)
         self._unlock(authorization)

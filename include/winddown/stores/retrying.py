@@ -20,7 +20,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import (
     Discovery,
@@ -191,9 +191,11 @@ class RetryingSanitise:
     def __init__(self, inner: SupportsSanitise, backoff: Backoff) -> None:  # noqa: ARG002 - every layer is built alike
         self._inner = inner
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Once: a repeat needs a new authorization."""
-        return self._inner.sanitise(authorization, collections)
+        return self._inner.sanitise(authorization, collections, settled=settled)
 
 
 class RetryingBucketDeletion:

@@ -174,6 +174,31 @@ WHOLE: dict[str, tuple[Bend, str]] = {
     "a purge while its quarantine is under way again": (
         again("q-o3b1", before="p-o2b1"), "purge of order o3 batch 0 without an earlier quarantine",
     ),
+    "a purge that was at work when somebody restored": (
+        both(lambda case: case.effect("r", 0, "intent", "restore", "o3", "0", 4), move_before("r", "P-o3b1")),
+        "restore of order o3 batch 0 is open (intent)",
+    ),
+    "a purge that ends after a restore did": (
+        both(
+            lambda case: case.effect("r", 0, "intent", "restore", "o3", "0", 4), move_before("r", "P-o3b1"),
+            lambda case: case.effect("R", 0, "done", "restore", "o3", "0", 4), move_before("R", "P-o3b1"),
+        ),
+        "purge of order o3 batch 0 without an earlier quarantine",
+    ),
+    "a purge that ends after its batch was quarantined anew": (
+        both(
+            lambda case: case.effect("r", 0, "intent", "restore", "o3", "0", 4), move_before("r", "P-o3b1"),
+            again("q-o3b1", before="P-o3b1"),
+        ),
+        "purge of order o3 batch 0 without an earlier quarantine",
+    ),
+    "a purge that is intended anew after a restore was": (
+        both(
+            lambda case: case.effect("r", 0, "intent", "restore", "o3", "0", 4), move_before("r", "P-o3b1"),
+            again("p-o3b1", before="P-o3b1"),
+        ),
+        "purge of order o3 batch 0 without an earlier quarantine",
+    ),
     "a quarantine after its purge": (
         again("q-o3b1", before="s-shop"), "quarantine of order o3 batch 0 after its purge",
     ),

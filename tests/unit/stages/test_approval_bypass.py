@@ -194,6 +194,7 @@ def _made_up(target: Target, power: Power, **changes: Any) -> Authorization:
         power, case=CASE, store="shop", target=str(target.plan.orders[0].id), batch_digest=target.batch.digest,
         identity=dict(target.plan.identities)["shop"], nonce="0" * 32,
         expires_at=target.deployment.clock.now() + timedelta(seconds=60),
+        still_stands=target.deployment.authority.require_standing,
     )  # fmt: skip
     return replace(right, **changes)
 

@@ -11,6 +11,7 @@ from winddown.domain.authorization import Power
 from winddown.domain.receipt import Receipt
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
+from winddown.stages.quarantine import restore
 from winddown.stages.report import report
 from winddown.stores.memory import MemoryStore
 
@@ -62,8 +63,8 @@ def test_what_waits_for_the_administrator_is_named_with_the_statements(
 ) -> None:
     honest = MemoryStore.sanitise
 
-    def denied(store: MemoryStore, *arguments: Any) -> Receipt:
-        receipt = honest(store, *arguments)
+    def denied(store: MemoryStore, *arguments: Any, **named: Any) -> Receipt:
+        receipt = honest(store, *arguments, **named)
         return replace(receipt, details=(*receipt.details, ("tasks", "OPTIMIZE TABLE customers; FLUSH LOGS")))
 
     monkeypatch.setattr(MemoryStore, "sanitise", denied)
@@ -72,6 +73,27 @@ def test_what_waits_for_the_administrator_is_named_with_the_statements(
     assert waiting["until"] is None
     assert waiting["what"].endswith("administrator has done: OPTIMIZE TABLE customers; FLUSH LOGS")
     assert "OPTIMIZE TABLE customers" in page
+
+
+def test_a_store_forgets_what_was_purged_or_restored_and_nothing_of_a_plan_that_goes_on(
+    company: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = company.run().plan_id
+    restored = company.deployment.control.plan(first).orders
+    company.approve(first)
+    assert company.run().reason == "grace"
+    restore(company.deployment, "demo-1", requested_by="chen")
+    honest, told = MemoryStore.sanitise, []
+
+    def noted(store: MemoryStore, *arguments: Any, settled: list[str]) -> Receipt:
+        told.append(settled)
+        return honest(store, *arguments)
+
+    monkeypatch.setattr(MemoryStore, "sanitise", noted)
+    company.until("finished")
+    (second,) = company.deployment.control.plans("demo-1", state="certified")
+    purged = company.deployment.control.plan(second).orders
+    assert told == [[order.id for order in (*restored, *purged)]]
 
 
 def test_what_a_killed_clearing_did_is_in_the_ledger(company: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,9 @@ REF = CollectionRef("shop", "customers")
 KEYS = pa.table({"id": ["0", "1"]})
 BATCH = Batch(0, "d" * 64, KEYS)
 ORDER = Order(OrderId("o-1"), REF, "all", Act.ERASE, Method.SET_ASIDE, Selection("m", "0" * 64, 2, ("d" * 64,)), 0, 2)
-RIGHT = Authorization(Power.QUARANTINE, "case", "shop", "o-1", "d" * 64, "memory shop", "nonce", datetime.now(UTC))
+RIGHT = Authorization(
+    Power.QUARANTINE, "case", "shop", "o-1", "d" * 64, "memory shop", "nonce", datetime.now(UTC), lambda _: None
+)
 REMEMBERED = Receipt("freeze", "shop", 0, 1, (("grants", "[]"),))
 ARGUMENTS: dict[str, Any] = {
     "authorization": RIGHT,
@@ -35,6 +37,7 @@ ARGUMENTS: dict[str, Any] = {
     "earlier": None,
     "notes": None,
     "collections": [REF],
+    "settled": [ORDER.id],
     "collection": None,
     "located": KEYS,
     "fields": (),

@@ -106,6 +106,7 @@ class Story {
     this.last = new Map(); // effect to intent, done or unknown
     this.nonces = new Set();
     this.quarantined = new Map(); // batch to its plan, since and records
+    this.purging = new Map(); // batch to what a purge at work was intended on
     this.purged = new Map();
     this.totals = new Map(); // purged records per order
     this.issued = new Map(); // certificate to its entry
@@ -356,12 +357,14 @@ class Story {
       // Both end the quarantine from the intent on, so a later purge needs it to be done, and a new grace.
       need(!this.purged.has(key), `${what} after its purge`);
       this.quarantined.delete(key);
+      if (act === "quarantine") this.purging.delete(key);
     }
     if (act === "purge") {
       need(this.quarantined.has(key), `${what} without an earlier quarantine`);
       const since = this.quarantined.get(key).since;
       const [waited, grace] = [secondsBetween(since, entry.moment), plan.get("grace_seconds")];
       need(waited >= grace, `${what} before the grace period of ${grace} s has passed, after ${waited} s`);
+      this.purging.set(key, this.quarantined.get(key));
     }
   }
 
@@ -411,8 +414,9 @@ class Story {
     need(isSame, `effect ${effect} was intended differently`);
     this.last.set(effect, entry.type);
     this.makeStale(body);
-    if (body.get("act") !== "quarantine" || entry.type !== "unknown") return;
-    this.quarantined.delete(keyOf(...["plan_id", "order_id", "batch"].map((name) => body.get(name))));
+    const key = keyOf(...["plan_id", "order_id", "batch"].map((name) => body.get(name)));
+    if (body.get("act") === "quarantine" && entry.type === "unknown") this.quarantined.delete(key);
+    if (body.get("act") === "quarantine" || body.get("act") === "restore") this.purging.delete(key);
   }
 
   /** An effect ends as intended, within what was intended, and another path found nothing against it. */
@@ -429,8 +433,10 @@ class Story {
       if (act === "quarantine" && !this.quarantined.has(key)) {
         this.quarantined.set(key, { planId, since: entry.moment, records });
       }
-      need(this.quarantined.has(key), `${what} without an earlier quarantine`);
-      const isSame = records === this.quarantined.get(key).records;
+      // A purge that is at work when somebody restores may be the faster one: it ends as it was intended.
+      const found = this.quarantined.get(key) ?? this.purging.get(key);
+      need(found, `${what} without an earlier quarantine`);
+      const isSame = records === found.records;
       need(isSame, `${what}: another record count than was quarantined`);
     }
     if (act === "sanitise") this.sanitised.set(place, records);

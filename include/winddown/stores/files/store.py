@@ -23,7 +23,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Medium
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Ability, Discovery, SupportsFreeze, SupportsSanitise
 from winddown.stores.files import freezing
@@ -245,7 +245,13 @@ class FilesStore:
         with self._opened_for(authorization, Power.RESTORE, "thawing") as root:
             return freezing.thaw(root, remembered)
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self,
+        authorization: Authorization,
+        collections: Sequence[CollectionRef],
+        *,
+        settled: Sequence[OrderId] = (),  # noqa: ARG002 - nothing is written down here but where records are
+    ) -> Receipt:
         """Remove what is empty of the quarantine; say what the file system and its medium keep, and who clears it."""
         with self._opened_for(authorization, Power.SANITISE, "sanitising") as root:
             return Receipt("sanitise", self.name, 0, len(collections), cleared(root))

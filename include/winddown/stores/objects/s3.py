@@ -24,7 +24,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.inventory import Collection, CollectionRef, Medium
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.ports import Discovery, Document, Notes
 from winddown.stores.objects import formats
@@ -341,7 +341,13 @@ class S3Store(LastActs):
             switch(client, self._bucket, _paused(remembered), on=True)
         return remembered
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self,
+        authorization: Authorization,
+        collections: Sequence[CollectionRef],
+        *,
+        settled: Sequence[OrderId] = (),  # noqa: ARG002 - nothing is written down here but where records are
+    ) -> Receipt:
         """Abort the multipart uploads that lie in the purged folders, and remove what killed trials left behind.
 
         The service's medium is not reached.

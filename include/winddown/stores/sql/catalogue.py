@@ -6,6 +6,7 @@ so a collection; a view holds nothing, and is a fact of the tables that it reads
 known here is a blocker.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,11 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
-from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
+from winddown.domain.plan import OrderId
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.hazards import acting, of_store, of_table
-from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows, unreadable
+from winddown.stores.sql.limits import changed, gone, unknown_relation, unnamed_rows, unreadable
 from winddown.stores.sql.reading import verbatim
 
 QUARANTINE_SCHEMA = "winddown_quarantine"
@@ -182,7 +183,7 @@ def describe(connection: Connection, ref: CollectionRef) -> Collection:
     schema, _, name = ref.name.partition(".")
     row = connection.execute(_ONE_TABLE, {"schema": schema, "name": name}).one_or_none()
     if row is None:
-        raise _gone(ref)
+        raise gone(ref)
     return _collection(connection, _Found(*row), ref, count=-1)
 
 
@@ -193,7 +194,7 @@ def outline(connection: Connection, ref: CollectionRef) -> Collection:
     """
     rows = connection.execute(_OUTLINE, {"t": quoted(ref.name)}).all()
     if not rows:
-        raise _gone(ref)
+        raise gone(ref)
     return Collection(
         ref=ref,
         medium=Medium.TABLE,
@@ -212,15 +213,11 @@ def _is_of_key(row: Any) -> bool:
     return row.position is not None
 
 
-def _gone(ref: CollectionRef) -> Refused:
-    return Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
-
-
 def hazards(connection: Connection, ref: CollectionRef, *, on_changes: bool = False) -> tuple[str, ...]:
     """Name what acts on a table now beside an order, of rows that go or change; a plan may be older than it is."""
     oid = connection.execute(text("SELECT CAST(to_regclass(:t) AS oid)"), {"t": quoted(ref.name)}).scalar()
     if oid is None:
-        raise _gone(ref)
+        raise gone(ref)
     return acting(connection, oid, on_changes=on_changes)
 
 
@@ -325,6 +322,11 @@ def _change_mark(connection: Connection, found: _Found, ref: CollectionRef, coun
 def write_mark(connection: Connection, oid: int) -> str:
     """What the statistics say of writes to a table, some seconds late; "" when they are not kept, or it is gone."""
     return str(connection.execute(_WRITES, {"oid": oid}).scalar() or "")
+
+
+def place_of(order_id: OrderId) -> str:
+    """How the schemas begin that an order's tables move to; what follows is ``_`` and the batch."""
+    return f"{QUARANTINE_SCHEMA}_{hashlib.sha256(order_id.encode()).hexdigest()[:24]}"
 
 
 def quoted(name: str) -> str:

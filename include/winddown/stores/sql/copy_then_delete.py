@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from winddown.archive.tokens import Tokens
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.stores.sql.forms import Forms, Words, same
+from winddown.stores.sql.staged import require_same_key
 
 JOURNAL = "winddown_journal"
 _OWN_PREFIX, _DIGITS = "winddown_q_", 24
@@ -111,6 +112,7 @@ class CopyThenDelete:
     def __init__(
         self, dialect: Dialect, collection: Collection, order: Order, batch: Batch, *, tokens: Tokens | None = None
     ) -> None:
+        require_same_key(collection, batch)
         self._dialect = dialect
         self._tokens = tokens
         self._forms = Forms(collection, order)
@@ -176,7 +178,7 @@ class CopyThenDelete:
         else:
             left = [(self._dialect.quoted(name), self._left(name, "t")) for name in self._stored()]
             taken = self._dialect.updated(left, keys, self._is_planned())
-        return min(copied, self._dialect.execute(taken))
+        return moved(copied, self._dialect.execute(taken))
 
     def _handed(self) -> str:
         """Compute the tokens of planned rows, and hand them to the engine."""
@@ -269,6 +271,15 @@ class CopyThenDelete:
         return f"t.{self._dialect.quoted(name)} {'IS' if empty == 'NULL' else '='} {empty}"
 
 
+def moved(kept: int, taken: int) -> int:
+    """How many records moved; 0 where more were taken than kept, because others must not pass for the planned ones.
+
+    >>> moved(2, 2), moved(2, 1), moved(2, 3)
+    (2, 1, 0)
+    """
+    return min(kept, taken) if taken <= kept else 0
+
+
 def prepare(dialect: Dialect, collection: Collection, order: Order) -> None:
     """Create the journal and, unless its rows go into escrow, the order's quarantine table.
 
@@ -318,4 +329,19 @@ def is_ours(name: str) -> bool:
 
 def order_digest(order: Order) -> str:
     """What stands for an order in names and in the journal."""
-    return hashlib.sha256(order.id.encode()).hexdigest()[:_DIGITS]
+    return digest_of(order.id)
+
+
+def digest_of(order_id: OrderId) -> str:
+    """As ``order_digest`` has it."""
+    return hashlib.sha256(order_id.encode()).hexdigest()[:_DIGITS]
+
+
+def forgetting(journal: str, settled: Sequence[OrderId]) -> str:
+    """The statement that deletes from a journal what it has of settled orders, but never what is in quarantine.
+
+    The entries of any other order stay, and the journal with them: a worker that was killed after its commit asks for
+    its own when it comes again, and without it nobody could tell what was done from what was lost.
+    """
+    digests = ", ".join(f"'{digest_of(order_id)}'" for order_id in settled) or "NULL"
+    return f"DELETE FROM {journal} WHERE state <> 'quarantined' AND order_digest IN ({digests})"

@@ -18,6 +18,7 @@ from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignK
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.expressions import named_in
 from winddown.stores.sql.faults import told
+from winddown.stores.sql.limits import gone
 from winddown.stores.sql.reading import plain_type
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -118,7 +119,7 @@ def describe(
     where = place(ref)
     columns = connection.execute(_COLUMNS, where).fetchall()
     if not columns:
-        raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
+        raise gone(ref)
     constraints = connection.execute(_CONSTRAINTS, where).fetchall()
     names = [row[0] for row in columns]
     ties = _ties(connection, ref, columns, constraints)

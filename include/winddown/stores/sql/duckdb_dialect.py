@@ -35,6 +35,7 @@ _EXACT = frozenset(
     | {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT", "UUID"}
     | {"VARCHAR"}
 )
+_TEXT = "VARCHAR"
 _KEYS, _TOKENS = "winddown_keys", "winddown_tokens"
 
 
@@ -95,6 +96,11 @@ def is_exact(kind: str) -> bool:
     return not kind.endswith("]") and kind.partition("(")[0] in _EXACT
 
 
+def _exact(value: str, kind: str) -> str:
+    """A text by its bytes, which compare with no other's."""
+    return f"encode({value})" if kind == _TEXT else value
+
+
 def columns_of(connection: duckdb.DuckDBPyConnection, name: str) -> frozenset[str]:
     """Names of the columns of a table in the schema ``main``; none where there is no such table."""
     query = (
@@ -146,8 +152,8 @@ class DuckDbDialect:
         types = {field.name: field.type for field in self._collection.fields}
         keys = list(map(quoted_name, self._collection.key))
         same = " AND ".join(
-            f"{whole(types[name], f't.{quoted_name(name)}')} = g.c{index}"
-            for index, name in enumerate(self._collection.key)
+            f"{_exact(whole(kind, f't.{quoted_name(name)}'), kind)} = {_exact(f'g.c{index}', kind)}"
+            for index, (name, kind) in enumerate((name, types[name]) for name in self._collection.key)
         )
         found = ", ".join([*(f"t.{name} AS {name}" for name in keys), f"g.c{len(keys)} AS {CONTENT}"])
         rows = f"SELECT {found} FROM (SELECT {given}) g JOIN {self.table()} t ON {same}"
@@ -175,16 +181,22 @@ class DuckDbDialect:
 
     def selected(self, columns: str, other: str, condition: str) -> str:
         """Select rows that are joined."""
-        return f"SELECT {columns} FROM {other} k JOIN {self.table()} t ON {condition}"
+        return f"SELECT {columns} FROM {other} k JOIN {self.table()} t ON {condition}{self._exactly()}"
 
     def deleted(self, other: str, condition: str) -> str:
         """Delete rows that are joined."""
-        return f"DELETE FROM {self.table()} AS t USING {other} k WHERE {condition}"
+        return f"DELETE FROM {self.table()} AS t USING {other} k WHERE {condition}{self._exactly()}"
 
     def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """Update rows that are joined."""
         changes = ", ".join(f"{name} = {value}" for name, value in values)
-        return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+        return f"UPDATE {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}{self._exactly()}"
+
+    def _exactly(self) -> str:
+        """The condition that a row's key is the very one: by its collation a column may take others for equal."""
+        types = {field.name: field.type for field in self._collection.fields}
+        names = [(quoted_name(name), types[name]) for name in self._collection.key if types[name] == _TEXT]
+        return "".join(f" AND {_exact(f't.{name}', kind)} = {_exact(f'k.{name}', kind)}" for name, kind in names)
 
     def inserted(self, columns: str, rows: str) -> str:
         """Insert rows."""

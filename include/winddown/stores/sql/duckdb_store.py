@@ -19,10 +19,10 @@ from winddown.domain.authorization import Authorization, Power
 from winddown.domain.batch import Batch, numbered
 from winddown.domain.blocker import Blocker
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt
 from winddown.stores.sql import staged
-from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, is_aside, prepare
+from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, forgetting, is_aside, prepare
 from winddown.stores.sql.duckdb_catalogue import TABLES, count_of, describe, opened
 from winddown.stores.sql.duckdb_copy import replace_by_copy
 from winddown.stores.sql.duckdb_dialect import DuckDbDialect, columns_of, is_exact
@@ -68,6 +68,8 @@ class DuckDbFile:
                 prepare(dialect, collection, order)
             if order.method is Method.ESCROW_ROWS:
                 rows = EscrowedRows(dialect, collection, order, batch, escrow=self._escrow)
+                if earlier := rows.over():  # of another turn, and of no use however this one ends
+                    self._escrow.destroy(order.id, earlier)
                 yield rows
                 over = rows.over()
             else:
@@ -103,14 +105,16 @@ class DuckDbStore(EscrowStore):
         """Sort by rank and key, and number; the engine lets no row go in the transaction of those that refer to it."""
         return numbered(located, collection.key, size=size, is_apart=True)
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Drop emptied quarantine tables, then copy the database into a new file that takes the old one's place."""
         authorization.require(Power.SANITISE, store=self.name)
         with self._file.alone(authorization) as path:
             with opened(self.name, path, "sanitising", writing=True) as connection:
                 query = journal_query(columns_of(connection, JOURNAL))
                 escrow = cleared(connection.execute(query).fetchall() if query else (), self._escrow)
-                dropped = _drop_emptied(connection, is_needed=escrow.is_needed)
+                dropped = _drop_emptied(connection, settled)
             copied = replace_by_copy(self.name, path)
         details = (
             ("tables", str(len(collections))),
@@ -122,17 +126,19 @@ class DuckDbStore(EscrowStore):
         return Receipt("sanitise", self.name, 0, len(collections), details)
 
 
-def _drop_emptied(connection: duckdb.DuckDBPyConnection, *, is_needed: bool) -> int:
+def _drop_emptied(connection: duckdb.DuckDBPyConnection, settled: Sequence[OrderId]) -> int:
     """Drop quarantine tables without rows, in one transaction; return how many.
 
-    The journal goes with the last one, unless it is needed for what is in escrow.
+    Settled orders are forgotten, and the journal is dropped when nothing is left in it.
     """
     connection.execute("BEGIN")
     found = [name for schema, name, _ in connection.execute(TABLES).fetchall() if schema == "main" and is_aside(name)]
     empty = [name for name in found if count_of(connection, f"main.{name}") == 0]
     for name in empty:
         connection.execute(f"DROP TABLE main.{name}")
-    if len(empty) == len(found) and not is_needed:
-        connection.execute(f"DROP TABLE IF EXISTS main.{JOURNAL}")
+    if columns_of(connection, JOURNAL):
+        connection.execute(forgetting(f"main.{JOURNAL}", settled))
+        if count_of(connection, f"main.{JOURNAL}") == 0:
+            connection.execute(f"DROP TABLE main.{JOURNAL}")
     connection.execute("COMMIT")
     return len(empty)

@@ -12,7 +12,7 @@ from winddown.archive.escrow import Escrow
 from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
-from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, Dialect, order_digest
+from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, Dialect, moved, order_digest
 from winddown.stores.sql.escrowed import EscrowedBatch
 
 
@@ -60,7 +60,7 @@ class EscrowedRows(CopyThenDelete):
         found, self._name = self._files().lay_down(rows, digest=self._rows.digest())
         if not self._name:
             return found
-        return min(found, self._dialect.execute(self._dialect.deleted(self._keys(), self._is_planned())))
+        return moved(found, self._dialect.execute(self._dialect.deleted(self._keys(), self._is_planned())))
 
     def put_back(self) -> int:
         """Insert the rows that the journalled file holds; return how many."""
@@ -90,12 +90,10 @@ class Cleared:
         destroyed: number of files that the journal does not name any more.
         unknown: number of those of batches that it never knew. They are left, because they may be all that there is of
             rows whose journal was lost.
-        is_needed: whether the journal names any.
     """
 
     destroyed: int
     unknown: int
-    is_needed: bool
 
     def left(self) -> list[str]:
         """What stays, in words."""
@@ -105,13 +103,12 @@ class Cleared:
 def cleared(entries: Iterable[tuple[str, int, str]], escrow: Escrow) -> Cleared:
     """Destroy files that the journal, of order, batch and file, does not name; nobody else acts meanwhile."""
     destroyed = known = 0
-    is_needed = False
     for order_id, index, name in entries:
         names = escrow.names(order_id, index)
         over = [found for found in names if found != name]
         escrow.destroy(order_id, over)
-        destroyed, known, is_needed = destroyed + len(over), known + (name in names), is_needed or bool(name)
-    return Cleared(destroyed, escrow.count() - known, is_needed)
+        destroyed, known = destroyed + len(over), known + (name in names)
+    return Cleared(destroyed, escrow.count() - known)
 
 
 def journal_query(columns: frozenset[str]) -> str:

@@ -23,11 +23,13 @@ class Words:
 
     Attributes:
         exact: a value as it compares with no other; by a collation, different texts may be equal.
+        read: a value of a column of text as it was read for the plan; what stays is the beginning of that.
     """
 
     text: str
     day: Callable[[str, str], str]
     exact: Callable[[str], str] = str
+    read: Callable[[str], str] = str
 
 
 class Forms:
@@ -73,7 +75,7 @@ class Forms:
             return f"{column} - (({column} % {form.band}) + {form.band}) % {form.band}"
         if kind is Kind.DATE:
             return words.day(f"substr(CAST({column} AS {words.text}), 1, {form.prefix})", form.day)
-        found = f"substr({column}, 1, {form.prefix})"
+        found = f"substr({words.read(column)}, 1, {form.prefix})"
         # The column may give it back without the blanks at its end, and what is compared must be the same.
         return f"rtrim({found})" if name in self._padded else found
 

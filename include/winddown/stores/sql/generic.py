@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
-from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact, Field, ForeignKey, Medium
 from winddown.domain.plan import Order
 from winddown.stores.sql import staged
@@ -24,7 +23,7 @@ from winddown.stores.sql.expressions import named_in
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.generic_rows import GenericRows, live_table, shape_of, unchanged_rows
 from winddown.stores.sql.generic_rows import bound as digest_of
-from winddown.stores.sql.limits import changed, unknown_relation, unnamed_rows
+from winddown.stores.sql.limits import changed, gone, unknown_relation, unnamed_rows
 from winddown.stores.sql.reading import LONGEST, as_text, batched, plain_type, refuse_change
 
 _NOT_SEEN = (
@@ -109,7 +108,7 @@ class GenericSource:
         try:
             return self._collection(inspect(connection), schema, name, kind=kind, count=-1)
         except NoSuchTableError:
-            raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again") from None
+            raise gone(ref) from None
 
     def computed(self, connection: Connection, ref: CollectionRef) -> frozenset[str]:
         """Generated columns, as far as the dialect tells."""

@@ -39,9 +39,10 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Order
-from winddown.stores.sql.copy_then_delete import JOURNAL, aside_name, kept_columns
+from winddown.stores.sql.copy_then_delete import JOURNAL, aside_name, kept_columns, moved
 from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.reading import as_text
+from winddown.stores.sql.staged import require_same_key
 
 _KEYS_A_STATEMENT = 100
 
@@ -149,6 +150,7 @@ class GenericRows:
         computed: frozenset[str],
         tokens: Tokens | None = None,
     ) -> None:
+        require_same_key(collection, batch)
         self._connection = connection
         self._forms = Forms(collection, order)
         self._tokens = tokens
@@ -217,7 +219,7 @@ class GenericRows:
             else:
                 empty = {name: self._empty(name) for name in self._stored}
                 taken += self._connection.execute(update(live).where(condition).values(empty)).rowcount
-        return min(taken, self._set_aside())
+        return moved(self._set_aside(), taken)
 
     def _reduce(self, row: Mapping[str, Any]) -> int:
         """Leave of one row's fields what stays of them; return whether it was there."""

@@ -31,6 +31,8 @@ _MAY_CONNECT = (
 )
 _IN_USE = f"SELECT ({_MAY_CONNECT}), set_config('idle_session_timeout', '0', false)"
 _USED = "winddown_used"
+# A server whose machine is lost is missed within a minute.
+_MISSED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
 
 def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
@@ -43,7 +45,7 @@ def kept_open(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         pool_reset_on_return=None,
         hide_parameters=True,
         # A discarded session has no prepared statements.
-        connect_args={**connect_args, "prepare_threshold": None},
+        connect_args={**connect_args, **_MISSED, "prepare_threshold": None},
     )
     opened_anew_after_fork(engine)
     event.listen(engine, "reset", _as_new)

@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.archive.escrow import Escrow
 from winddown.domain.inventory import CollectionRef
+from winddown.domain.plan import OrderId
 from winddown.stores.sql import postgresql_logs
-from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, quoted, quoted_name
+from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, place_of, quoted, quoted_name
 from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.faults import told
 from winddown.stores.sql.reading import with_names
@@ -30,7 +31,9 @@ _NEVER = ("files of replicas", "backups", "copies of the write-ahead log elsewhe
 _DENIED = "42501"
 
 
-def cleared(connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow) -> tuple[Detail, ...]:
+def cleared(
+    connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow, settled: Sequence[OrderId]
+) -> tuple[Detail, ...]:
     """Clear the cluster's files and the escrow of purged records; return the receipt's details.
 
     The session commits each statement.
@@ -40,7 +43,7 @@ def cleared(connection: Connection, collections: Sequence[CollectionRef], *, esc
     connection.execute(text("SET lock_timeout = '30s'"))
     forgotten = _forget_dropped_tables(connection, report)
     destroyed, unknown = _destroy_orphans(connection.engine, escrow)
-    dropped = drop_emptied(connection.engine)
+    dropped = drop_emptied(connection.engine, settled)
     present = [ref for ref in collections if _is_there(connection, ref)]
     stuck = [name for ref in present for name in _forget_statistics(connection, ref)]
     rewritten = [_is_rewritten(connection, quoted(ref.name), report, more=", ANALYZE") for ref in present]
@@ -176,11 +179,12 @@ def _journalled(connection: Connection) -> list[tuple[str, int, str]]:
     return [(row["order_id"], row["batch"], row.get("escrow", "")) for row in found]
 
 
-def drop_emptied(engine: Engine) -> int:
+def drop_emptied(engine: Engine, settled: Sequence[OrderId]) -> int:
     """Drop quarantine tables without rows, and our schemas when nothing is left in them; return how many tables.
 
     In one transaction that nobody else acts beside: a table that is empty now cannot be filled before it is dropped.
-    The journal goes with the schema, since it is only needed while something is in quarantine or escrow.
+    Only settled orders are forgotten: what the journal, or the empty place of a whole table, says of any other one is
+    asked by a worker that was killed after its commit and comes again. The journal goes with the schema.
     """
     with _acting_alone(engine) as connection:
         names = connection.execute(
@@ -200,11 +204,15 @@ def drop_emptied(engine: Engine) -> int:
             "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname <> 'journal' "
             "AND relnamespace = to_regnamespace(:s)"
         )
-        is_needed = any(name for *_, name in _journalled(connection))
-        if not is_needed and connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
+        if _journalled(connection):
+            forgetting = f"DELETE FROM {JOURNAL} WHERE order_id = ANY(:settled) AND state <> 'quarantined'"
+            connection.execute(text(forgetting), {"settled": list(settled)})
+        if not _journalled(connection) and connection.execute(left, {"s": QUARANTINE_SCHEMA}).scalar_one() == 0:
             connection.execute(text(f"DROP SCHEMA IF EXISTS {QUARANTINE_SCHEMA} CASCADE"))
+        over = {place_of(order_id) for order_id in settled}
         for place in _empty_places(connection):
-            connection.execute(text(f"DROP SCHEMA {quoted_name(place)}"))
+            if place.rpartition("_")[0] in over:
+                connection.execute(text(f"DROP SCHEMA {quoted_name(place)}"))
     return dropped
 
 

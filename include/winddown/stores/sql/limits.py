@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from winddown.domain.blocker import Blocker
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef
 
 _INSTEAD = {
@@ -27,6 +28,15 @@ def kept_relation(collection: Collection) -> Blocker | None:
         return None
     explanation, next_step = _INSTEAD[collection.format]
     return Blocker("relation-stays", str(collection.ref), explanation, "database administrator", next_step)
+
+
+def gone(ref: CollectionRef) -> Refused:
+    """What to say of a table that an order or a reading is about, and that is not there."""
+    return Refused(
+        f"collection {ref} no longer exists",
+        next_step="discover and plan again; where any of it is in quarantine, make the table again as it was, without "
+        "rows, so that it can be purged or come back",
+    )
 
 
 def unbound_fields(ref: CollectionRef, fields: Sequence[str]) -> Blocker:

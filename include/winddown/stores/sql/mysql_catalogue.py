@@ -13,10 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
-from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Field, ForeignKey, Medium
 from winddown.stores.sql.faults import told
-from winddown.stores.sql.limits import INSTEAD_OF_ACTING
+from winddown.stores.sql.limits import INSTEAD_OF_ACTING, gone
 from winddown.stores.sql.reading import plain_type
 
 QUARANTINE, JOURNAL = "winddown_quarantine", "winddown_journal"
@@ -212,7 +211,7 @@ def _shape(connection: Connection, ref: CollectionRef) -> tuple[Sequence[Any], l
     """Rows of a table's columns, and those of its unique indexes: index, column, whether it is no part of a key."""
     columns = _columns(connection, ref)
     if not columns:
-        raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
+        raise gone(ref)
     schema, _, name = ref.name.partition(".")
     found = connection.execute(_KEYS, {"schema": schema, "name": name})
     return columns, [(str(row[0]), str(row[1]), bool(row[2] or row[3])) for row in found]

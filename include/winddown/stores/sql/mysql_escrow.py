@@ -19,7 +19,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Order
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
-from winddown.stores.sql.copy_then_delete import order_digest
+from winddown.stores.sql.copy_then_delete import moved, order_digest
 from winddown.stores.sql.escrowed import EscrowedBatch
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed, hazards
 from winddown.stores.sql.mysql_rows import Key, MySqlLook, conditions, named_rows, planned_keys
@@ -92,7 +92,7 @@ class MySqlRows:
         found, self._name = self._escrowed.lay_down(rows, digest=_digest_of(self._collection))
         if not self._name:
             return found
-        return min(found, sum(self._run(f"DELETE t FROM {self._table} t WHERE {condition}") for condition in fits))
+        return moved(found, sum(self._run(f"DELETE t FROM {self._table} t WHERE {condition}") for condition in fits))
 
     def put_back(self) -> int:
         """Insert the rows that the journalled file holds; return how many.

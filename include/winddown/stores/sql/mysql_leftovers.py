@@ -11,10 +11,11 @@ from sqlalchemy import Connection, text
 
 from winddown.archive.escrow import Escrow
 from winddown.domain.inventory import CollectionRef
+from winddown.domain.plan import OrderId
 from winddown.stores.sql import mysql_logs
 from winddown.stores.sql.clearing import Detail, Report
 from winddown.stores.sql.copy_then_delete import JOURNAL as JOURNAL_TABLE
-from winddown.stores.sql.copy_then_delete import is_aside
+from winddown.stores.sql.copy_then_delete import forgetting, is_aside
 from winddown.stores.sql.mysql_catalogue import JOURNAL, QUARANTINE
 from winddown.stores.sql.mysql_own import PREPARING, alone, drop_unused, tables_of
 from winddown.stores.sql.mysql_report import asked, new_report, within
@@ -24,12 +25,14 @@ from winddown.stores.sql.mysql_values import quoted, table_name
 _HISTORY_SECONDS = 60
 
 
-def cleared(connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow) -> tuple[Detail, ...]:
+def cleared(
+    connection: Connection, collections: Sequence[CollectionRef], *, escrow: Escrow, settled: Sequence[OrderId]
+) -> tuple[Detail, ...]:
     """Clear the server's files and the escrow of purged records; return the receipt's details."""
     report = new_report()
     connection.execute(text("SET SESSION lock_wait_timeout = 30"))
     with mysql_logs.clearing(connection, report), alone(connection, PREPARING):
-        _drop_emptied(connection, report, escrow)
+        _drop_emptied(connection, report, escrow, settled)
     _await_history(connection, report)
     for ref in collections:
         _rebuild(connection, ref, report)
@@ -47,8 +50,10 @@ def cleared(connection: Connection, collections: Sequence[CollectionRef], *, esc
 # -- our own tables --------------------------------------------------------------------------------------------------
 
 
-def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> None:
+def _drop_emptied(connection: Connection, report: Report, escrow: Escrow, settled: Sequence[OrderId]) -> None:
     """Drop quarantine tables without rows, destroy files that the journal does not name any more, drop what is empty.
+
+    Settled orders are forgotten, and the journal is dropped when nothing is left in it.
 
     Nobody can fill a table that is empty now: whoever acts has looked at it in a transaction that still runs, for which
     the lock on the table waits, or waits for the lock on preparing, which is held. The same holds for the journal.
@@ -62,13 +67,13 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
             dropped += is_aside(name)
         connection.execute(text("UNLOCK TABLES"))
     report.done.append(("quarantine_tables_dropped", str(dropped)))
-    is_left, known = bool(tables_of(connection, QUARANTINE)), 0
+    known, journal = 0, f"{JOURNAL}.{JOURNAL_TABLE}"
     if has_table(connection, JOURNAL, JOURNAL_TABLE):
-        connection.execute(text(f"LOCK TABLES {JOURNAL}.{JOURNAL_TABLE} WRITE"))
-        is_in_escrow, known = _destroy_orphans(connection, report, escrow)
-        is_left |= is_in_escrow
-        if not is_left:  # the journal is only needed while something is in quarantine or escrow
-            connection.execute(text(f"DROP TABLE {JOURNAL}.{JOURNAL_TABLE}"))
+        connection.execute(text(f"LOCK TABLES {journal} WRITE"))
+        known = _destroy_orphans(connection, report, escrow)
+        connection.execute(text(forgetting(journal, settled)))
+        if connection.execute(text(f"SELECT NOT EXISTS (SELECT 1 FROM {journal})")).scalar():
+            connection.execute(text(f"DROP TABLE {journal}"))
         connection.execute(text("UNLOCK TABLES"))
     if unknown := escrow.count() - known:
         # They are left, because they may be all that there is of rows whose journal was lost.
@@ -76,12 +81,9 @@ def _drop_emptied(connection: Connection, report: Report, escrow: Escrow) -> Non
     drop_unused(connection)
 
 
-def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> tuple[bool, int]:
-    """Destroy files of batches in the journal that it does not name.
-
-    Return whether it says that anything is in escrow, and how many of the files that it names are there.
-    """
-    destroyed, named, known = 0, False, 0
+def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> int:
+    """Destroy files of batches in the journal that it does not name; return how many that it names are there."""
+    destroyed = known = 0
     rows = connection.execute(text(f"SELECT * FROM {JOURNAL}.{JOURNAL_TABLE}")).mappings().all()
     # The journal of an earlier version has no orders' ids, and knows of no escrow.
     entries = [(row.get("order_id", ""), row["batch"], row.get("escrow", "")) for row in rows]
@@ -90,10 +92,9 @@ def _destroy_orphans(connection: Connection, report: Report, escrow: Escrow) -> 
         over = [found for found in names if found != name]
         escrow.destroy(order_id, over)
         destroyed += len(over)
-        named |= bool(name)
         known += name in names
     report.done.append(("escrow_files_destroyed", str(destroyed)))
-    return named, known
+    return known
 
 
 # -- tables, statistics ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from winddown.stores.sql.copy_then_delete import order_digest
 from winddown.stores.sql.forms import Forms
 from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
 from winddown.stores.sql.mysql_values import WORDS, content, is_text, literals, quoted, table_name, whole
+from winddown.stores.sql.staged import require_same_key
 
 _A_STATEMENT = 500  # more would make the server give up looking keys up one by one
 
@@ -81,6 +82,7 @@ class MySqlLook:
     """One batch of one order, seen in one snapshot; a ``staged.Look``."""
 
     def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        require_same_key(collection, batch)
         self._connection = connection
         self._collection = collection
         self._order = order

@@ -19,7 +19,7 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt
 from winddown.ports import Strain
 from winddown.stores.sql import mysql_grants, staged, strain
@@ -37,6 +37,8 @@ from winddown.stores.sql.mysql_values import unbound
 from winddown.stores.sql.store import EscrowStore
 
 _WAIT_SECONDS = 10
+_SILENT_SECONDS = 300
+"""After which the server ends a session of ours that says nothing, with what it locked: its machine may be lost."""
 _SIDE_BY_SIDE = 2
 
 Unlock = Callable[[Authorization], Engine]
@@ -61,6 +63,7 @@ class MySqlEffects:
             authorization.require_system(identity(connection))
             _session(connection)
             collection = outline(connection, order.collection)
+            staged.require_same_key(collection, batch)
             dialect = MySqlDialect(connection, collection, order)
             locked(connection, "batch " + hashlib.sha256(f"{order.id} {batch.index}".encode()).hexdigest()[:40])
             locked(connection, PREPARING)
@@ -81,6 +84,8 @@ class MySqlEffects:
                 connection.execute(text("COMMIT"))
                 return
             rows = MySqlRows(connection, collection, order, batch, escrow=self._escrow)
+            if earlier := rows.over():  # of another turn, and of no use however this one ends
+                self._escrow.destroy(order.id, earlier)
             yield rows
             over = rows.over()
             connection.execute(text("COMMIT"))
@@ -148,7 +153,9 @@ class MySqlStore(EscrowStore):
             is_apart = _locks_rows_alone(connection) and all(link.target != order.collection for link in links)
             return _SIDE_BY_SIDE if is_apart else 1
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Rebuild the tables and what else keeps deleted rows; see ``mysql_leftovers``.
 
         What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
@@ -157,7 +164,11 @@ class MySqlStore(EscrowStore):
         authorization.require(Power.SANITISE, store=self.name)
         with self._session(authorization, "sanitising") as connection:
             return Receipt(
-                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
+                "sanitise",
+                self.name,
+                0,
+                len(collections),
+                cleared(connection, collections, escrow=self._escrow, settled=settled),
             )
 
     @contextmanager
@@ -166,6 +177,7 @@ class MySqlStore(EscrowStore):
         with translated(self.name, doing), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(identity(connection))
+            connection.execute(text(f"SET SESSION wait_timeout = {_SILENT_SECONDS}"))
             yield connection
 
 
@@ -178,7 +190,8 @@ def locked(connection: Connection, name: str) -> None:
 
 def _session(connection: Connection) -> None:
     """Wait for locks shortly, and lock no gaps between rows where the binary log allows that."""
-    connection.execute(text(f"SET SESSION innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30"))
+    waits = f"innodb_lock_wait_timeout = {_WAIT_SECONDS}, lock_wait_timeout = 30, wait_timeout = {_SILENT_SECONDS}"
+    connection.execute(text(f"SET SESSION {waits}"))
     if _locks_rows_alone(connection):
         connection.execute(text("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
 

@@ -19,12 +19,19 @@ from winddown.stores.sql.catalogue import JOURNAL, QUARANTINE_SCHEMA, describe, 
 from winddown.stores.sql.forms import Forms, Words
 from winddown.stores.sql.leftovers import ACTING_LOCK
 from winddown.stores.sql.reading import with_names
+from winddown.stores.sql.staged import require_same_key
 
 ROW = "ROW(t.*)::text"
 """A row of ``t`` as one text, from which the server makes the row again. ``t`` alone may be a column."""
 _WORDS = Words("text", lambda beginning, rest: f"CAST({beginning} || '{rest}' AS date)")
 KEYS_AT_ONCE = 10_000
 """Keys that one statement looks for at once."""
+_LOST = text(
+    "SELECT set_config('tcp_keepalives_idle', '30', true), set_config('tcp_keepalives_interval', '10', true), "
+    "set_config('tcp_keepalives_count', '3', true), CASE WHEN current_setting('server_version_num')::int >= 120000 "
+    "THEN set_config('tcp_user_timeout', '60000', true) END"
+)
+"""Lets the server miss a worker's machine within a minute, and free what it had locked; its own wait may be hours."""
 _PLANS = {"s": ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]}
 
 
@@ -52,6 +59,7 @@ def same(collection: Collection) -> str:
 
 def take_turns(connection: Connection, order: Order, batch: Batch) -> None:
     """Let one worker at a time act on a batch, and nobody drop what is empty meanwhile."""
+    connection.execute(_LOST)
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     # The first is shared among all that act on batches: ``sanitise`` takes it alone before it drops what is empty.
     locks = f"SELECT pg_advisory_xact_lock_shared({ACTING_LOCK}), pg_advisory_xact_lock(hashtext(:order), :batch)"
@@ -121,6 +129,7 @@ class Position:
     """
 
     def __init__(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> None:
+        require_same_key(collection, batch)
         self._connection = connection
         self._collection = collection
         self._order = order

@@ -24,7 +24,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Fact
-from winddown.domain.plan import ESCROWING, Act, Method, Order
+from winddown.domain.plan import ESCROWING, Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt, Whereabouts, given_back
 from winddown.ports import Discovery, Strain, Survivors, WholeTables
 from winddown.stores.sql import catalogue, movable, staged, strain
@@ -142,9 +142,9 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"locating {order.id}"), self._reader.connect() as connection:
             if order.method in _WHOLE:
                 return WholeTable(connection, order, batch).whereabouts()
-            if order.method in ESCROWING:
-                return self._rows(connection, order, batch).whereabouts()
             collection = catalogue.outline(connection, order.collection)
+            if order.method in ESCROWING:
+                return self._rows(connection, collection, order, batch).whereabouts()
             fields = FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
             return staged.whereabouts(fields, batch)
 
@@ -169,15 +169,18 @@ class PostgresStore(staged.StagedStore):
             if order.method in _WHOLE:
                 yield WholeTable(connection, order, batch)
                 return
+            collection = catalogue.outline(connection, order.collection)
+            staged.require_same_key(collection, batch)
             if power is Power.PURGE:
                 bring_up_to_date(connection)
             else:
                 prepare(connection, order)
             if order.method not in ESCROWING:
-                collection = catalogue.outline(connection, order.collection)
                 yield FieldsPosition(connection, collection, order, batch, tokens=self._tokens)
                 return
-            rows = self._rows(connection, order, batch)
+            rows = self._rows(connection, collection, order, batch)
+            if earlier := rows.over():  # of another turn, and of no use however this one ends
+                self._escrow.destroy(order.id, earlier)
             yield rows
             over = rows.over()
         self._escrow.destroy(order.id, over)
@@ -245,7 +248,9 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, f"looking at {order.collection}"), self._reader.connect() as connection:
             return 1 if catalogue.refers_to_itself(connection, order.collection) else _SIDE_BY_SIDE
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Rewrite the tables, drop emptied quarantine tables, rewrite statistics and cycle the WAL; see ``leftovers``.
 
         What the account may not do stands in the details under ``tasks``, as statements for the administrator, and
@@ -256,12 +261,10 @@ class PostgresStore(staged.StagedStore):
         with translated(self.name, "sanitising"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             authorization.require_system(_identity(connection))
-            return Receipt(
-                "sanitise", self.name, 0, len(collections), cleared(connection, collections, escrow=self._escrow)
-            )
+            details = cleared(connection, collections, escrow=self._escrow, settled=settled)
+            return Receipt("sanitise", self.name, 0, len(collections), details)
 
-    def _rows(self, connection: Connection, order: Order, batch: Batch) -> RowsPosition:
-        collection = catalogue.outline(connection, order.collection)
+    def _rows(self, connection: Connection, collection: Collection, order: Order, batch: Batch) -> RowsPosition:
         position = SurvivorsPosition if order.method is Method.KEEP_SURVIVORS else RowsPosition
         return position(connection, collection, order, batch, escrow=self._escrow)
 

@@ -20,7 +20,7 @@ from winddown.domain.plan import Order
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.copy_then_delete import CopyThenDelete, is_ours
 from winddown.stores.sql.faults import translated
-from winddown.stores.sql.limits import acts_by_itself, broken_reference, changed, unknown_relation, unnamed_rows
+from winddown.stores.sql.limits import acts_by_itself, broken_reference, changed, gone, unknown_relation, unnamed_rows
 from winddown.stores.sql.reading import LONGEST, batched, refuse_change
 from winddown.stores.sql.sqlite_catalogue import (
     ACTING,
@@ -154,7 +154,7 @@ def current_table(connection: sqlite3.Connection, ref: CollectionRef) -> Collect
     """Describe a table as it is now; raises Refused when it is gone."""
     found = describe(connection, ref)
     if not found.fields:
-        raise Refused(f"collection {ref} no longer exists", next_step="discover and plan again")
+        raise gone(ref)
     return found
 
 

@@ -39,7 +39,7 @@ def opened(path: Path, *, writing: bool) -> sqlite3.Connection:
     if not writing:
         _undo_what_was_broken_off(path)
     connection = _connected(path, "rw" if writing else "ro")
-    connection.text_factory = _decoded
+    connection.text_factory = decoded
     connection.execute("PRAGMA temp_store = MEMORY")
     if writing:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -259,7 +259,8 @@ def beginning(name: str, longest: int) -> str:
     )
 
 
-def _decoded(text: bytes) -> str:
+def decoded(text: bytes) -> str:
+    """Text as it is read from a file in UTF-8, whatever some program wrote into it."""
     try:
         return text.decode()
     except UnicodeDecodeError:

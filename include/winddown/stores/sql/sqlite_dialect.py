@@ -12,6 +12,7 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -19,10 +20,12 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.inventory import Collection
 from winddown.stores.sql.catalogue import quoted_name
 from winddown.stores.sql.forms import TOKEN_COLUMN, Words
-from winddown.stores.sql.sqlite_catalogue import computed, hazards, table_name
+from winddown.stores.sql.reading import as_text
+from winddown.stores.sql.sqlite_catalogue import computed, decoded, hazards, pragma, table_name
 
 _FORMS, _KEYS = "winddown_forms", "winddown_keys"
 _TOKENS, _BACK = "winddown_tokens", "winddown_back"
+_READ_TEXT, _READ_BYTES = "winddown_text", "winddown_bytes"
 _COLUMNS_A_CALL = 60  # a function takes 127 arguments
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -91,6 +94,17 @@ def _read(kind: bytes, raw: bytes) -> Value:
     return float(struct.unpack(">d", raw)[0]) if kind == b"real" else raw
 
 
+def _as_read(column: str) -> str:
+    """A value of a column of text as a plan reads it: text by its bytes, other bytes in base64, a number as it is.
+
+    The engine takes all text for UTF-8, and would cut characters of any other in two.
+    """
+    return (
+        f"CASE typeof({column}) WHEN 'text' THEN {_READ_TEXT}(CAST({column} AS BLOB)) "
+        f"WHEN 'blob' THEN {_READ_BYTES}({column}) ELSE {column} END"
+    )
+
+
 def columns_of(connection: sqlite3.Connection, name: str) -> frozenset[str]:
     """Names of the columns of a table; none where there is no such table."""
     found = connection.execute("SELECT name FROM pragma_table_info(?, 'main')", (name,)).fetchall()
@@ -100,9 +114,13 @@ def columns_of(connection: sqlite3.Connection, name: str) -> frozenset[str]:
 class SqliteDialect:
     """One open transaction on a table of a SQLite file; see ``Dialect``."""
 
-    words = Words("TEXT", lambda beginning, rest: f"{beginning} || '{rest}'")
+    words = Words("TEXT", lambda beginning, rest: f"{beginning} || '{rest}'", read=_as_read)
 
     def __init__(self, connection: sqlite3.Connection, collection: Collection) -> None:
+        encoding = str(pragma(connection, "encoding")).replace("UTF-16", "utf-16-")
+        text = decoded if encoding == "UTF-8" else partial(str, encoding=encoding)
+        connection.create_function(_READ_TEXT, 1, text, deterministic=True)
+        connection.create_function(_READ_BYTES, 1, as_text, deterministic=True)
         self._connection = connection
         self._collection = collection
         self._key = list(map(quoted_name, collection.key))
@@ -166,17 +184,19 @@ class SqliteDialect:
 
     def selected(self, columns: str, other: str, condition: str) -> str:
         """Select rows; CROSS JOIN makes SQLite look each key up, not each row."""
-        return f"SELECT {columns} FROM {other} k CROSS JOIN {self.table()} t WHERE {condition}"
+        return f"SELECT {columns} FROM {other} k CROSS JOIN {self.table()} t WHERE {condition}{self._exactly()}"
 
     def deleted(self, other: str, condition: str) -> str:
         """Delete by the keys of the rows found."""
         found = self.selected(", ".join(f"t.{name}" for name in self._key), other, condition)
-        return f"DELETE FROM {self.table()} WHERE ({', '.join(self._key)}) IN ({found})"
+        exact = ", ".join(f"{name} COLLATE BINARY" for name in self._key)
+        keys = f"SELECT {', '.join(self._key)} FROM {other}"
+        return f"DELETE FROM {self.table()} WHERE ({', '.join(self._key)}) IN ({found}) AND ({exact}) IN ({keys})"
 
     def updated(self, values: Sequence[tuple[str, str]], other: str, condition: str) -> str:
         """Update rows that are joined."""
         changes = ", ".join(f"{name} = {value}" for name, value in values)
-        return f"UPDATE OR ABORT {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}"
+        return f"UPDATE OR ABORT {self.table()} AS t SET {changes} FROM {other} k WHERE {condition}{self._exactly()}"
 
     def inserted(self, columns: str, rows: str) -> str:
         """Insert rows; a table may say ``ON CONFLICT REPLACE`` itself, and that would delete the row in the way."""
@@ -245,6 +265,13 @@ class SqliteDialect:
         condition = f"{self._same_key()} AND {self.content()} = k.{CONTENT}"
         order = ", ".join(f"t.{name}" for name in self._key)
         return f"{self.selected(columns, self.keys(batch), condition)} ORDER BY {order}"
+
+    def _exactly(self) -> str:
+        """The condition that a row's key is the very one: a column may take others for equal that its key tells apart.
+
+        Beside the equality that finds a row by the key's index, which may be one by the column's collation.
+        """
+        return "".join(f" AND t.{name} = k.{name} COLLATE BINARY" for name in self._key)
 
     def _same_key(self) -> str:
         return " AND ".join(f"t.{name} = k.{name}" for name in self._key)

@@ -19,11 +19,11 @@ from winddown.domain.batch import Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Transient
 from winddown.domain.inventory import Collection, CollectionRef
-from winddown.domain.plan import Act, Method, Order
+from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt
 from winddown.stores.sql import staged
 from winddown.stores.sql.catalogue import quoted_name
-from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, is_aside, prepare
+from winddown.stores.sql.copy_then_delete import JOURNAL, CopyThenDelete, forgetting, is_aside, prepare
 from winddown.stores.sql.escrowed_rows import EscrowedRows, cleared, journal_query
 from winddown.stores.sql.faults import translated
 from winddown.stores.sql.sqlite import SqliteSource, current_table, identity_of
@@ -67,6 +67,8 @@ class SqliteFile:
                 connection.execute(f"INSERT INTO {ACTING} VALUES (1)")
             if order.method is Method.ESCROW_ROWS:
                 rows = EscrowedRows(dialect, collection, order, batch, escrow=self._escrow)
+                if earlier := rows.over():  # of another turn, and of no use however this one ends
+                    self._escrow.destroy(order.id, earlier)
                 yield rows
                 over = rows.over()
             else:
@@ -135,7 +137,9 @@ class SqliteStore(EscrowStore):
                 connection.execute(f"DROP TABLE IF EXISTS {ACTING}")
         return remembered
 
-    def sanitise(self, authorization: Authorization, collections: Sequence[CollectionRef]) -> Receipt:
+    def sanitise(
+        self, authorization: Authorization, collections: Sequence[CollectionRef], *, settled: Sequence[OrderId] = ()
+    ) -> Receipt:
         """Drop emptied quarantine tables, take samples anew, rewrite the file, and empty its log or journal.
 
         Raises Transient when somebody reads on, so that the log cannot be emptied.
@@ -145,7 +149,7 @@ class SqliteStore(EscrowStore):
             with _transaction(connection):
                 query = journal_query(columns_of(connection, JOURNAL))
                 escrow = cleared(connection.execute(query).fetchall() if query else (), self._escrow)
-                dropped, numbered = _drop_emptied(connection, is_needed=escrow.is_needed)
+                dropped, numbered = _drop_emptied(connection, settled)
             sampled = has_table(connection, "sqlite_stat1") or has_table(connection, "sqlite_stat4")
             if sampled:
                 connection.execute("ANALYZE")
@@ -178,11 +182,11 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _drop_emptied(connection: sqlite3.Connection, *, is_needed: bool) -> tuple[int, bool]:
-    """Drop quarantine tables without rows, and the journal with the last, unless it is needed for what is in escrow.
+def _drop_emptied(connection: sqlite3.Connection, settled: Sequence[OrderId]) -> tuple[int, bool]:
+    """Drop quarantine tables without rows, forget settled orders, and drop the journal when nothing is left in it.
 
-    Return how many, and whether VACUUM may not run: while rows are in quarantine under the number that the engine gave
-    them, it would give that to others.
+    Return how many tables, and whether VACUUM may not run: while rows are in quarantine under the number that the
+    engine gave them, it would give that to others.
     """
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
     found = [name for (name,) in connection.execute(tables).fetchall() if is_aside(name)]
@@ -192,8 +196,10 @@ def _drop_emptied(connection: sqlite3.Connection, *, is_needed: bool) -> tuple[i
             connection.execute(f"DROP TABLE {quoted_name(name)}")
         else:
             left.append(name)
-    if not left and not is_needed:
-        connection.execute(f"DROP TABLE IF EXISTS {JOURNAL}")
+    if has_table(connection, JOURNAL):
+        connection.execute(forgetting(JOURNAL, settled))
+        if connection.execute(f"SELECT 1 FROM {JOURNAL} LIMIT 1").fetchone() is None:
+            connection.execute(f"DROP TABLE {JOURNAL}")
     places = ", ".join("?" * len(ROWID_NAMES))
     query = f"SELECT count(*) FROM pragma_table_info(?) WHERE cid = 1 AND name IN ({places})"
     numbered = any(connection.execute(query, (name, *ROWID_NAMES)).fetchone() != (0,) for name in left)

@@ -7,13 +7,14 @@ system, and lets one worker at a time act on a batch; an exception undoes all of
 """
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import pyarrow as pa
 
 from winddown.domain.authorization import Authorization, Power
-from winddown.domain.batch import Batch, numbered
+from winddown.domain.batch import CONTENT, Batch, numbered
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.inventory import Collection
@@ -70,6 +71,20 @@ class Turn(Protocol):
     def destroy(self) -> int:
         """Delete the batch from quarantine; return how many records."""
         ...
+
+
+def require_same_key(collection: Collection, batch: Batch) -> None:
+    """Raise Refused when a table's rows are told by something else than the batch names: it was made anew, or changed.
+
+    A view that took the place of a table has no key; a deletion through it would go on in tables that nobody looked at.
+    """
+    planned = tuple(name for name in batch.keys.column_names if name != CONTENT)
+    if collection.key != planned:
+        raise Refused(
+            f"collection {collection.ref} has another key than the plan names its rows by, or none",
+            rule="only approved rows move",
+            next_step="give it the key back that it had; or plan again, after what is in quarantine was restored",
+        )
 
 
 def whereabouts(look: Look, batch: Batch) -> Whereabouts:
@@ -203,12 +218,13 @@ class StagedStore(ABC):
         with self._turn(authorization, Power.PURGE, order, batch) as turn:
             return purge(turn, order, batch)
 
-    def _turn(
-        self, authorization: Authorization, power: Power, order: Order, batch: Batch
-    ) -> AbstractContextManager[Turn]:
+    @contextmanager
+    def _turn(self, authorization: Authorization, power: Power, order: Order, batch: Batch) -> Iterator[Turn]:
         authorization.require(power, store=self.name, target=order.id, batch_digest=batch.digest)
         self.require_method(order)
-        return self.open_turn(authorization, power, order, batch)
+        with self.open_turn(authorization, power, order, batch) as turn:
+            authorization.require_standing()
+            yield turn
 
     def require_method(self, order: Order) -> None:
         """Raise Refused for an order of a version of winddown that went about it in another way."""

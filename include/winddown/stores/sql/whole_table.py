@@ -6,15 +6,13 @@ meanwhile, so that there is nothing to remember. The schema is the journal as we
 in quarantine, and when it is empty the batch is purged.
 """
 
-import hashlib
-
 from sqlalchemy import Connection, text
 
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Refused, Residual
 from winddown.domain.plan import Order
 from winddown.domain.receipt import Whereabouts
-from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, describe, quoted, quoted_name
+from winddown.stores.sql.catalogue import QUARANTINE_SCHEMA, describe, place_of, quoted, quoted_name
 from winddown.stores.sql.reading import verbatim, without_parameters
 from winddown.stores.sql.relation import Relation, described, held, referrers, stands_against
 
@@ -33,8 +31,7 @@ class WholeTable:
         self._order = order
         self._batch = batch
         self._planned = Relation.parse(batch)
-        named = hashlib.sha256(order.id.encode()).hexdigest()[:24]
-        self._place = f"{QUARANTINE_SCHEMA}_{named}_{batch.index}"
+        self._place = f"{place_of(order.id)}_{batch.index}"
         self._aside = f"{self._place}.{self._planned.table}"
         self._label = f"{order.id} {batch.index}"
         self._is_back = False
