@@ -327,8 +327,8 @@ def test_a_subject_is_one_name_with_one_digest(row: dict[str, Any]) -> None:
 
 def test_the_first_line_that_is_no_entry_is_found_among_many(case: Any) -> None:
     lines = case.entries()
-    assert verify.first_fault(lines) == (len(lines), "")
-    assert verify.first_fault([*lines, b"{}", b"[]"]) == (len(lines), "seq is missing or not int")
+    assert len(read(lines)) == len(lines)
+    assert refused(read, [*lines, b"{}", b"[]"]) == f"ledger entry {len(lines)}: seq is missing or not int"
 
 
 # -- plans and approvals ---------------------------------------------------------------------------------------------
