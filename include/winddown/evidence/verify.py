@@ -103,7 +103,7 @@ DAYS_MAX = 366
 SECOND, SKEW_MAX = timedelta(seconds=1), timedelta(minutes=5)  # how far apart the clocks of two machines may be
 ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 NESTED_MAX = 400
-MANY_LINES, LINES_AT_ONCE = 100_000, 20_000
+MANY_LINES, LINES_AT_ONCE = 100_000, 16_384  # a power of two, so that roots of parts make the root of all
 FOR_PROGRAMS = re.compile(  # all other members are read and filed by people, and bound by the ledger's last report
     r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py"
     r"|(?:plans|certificates|rules)/.+\.json|timestamps/.+\.tsr"
@@ -616,41 +616,52 @@ def read_ledger(documents: Iterable[Document]) -> Iterator[Entry]:
         yield Entry(number, moment, case, document["type"], document["body"])
 
 
+class Judged:
+    """What the lines of a ledger hold, part by part; the root over them is known once all were looked at."""
+
+    def __init__(self, parts: Iterator[tuple[bytes, str, bytes]]) -> None:
+        self.parts = parts
+        self.roots: list[bytes] = []
+
+    def documents(self) -> Iterator[Document]:
+        """Yield what each line holds; raises for the first that is no entry."""
+        number = 0
+        for packed, reason, root in self.parts:
+            self.roots.append(root)
+            found: list[Document] = marshal.loads(packed)  # noqa: S302 - from this program
+            yield from found
+            number += len(found)
+            if reason:
+                raise Rejected(f"ledger entry {number}: {reason}")
+
+    def root(self) -> bytes:
+        """Root over all lines, those included that nobody asked for."""
+        return merkle_root(self.roots + [root for _, _, root in self.parts])
+
+
 @contextmanager
-def judging(lines: Sequence[bytes]) -> Iterator[Iterator[Document]]:
-    """Give what lines hold, or the reason of the first that is no entry. All processors begin to judge many at once."""
+def judging(lines: Sequence[bytes]) -> Iterator[Judged]:
+    """Judge lines; if they are many, all processors begin at once, and this one goes first with what is in order."""
     chunks = (b"\n".join(lines[start : start + LINES_AT_ONCE]) for start in range(0, len(lines), LINES_AT_ONCE))
     if len(lines) < MANY_LINES:
-        yield opened(map(judged, chunks))
+        yield Judged(map(judged, chunks))
         return
-    # This process has the most to do in order, so the others step back.
     with ProcessPoolExecutor(initializer=getattr(os, "nice", int), initargs=(10,)) as pool:
         try:
-            yield opened(pool.map(judged, chunks))
+            yield Judged(pool.map(judged, chunks))
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def judged(chunk: bytes) -> tuple[bytes, str]:
-    """Return the entries that lines hold, packed, up to the first that is none, and why that is none; else ""."""
-    found = []
+def judged(chunk: bytes) -> tuple[bytes, str, bytes]:
+    """Return entries, packed, up to the first line that is none; why that is none, or ""; the root over all lines."""
+    found, fault, lines = [], "", chunk.split(b"\n")
     try:
-        for line in chunk.split(b"\n"):
+        for line in lines:
             found.append(read_entry(line))  # noqa: PERF401 - what came before a fault is needed
     except Rejected as reason:
-        return marshal.dumps(found), str(reason)
-    return marshal.dumps(found), ""
-
-
-def opened(parts: Iterable[tuple[bytes, str]]) -> Iterator[Document]:
-    """Yield the entries of what was judged."""
-    number = 0
-    for packed, reason in parts:
-        found: list[Document] = marshal.loads(packed)  # noqa: S302 - from this program
-        yield from found
-        number += len(found)
-        if reason:
-            raise Rejected(f"ledger entry {number}: {reason}")
+        fault = str(reason)
+    return marshal.dumps(found), fault, merkle_root(list(map(leaf_of, lines)))
 
 
 def read_entry(line: bytes) -> Document:
@@ -666,6 +677,11 @@ def read_entry(line: bytes) -> Document:
         raise Rejected("there is no such entry type")
     shape(document["body"], FIELDS[document["type"]])
     return document
+
+
+def leaf_of(line: bytes) -> bytes:
+    """RFC 6962 hash of a leaf."""
+    return hashlib.sha256(b"\x00" + line).digest()
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -1427,22 +1443,26 @@ def judge(  # noqa: PLR0917 - what a reader may have
     ledger = members.get("ledger.jsonl", b"")
     need(ledger.endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
     lines = ledger[:-1].split(b"\n")
-    with judging(lines) as documents:
-        leaves = [hashlib.sha256(b"\x00" + line).digest() for line in lines]
-        need((size, root) == (len(leaves), merkle_root(leaves)), "checkpoint.txt: not over exactly these entries")
-        for old in earlier:
-            old_origin, old_size, old_root = policy.open_checkpoint(old, "earlier checkpoint")
-            need(old_origin == origin and 0 < old_size <= size, "earlier checkpoint: of another log, empty or longer")
-            need(
-                old_root == merkle_root(leaves[:old_size]), f"earlier checkpoint: its {old_size} entries were rewritten"
-            )
-            checks.append(f"history: the first {old_size} entries are those of the earlier checkpoint")
-        stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
-        stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
-        checks += [f"time: {who} saw this checkpoint on {at.isoformat()} ({name})" for who, at, name in stamped]
-        story = Story(*read_documents(members, policy, note), approvers)
-        checks.append(f"documents: {len(story.plans)} plans canonical, {len(story.certificates)} certificates signed")
-        story.replay(read_ledger(documents))
+    later: list[str] = []
+    fault: Exception | None = None
+    with judging(lines) as parts:
+        try:
+            stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
+            stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
+            later += [f"time: {who} saw this checkpoint on {at.isoformat()} ({name})" for who, at, name in stamped]
+            story = Story(*read_documents(members, policy, note), approvers)
+            said = f"{len(story.plans)} plans canonical, {len(story.certificates)} certificates signed"
+            later.append(f"documents: {said}")
+            story.replay(read_ledger(parts.documents()))
+        except (Rejected, RecursionError) as reason:
+            fault = reason
+        found = parts.root()
+    # Whether these are the entries at all comes before whatever was found in them.
+    need((size, root) == (len(lines), found), "checkpoint.txt: not over exactly these entries")
+    checks += check_history(earlier, lines, origin, policy)
+    checks += later
+    if fault is not None:
+        raise fault
     story.require_documents(members)
     seen = [*policy.cosigned_at(note), *((who, int(at.timestamp())) for who, at, _ in stamped)]
     story.require_checkpoint(origin, seen)
@@ -1457,10 +1477,23 @@ def judge(  # noqa: PLR0917 - what a reader may have
         checks.append(f"approvals: enough distinct persons approved each plan's exact digest before each effect{said}")
         checks.append(f"effects: {len(story.last)}, all within their orders, purges after quarantine and grace")
         checks.append(f"certificates: {len(story.issued)} say of each order what the ledger says")
-        checks += [f"certificate {one}: entry {seq}, leaf {leaves[seq].hex()}" for one, seq in story.issued.items()]
+        checks += [
+            f"certificate {one}: entry {seq}, leaf {leaf_of(lines[seq]).hex()}" for one, seq in story.issued.items()
+        ]
         checks.append(f"for people: {len(story.documents)} pages, PDF and workbooks are those that the ledger names")
         checks += story.open_person(person) if person else ()
     return Report(checks, notes, story.reasons)
+
+
+def check_history(earlier: Sequence[bytes], lines: Sequence[bytes], origin: str, policy: Policy) -> Iterator[str]:
+    """Say of each earlier checkpoint that the entries begin with its own, or refuse."""
+    for old in earlier:
+        old_origin, size, root = policy.open_checkpoint(old, "earlier checkpoint")
+        is_older = old_origin == origin and 0 < size <= len(lines)
+        need(is_older, "earlier checkpoint: of another log, empty or longer")
+        is_same = root == merkle_root(list(map(leaf_of, lines[:size])))
+        need(is_same, f"earlier checkpoint: its {size} entries were rewritten")
+        yield f"history: the first {size} entries are those of the earlier checkpoint"
 
 
 def read_documents(

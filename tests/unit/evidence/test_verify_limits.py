@@ -142,8 +142,8 @@ def test_an_entry_has_at_most_65535_bytes(case: Any) -> None:
 
 
 def read(lines: list[bytes]) -> list[verify.Entry]:
-    with verify.judging(lines) as documents:
-        return list(verify.read_ledger(documents))
+    with verify.judging(lines) as parts:
+        return list(verify.read_ledger(parts.documents()))
 
 
 def test_an_entry_has_six_keys_and_a_time_with_microseconds(case: Any) -> None:
