@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Refused
-from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 
 _KEPT = (
     "ContentType",
@@ -32,7 +32,7 @@ _GRANTS = {
     "WRITE_ACP": "GrantWriteACP",
 }
 """Of an object; the right to write, which the ACL of one may name as well, is the bucket's and means nothing there."""
-_NO_ACL = {"AccessControlListNotSupported", "NotImplemented", "MethodNotAllowed", "XNotImplemented"}
+_NO_ACL = {"AccessControlListNotSupported", "XNotImplemented", *UNKNOWN_CODES}
 _WORDS = {"Metadata": "metadata", "Tagging": "tags", "StorageClass": "storage class"} | dict.fromkeys(
     _GRANTS.values(), "grants"
 )

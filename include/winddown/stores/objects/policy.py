@@ -10,12 +10,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from winddown.stores.objects.abilities import PROBE
 from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 from winddown.stores.objects.locks import locks_by_default
 from winddown.stores.objects.versions import UNNAMED, histories
 
 _POLICY_ID = "winddown-freeze"
-_PROBE = "winddown-probe"
 _FORBIDDEN = 403
 # Services know users by one of these or by both. One that ignores a condition which it does not know ignores the whole
 # statement with it (Ceph: the first), one that refuses it is asked again without it.
@@ -74,18 +74,18 @@ def _can_write(client: Any, bucket: str) -> bool:
     """
     try:
         probing = client.delete_object if locks_by_default(client, bucket) else partial(client.put_object, Body=b"")
-        version = probing(Bucket=bucket, Key=_PROBE).get("VersionId", UNNAMED)
+        version = probing(Bucket=bucket, Key=PROBE).get("VersionId", UNNAMED)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == _FORBIDDEN:
             return False
         raise
-    objects = [{"Key": _PROBE, "VersionId": version}]
+    objects = [{"Key": PROBE, "VersionId": version}]
     return not client.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors")
 
 
 def _remove_probe(client: Any, bucket: str) -> None:
-    for version in histories(client, bucket, _PROBE, {_PROBE}).get(_PROBE, []):
-        client.delete_object(Bucket=bucket, Key=_PROBE, VersionId=version.version_id)
+    for version in histories(client, bucket, PROBE, {PROBE}).get(PROBE, []):
+        client.delete_object(Bucket=bucket, Key=PROBE, VersionId=version.version_id)
 
 
 def _policy(client: Any, bucket: str) -> dict[str, Any]:
