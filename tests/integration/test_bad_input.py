@@ -12,9 +12,12 @@ import pytest
 
 from winddown.demo.bucket import BUCKET
 from winddown.domain.blocker import Blocker
+from winddown.domain.decision import Decision
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding
+from winddown.domain.inventory import CollectionRef
 from winddown.stages.open import start_again
+from winddown.stages.record import find_record
 
 if TYPE_CHECKING:
     from tests.conftest import CompanyCase
@@ -48,6 +51,13 @@ def assert_rest_is_done(company: "CompanyCase", *blocked: str) -> None:
     assert (found.wrongly_destroyed, found.wrongly_changed) == (0, 0), found.examples
     left = {example.split(": ")[0] for example in found.examples}
     assert left <= set(blocked), found.examples
+
+
+def planned(company: "CompanyCase", collection: str) -> list[Decision]:
+    """The last plan's decisions about one collection."""
+    control = company.deploy().control
+    plan = control.plan(control.plans(company.case_id)[-1])
+    return [decision for decision in plan.decisions if str(decision.collection) == collection]
 
 
 # -- stores ------------------------------------------------------------------------------------------------------------
@@ -179,19 +189,36 @@ def test_tables_without_a_key_or_a_purpose_are_left_alone(company_case: Make) ->
     assert_rest_is_done(company, *keyless, unregistered)
 
 
-def test_a_trigger_stops_its_table_and_the_table_that_it_refers_to(company_case: Make) -> None:
+def test_a_trigger_stops_its_table_and_the_rows_that_it_refers_to(company_case: Make) -> None:
     company = company_case()
     company.execute(
         "CREATE FUNCTION shop.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         "CREATE TRIGGER keep_all BEFORE DELETE ON shop.tickets FOR EACH ROW EXECUTE FUNCTION shop.keep()",
     )
-    before = company.state()
+    customers = "shop_db:shop.customers"
+    asking = "SELECT count(*) FROM shop.customers AS c WHERE {} EXISTS (SELECT FROM shop.tickets WHERE {})"
+    with_tickets = asking.format("", "customer_id = c.customer_id")
+    before, had_tickets = company.state(), company.number(with_tickets)
     company.run_until("finished")
     found = the_blocker(company, "trigger", "shop_db:shop.tickets")
     assert (found.resolver, "keep_all" in found.explanation) == ("database administrator", True)
-    assert the_blocker(company, "referenced-by-kept", "shop_db:shop.customers").resolver == "steward"
     assert_untouched(company, before, "shop_db:shop.tickets")
-    assert_rest_is_done(company, "shop_db:shop.tickets", "shop_db:shop.customers")
+    # Customers with tickets stay, and it is said why; the others went, but for those that are kept by law.
+    assert company.number(with_tickets) == had_tickets
+    (stopped,) = [decision for decision in planned(company, customers) if decision.label == "referenced"]
+    assert (stopped.disposition, stopped.reasons[0].rule) == ("blocked", "referenced-record")
+    assert stopped.reasons[0].says.startswith("rows of shop_db:shop.tickets that stay refer to them")
+    assert 0 < stopped.count <= had_tickets
+    assert_rest_is_done(company, "shop_db:shop.tickets", customers)
+    without_tickets = asking.format("NOT", "customer_id = c.customer_id")
+    kept_by_law = [found for found in planned(company, customers) if found.disposition in {"held", "store_only"}]
+    assert company.number(without_tickets) <= sum(found.count for found in kept_by_law)
+    with company.database() as connection:
+        rows = connection.execute(b"SELECT customer_id FROM shop.tickets EXCEPT SELECT customer_id FROM shop.orders")
+        (key, *_) = rows.fetchone() or (None,)
+    asked = [f"customer_id={key}"]
+    found_record = find_record(company.deploy(), company.case_id, CollectionRef.parse(customers), asked)
+    assert found_record.labels == ("referenced",)
 
 
 @pytest.mark.thorough

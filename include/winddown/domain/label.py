@@ -27,6 +27,7 @@ class RecordClass(StrEnum):
     UNKNOWN = "unknown"  # its subject is missing, or is no known customer
     PLACEHOLDER = "placeholder"  # the date from which its duty counts is one that systems write where they know none
     UNDATED = "undated"  # its duty counts from a date that it does not have
+    REFERENCED = "referenced"  # it would go, but a record that stays refers to it; only plans know
     OTHER = "other"  # it is about others than customers, or about nobody: only duties to keep are decided
     MINOR = "minor"  # its person was under 14 when the service stopped
     CUSTOMER = "customer"

@@ -74,6 +74,7 @@ _WORDS = {
         "unknown": Word("客户不明", "person unknown"),
         "placeholder": Word("占位日期", "placeholder date"),
         "undated": Word("缺少日期", "undated"),
+        "referenced": Word("被保留的记录引用", "referred to by records that stay"),
         "other": Word("与客户无关的记录", "about others than customers"),
         "minor": Word("不满十四周岁的客户", "children under 14"),
         "customer": Word("客户", "customers"),

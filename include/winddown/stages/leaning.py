@@ -2,7 +2,7 @@
 
 A hold on some collections or dates alone would let these go, and the held record would then be nobody's: it could not
 be read as evidence, and nothing could be decided on it once the hold is released. So they are held with it. A reference
-that neither the register nor a person's key makes is not followed here; it stops the erasure as ``referenced-by-kept``.
+that neither the register nor a person's key makes is not followed here; what it refers to stays as ``referenced``.
 """
 
 from dataclasses import replace

@@ -303,6 +303,12 @@ def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ..
     return tuple(drafts)
 
 
+def leaving(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ...]) -> set[str]:
+    """The labels of a collection whose records a wave erases from their store."""
+    drafts = _drafts(case, wave, found, findings)
+    return {label for draft in drafts if draft.act is Act.ERASE for label in draft.labels}
+
+
 def _anonymising(
     case: Case, found: Labelled, settled: Sequence[Decision], findings: tuple[Finding, ...]
 ) -> Iterator[_Draft]:

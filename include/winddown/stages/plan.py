@@ -21,8 +21,8 @@ from winddown.stages.discover import record_inventory, take_inventory
 from winddown.stages.emptied import emptying
 from winddown.stages.fairness import Fairness, check_fairness, fairness_blockers
 from winddown.stages.history import unkept_history
-from winddown.stages.orders import make_orders
-from winddown.stages.references import kept_references
+from winddown.stages.orders import leaving, make_orders
+from winddown.stages.references import keep_referenced, kept_references, note_referenced
 from winddown.stages.rehearsal import dry_run, write_probes
 from winddown.stages.remembered import remember_customers
 from winddown.stages.retention import under_governance
@@ -61,9 +61,12 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     labelled, index = label_and_decide(deployment, case, inventory, findings)
     number = len(deployment.control.plans(case_id)) + 1
     plan_id = f"{case_id}-{number:02d}-{wave.value.replace('_', '-')}"
-    orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
     fairness = check_fairness(deployment, case, inventory, findings, labelled=labelled, index=index)
     deployment.control.put(case_id, "fairness", wave, fairness, type_=Fairness)
+    going = {found.collection.ref: leaving(case, wave, found, findings) for found in labelled}
+    labelled = keep_referenced(deployment, case, labelled, going)
+    note_referenced(deployment, case_id, plan_id, labelled)
+    orders, blockers = make_orders(deployment, case, plan_id, wave=wave, labelled=labelled, findings=findings)
     blockers += fairness_blockers(fairness)
     blockers += unkept_history(deployment, case, inventory, index, labelled=labelled, orders=orders)
     blockers += unfit_extracts(deployment, case, inventory, index, orders=orders)
@@ -71,7 +74,7 @@ def make_plan(deployment: Deployment, case_id: str, wave: Wave) -> Plan | None:
     orders, kept = under_governance(case, inventory, orders)
     blockers += kept
     blockers += plant(deployment, case, plan_id, inventory.collections, orders)
-    # Last, because whatever is stopped before keeps its rows, and these may refer to rows that would go.
+    # Last, because what is stopped as a whole until here keeps its rows, and these may refer to rows that would go.
     blockers += kept_references(deployment, case, labelled, _unstopped(orders, blockers))
     orders = _unstopped(orders, blockers)
     for ending in (destroying_keys, emptying):

@@ -12,7 +12,9 @@ import polars as pl
 
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Inventory, Medium
+from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import Deployment
+from winddown.stages.references import noted_referenced
 from winddown.stages.subjects import build_index, label_records
 
 OBJECT, ROW = "winddown_object", "winddown_row"
@@ -49,7 +51,23 @@ def find_record(
         raise Refused(
             f"no record of {ref} has this key", next_step="write values as the store does; the key is case-sensitive"
         )
-    return FoundRecord(found.height, tuple(sorted(set(found.get_column("label").to_list()))))
+    labels = set(found.get_column("label").to_list())
+    if _is_referenced(deployment, case_id, collection, found):
+        labels = {_unless_stopped(label) for label in labels}
+    return FoundRecord(found.height, tuple(sorted(labels)))
+
+
+def _is_referenced(deployment: Deployment, case_id: str, collection: Collection, found: pl.DataFrame) -> bool:
+    """Whether the last plan leaves the record because records that stay refer to it."""
+    plans = deployment.control.plans(case_id)
+    kept = noted_referenced(deployment, deployment.control.plan(plans[-1]), collection.ref) if plans else None
+    return kept is not None and not found.join(kept, on=list(collection.key), how="semi").is_empty()
+
+
+def _unless_stopped(label: str) -> str:
+    """The label of a record to which others refer, unless it stays for a reason of its own by now."""
+    is_due = Label.parse(label).record_class in {RecordClass.CUSTOMER, RecordClass.MINOR, RecordClass.OTHER}
+    return RecordClass.REFERENCED.value if is_due else label
 
 
 def _wanted(collection: Collection, key: Sequence[str]) -> Mapping[str, str]:

@@ -1,10 +1,14 @@
 """Looks ahead at foreign keys: a parent row may only go when every row that refers to it goes as well, or went before.
 
-Without this the database itself would refuse, but in the middle of a wave. What it does not see: references that no
-catalogue declares, unless the register names them.
+Without this the database itself would refuse, but in the middle of a wave. A row that is due and to which a row that
+stays refers keeps its place, and so do the rows that it refers to in turn; the rest of its table goes. What is not
+seen: references that no catalogue declares, unless the register names them, and those of a column that takes values
+that are written differently for the same, which the database refuses then.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -12,10 +16,165 @@ import polars as pl
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
+from winddown.domain.decision import Decision, Disposition, stop
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
-from winddown.domain.plan import Act, Order
-from winddown.stages.decide import Labelled
+from winddown.domain.label import RecordClass
+from winddown.domain.plan import Act, Order, Plan
+from winddown.domain.undecided import REFERENCED
 from winddown.stages.deployment import Deployment
+from winddown.stages.labelled import Labelled
+from winddown.stages.manifests import plain, read_manifest, write_manifest
+
+_ROW = "winddown_number"
+_ROWS_JOINED = 1_000_000  # rows of a table that are looked at together
+_Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+_Marks = np.ndarray[tuple[int], np.dtype[np.bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """Rows of one table that refer by one foreign key to rows that go.
+
+    Attributes:
+        child_rows: for each reference the number of the referring row, -1 where that row stays.
+        parent_rows: the number of the row that it refers to.
+    """
+
+    child: CollectionRef
+    parent: CollectionRef
+    child_rows: _Numbers
+    parent_rows: _Numbers
+
+    def from_staying(self, kept: _Marks | None) -> _Numbers:
+        """The rows to which rows refer that stay: those that were never to go, and those marked in ``kept``."""
+        stays = self.child_rows < 0
+        # What stays anyway has no mark of its own: whatever stands at -1 changes nothing of it.
+        return self.parent_rows[stays if kept is None else stays | kept[self.child_rows]]
+
+
+class _References:
+    """References between collections of which rows go, each collection's read when it is asked for, and once."""
+
+    def __init__(
+        self, deployment: Deployment, case: Case, labelled: Sequence[Labelled], going: Mapping[CollectionRef, set[str]]
+    ) -> None:
+        self._deployment, self._case = deployment, case
+        self._found = {found.collection.ref: found for found in labelled}
+        self._rows = {ref: _numbered(self._found[ref], labels) for ref, labels in going.items() if labels}
+        self._links: dict[CollectionRef, list[_Links]] = {}
+
+    def with_staying_rows(self) -> dict[CollectionRef, None]:
+        """The collections that keep a row anyway."""
+        return {
+            ref: None
+            for ref, found in self._found.items()
+            if ref not in self._rows or self._rows[ref].height < found.records.height
+        }
+
+    def of(self, child: CollectionRef) -> list[_Links]:
+        """The references of a collection's rows to rows that go."""
+        if child not in self._links:
+            collection = self._found[child].collection
+            keys = [key for key in collection.foreign_keys if key.target in self._rows]
+            self._links[child] = [self._read(collection, key) for key in keys]
+        return self._links[child]
+
+    def marks(self, ref: CollectionRef) -> _Marks:
+        """A mark for every row of a collection, none of them set."""
+        return np.zeros(self._found[ref].records.height, dtype=np.bool)
+
+    def _read(self, child: Collection, key: ForeignKey) -> _Links:
+        parent, targets = self._found[key.target].collection, self._rows[key.target]
+        if not set(key.target_fields) <= set(targets.columns):
+            pieces = _values(self._deployment, self._case, parent, key.target_fields)
+            targets = pl.concat(piece.join(targets, on=list(parent.key)) for piece in pieces)
+        targets = targets.select(*key.target_fields, pl.col(_ROW).alias("to"))
+        referring = pl.concat(
+            piece.join(targets, left_on=key.fields, right_on=key.target_fields).select(*child.key, "to")
+            for piece in _values(self._deployment, self._case, child, key.fields)
+        )
+        numbers = np.full(referring.height, -1, dtype=np.int64)
+        if child.ref in self._rows:
+            own = referring.join(self._rows[child.ref], on=list(child.key), how="left", maintain_order="left")
+            numbers = own.get_column(_ROW).fill_null(-1).to_numpy()
+        return _Links(child.ref, parent.ref, numbers, referring.get_column("to").to_numpy())
+
+
+def _numbered(found: Labelled, labels: set[str]) -> pl.DataFrame:
+    """The key of each row that goes, with its number among all rows."""
+    numbered = found.records.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW))
+    return numbered.filter(pl.col("label").is_in(list(labels))).select(*found.collection.key, _ROW)
+
+
+def keep_referenced(
+    deployment: Deployment, case: Case, labelled: Sequence[Labelled], going: Mapping[CollectionRef, set[str]]
+) -> list[Labelled]:
+    """Give rows that would go, and to which rows refer that stay, the label ``referenced`` and a decision of its own.
+
+    ``going`` are the labels of each collection whose records a wave erases. A row that stays for this reason keeps
+    those that it refers to in its turn.
+    """
+    references = _References(deployment, case, labelled, going)
+    kept: dict[CollectionRef, _Marks] = {}
+    by: dict[CollectionRef, set[str]] = {}
+    waiting = references.with_staying_rows()
+    while waiting:
+        child, _ = waiting.popitem()
+        for link in references.of(child):
+            found = link.from_staying(kept.get(child))
+            marks = kept.setdefault(link.parent, references.marks(link.parent))
+            if not marks[found].all():
+                marks[found] = True
+                waiting[link.parent] = None
+            if len(found):
+                by.setdefault(link.parent, set()).add(str(child))
+    return [
+        _with_referenced(found, kept[found.collection.ref], by[found.collection.ref])
+        if found.collection.ref in by
+        else found
+        for found in labelled
+    ]
+
+
+def _with_referenced(found: Labelled, kept: _Marks, by: set[str]) -> Labelled:
+    """The collection with rows labelled ``referenced``, and its decisions counted anew."""
+    label = pl.when(pl.Series(kept)).then(pl.lit(RecordClass.REFERENCED.value)).otherwise(pl.col("label"))
+    records = found.records.with_columns(label.alias("label"))
+    counts = dict(records.group_by("label").len().iter_rows())
+    says = (
+        f"rows of {', '.join(sorted(by))} that stay refer to them; resolve what keeps or blocks these, then plan again"
+    )
+    stays = Decision(
+        found.collection.ref,
+        RecordClass.REFERENCED.value,
+        counts[RecordClass.REFERENCED.value],
+        Disposition.BLOCKED,
+        (stop(REFERENCED, says),),
+    )
+    decisions = [
+        replace(decision, count=counts[decision.label]) for decision in found.decisions if decision.label in counts
+    ]
+    return replace(found, records=records, decisions=(*decisions, stays))
+
+
+def note_referenced(deployment: Deployment, case_id: str, plan_id: str, labelled: Sequence[Labelled]) -> None:
+    """Keep the keys of a plan's ``referenced`` records, encrypted, for whoever asks about one of them."""
+    for found in labelled:
+        kept = found.records.filter(pl.col("label") == RecordClass.REFERENCED.value)
+        if kept.height:
+            keys = plain(kept.select(found.collection.key).to_arrow())
+            write_manifest(deployment, case_id, _manifest(plan_id, found.collection.ref), keys)
+
+
+def noted_referenced(deployment: Deployment, plan: Plan, ref: CollectionRef) -> pl.DataFrame | None:
+    """The keys that a plan keeps of a collection because other records refer to them; None when there are none."""
+    if all((found.collection, found.label) != (ref, RecordClass.REFERENCED.value) for found in plan.decisions):
+        return None
+    return pl.DataFrame(read_manifest(deployment, plan.case, _manifest(plan.id, ref)))
+
+
+def _manifest(plan_id: str, ref: CollectionRef) -> str:
+    return f"referenced-{plan_id}-{hashlib.sha256(str(ref).encode()).hexdigest()[:16]}"
 
 
 def kept_references(
@@ -23,39 +182,27 @@ def kept_references(
 ) -> tuple[Blocker, ...]:
     """A blocker for each collection whose erasure would leave a row that refers to nothing.
 
-    What is blocked keeps its rows, and these refer to others: so the rest is looked at again until nothing is found.
+    Single rows were seen to by ``keep_referenced``; this is about orders that were stopped as a whole since. What is
+    blocked keeps its rows, and these refer to others: so the rest is looked at again until nothing is found.
     """
     erased = {order.collection: set(order.label.split(", ")) for order in orders if order.act is Act.ERASE}
-    blockers: list[Blocker] = []
-    while found := _referred_to(deployment, case, labelled, erased):
-        blockers += [blocker for _, blocker in found]
-        erased = {ref: labels for ref, labels in erased.items() if ref not in dict(found)}
-    return tuple(blockers)
-
-
-def _referred_to(
-    deployment: Deployment, case: Case, labelled: Sequence[Labelled], erased: dict[CollectionRef, set[str]]
-) -> list[tuple[CollectionRef, Blocker]]:
-    """The collections of ``erased``, each with a blocker, to whose rows others would still refer."""
-    by_ref = {found.collection.ref: found for found in labelled}
-    blockers = []
-    for child in labelled:
-        for key in child.collection.foreign_keys:
-            parent = by_ref.get(key.target)
-            if parent is None or key.target not in erased:
-                continue
-            going = erased.get(child.collection.ref, set())
-            left = _dangling(deployment, case, (child, going), (parent, erased[key.target]), key)
-            if left:
-                blocker = Blocker(
+    references = _References(deployment, case, labelled, erased)
+    stopped: dict[CollectionRef, Blocker] = {}
+    waiting = references.with_staying_rows()
+    while waiting:
+        child, _ = waiting.popitem()
+        for link in references.of(child):
+            left = len(link.child_rows) if child in stopped else int((link.child_rows < 0).sum())
+            if left and link.parent not in stopped:
+                stopped[link.parent] = Blocker(
                     "referenced-by-kept",
-                    str(key.target),
-                    f"{left} rows of {child.collection.ref} that stay refer to rows that would go",
+                    str(link.parent),
+                    f"{left} rows of {child} that stay refer to rows that would go",
                     "steward",
-                    f"resolve what keeps or blocks {child.collection.ref}, then plan again",
+                    f"resolve what keeps or blocks {child}, then plan again",
                 )
-                blockers.append((key.target, blocker))
-    return blockers
+                waiting[link.parent] = None
+    return tuple(stopped.values())
 
 
 def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.DataFrame) -> pl.DataFrame | Blocker:
@@ -70,7 +217,7 @@ def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.Data
         return records
     locators, number = list(collection.key), pl.int_range(pl.len(), dtype=pl.Int64)
     wanted = [name for key in keys for name in (*key.fields, *key.target_fields)]
-    values = _values(deployment, case, collection, wanted)
+    values = pl.concat(_values(deployment, case, collection, wanted))
     rows = records.select(locators).with_columns(number.alias("row")).join(values, on=locators, how="left")
     links = [
         rows.join(rows.select("row", *key.target_fields), left_on=key.fields, right_on=key.target_fields)
@@ -114,37 +261,16 @@ def _heights(links: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtyp
     return heights if done == count else None
 
 
-def _dangling(
-    deployment: Deployment,
-    case: Case,
-    child: tuple[Labelled, set[str]],
-    parent: tuple[Labelled, set[str]],
-    key: ForeignKey,
-) -> int:
-    """Number of the child's rows that stay and refer to a parent's row that goes."""
-    found, going = child
-    staying = _values(deployment, case, found.collection, key.fields)
-    if going:
-        locators = list(found.collection.key)
-        gone = found.records.filter(pl.col("label").is_in(list(going))).select(locators)
-        staying = staying.join(gone, on=locators, how="anti")
-    above, doomed = parent
-    target = above.records.filter(pl.col("label").is_in(list(doomed)))
-    if not set(key.target_fields) <= set(target.columns):
-        wanted = _values(deployment, case, above.collection, key.target_fields)
-        target = wanted.join(target.select(list(above.collection.key)), on=list(above.collection.key), how="semi")
-    dangling = staying.join(
-        target.select(list(key.target_fields)).unique(),
-        left_on=list(key.fields),
-        right_on=list(key.target_fields),
-        how="semi",
-    )
-    return int(dangling.height)
-
-
-def _values(deployment: Deployment, case: Case, collection: Collection, fields: Sequence[str]) -> pl.DataFrame:
-    """Key and given fields of all rows, as text."""
+def _values(
+    deployment: Deployment, case: Case, collection: Collection, fields: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """Key and given fields of all rows, as text, many rows at a time; at least one piece, which may be empty."""
     store = deployment.systems(case).store(collection.ref.store)
     names = list(dict.fromkeys([*collection.key, *fields]))
-    frames = [pl.from_arrow(batch).select(names) for batch in store.read(collection, fields=list(fields))]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    piece = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    for batch in store.read(collection, fields=list(fields)):
+        piece = piece.vstack(pl.from_arrow(batch).select(names))
+        if piece.height >= _ROWS_JOINED:
+            yield piece
+            piece = piece.clear()
+    yield piece

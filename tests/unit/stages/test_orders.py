@@ -8,15 +8,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.finding import Finding, Status
-from winddown.domain.inventory import Collection, CollectionRef, ForeignKey, Medium
+from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import Act, Method, Order, OrderId, Plan, Wave
 from winddown.domain.selection import Selection
 from winddown.stages.case_file import read_case_file
@@ -26,7 +23,7 @@ from winddown.stages.manifests import read_manifest
 from winddown.stages.open import open_case
 from winddown.stages.orders import make_orders
 from winddown.stages.quarantine import units
-from winddown.stages.references import kept_references, ranked
+from winddown.stages.references import kept_references
 
 from .conftest import OBJECT_LOCATORS
 
@@ -127,23 +124,6 @@ def test_a_circle_of_tables_that_stay_stops_nobody(deployment: Deployment, case:
     assert ([order.collection.name for order in orders], blockers) == (["rentals"], [])
 
 
-def test_whatever_blocked_rows_refer_to_stays_as_well(deployment: Deployment, case: Case, shop: Any) -> None:
-    shop.put("customers", {"id": ["1"]}, key=("id",))
-    shop.put("orders", {"id": ["1"]}, key=("id",), refers=[("id", "customers")])
-    shop.put("payments", {"id": ["1"]}, key=("id",), refers=[("id", "orders")])
-    found = [
-        labelled(shelved, Disposition.BLOCKED if name == "payments" else Disposition.ERASE)
-        for name, shelved in shop.shelf.items()
-    ]
-    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
-    assert {order.collection.name for order in orders} == {"orders", "customers"}
-    named = kept_references(deployment, case, found, orders)
-    assert [(one.code, one.subject) for one in named] == [
-        ("referenced-by-kept", "shop:orders"),
-        ("referenced-by-kept", "shop:customers"),
-    ]
-
-
 def test_a_circle_through_a_table_that_stays_is_none(deployment: Deployment, case: Case, shop: Any) -> None:
     for name, target in {"a": "b", "b": "c", "c": "a"}.items():
         shop.put(name, {"id": ["1"]}, key=("id",), refers=[("id", target)])
@@ -156,64 +136,6 @@ def test_a_circle_through_a_table_that_stays_is_none(deployment: Deployment, cas
     assert [(order.collection.name, order.level) for order in sorted(orders, key=lambda one: one.level)] == [
         ("a", 0), ("b", 1),
     ]  # fmt: skip
-
-
-def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
-    """A table whose rows refer to rows of the same table."""
-    shop.put("tickets", {"id": list(answers), "answers": list(answers.values())}, key=("id",))
-    collection, table = shop.shelf["tickets"]
-    own = ForeignKey(("answers",), collection.ref, ("id",))
-    found = replace(collection, foreign_keys=(own,))
-    shop.shelf["tickets"] = (found, table)
-    return found
-
-
-@given(
-    answers=st.integers(1, 40).flatmap(
-        lambda size: st.lists(st.none() | st.integers(0, size - 1), min_size=size, max_size=size)
-    )
-)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-def test_rows_that_refer_to_rows_of_their_own_table_are_ranked_below_them_unless_there_is_a_circle(
-    deployment: Deployment, case: Case, shop: Any, answers: list[int | None]
-) -> None:
-    chain(shop, {str(row): None if target is None else str(target) for row, target in enumerate(answers)})
-    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
-    given_ranks = ranked(deployment, case, found, found.records)
-
-    def circles(row: int) -> bool:
-        seen, at = {row}, answers[row]
-        while at is not None and at not in seen and answers[at] != at:
-            seen.add(at)
-            at = answers[at]
-        return at == row and answers[row] != row
-
-    if any(map(circles, range(len(answers)))):
-        assert isinstance(given_ranks, Blocker)
-        assert given_ranks.code == "circular-references"
-        return
-    assert isinstance(given_ranks, pl.DataFrame)
-    by_row = {int(row["id"]): row[RANK] for row in given_ranks.to_dicts()}
-    for row, target in enumerate(answers):
-        assert target is None or target == row or by_row[row] < by_row[target]
-
-
-def test_a_row_that_stays_and_refers_to_a_row_of_its_own_table_that_goes_is_named(
-    deployment: Deployment, case: Case, shop: Any
-) -> None:
-    collection = chain(shop, {"1": None, "2": "1"})
-    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
-    labels = pl.Series("label", ["customer", "held"])
-    partly = replace(found, records=found.records.with_columns(labels))
-    for going, stopped in ((found, []), (partly, [str(collection.ref)])):
-        orders, blockers = make_orders(
-            deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[going], findings=()
-        )  # fmt: skip
-        assert blockers == []
-        named = kept_references(deployment, case, [going], orders)
-        assert [(blocker.code, blocker.subject) for blocker in named] == [
-            ("referenced-by-kept", one) for one in stopped
-        ]
 
 
 # -- what minimising leaves ------------------------------------------------------------------------------------------
