@@ -29,7 +29,7 @@ from winddown.connections import ConnectionParameters
 from winddown.control.authority import effect_of
 from winddown.control.door import Door
 from winddown.domain.authorization import Power
-from winddown.domain.batch import BATCH_RECORDS, SMALL_BATCHES, Batch
+from winddown.domain.batch import BATCH_RECORDS, SHARE_WHERE_REFERRED_TO, SMALL_BATCHES, Batch
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case, Custodian, Grace, Person, Profile, StoreDeclaration, Subjects
 from winddown.domain.company import Company
@@ -138,7 +138,9 @@ def choose(
             ids = batch.column("id").cast(pa.int64()).to_numpy()
             nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
             kept.append(batch.filter(pa.array(chosen[nearest] == ids)))
-        keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
+        is_referred_to = any(key.target == collection.ref for other in found.values() for key in other.foreign_keys)
+        size = BATCH_RECORDS // (SHARE_WHERE_REFERRED_TO if is_referred_to else 1)
+        keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=size)
         selections[name] = select(deployment, CASE, f"{name}-{listed}-{at_once}", in_two(keys) if at_once else keys)
     return selections
 

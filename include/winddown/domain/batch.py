@@ -62,6 +62,9 @@ def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
 
 BATCH_RECORDS = 10_000
 """Records of a batch, but for the first ones."""
+SHARE_WHERE_REFERRED_TO = 4
+"""A batch of rows that go from a table to which others refer is so many times smaller: for each of them the database
+looks for rows that refer to it, also among all that went before and were not cleared away yet."""
 CANARY_RECORDS = 100
 """Records of an order's first batch, about; it is read back before a second one ten times its size is begun."""
 SMALL_BATCHES = 2

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, record_count
+from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, SHARE_WHERE_REFERRED_TO, record_count
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -36,10 +36,11 @@ _Need = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
-    """In which order tables go, and which of them refer to each other in a circle."""
+    """In which order tables go, which of them refer to each other in a circle, and to which any table refers."""
 
     of: dict[CollectionRef, int]
     circular: frozenset[CollectionRef]
+    referred_to: frozenset[CollectionRef]
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +424,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         stuck = cannot_lose(store, losing, _chosen(draft), method=method)
         if stuck is not None:
             return stuck
-    keys = _keys(deployment, case, part)
+    keys = _keys(deployment, case, part, is_referred_to=collection.ref in chosen.levels.referred_to)
     if isinstance(keys, Blocker):
         return keys
     if method is Method.KEEP_SURVIVORS:
@@ -451,20 +452,22 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
     )
 
 
-def _keys(deployment: Deployment, case: Case, part: _Part) -> pa.Table | Blocker:
+def _keys(deployment: Deployment, case: Case, part: _Part, *, is_referred_to: bool) -> pa.Table | Blocker:
     """What names the part's records, in batches; or why these cannot be put into an order."""
     if part.move is not None and part.moves_whole:
         return part.move.keys
     collection, records = part.draft.found.collection, part.records
     store = deployment.systems(case).store(collection.ref.store)
+    size = BATCH_RECORDS
     if part.draft.act is Act.ERASE:
+        size //= SHARE_WHERE_REFERRED_TO if is_referred_to else 1
         ordered = ranked(deployment, case, part.draft.found, records)
         if isinstance(ordered, Blocker):
             return ordered
         records = ordered
     bound = [name for name in (CONTENT, RANK) if name in records.columns]
     located = records.select(*store.locators(collection), *bound).to_arrow()
-    return store.batch_keys(collection, plain(located), size=BATCH_RECORDS)
+    return store.batch_keys(collection, plain(located), size=size)
 
 
 def _circular(collection: Collection) -> Blocker:
@@ -497,7 +500,8 @@ def _levels(collections: Sequence[Collection], erased: Iterable[CollectionRef]) 
         for child, found in parents.items():
             for parent in found - circular[child]:
                 levels[parent] = max(levels[parent], levels[child] + 1)
-    return _Levels(levels, frozenset(ref for ref, found in circular.items() if ref in found))
+    referred_to = frozenset(key.target for found in collections for key in found.foreign_keys)
+    return _Levels(levels, frozenset(ref for ref, found in circular.items() if ref in found), referred_to)
 
 
 def _above(ref: CollectionRef, parents: Mapping[CollectionRef, set[CollectionRef]]) -> set[CollectionRef]:

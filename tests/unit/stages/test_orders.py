@@ -138,6 +138,16 @@ def test_a_circle_through_a_table_that_stays_is_none(deployment: Deployment, cas
     ]  # fmt: skip
 
 
+def test_rows_to_which_others_may_refer_go_in_smaller_batches(deployment: Deployment, case: Case, shop: Any) -> None:
+    ids = [str(number) for number in range(3_000)]
+    shop.put("customers", {"id": ids}, key=("id",))
+    shop.put("orders", {"id": ids}, key=("id",), refers=[("id", "customers")])
+    found = [labelled(shelved, Disposition.ERASE) for shelved in shop.shelf.values()]
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=found, findings=())
+    batches = {order.collection.name: len(order.selection.batch_digests) for order in orders}
+    assert batches == {"customers": 2, "orders": 1}
+
+
 # -- what minimising leaves ------------------------------------------------------------------------------------------
 
 
