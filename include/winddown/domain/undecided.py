@@ -22,7 +22,6 @@ GENERAL_CATEGORIES = frozenset(
     )
 )
 """Categories of the register that no special rule speaks of: what customers gave, and what is not theirs."""
-REFERENCED = "referenced-record"
 _UNDECIDED_CLASSES = {
     RecordClass.UNTIED: ("untied-record", "no person can be named for it; a steward ties it or decides"),
     RecordClass.UNKNOWN: ("unknown-subject", "its subject is missing or is no known customer; a steward decides"),
@@ -31,7 +30,10 @@ _UNDECIDED_CLASSES = {
         "its duty would count from a placeholder (1900-01-01 or the like), nobody's date; a steward supplies one",
     ),
     RecordClass.UNDATED: ("undated-record", "it has no date from which its duty could count; a steward supplies one"),
-    RecordClass.REFERENCED: (REFERENCED, "a record that stays refers to it; a steward resolves what keeps that one"),
+    RecordClass.REFERENCED: (
+        "referenced-record",
+        "a record that stays refers to it; a steward resolves what keeps that one",
+    ),
 }
 
 

@@ -228,7 +228,7 @@ def parse_object(raw: bytes) -> Document:
     try:
         text = raw.decode()
         document, _ = DECODER.raw_decode(text)  # What stands after it does not survive the comparison below.
-        if text.count("{") + text.count("[") > NESTED_MAX:
+        if is_nested(text):
             refuse_deep(document, NESTED_MAX)
         # In ASCII the order of UTF-16 is the encoder's own, which is many times faster than ours.
         is_canonical = text.isascii() and ENCODER.encode(document) == text
@@ -240,6 +240,11 @@ def parse_object(raw: bytes) -> Document:
     if not is_canonical:
         raise Rejected("not in canonical form")
     return document
+
+
+def is_nested(text: str) -> bool:
+    """Whether values may stand in more than so many others."""
+    return text.count("{") + text.count("[") > NESTED_MAX
 
 
 def refuse_deep(value: Any, levels: int) -> None:
@@ -657,19 +662,37 @@ def judged(chunk: bytes) -> tuple[bytes, str, bytes]:
     """Return entries, packed, up to the first line that is none; why that is none, or ""; the root over all lines."""
     found, fault, lines = [], "", chunk.split(b"\n")
     try:
-        for line in lines:
-            found.append(read_entry(line))  # noqa: PERF401 - what came before a fault is needed
+        for document in read_together(lines) or map(read_alone, lines):
+            found.append(entry_of(document))  # noqa: PERF401 - what came before a fault is needed
     except Rejected as reason:
         fault = str(reason)
     return marshal.dumps(found), fault, merkle_root(list(map(leaf_of, lines)))
 
 
-def read_entry(line: bytes) -> Document:
-    """Return one entry by itself, with what its type needs."""
+def read_together(lines: Sequence[bytes]) -> list[Any]:
+    """Return what lines hold, read as one list in half the time, if each by itself is what its value is written as.
+
+    A line that is spelled as its own value can hold nothing else. Else nothing is returned, and each is read alone.
+    """
+    try:
+        texts = [line.decode("ascii") for line in lines]
+        found: list[Any] = DECODER.decode(f"[{','.join(texts)}]")
+    except (ValueError, RecursionError):
+        return []
+    is_plain = max(map(len, texts)) <= ENTRY_BYTES_MAX and not any(map(is_nested, texts))
+    return found if is_plain and len(found) == len(texts) and list(map(ENCODER.encode, found)) == texts else []
+
+
+def read_alone(line: bytes) -> Document:
+    """Return the canonical object in one line, or say why it is none."""
     if len(line) > ENTRY_BYTES_MAX:
         raise Rejected("more than 65535 bytes")
-    document = shape(parse_object(line), "seq at case type actor body")
-    if len(document) != ENTRY_KEYS:
+    return parse_object(line)
+
+
+def entry_of(document: Document) -> Document:
+    """Return one entry by itself, with what its type needs."""
+    if len(shape(document, "seq at case type actor body")) != ENTRY_KEYS:
         raise Rejected("not the six keys of an entry")
     if not TIME.fullmatch(document["at"]):
         raise Rejected("at is not a UTC time with microseconds")

@@ -20,7 +20,6 @@ from winddown.domain.decision import Decision, Disposition, stop
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.label import RecordClass
 from winddown.domain.plan import Act, Order, Plan
-from winddown.domain.undecided import REFERENCED
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import plain, read_manifest, write_manifest
@@ -149,7 +148,7 @@ def _with_referenced(found: Labelled, kept: _Marks, by: set[str]) -> Labelled:
         RecordClass.REFERENCED.value,
         counts[RecordClass.REFERENCED.value],
         Disposition.BLOCKED,
-        (stop(REFERENCED, says),),
+        (stop("referenced-record", says),),
     )
     decisions = [
         replace(decision, count=counts[decision.label]) for decision in found.decisions if decision.label in counts

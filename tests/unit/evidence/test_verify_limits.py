@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import marshal
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -137,8 +138,8 @@ def entry(case: Any, **changes: Any) -> bytes:
 
 def test_an_entry_has_at_most_65535_bytes(case: Any) -> None:
     room = 65_535 - len(entry(case, body={"x": ""}))
-    assert verify.read_entry(entry(case, body={"x": "u" * room}))["seq"] == 0
-    assert refused(verify.read_entry, entry(case, body={"x": "u" * (room + 1)})) == "more than 65535 bytes"
+    assert verify.read_alone(entry(case, body={"x": "u" * room}))["seq"] == 0
+    assert refused(verify.read_alone, entry(case, body={"x": "u" * (room + 1)})) == "more than 65535 bytes"
 
 
 def read(lines: list[bytes]) -> list[verify.Entry]:
@@ -147,10 +148,39 @@ def read(lines: list[bytes]) -> list[verify.Entry]:
 
 
 def test_an_entry_has_six_keys_and_a_time_with_microseconds(case: Any) -> None:
-    assert refused(verify.read_entry, entry(case, more=1)) == "not the six keys of an entry"
+    assert refused(read, [entry(case, more=1)]) == "ledger entry 0: not the six keys of an entry"
     for at in ("2026-11-23T10:00:00Z", "2026-11-23T24:00:00.000000Z", "2026-11-23T10:00:00.000000+00:00"):
-        assert refused(verify.read_entry, entry(case, at=at)) == "at is not a UTC time with microseconds"
+        assert refused(read, [entry(case, at=at)]) == "ledger entry 0: at is not a UTC time with microseconds"
     assert "no such day" in refused(read, [entry(case, at="2026-02-30T10:00:00.000000Z")])
+
+
+def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (entry(case, seq=seq) for seq in (0, 1))
+    cut = first.index(b",") + 1
+    long = entry(case, body={"x": "u" * 65_535})
+    deep = entry(case, body={"x": json.loads("[" * 420 + "]" * 420)})
+    chunks = {
+        "in order": [first, second],
+        "a comma in place of a line's end": [first + b"," + second],
+        "two entries in as many lines, cut elsewhere": [first[: cut - 1], first[cut:] + b"," + second],
+        "a second spelling": [first, second.replace(b":", b": ", 1)],
+        "an empty line": [first, b"", second],
+        "no object": [first, b"1"],
+        "not in ASCII": [first, entry(case, body={"x": "客户"})],
+        "not in Unicode": [first, b"\xff"],
+        "too long": [first, long],
+        "too deep": [first, deep],
+        "another type": [first, entry(case, type="x")],
+    }
+
+    def judged(lines: list[bytes]) -> tuple[object, str, bytes]:
+        packed, fault, tree = verify.judged(b"\n".join(lines))
+        return marshal.loads(packed), fault, tree  # noqa: S302 - just written
+
+    together = {name: judged(lines) for name, lines in chunks.items()}
+    monkeypatch.setattr(verify, "read_together", lambda _lines: [])
+    assert together == {name: judged(lines) for name, lines in chunks.items()}
+    assert [name for name, (_, fault, _) in together.items() if not fault] == ["in order", "not in ASCII"]
 
 
 def test_entries_of_the_same_moment_are_not_back_in_time(case: Any) -> None:
