@@ -4,16 +4,14 @@ import contextlib
 import json
 import multiprocessing
 import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, create_engine, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from winddown.control.engine import open_control
@@ -24,6 +22,7 @@ from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.merkle import Frontier, leaf_hash, root
 
 WRITERS = 8
+_ENDED = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
 APPENDS = 125  # each writer, so 1,000 together
 
 
@@ -134,9 +133,7 @@ def test_batches_of_several_writers_do_not_mix(engine: Engine) -> None:
         assert found == [(*found[0][:2], n) for n in range(20)]
 
 
-def test_a_forked_process_opens_a_connection_of_its_own(tmp_path: Path, sqlite_template: Path) -> None:
-    shutil.copy(sqlite_template, tmp_path / "control.sqlite")
-    engine = open_control(f"sqlite:///{tmp_path / 'control.sqlite'}")
+def test_a_forked_process_opens_a_connection_of_its_own(engine: Engine) -> None:
     ledger = Ledger(engine, clock=RealClock())
     ledger.append("c-1", "decided", {"of": "parent"}, actor="a")
     child = os.fork()
@@ -148,8 +145,21 @@ def test_a_forked_process_opens_a_connection_of_its_own(tmp_path: Path, sqlite_t
     assert os.waitpid(child, 0)[1] == 0
     ledger.append("c-1", "decided", {"of": "parent"}, actor="a")
     bodies = [LedgerEntry.parse(line).body["of"] for line in ledger.entries("c-1")]
-    engine.dispose()
     assert bodies == ["parent", "child", "parent"]
+
+
+def test_a_session_that_was_cut_off_while_it_rested_is_opened_anew(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(engine := open_control(postgres_url), clock=RealClock())
+    ledger.append("c-1", "decided", {}, actor="a")
+    ending = text(f"{_ENDED} WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    with (other := create_engine(engine.url)).begin() as connection:
+        assert connection.execute(ending).all() == [(True,)]
+    monkeypatch.setattr("winddown.control.engine._RESTED_SECONDS", 0.0)
+    assert ledger.append("c-1", "decided", {}, actor="a") == 1
+    engine.dispose()
+    other.dispose()
 
 
 def test_cases_have_ledgers_of_their_own(ledger: Ledger) -> None:
