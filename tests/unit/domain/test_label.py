@@ -13,8 +13,8 @@ from winddown.domain.label import Label, RecordClass
 
 def test_classes_are_tried_in_this_order() -> None:
     assert [found.value for found in RecordClass] == [
-        "whole", "held", "held_whole", "untied", "unknown", "placeholder", "undated", "other", "minor",
-        "customer",
+        "whole", "held", "held_whole", "untied", "unknown", "placeholder", "undated", "referenced", "other",
+        "minor", "customer",
     ]  # fmt: skip
 
 
