@@ -3,10 +3,12 @@
 Without this the database itself would refuse, but in the middle of a wave. A row that is due and to which a row that
 stays refers keeps its place, and so do the rows that it refers to in turn; the rest of its table goes. What is not
 seen: references that no catalogue declares, unless the register names them, and those of a column that takes values
-that are written differently for the same, which the database refuses then.
+that are written differently for the same (numbers apart), which the database refuses then.
 """
 
 import hashlib
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +26,10 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import plain, read_manifest, write_manifest
 
-_ROW = "winddown_number"
+# Names that no field of a table that is planned has: such a table is blocked.
+_ROW, _PARENT, _PLACE = "winddown_number", "winddown_parent", "winddown_place"
+# Types whose values are written in several ways for the same; ``any`` is that of a field without a type in SQLite.
+_FRACTIONS = re.compile("num|dec|real|doub|floa|any", re.IGNORECASE)
 _ROWS_JOINED = 1_000_000  # rows of a table that are looked at together
 _Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 _Marks = np.ndarray[tuple[int], np.dtype[np.bool]]
@@ -35,7 +40,7 @@ class _Links:
     """Rows of one table that refer by one foreign key to rows that go.
 
     Attributes:
-        child_rows: for each reference the number of the referring row, -1 where that row stays.
+        child_rows: for each reference the number of the referring row, -1 where that row stays; in ascending order.
         parent_rows: the number of the row that it refers to.
     """
 
@@ -44,11 +49,14 @@ class _Links:
     child_rows: _Numbers
     parent_rows: _Numbers
 
-    def from_staying(self, kept: _Marks | None) -> _Numbers:
-        """The rows to which rows refer that stay: those that were never to go, and those marked in ``kept``."""
-        stays = self.child_rows < 0
-        # What stays anyway has no mark of its own: whatever stands at -1 changes nothing of it.
-        return self.parent_rows[stays if kept is None else stays | kept[self.child_rows]]
+    def of_staying(self) -> _Numbers:
+        """The rows to which rows refer that were never to go."""
+        return self.parent_rows[: np.searchsorted(self.child_rows, 0)]
+
+    def of(self, rows: _Numbers) -> _Numbers:
+        """The rows to which the rows with these numbers refer."""
+        begins = np.searchsorted(self.child_rows, rows)
+        return self.parent_rows[_stretches(begins, np.searchsorted(self.child_rows, rows, side="right"))]
 
 
 class _References:
@@ -62,13 +70,9 @@ class _References:
         self._rows = {ref: _numbered(self._found[ref], labels) for ref, labels in going.items() if labels}
         self._links: dict[CollectionRef, list[_Links]] = {}
 
-    def with_staying_rows(self) -> dict[CollectionRef, None]:
+    def with_staying_rows(self) -> list[CollectionRef]:
         """The collections that keep a row anyway."""
-        return {
-            ref: None
-            for ref, found in self._found.items()
-            if ref not in self._rows or self._rows[ref].height < found.records.height
-        }
+        return [ref for ref in self._found if ref not in self._rows or (self._rows[ref].get_column(_ROW) < 0).any()]
 
     def of(self, child: CollectionRef) -> list[_Links]:
         """The references of a collection's rows to rows that go."""
@@ -83,26 +87,45 @@ class _References:
         return np.zeros(self._found[ref].records.height, dtype=np.bool)
 
     def _read(self, child: Collection, key: ForeignKey) -> _Links:
-        parent, targets = self._found[key.target].collection, self._rows[key.target]
+        parent = self._found[key.target].collection
+        targets = self._rows[key.target].filter(pl.col(_ROW) >= 0)
         if not set(key.target_fields) <= set(targets.columns):
             pieces = _values(self._deployment, self._case, parent, key.target_fields)
             targets = pl.concat(piece.join(targets, on=list(parent.key)) for piece in pieces)
-        targets = targets.select(*key.target_fields, pl.col(_ROW).alias("to"))
-        referring = pl.concat(
-            piece.join(targets, left_on=key.fields, right_on=key.target_fields).select(*child.key, "to")
-            for piece in _values(self._deployment, self._case, child, key.fields)
-        )
-        numbers = np.full(referring.height, -1, dtype=np.int64)
-        if child.ref in self._rows:
-            own = referring.join(self._rows[child.ref], on=list(child.key), how="left", maintain_order="left")
-            numbers = own.get_column(_ROW).fill_null(-1).to_numpy()
-        return _Links(child.ref, parent.ref, numbers, referring.get_column("to").to_numpy())
+        compared = _compared(parent, key.target_fields)
+        targets = targets.select(pl.col(_ROW).alias(_PARENT), **compared)
+        numbers, parents = [], []
+        for piece in _values(self._deployment, self._case, child, key.fields):
+            referring = piece.select(**{_ROW: self._numbers(child, piece)}, **_compared(child, key.fields))
+            links = referring.join(targets, on=list(compared))
+            numbers.append(links.get_column(_ROW).to_numpy())
+            parents.append(links.get_column(_PARENT).to_numpy())
+        child_rows = np.concatenate(numbers)
+        ascending = np.argsort(child_rows, kind="stable")
+        return _Links(child.ref, parent.ref, child_rows[ascending], np.concatenate(parents)[ascending])
+
+    def _numbers(self, child: Collection, piece: pl.DataFrame) -> pl.Series:
+        """The numbers of rows of a collection by their keys, -1 for one that stays."""
+        key = list(child.key)
+        if child.ref not in self._rows or piece.is_empty():
+            return pl.Series(np.full(piece.height, -1, dtype=np.int64))
+        keys, all_rows = piece.select(key), self._rows[child.ref]
+        # As a rule they are read in the order in which they were labelled; then nothing has to be looked up.
+        begins = pl.all_horizontal(pl.col(name) == keys.item(0, name) for name in key).arg_max()
+        alike = all_rows.slice(all_rows.select(begins).item(), piece.height)
+        if alike.select(key).equals(keys):
+            return alike.get_column(_ROW)
+        # Of an inner join the smaller side is held, here these rows and not all of the table.
+        places = all_rows.join(keys.with_row_index(_PLACE), on=key)
+        numbers = np.full(piece.height, -1, dtype=np.int64)
+        numbers[places.get_column(_PLACE).to_numpy()] = places.get_column(_ROW).to_numpy()
+        return pl.Series(numbers)
 
 
 def _numbered(found: Labelled, labels: set[str]) -> pl.DataFrame:
-    """The key of each row that goes, with its number among all rows."""
-    numbered = found.records.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW))
-    return numbered.filter(pl.col("label").is_in(list(labels))).select(*found.collection.key, _ROW)
+    """The key of each row, and its number among all of them; -1 where it stays."""
+    number = pl.when(pl.col("label").is_in(list(labels))).then(pl.int_range(pl.len(), dtype=pl.Int64)).otherwise(-1)
+    return found.records.select(*found.collection.key, number.alias(_ROW))
 
 
 def keep_referenced(
@@ -116,17 +139,22 @@ def keep_referenced(
     references = _References(deployment, case, labelled, going)
     kept: dict[CollectionRef, _Marks] = {}
     by: dict[CollectionRef, set[str]] = {}
-    waiting = references.with_staying_rows()
+    # A table with the rows of it that stay and were not looked at yet; None for those that were never to go. Each row
+    # is looked at once: where every row refers to the one before it, there are as many rounds as rows.
+    waiting: deque[tuple[CollectionRef, _Numbers | None]] = deque((ref, None) for ref in references.with_staying_rows())
     while waiting:
-        child, _ = waiting.popitem()
+        child, rows = waiting.popleft()
         for link in references.of(child):
-            found = link.from_staying(kept.get(child))
-            marks = kept.setdefault(link.parent, references.marks(link.parent))
-            if not marks[found].all():
-                marks[found] = True
-                waiting[link.parent] = None
-            if len(found):
-                by.setdefault(link.parent, set()).add(str(child))
+            found = link.of_staying() if rows is None else link.of(rows)
+            if not len(found):
+                continue
+            by.setdefault(link.parent, set()).add(str(child))
+            if link.parent not in kept:
+                kept[link.parent] = references.marks(link.parent)
+            fresh = np.unique(found[~kept[link.parent][found]])
+            if len(fresh):
+                kept[link.parent][fresh] = True
+                waiting.append((link.parent, fresh))
     return [
         _with_referenced(found, kept[found.collection.ref], by[found.collection.ref])
         if found.collection.ref in by
@@ -189,7 +217,7 @@ def kept_references(
     stopped: dict[CollectionRef, Blocker] = {}
     waiting = references.with_staying_rows()
     while waiting:
-        child, _ = waiting.popitem()
+        child = waiting.pop()
         for link in references.of(child):
             left = len(link.child_rows) if child in stopped else int((link.child_rows < 0).sum())
             if left and link.parent not in stopped:
@@ -200,7 +228,7 @@ def kept_references(
                     "steward",
                     f"resolve what keeps or blocks {child}, then plan again",
                 )
-                waiting[link.parent] = None
+                waiting.append(link.parent)
     return tuple(stopped.values())
 
 
@@ -217,13 +245,8 @@ def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.Data
     locators, number = list(collection.key), pl.int_range(pl.len(), dtype=pl.Int64)
     wanted = [name for key in keys for name in (*key.fields, *key.target_fields)]
     values = pl.concat(_values(deployment, case, collection, wanted))
-    rows = records.select(locators).with_columns(number.alias("row")).join(values, on=locators, how="left")
-    links = [
-        rows.join(rows.select("row", *key.target_fields), left_on=key.fields, right_on=key.target_fields)
-        .filter(pl.col("row") != pl.col("row_right"))
-        .select("row", "row_right")
-        for key in keys
-    ]
+    rows = records.select(locators).with_columns(number.alias(_ROW)).join(values, on=locators, how="left")
+    links = [_own_links(collection, key, rows) for key in keys]
     ranks = _heights(pl.concat(links).unique(), records.height)
     if ranks is None:
         return Blocker(
@@ -236,28 +259,58 @@ def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.Data
     return records.with_columns(pl.Series(RANK, ranks))
 
 
+def _own_links(collection: Collection, key: ForeignKey, rows: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of a row and another one of the same table to which it refers."""
+    targets = _compared(collection, key.target_fields)
+    referring = rows.select(_ROW, **_compared(collection, key.fields))
+    pairs = referring.join(rows.select(pl.col(_ROW).alias(_PARENT), **targets), on=list(targets))
+    return pairs.filter(pl.col(_ROW) != pl.col(_PARENT)).select(_ROW, _PARENT)
+
+
 def _heights(links: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
     """For each of ``count`` rows, the length of the longest chain that ends in it; None when there is a circle.
 
     ``links`` are pairs of a row and the one that it refers to.
     """
-    ordered = links.sort("row")
-    targets = ordered.get_column("row_right").to_numpy()
-    first = np.searchsorted(ordered.get_column("row").to_numpy(), np.arange(count + 1))
+    ordered = links.sort(_ROW)
+    targets = ordered.get_column(_PARENT).to_numpy()
+    first = np.searchsorted(ordered.get_column(_ROW).to_numpy(), np.arange(count + 1))
     waiting = np.bincount(targets, minlength=count)
     heights = np.zeros(count, dtype=np.int64)
     ready, done = np.flatnonzero(waiting == 0), 0
     for height in range(count):
         heights[ready] = height
         done += len(ready)
-        sizes = first[ready + 1] - first[ready]
-        each = np.repeat(first[ready] - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes) + np.arange(sizes.sum())
-        above, times = np.unique(targets[each], return_counts=True)
+        above, times = np.unique(targets[_stretches(first[ready], first[ready + 1])], return_counts=True)
         waiting[above] -= times
         ready = above[waiting[above] == 0]
         if not len(ready):
             break
     return heights if done == count else None
+
+
+def _compared(collection: Collection, fields: Sequence[str]) -> dict[str, pl.Expr]:
+    """Values of fields as those that refer to each other are compared, under names that no field has.
+
+    Numbers that need not be whole are the same without the zeros at their end: 1.50 is 1.5, and 1.0 is 1.
+    """
+    types = {field.name: field.type for field in collection.fields}
+    return {
+        f"winddown_value_{place}": _without_zeros(name) if _FRACTIONS.search(types.get(name, "")) else pl.col(name)
+        for place, name in enumerate(fields)
+    }
+
+
+def _without_zeros(name: str) -> pl.Expr:
+    value = pl.col(name)
+    shorter = value.str.strip_chars_end("0").str.strip_chars_end(".")
+    return pl.when(value.str.contains(r"^-?[0-9]+\.[0-9]+$")).then(shorter).otherwise(value)
+
+
+def _stretches(begins: _Numbers, ends: _Numbers) -> _Numbers:
+    """The numbers of several stretches one after the other, each from its begin up to before its end."""
+    sizes = ends - begins
+    return np.repeat(begins - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes) + np.arange(sizes.sum())
 
 
 def _values(

@@ -14,6 +14,7 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Wave
+from winddown.stages import references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.orders import leaving, make_orders
@@ -212,3 +213,115 @@ def test_a_table_all_of_whose_rows_go_is_not_read_for_its_references(
     going = {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
     kept = keep_referenced(deployment, case, found, going)
     assert all(after is before for after, before in zip(kept, found, strict=True))
+
+
+def going_of(case: Case, found: list[Labelled]) -> dict[CollectionRef, set[str]]:
+    return {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
+
+
+def referring(
+    shop: Any, name: str, fields: dict[str, list[str | None]], *, field: str, to: str, target: str, types: Any = None
+) -> Collection:
+    """A table whose first field is its key and of which a field refers to one of another table, or of its own."""
+    shop.put(name, fields, key=(next(iter(fields)),))
+    collection, table = shop.shelf[name]
+    own = tuple(replace(one, type=(types or {}).get(one.name, one.type)) for one in collection.fields)
+    key = ForeignKey((field,), CollectionRef("shop", to), (target,))
+    shop.shelf[name] = (replace(collection, fields=own, foreign_keys=(key,)), table)
+    return shop.shelf[name][0]
+
+
+def labels_kept(deployment: Deployment, case: Case, shop: Any, *, staying: str) -> dict[str, list[str]]:
+    """Table → labels of its rows, where all rows of one table stay and all others are due."""
+    found = [
+        labelled(shelved, Disposition.BLOCKED if name == staying else Disposition.ERASE)
+        for name, shelved in shop.shelf.items()
+    ]
+    kept = keep_referenced(deployment, case, found, going_of(case, found))
+    return {one.collection.ref.name: one.records.get_column("label").to_list() for one in kept}
+
+
+@pytest.mark.parametrize("name", ["to", "row", "from", "number"])
+def test_a_field_may_have_any_name(deployment: Deployment, case: Case, shop: Any, name: str) -> None:
+    people: dict[str, list[str | None]] = {name: ["1", "2", "3"], "boss": ["2", None, None]}
+    collection = referring(shop, "people", people, field="boss", to="people", target=name)
+    referring(shop, "calls", {"id": ["7"], name: ["1"]}, field=name, to="people", target=name)
+    kept = labels_kept(deployment, case, shop, staying="calls")
+    assert kept["people"] == ["referenced", "referenced", "customer"]
+    found = labelled(shop.shelf["people"], Disposition.ERASE)
+    ranks = ranked(deployment, case, found, found.records)
+    assert isinstance(ranks, pl.DataFrame)
+    assert dict(ranks.select(collection.key[0], RANK).iter_rows()) == {"1": 0, "2": 1, "3": 0}
+
+
+@pytest.mark.parametrize(
+    ("types", "values"),
+    [
+        (("numeric(10,2)", "numeric(12,4)"), ("1.50", "1.5000")),
+        (("numeric", "numeric"), ("10", "10.0")),
+        (("REAL", "INTEGER"), ("1.0", "1")),
+        (("INTEGER", "any"), ("1", "1.0")),
+    ],
+)
+def test_a_number_that_is_written_in_another_way_is_the_same_one(
+    deployment: Deployment, case: Case, shop: Any, types: tuple[str, str], values: tuple[str, str]
+) -> None:
+    target, value = values
+    own: dict[str, list[str | None]] = {"id": [target, "100"], "same": [value, None]}
+    kinds = {"id": types[0], "same": types[1]}
+    referring(shop, "people", own, field="same", to="people", target="id", types=kinds)
+    referring(shop, "calls", {"no": ["7"], "who": [value]}, field="who", to="people", target="id",
+              types={"who": types[1]})  # fmt: skip
+    assert labels_kept(deployment, case, shop, staying="calls")["people"] == ["referenced", "customer"]
+    found = labelled(shop.shelf["people"], Disposition.ERASE)
+    assert isinstance(ranked(deployment, case, found, found.records), pl.DataFrame)  # to itself: no circle
+
+
+def test_a_text_with_a_zero_at_its_end_is_another_one(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("people", {"id": ["1", "1.0"]}, key=("id",))
+    referring(shop, "calls", {"no": ["7"], "who": ["1.0"]}, field="who", to="people", target="id")
+    assert labels_kept(deployment, case, shop, staying="calls")["people"] == ["customer", "referenced"]
+
+
+def test_a_key_of_which_a_part_is_empty_refers_to_nothing(deployment: Deployment, case: Case, shop: Any) -> None:
+    shop.put("people", {"id": ["1", "2", "3"], "a": ["1", "1", None], "b": ["x", None, "x"]}, key=("id",))
+    shop.put("calls", {"no": ["1", "2", "3"], "a": ["1", "1", None], "b": ["x", None, "x"]}, key=("no",))
+    collection, table = shop.shelf["calls"]
+    key = ForeignKey(("a", "b"), CollectionRef("shop", "people"), ("a", "b"))
+    shop.shelf["calls"] = (replace(collection, foreign_keys=(key,)), table)
+    assert labels_kept(deployment, case, shop, staying="calls")["people"] == ["referenced", "customer", "customer"]
+
+
+def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
+    looked_at: list[int] = []
+
+    def of(link: references._Links, rows: Any) -> Any:
+        looked_at.append(len(rows))
+        return found_of(link, rows)
+
+    found_of = references._Links.of
+    monkeypatch.setattr(references._Links, "of", of)
+    rows = 500
+    chain(shop, {str(row): str(row - 1) if row else None for row in range(rows)})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    labels = pl.Series("label", ["customer"] * (rows - 1) + ["held"])
+    partly = [replace(found, records=found.records.with_columns(labels))]
+    (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
+    assert kept.records.get_column("label").to_list() == ["referenced"] * (rows - 1) + ["held"]
+    assert sum(looked_at) == rows - 1
+
+
+@pytest.mark.parametrize("order", [list(range(20)), list(range(19, -1, -1)), [*range(7, 20), *range(7)]])
+def test_rows_may_be_read_in_another_order_than_they_were_labelled_in(
+    deployment: Deployment, case: Case, shop: Any, monkeypatch: Any, order: list[int]
+) -> None:
+    monkeypatch.setattr(references, "_ROWS_JOINED", 4)
+    chain(shop, {str(row): str(row - 5) if row >= 5 else None for row in range(20)})
+    found = labelled(shop.shelf["tickets"], Disposition.ERASE)
+    labels = pl.Series("label", ["held" if row == 19 else "customer" for row in range(20)])
+    partly = [replace(found, records=found.records.with_columns(labels))]
+    collection, table = shop.shelf["tickets"]
+    shop.shelf["tickets"] = (collection, table.take(order))
+    (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
+    stopped = kept.records.filter(pl.col("label") == "referenced").get_column("id").to_list()
+    assert stopped == ["4", "9", "14"]
