@@ -61,6 +61,15 @@ def test_why_a_record_is_held_is_told_in_chinese_for_every_ground(ground: Ground
         assert not _ENGLISH.search(zh)
 
 
+def test_why_a_record_stays_that_others_refer_to_is_told_in_chinese() -> None:
+    says = (
+        "a record that stays refers to it; a steward resolves what keeps that one",
+        "rows of a:orders, a:tickets that stay refer to them; resolve what keeps or blocks these, then plan again",
+    )
+    assert untold([Reason("referenced-record", "", one, prevails=True) for one in says]) == []
+    assert "a:orders, a:tickets" in said(says[1]).zh
+
+
 def test_what_a_database_server_could_not_clear_is_told_in_chinese() -> None:
     log = "statements that failed, and values that errors quote, in the server log (log_destination = stderr, none)"
     zh = said(f"store shop_db: not reached: {log}; files of replicas; backups").zh

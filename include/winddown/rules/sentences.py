@@ -39,6 +39,12 @@ _SENTENCES = {
         "期限的起算日期是占位日期（如 1900-01-01），不是真实日期；由数据管理员补充"
     ),
     "it has no date from which its duty could count; a steward supplies one": "缺少期限的起算日期；由数据管理员补充",
+    "a record that stays refers to it; a steward resolves what keeps that one": (
+        "有留存的记录引用它；由数据管理员解决该记录留存的原因"
+    ),
+    "rows of {names:text} that stay refer to them; resolve what keeps or blocks these, then plan again": (
+        "{names} 中留存的行引用这些记录；先解决其留存或受阻的原因，再重新制定方案"
+    ),
     "nobody declared what it is for; a steward registers its purpose": "无人登记其用途；由数据管理员登记",
     "not customers' information; what becomes of it, a steward decides": "不是客户信息；如何处置由数据管理员决定",
     "nobody said of what it is a backup and when it expires; a steward does": (
