@@ -176,6 +176,8 @@ def explain_label(deployment: Deployment, facts: Facts | None, decision: Decisio
     """Explain one decision; without facts (the collection is gone) only by what was recorded."""
     label = Label.parse(decision.label)
     now = None if facts is None or not _is_current(facts, label) else decide(facts, label, decision.count)
+    # Which records refer to others, no facts say: what the plan found there is what is open.
+    asked = decision if label.record_class is RecordClass.REFERENCED else now or decision
     silent = [] if facts is None else silent_rules(facts, decision)
     spoken = sorted(decision.reasons, key=lambda found: not found.prevails)
     return LabelExplained(
@@ -184,7 +186,7 @@ def explain_label(deployment: Deployment, facts: Facts | None, decision: Decisio
         changes=() if now is None else changes(decision, now),
         spoken=tuple(_spoken(deployment, found) for found in spoken),
         silent=tuple(_spoken(deployment, found) for found in silent),
-        questions=tuple(_questions(facts, now or decision)),
+        questions=tuple(_questions(facts, asked)),
         starts=() if facts is None else starts(facts, label),
     )
 

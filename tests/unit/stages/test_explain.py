@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from winddown.commands.why_text import Language, explanation_text, label_lines
+from winddown.domain.decision import Decision, Disposition, stop
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.pack import Rulebook
@@ -129,6 +130,17 @@ def test_what_is_open_names_who_answers(deployment: Deployment) -> None:
     (child,) = of_label(found, "minor/2025").questions
     assert (child.code, child.answered_by) == ("DEL-CHILD-23", "counsel")
     assert of_label(found, "customer/2025").questions == ()
+
+
+def test_the_question_of_a_record_that_others_refer_to_names_them(deployment: Deployment) -> None:
+    says = "rows of shop:tickets that stay refer to them; resolve what keeps or blocks these, then plan again"
+    stays = Decision(ORDERS, "referenced", 2, Disposition.BLOCKED, (stop("referenced-record", says),))
+    deployment.control.put(CASE, "decisions", "first", (stays,), type_=tuple[Decision, ...])
+    found = of_label(explain(deployment, CASE, ORDERS), "referenced")
+    assert [(one.code, one.says, one.answered_by) for one in found.questions] == [
+        ("referenced-record", says, "steward")
+    ]
+    assert found.changes == ()
 
 
 def test_a_start_that_nobody_accepted_is_answered_by_an_officer(
