@@ -129,25 +129,41 @@ def _without_personal_names(
     """Names of folders and fields appear in plans, pages and certificates, so one that names a person goes no further.
 
     A CSV file without a header shows its first record as field names. Such a collection is blocked as a whole, under a
-    keyed hash of its name; so is one whose types do, which tell the names of members of structures.
+    keyed hash of its name; so is one whose types do, which tell the names of members of structures. No plan reads it,
+    so what it refers to is blocked as well.
     """
     kept, blockers = [], []
+    referring: dict[CollectionRef, str] = {}
     for collection in collections:
         types = (word for field in collection.fields for word in words_in(field.type.replace('"', " ")))
         if not names_a_person([*words_of(collection.ref.name), *collection.field_names(), *types]):
             links = tuple(_unspeaking_link(deployment, case, key) for key in collection.foreign_keys)
             kept.append(replace(collection, foreign_keys=links))
             continue
+        alias = _alias(deployment, case, str(collection.ref))
+        referring |= {key.target: alias for key in collection.foreign_keys}
         blockers.append(
             Blocker(
                 "personal-name",
-                _alias(deployment, case, str(collection.ref)),
+                alias,
                 "a folder's or field's name is itself personal information, or a file has no header",
                 "steward",
                 "rename the folder, or give the file a header; the name is not shown here on purpose",
             )
         )
+    seen = {collection.ref for collection in kept}
+    blockers += [_unread_reference(ref, by) for ref, by in referring.items() if ref in seen]
     return kept, blockers
+
+
+def _unread_reference(ref: CollectionRef, by: str) -> Blocker:
+    return Blocker(
+        "unread-reference",
+        str(ref),
+        f"rows of {by}, which is not read for its name, refer to its rows, so nobody knows which of these may go",
+        "steward",
+        "rename that table or its field",
+    )
 
 
 def _unspeaking_link(deployment: Deployment, case: Case, key: ForeignKey) -> ForeignKey:

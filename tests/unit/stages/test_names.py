@@ -81,3 +81,17 @@ def test_comments_types_and_references_of_an_inventory_tell_nobody(
     hidden = {found.subject for found in inventory.blockers if found.code == "personal-name"}
     assert str(link.target) in hidden, "the reference leads to the blocked collection, by its alias"
     assert not [word for word in (PHONE, MAIL, "欧阳") if word in repr(inventory)]
+
+
+def test_what_a_table_refers_to_that_is_not_read_for_its_name_is_blocked(
+    deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any], shop: ShelfStore
+) -> None:
+    shop.put("people", {"id": ["1"]}, key=("id",))
+    shop.put(f"calls.{PHONE}", {"id": ["1"]}, key=("id",), refers=[("id", "people"), ("id", f"notes.{PHONE}")])
+    shop.put(f"notes.{PHONE}", {"id": ["1"]}, key=("id",))
+    inventory = take_inventory(deployment, read_case_file(write_case(case_document)).case)
+    (found,) = [blocker for blocker in inventory.blockers if blocker.code == "unread-reference"]
+    assert (found.subject, found.resolver) == ("shop:people", "steward")
+    named = {blocker.subject for blocker in inventory.blockers if blocker.code == "personal-name"}
+    assert any(f"rows of {name}," in found.explanation for name in named)
+    assert PHONE not in repr(inventory)
