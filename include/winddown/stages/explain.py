@@ -176,8 +176,6 @@ def explain_label(deployment: Deployment, facts: Facts | None, decision: Decisio
     """Explain one decision; without facts (the collection is gone) only by what was recorded."""
     label = Label.parse(decision.label)
     now = None if facts is None or not _is_current(facts, label) else decide(facts, label, decision.count)
-    # Which records refer to others, no facts say: what the plan found there is what is open.
-    asked = decision if label.record_class is RecordClass.REFERENCED else now or decision
     silent = [] if facts is None else silent_rules(facts, decision)
     spoken = sorted(decision.reasons, key=lambda found: not found.prevails)
     return LabelExplained(
@@ -186,13 +184,18 @@ def explain_label(deployment: Deployment, facts: Facts | None, decision: Decisio
         changes=() if now is None else changes(decision, now),
         spoken=tuple(_spoken(deployment, found) for found in spoken),
         silent=tuple(_spoken(deployment, found) for found in silent),
-        questions=tuple(_questions(facts, asked)),
+        questions=tuple(_questions(facts, now or decision)),
         starts=() if facts is None else starts(facts, label),
     )
 
 
 def _is_current(facts: Facts, label: Label) -> bool:
-    """Whether the label names every date that today's duties to keep count from; else records are labelled anew."""
+    """Whether the label names every date that today's duties to keep count from; else records are labelled anew.
+
+    Which records refer to others, only a plan says that reads the stores.
+    """
+    if label.record_class is RecordClass.REFERENCED:
+        return False
     if facts.entry is None or label.record_class not in {RecordClass.CUSTOMER, RecordClass.MINOR, RecordClass.OTHER}:
         return True
     required = {found.event for found in dated_by(facts.rules, facts.entry, facts.case) if found.is_required}

@@ -14,7 +14,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection, CollectionRef, Inventory, Medium
 from winddown.domain.label import Label, RecordClass
 from winddown.stages.deployment import Deployment
-from winddown.stages.references import noted_referenced
+from winddown.stages.references import noted_referenced, referenced
 from winddown.stages.subjects import build_index, label_records
 
 OBJECT, ROW = "winddown_object", "winddown_row"
@@ -67,7 +67,7 @@ def _is_referenced(deployment: Deployment, case_id: str, collection: Collection,
 def _unless_stopped(label: str) -> str:
     """The label of a record to which others refer, unless it stays for a reason of its own by now."""
     is_due = Label.parse(label).record_class in {RecordClass.CUSTOMER, RecordClass.MINOR, RecordClass.OTHER}
-    return RecordClass.REFERENCED.value if is_due else label
+    return str(referenced(label)) if is_due else label
 
 
 def _wanted(collection: Collection, key: Sequence[str]) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, stop
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
-from winddown.domain.label import RecordClass
+from winddown.domain.label import Label, RecordClass
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
@@ -164,38 +164,59 @@ def keep_referenced(
 
 
 def _with_referenced(found: Labelled, kept: _Marks, by: set[str]) -> Labelled:
-    """The collection with rows labelled ``referenced``, and its decisions counted anew."""
-    label = pl.when(pl.Series(kept)).then(pl.lit(RecordClass.REFERENCED.value)).otherwise(pl.col("label"))
+    """The collection with rows labelled ``referenced``, and its decisions counted anew.
+
+    What their duties count from stays in the label, and the day until which a law has them kept in the decision.
+    """
+    marked = pl.Series(kept)
+    renamed = {label: str(referenced(label)) for label in found.records.filter(marked).get_column("label").unique()}
+    label = pl.when(marked).then(pl.col("label").replace(renamed)).otherwise(pl.col("label"))
     records = found.records.with_columns(label.alias("label"))
     counts = dict(records.group_by("label").len().iter_rows())
     says = (
         f"rows of {', '.join(sorted(by))} that stay refer to them; resolve what keeps or blocks these, then plan again"
     )
-    stays = Decision(
-        found.collection.ref,
-        RecordClass.REFERENCED.value,
-        counts[RecordClass.REFERENCED.value],
-        Disposition.BLOCKED,
-        (stop("referenced-record", says),),
-    )
+    staying = [
+        Decision(
+            found.collection.ref,
+            label,
+            counts[label],
+            Disposition.BLOCKED,
+            (stop("referenced-record", says),),
+            until=max(
+                (one.until for one in found.decisions if renamed.get(one.label) == label and one.until), default=None
+            ),
+        )
+        for label in sorted(set(renamed.values()))
+    ]
     decisions = [
         replace(decision, count=counts[decision.label]) for decision in found.decisions if decision.label in counts
     ]
-    return replace(found, records=records, decisions=(*decisions, stays))
+    return replace(found, records=records, decisions=(*decisions, *staying))
+
+
+def referenced(label: str) -> Label:
+    """The label of a record that would go and to which others refer."""
+    return Label(RecordClass.REFERENCED, Label.parse(label).starts)
+
+
+def _is_referenced(label: str) -> bool:
+    return Label.parse(label).record_class is RecordClass.REFERENCED
 
 
 def note_referenced(deployment: Deployment, case_id: str, plan_id: str, labelled: Sequence[Labelled]) -> None:
     """Keep the keys of a plan's ``referenced`` records, encrypted, for whoever asks about one of them."""
     for found in labelled:
-        kept = found.records.filter(pl.col("label") == RecordClass.REFERENCED.value)
-        if kept.height:
+        labels = [decision.label for decision in found.decisions if _is_referenced(decision.label)]
+        if labels:
+            kept = found.records.filter(pl.col("label").is_in(labels))
             keys = plain(kept.select(found.collection.key).to_arrow())
             write_manifest(deployment, case_id, _manifest(plan_id, found.collection.ref), keys)
 
 
 def noted_referenced(deployment: Deployment, plan: Plan, ref: CollectionRef) -> pl.DataFrame | None:
     """The keys that a plan keeps of a collection because other records refer to them; None when there are none."""
-    if all((found.collection, found.label) != (ref, RecordClass.REFERENCED.value) for found in plan.decisions):
+    if not any(found.collection == ref and _is_referenced(found.label) for found in plan.decisions):
         return None
     return pl.DataFrame(read_manifest(deployment, plan.case, _manifest(plan.id, ref)))
 

@@ -1,6 +1,7 @@
 """References: a row to which another one refers stays as long as that one, and the rest of its table goes."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from winddown.domain.batch import RANK
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
-from winddown.domain.decision import Decision, Disposition
+from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Wave
 from winddown.stages import references
@@ -200,6 +201,25 @@ def test_who_refers_to_rows_that_stay_is_said(deployment: Deployment, case: Case
     assert {name: says.partition(" that stay")[0] for name, says in said.items()} == {
         "b": "rows of shop:a", "c": "rows of shop:b",
     }  # fmt: skip
+
+
+def test_what_a_law_keeps_stays_said_of_rows_that_others_refer_to(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    child, parent, _ = shelved(shop, {"a": {"1": (True, {"to_b": "1"})}, "b": {"1": (False, {})}, "c": {}})
+    until, kept_fields = date(2055, 12, 31), ("id",)
+    voucher = Decision(
+        parent.collection.ref, "customer/2025", 1, Disposition.STORE_ONLY, (REASON,),
+        needed_fields=kept_fields, until=until, terms=(Term(until, kept_fields),),
+    )  # fmt: skip
+    records = parent.records.with_columns(pl.lit("customer/2025").alias("label"))
+    sealed = replace(parent, records=records, decisions=(voucher,))
+    going = {sealed.collection.ref: leaving(case, Wave.AFTER_CLAIMS, sealed, ())}
+    assert going == {sealed.collection.ref: {"customer/2025"}}
+    _, found = keep_referenced(deployment, case, [child, sealed], going)
+    (decision,) = found.decisions
+    assert (decision.label, decision.disposition, decision.until) == ("referenced/2025", Disposition.BLOCKED, until)
+    assert found.records.get_column("label").to_list() == ["referenced/2025"]
 
 
 def test_a_table_all_of_whose_rows_go_is_not_read_for_its_references(
