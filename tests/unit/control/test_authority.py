@@ -485,7 +485,22 @@ def test_every_authorization_has_a_nonce_of_its_own(authority: Authority, approv
     effect = deed("o-files", Power.QUARANTINE)
     rights = [authority.authorize(effect, actor="winddown") for _ in range(3)]
     assert len({right.nonce for right in rights}) == 3
+    assert {len(bytes.fromhex(right.nonce)) for right in rights} == {16}
     assert {right.expires_at - timedelta(minutes=1) for right in rights} == {rights[0].expires_at - LIFETIME}
+
+
+@pytest.mark.usefixtures("approved")
+def test_whoever_had_to_wait_asks_whether_the_plan_still_stands(
+    authority: Authority, switch: Switch, deed: Deed
+) -> None:
+    right, undo = (
+        authority.authorize(deed("o-files", power), actor="x") for power in (Power.QUARANTINE, Power.RESTORE)
+    )
+    right.require_standing()
+    switch.halt("c-1", by="chen", reason="wait", door="cli")
+    with pytest.raises(Refused, match="case c-1 was halted"):
+        right.require_standing()
+    undo.require_standing()
 
 
 @pytest.mark.usefixtures("approved")
