@@ -154,8 +154,8 @@ def _chosen(
 ) -> list[int]:
     """The tests that run a changed line; of what runs on import, those that run any line of its file.
 
-    Every test once before any of them with further values; those of files that are named like the changed one first,
-    and about the fastest first.
+    Those of files that are named like the changed one first; then every test once before any of them with further
+    values, and about the fastest first.
     """
     known: Counter[str] = Counter()
     variants = []
@@ -163,9 +163,9 @@ def _chosen(
         variants.append(known[item.nodeid.partition("[")[0]])
         known[item.nodeid.partition("[")[0]] += 1
 
-    def order(place: int) -> tuple[int, bool, int, int]:
+    def order(place: int) -> tuple[bool, int, int, int]:
         is_own = mutant.path.stem in items[place].nodeid.partition("::")[0]
-        return min(variants[place], 3), not is_own, round(log2(max(seconds[place], 0.01))), place
+        return not is_own, min(variants[place], 3), round(log2(max(seconds[place], 0.01))), place
 
     path, lines = str(mutant.path), range(mutant.first, mutant.last + 1)
     if not any((path, line) in touched[place] for place in touched for line in lines) and mutant.function is not None:

@@ -9,6 +9,7 @@ from winddown.control import tables
 from winddown.control.door import Door
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
+from winddown.domain.authorization import Power
 from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Plan
@@ -122,6 +123,21 @@ def acknowledge(
     content: str = "2" * 64,
 ) -> None:  # fmt: skip
     door.acknowledge(case, "p-1", order, archive_digest=archive, content_digest=content, person_id=person)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_receipt_is_about_this_cases_archive_and_its_sealing(
+    door: Door, control: Repository, case: Case, open_plan: Plan
+) -> None:
+    for place in (("c-2", "archive"), ("c-1", "extract")):
+        control.put(*place, "p-1/o-seal", {"archive_sha256": "7" * 64, "content_sha256": "8" * 64})
+    undone = {"effect_id": "p-1/o-seal/restore/0", "case_id": "c-1", "plan_id": open_plan.id, "order_id": "o-seal"}
+    undone |= {"power": Power.RESTORE, "batch": 0, "state": "done", "records": 0, "receipt": "", "changed_at": ""}
+    with control.engine.begin() as connection:
+        connection.execute(tables.effect.insert().values(undone))
+    acknowledge(door, case)
+    (row,) = control.acknowledgements("p-1")
+    assert row["archive_digest"] == "1" * 64
 
 
 @pytest.mark.usefixtures("sealed")

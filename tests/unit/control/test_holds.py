@@ -72,6 +72,13 @@ def test_a_hold_comes_back_as_it_was_placed(control: Repository, place: Place, h
     assert (found.is_in_force, found.released_by, found.release_reason) == (True, "", "")
 
 
+def test_another_cases_holds_are_not_on_record(engine: Engine, clock: Clock, control: Repository, place: Place) -> None:
+    place(HOLD)
+    with engine.begin() as connection:
+        put_hold_within(connection, "c-2", replace(HOLD, id="H-2"), by="li", clock=clock)
+    assert [[one.hold.id for one in control.recorded_holds(case)] for case in ("c-1", "c-2")] == [["H-1"], ["H-2"]]
+
+
 def test_a_released_hold_is_not_in_force_and_stays_on_record(
     control: Repository, place: Place, release: Release, pass_time: PassTime
 ) -> None:

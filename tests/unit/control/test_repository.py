@@ -13,7 +13,7 @@ from winddown.control import tables
 from winddown.control.authority import Effect
 from winddown.control.repository import Repository
 from winddown.domain.authorization import Power
-from winddown.domain.errors import Refused
+from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Plan, Wave
@@ -23,6 +23,12 @@ HOLD = LegalHold(
     "H-1", "matter", Ground.TAX_INSPECTION, "tax bureau", "No. 1", "chen", date(2026, 6, 1), date(2027, 6, 1),
     Scope(subjects_manifest="hold-H-1", subjects_digest="a" * 64, subject_count=1),
 )  # fmt: skip
+
+
+def test_of_two_processes_that_make_a_plan_the_first_ones_stays(control: Repository, open_plan: Plan) -> None:
+    with pytest.raises(Transient, match="another process made plan p-1 at the same time"):
+        control.add_plan(replace(open_plan, grace_reason="another"))
+    assert control.plan("p-1") == open_plan
 
 
 def test_a_document_is_read_as_the_value_that_was_put(control: Repository) -> None:

@@ -113,6 +113,15 @@ def test_a_signature_for_another_case(sign: Sign, refused: RefusedFor, open_plan
     refused(sign("wu"), "approval binds the case", case=replace(case, id="c-2"))
 
 
+def test_a_signature_of_somebody_whom_the_case_no_longer_names(
+    door: Door, control: Repository, case: Case, sign: Sign
+) -> None:
+    without = replace(case, approvers=("chen", "zhao"))
+    with pytest.raises(Refused, match="wu is not an approver of case c-1"):
+        bring(door, without, sign("wu"))
+    assert not control.approvals("p-1")
+
+
 def test_a_signature_from_long_ago_or_from_the_future(sign: Sign, refused: RefusedFor) -> None:
     refused(sign("wu", at=START - 30 * DAY), "approvals expire")
     refused(sign("wu", at=START + timedelta(minutes=5, microseconds=1)), "approvals expire")

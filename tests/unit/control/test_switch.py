@@ -62,6 +62,13 @@ def test_nothing_changes_without_a_reason(switch: Switch, ledger: Ledger, reason
     assert [kind for kind, *_ in told(ledger)] == ["halted"]
 
 
+def test_resuming_one_case_resumes_no_other(switch: Switch) -> None:
+    for case_id in ("c-1", "c-2"):
+        switch.halt(case_id, by="wu", reason="x", door="command")
+    switch.resume("c-1", by="chen", reason="y", door="command")
+    assert (switch.state("c-1"), switch.state("c-2") is None) == (None, False)
+
+
 def test_what_is_not_halted_is_not_resumed(switch: Switch, ledger: Ledger) -> None:
     with pytest.raises(Refused, match="case c-1 is not halted"):
         switch.resume("c-1", by="wu", reason="x", door="command")
