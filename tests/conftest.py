@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from psycopg import conninfo
 
 from winddown.archive.content import content_digest
@@ -47,7 +47,8 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case
 from winddown.stages.seal import SealedArchive
 
-settings.register_profile("winddown", deadline=None)  # the first of many calls loads compiled code
+# The first of many calls loads compiled code, and a busy machine draws slowly.
+settings.register_profile("winddown", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("winddown")
 
 
