@@ -299,7 +299,12 @@ def _kill(pid: int) -> None:
 def _passes(items: Sequence[pytest.Item]) -> Iterator[bool]:
     """Run tests, and say of each whether it passed."""
     for item, following in zip(items, [*items[1:], None], strict=True):
-        yield not any(report.failed for report in runtestprotocol(item, log=False, nextitem=following))
+        yield not any(map(_is_failure, runtestprotocol(item, log=False, nextitem=following)))
+
+
+def _is_failure(report: pytest.TestReport) -> bool:
+    """Whether a test failed; that hypothesis could not draw the same twice, e.g. while it is watched, says nothing."""
+    return report.failed and "hypothesis.errors.Flaky" not in report.longreprtext
 
 
 def _passes_anew(mutant: Mutant | None, items: Sequence[pytest.Item]) -> bool:
