@@ -520,6 +520,18 @@ def test_a_plan_withdrawn_or_a_hold_placed_after_minting_makes_the_right_worthle
 
 
 @pytest.mark.usefixtures("approved")
+def test_what_was_purged_is_not_brought_back(
+    authority: Authority, deed: Deed, carry_out: CarryOut, pass_time: PassTime
+) -> None:
+    carry_out(deed("o-files", Power.QUARANTINE))
+    authority.authorize(deed("o-files", Power.RESTORE), actor="winddown")
+    pass_time(HOUR)
+    carry_out(deed("o-files", Power.PURGE))
+    with pytest.raises(Refused, match="its purge was done meanwhile"):
+        authority.authorize(deed("o-files", Power.RESTORE), actor="winddown")
+
+
+@pytest.mark.usefixtures("approved")
 def test_a_clock_that_ran_ahead_and_was_set_right_makes_grace_longer(
     authority: Authority, ledger: Ledger, deed: Deed, carry_out: CarryOut, pass_time: PassTime
 ) -> None:
