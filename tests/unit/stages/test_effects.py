@@ -15,7 +15,7 @@ from winddown.domain.plan import Act, Method, Order, Plan
 from winddown.domain.receipt import Receipt, Whereabouts
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
-from winddown.stages.effects import perform
+from winddown.stages.effects import perform, settle_purge
 from winddown.stages.manifests import batches
 from winddown.stages.quarantine import restore
 from winddown.stores.memory import Row
@@ -103,6 +103,35 @@ def test_once_a_purge_is_intended_the_store_is_not_asked_for_a_quarantine(acting
     acting.store.locate = lambda *_: Whereabouts.LIVE  # whatever the store looks like
     assert acting.do(Power.QUARANTINE) == first
     assert acting.acts == ["quarantine"]
+
+
+def test_a_purge_that_was_killed_after_its_commit_is_told_when_nothing_is_left_and_not_before(acting: Acting) -> None:
+    def settled(order: Order = acting.order) -> bool:
+        return settle_purge(acting.deployment, acting.plan, order, acting.batch)
+
+    acting.do(Power.QUARANTINE)
+    acting.company.pass_grace()
+    assert not settled(), "nobody intended it"
+    acting.intend(Power.PURGE)
+    assert not settled(), "all of it is there"
+    acting.store.locate = lambda *_: Whereabouts.GONE
+    assert not settled(), "the inspector still sees it"
+    del acting.store.locate
+    effect = effect_of(acting.plan, acting.order, acting.batch, Power.PURGE)
+    right = acting.deployment.authority.authorize(effect, actor="winddown")
+    acting.store.purge(right, acting.order, acting.batch)
+    assert not settled(replace(acting.order, leaves_locked=True)), "what is locked stays"
+    acting.store.locate = lambda *_: Whereabouts.MIXED
+    assert not settled(), "the store still knows of some"
+    del acting.store.locate
+    assert settled()
+    assert (acting.state(Power.PURGE), acting.told()[-1]) == (
+        "done",
+        ("done", {"by": "inspector", "contradictions": 0}),
+    )
+    receipt = acting.deployment.authority.receipt(effect)
+    assert receipt is not None
+    assert (receipt.power, receipt.target, receipt.batch, receipt.records) == ("purge", acting.order.id, 0, VISITS)
 
 
 # -- before ------------------------------------------------------------------------------------------------------------
