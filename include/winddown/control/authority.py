@@ -438,7 +438,7 @@ def _trace_objections(plan: Plan, effect: Effect) -> list[str]:
 
 def _key_objections(plan: Plan, effect: Effect) -> list[str]:
     """What ends a store and is known by a digest is a key; it goes only where an approved order says so."""
-    said = {order.destroys_key for order in plan.orders if order.collection.store == effect.store}
+    said = {"", *(order.destroys_key for order in plan.orders if order.collection.store == effect.store)}
     return [] if effect.batch_digest in said else [f"plan {plan.id} does not say that this key is destroyed"]
 
 

@@ -242,3 +242,22 @@ def test_a_store_that_nothing_identifies_is_not_touched(
     freezing = Effect("c-1", "", "freeze files", Power.FREEZE, "files", 0, "", 1)
     assert refusal(authority, freezing).endswith("nothing says which system store files is")
     authority.authorize(replace(freezing, identity="bucket files at http://s3"), actor="winddown")
+
+
+def test_a_store_whose_one_order_destroys_its_key_is_cleared_first_and_another_stores_key_stays(
+    authority: Authority, control: Repository, door: Door, case: Case, *, plan: Plan, deed: Deed,
+    carry_out: CarryOut, pass_time: PassTime,
+) -> None:  # fmt: skip
+    seal, erase, files = plan.orders
+    made = replace(plan, orders=(seal, erase, replace(files, destroys_key="f" * 64)))
+    control.add_plan(made)
+    approve(door, case, made)
+    carry_out(deed("o-files", Power.QUARANTINE))
+    pass_time(HOUR)
+    carry_out(deed("o-files", Power.PURGE))
+    clearing = Effect("c-1", "p-1", "sanitise files", Power.SANITISE, "files", 0, "", 1)
+    for digest in ("", "f" * 64):
+        authority.authorize(replace(clearing, batch_digest=digest), actor="winddown")
+    elsewhere = replace(clearing, store="shop", batch_digest="f" * 64)
+    for other in (replace(clearing, batch_digest="e" * 64), elsewhere):
+        assert "plan p-1 does not say that this key is destroyed" in refusal(authority, other)
