@@ -104,12 +104,13 @@ def test_a_row_that_stays_and_refers_to_a_row_of_its_own_table_that_goes_is_name
 # -- single rows -----------------------------------------------------------------------------------------------------
 
 TABLES = ("a", "b", "c")
+Tables = dict[str, dict[str, tuple[bool, dict[str, str | None]]]]
 # table → for each of its fields the table that it refers to, its own included
 FIELDS = {name: {f"to_{target}": target for target in TABLES} for name in TABLES}
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> dict[str, dict[str, tuple[bool, dict[str, str | None]]]]:
+def rows(draw: st.DrawFn) -> Tables:
     """Table → key → whether it stays anyway, and field → the key that it refers to."""
     sizes = {name: draw(st.integers(0, 5)) for name in TABLES}
 
@@ -128,7 +129,7 @@ def rows(draw: st.DrawFn) -> dict[str, dict[str, tuple[bool, dict[str, str | Non
     }
 
 
-def shelved(shop: Any, tables: dict[str, dict[str, tuple[bool, dict[str, str | None]]]]) -> list[Labelled]:
+def shelved(shop: Any, tables: Tables) -> list[Labelled]:
     """The tables in a store, with labels by whether their rows stay."""
     found = []
     for name, content in tables.items():
@@ -153,10 +154,15 @@ def shelved(shop: Any, tables: dict[str, dict[str, tuple[bool, dict[str, str | N
     return found
 
 
+def going_of(case: Case, found: list[Labelled]) -> dict[CollectionRef, set[str]]:
+    """The labels of each collection whose records go."""
+    return {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
+
+
 @given(tables=rows())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 def test_exactly_the_rows_stay_that_rows_refer_to_that_stay(
-    deployment: Deployment, case: Case, shop: Any, tables: dict[str, dict[str, tuple[bool, dict[str, str | None]]]]
+    deployment: Deployment, case: Case, shop: Any, tables: Tables
 ) -> None:
     found = shelved(shop, tables)
     staying = {(name, key) for name, content in tables.items() for key, (is_kept, _) in content.items() if is_kept}
@@ -167,7 +173,7 @@ def test_exactly_the_rows_stay_that_rows_refer_to_that_stay(
             if target is not None and (FIELDS[name][field], target) not in staying:
                 staying.add((FIELDS[name][field], target))
                 waiting.append((FIELDS[name][field], target))
-    going = {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
+    going = going_of(case, found)
     kept = keep_referenced(deployment, case, found, going)
     for one in kept:
         content = tables[one.collection.ref.name]
@@ -185,13 +191,13 @@ def test_exactly_the_rows_stay_that_rows_refer_to_that_stay(
 
 
 def test_who_refers_to_rows_that_stay_is_said(deployment: Deployment, case: Case, shop: Any) -> None:
-    tables: dict[str, dict[str, tuple[bool, dict[str, str | None]]]] = {
+    tables: Tables = {
         "a": {"1": (True, {"to_b": "1"}), "2": (False, {"to_b": "2"})},
         "b": {"1": (False, {"to_c": "1"}), "2": (False, {"to_c": "1"})},
         "c": {"1": (False, {}), "2": (False, {})},
     }
     found = shelved(shop, tables)
-    going = {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
+    going = going_of(case, found)
     said = {
         one.collection.ref.name: decision.reasons[0].says
         for one in keep_referenced(deployment, case, found, going)
@@ -214,7 +220,7 @@ def test_what_a_law_keeps_stays_said_of_rows_that_others_refer_to(
     )  # fmt: skip
     records = parent.records.with_columns(pl.lit("customer/2025").alias("label"))
     sealed = replace(parent, records=records, decisions=(voucher,))
-    going = {sealed.collection.ref: leaving(case, Wave.AFTER_CLAIMS, sealed, ())}
+    going = going_of(case, [sealed])
     assert going == {sealed.collection.ref: {"customer/2025"}}
     _, found = keep_referenced(deployment, case, [child, sealed], going)
     (decision,) = found.decisions
@@ -225,18 +231,14 @@ def test_what_a_law_keeps_stays_said_of_rows_that_others_refer_to(
 def test_a_table_all_of_whose_rows_go_is_not_read_for_its_references(
     deployment: Deployment, case: Case, shop: Any, monkeypatch: Any
 ) -> None:
-    tables: dict[str, dict[str, tuple[bool, dict[str, str | None]]]] = {
+    tables: Tables = {
         "a": {"1": (False, {"to_b": "1"})}, "b": {"1": (False, {})}, "c": {"1": (False, {})},
     }  # fmt: skip
     found = shelved(shop, tables)
     monkeypatch.setattr(shop, "read", lambda *_, **__: pytest.fail("it was read"))
-    going = {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
+    going = going_of(case, found)
     kept = keep_referenced(deployment, case, found, going)
     assert all(after is before for after, before in zip(kept, found, strict=True))
-
-
-def going_of(case: Case, found: list[Labelled]) -> dict[CollectionRef, set[str]]:
-    return {one.collection.ref: leaving(case, Wave.AFTER_CLAIMS, one, ()) for one in found}
 
 
 def referring(
