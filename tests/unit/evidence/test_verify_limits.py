@@ -159,10 +159,16 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
     cut = first.index(b",") + 1
     long = entry(case, body={"x": "u" * 65_535})
     deep = entry(case, body={"x": json.loads("[" * 420 + "]" * 420)})
+    listed = entry(case, body={"x": [{}, {"actor": ""}]})
+    inside = listed.index(b'},{"actor"') + 1
+    freezing: dict[str, Any] = dict.fromkeys(("plan_id", "order_id", "batch", "batch_digest", "nonce"), "")
+    freezing |= {"effect": "freeze/shop", "act": "freeze", "records": 0}
     chunks = {
         "in order": [first, second],
         "a comma in place of a line's end": [first + b"," + second],
         "two entries in as many lines, cut elsewhere": [first[: cut - 1], first[cut:] + b"," + second],
+        "an entry's place in a list": [listed, second],
+        "cut in that list, and the next line joined": [listed[:inside], listed[inside + 1 :] + b"," + second],
         "a second spelling": [first, second.replace(b":", b": ", 1)],
         "an empty line": [first, b"", second],
         "no object": [first, b"1"],
@@ -171,6 +177,15 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
         "too long": [first, long],
         "too deep": [first, deep],
         "another type": [first, entry(case, type="x")],
+        "no time": [first, entry(case, at="10:00")],
+        "a further key": [first, entry(case, more=1)],
+        "a number below zero": [first, entry(case, seq=-1)],
+        "a truth for a number": [first, entry(case, seq=True)],
+        "no body": [first, entry(case, body=None)],
+        "a blank name": [first, entry(case, type="")],
+        "a field of its type is missing": [first, entry(case, type="halted", body={"reason": "x"})],
+        "a field of its type is blank": [first, entry(case, type="halted", body={"reason": "x", "door": ""})],
+        "a field that may be blank": [first, entry(case, type="intent", body=freezing)],
     }
 
     def judged(lines: list[bytes]) -> tuple[object, str, bytes]:
@@ -178,9 +193,11 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
         return marshal.loads(packed), fault, tree  # noqa: S302 - just written
 
     together = {name: judged(lines) for name, lines in chunks.items()}
-    monkeypatch.setattr(verify, "read_together", lambda _lines: [])
+    monkeypatch.setattr(verify, "read_together", lambda _chunk: [])
     assert together == {name: judged(lines) for name, lines in chunks.items()}
-    assert [name for name, (_, fault, _) in together.items() if not fault] == ["in order", "not in ASCII"]
+    assert [name for name, (_, fault, _) in together.items() if not fault] == [
+        *("in order", "an entry's place in a list", "not in ASCII", "a field that may be blank"),
+    ]
 
 
 def test_entries_of_the_same_moment_are_not_back_in_time(case: Any) -> None:
