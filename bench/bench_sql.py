@@ -6,11 +6,10 @@ another server than the embedded one. Every way has two turns (``--turns``), eac
 the better one counts. MariaDB is measured where Debian's package is installed, pt-archiver where
 percona-toolkit is. What could not be measured is said; no figure stands in for it.
 
-``deleted`` is what PostgreSQL's store does to authorised batches, but for writing the rows into escrow: they are
-deleted, handed out and compared with the plan. ``performed`` is all that the product does, quarantine and purge, with
-escrow and its encryption, looking before and reading back by the inspector. On MariaDB ``batched`` is what the store
-does for authorised batches, quarantine and purge, one after another, and ``batched_by_two`` two of them at once, as the
-product does it. ``whole`` is one table of which everything goes.
+``deleted`` is what the store does to authorised batches, but for writing the rows into escrow: they are handed out,
+compared with the plan and deleted; pt-archiver keeps none of its rows either. ``performed`` is all that the product
+does, quarantine and purge, with escrow and its encryption, looking before and reading back by the inspector.
+``whole`` is one table of which everything goes.
 
     python bench/bench_sql.py [--customers 5000000] [--turns 2] [--engines postgresql mariadb]
 """
@@ -18,22 +17,25 @@ product does it. ``whole`` is one table of which everything goes.
 import argparse
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import sql_mariadb
+import sql_postgres
 from sql_postgres import (
     BASE,
     CUSTOMERS,
     LISTS,
     ORDERS,
     copied,
-    delete_at_once,
     drop_base,
     empty_at_once,
     fill,
     full,
-    live,
     rows,
     url_of,
     write_log_by_default,
@@ -68,6 +70,25 @@ def as_one(url: str) -> Database:
     return Database("postgresql", {"": url})
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server that is measured.
+
+    Attributes:
+        name: as it stands in figures.
+        tables: the module that makes its tables, with ``delete_at_once``, ``live`` and ``written``.
+        copied: has the tables anew under a name, and yields the URL of whoever may look at everything.
+        database: the store's credentials, from that URL.
+        by_two_most: how much of a single DELETE's time two batches at once may take.
+    """
+
+    name: str
+    tables: ModuleType
+    copied: Callable[[str], AbstractContextManager[str]]
+    database: Callable[[str], Database]
+    by_two_most: float
+
+
 def postgres(customers: int, turns: int) -> None:
     """Measure on one PostgreSQL."""
     url = os.environ.get("WINDDOWN_TEST_POSTGRES_URL", "")
@@ -81,7 +102,8 @@ def postgres(customers: int, turns: int) -> None:
             workspace = Path(folder) / "workspace"
             chosen, planning = apart(choose, as_one(url_of(admin, BASE)), workspace, LISTS)
             _announce("postgresql", chosen, customers)
-            performing = erase(admin, workspace, chosen, turns)
+            server_now = Server("postgres", sql_postgres, partial(copied, admin), as_one, 0.6)
+            performing, _ = erase(server_now, workspace, chosen, turns)
             minimise(admin, workspace, chosen, turns)
             figure("sql_postgres_memory_planning", planning, "MiB", f"<={MEMORY}")
             figure("sql_postgres_memory_performing", performing, "MiB", f"<={MEMORY}")
@@ -92,36 +114,36 @@ def postgres(customers: int, turns: int) -> None:
                 server.stop()
 
 
-def erase(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: int) -> int:
-    """Measure the ways to erase; return the peak memory of the process that performed all of it."""
-    records = sum(found.count for found in chosen.values())
+def erase(server: Server, workspace: Path, chosen: Mapping[str, Selection], turns: int) -> tuple[int, float]:
+    """Measure the ways to erase; return the peak memory of what performed all of it, and the seconds of ``by_two``."""
+    records, tables = sum(found.count for found in chosen.values()), server.tables
     ways = (
         ("deleted", "delete", 1, 1.0),
-        ("deleted_by_two", "delete", 2, 0.6),
+        ("deleted_by_two", "delete", 2, server.by_two_most),
         ("performed", "perform", 1, 2.0),
     )
     floors: list[float] = []
     runs: dict[str, list[Run]] = {name: [] for name, *_ in ways}
     memory = 0
     for turn in range(turns):
-        with copied(admin, f"floor{turn}") as url:
-            before = written(url)
-            took, deleted = delete_at_once(url)
-            print(f"single DELETE: {took:.2f} s, WAL {(written(url) - before) / 1e6:.0f} MB", flush=True)
+        with server.copied(f"floor{turn}") as url:
+            before = tables.written(url)
+            took, deleted = tables.delete_at_once(url)
+            print(f"single DELETE: {took:.2f} s, log {(tables.written(url) - before) / 1e6:.0f} MB", flush=True)
             require(deleted, records)
             floors.append(took)
         for name, way, workers, _ in ways:
-            with copied(admin, f"{name}{turn}") as url:
-                before = written(url)
-                plan_id = f"{name}-{turn}"
-                found, memory = apart(run, as_one(url), workspace, plan_id, ERASURE, chosen, way=way, workers=workers)
-                _tell(name, found, written(url) - before)
+            with server.copied(f"{name}{turn}") as url:
+                before = tables.written(url)
+                database, plan_id = server.database(url), f"{name}-{turn}"
+                found, memory = apart(run, database, workspace, plan_id, ERASURE, chosen, way=way, workers=workers)
+                _tell(name, found, tables.written(url) - before)
                 require(found.records, records if way == "delete" else 2 * records)
-                require(live(url), 0)
+                require(tables.live(url), 0)
                 runs[name].append(found)
     for name, _, _, most in ways:
-        _compare(f"sql_postgres_{name}", "delete", runs[name], floors, most)
-    return memory
+        _compare(f"sql_{server.name}_{name}", "delete", runs[name], floors, most)
+    return memory, min(found.total for found in runs["deleted_by_two"])
 
 
 def minimise(admin: str, workspace: Path, chosen: Mapping[str, Selection], turns: int) -> None:
@@ -201,43 +223,21 @@ def mariadb(customers: int, turns: int) -> None:
         with sql_mariadb.copied(url, customers):
             chosen, planning = apart(choose, database, workspace, sql_mariadb.LISTS)
         _announce("mariadb", chosen, customers)
-        floors: list[float] = []
-        archived: list[float] = []
-        ways = (("batched", "effects", 1), ("batched_by_two", "effects", 2), ("performed", "perform", 1))
-        runs: dict[str, list[Run]] = {name: [] for name, *_ in ways}
-        for turn in range(turns):
-            with sql_mariadb.copied(url, customers):
-                took, deleted = sql_mariadb.delete_at_once(url)
-                print(f"single DELETE: {took:.2f} s", flush=True)
-                require(deleted, sum(found.count for found in chosen.values()))
-                floors.append(took)
-            for name, way, workers in ways:
-                with sql_mariadb.copied(url, customers):
-                    before = sql_mariadb.written(url)
-                    plan_id = f"{name}-{turn}"
-                    found, performing = apart(
-                        run, database, workspace, plan_id, ERASURE, chosen, way=way, workers=workers
-                    )
-                    _tell(name, found, sql_mariadb.written(url) - before)
-                    require(found.records, 2 * sum(selection.count for selection in chosen.values()))
-                    require(sql_mariadb.live(url), 0)
-                    runs[name].append(found)
-            if not sql_mariadb.archiver():
-                continue
-            with sql_mariadb.copied(url, customers):
-                archived.append(sql_mariadb.archive(url))
-                print(f"pt-archiver: {archived[-1]:.2f} s", flush=True)
-                require(sql_mariadb.live(url), 0)
-    for name in ("batched", "batched_by_two"):
-        _compare(f"sql_mariadb_{name}", "delete", runs[name], floors, 1.0)
-    _compare("sql_mariadb_performed", "delete", runs["performed"], floors, 2.0)
-    if archived:
-        batched = min(found.total for found in runs["batched_by_two"])
-        figure("sql_mariadb_archiver_over_batched_by_two", min(archived) / batched, "ratio", ">=2.0")
-    else:
-        not_measured(
-            "sql_mariadb_archiver_over_batched_by_two", "pt-archiver is not installed (Debian: percona-toolkit)"
+        server = Server(
+            "mariadb", sql_mariadb, lambda _: sql_mariadb.copied(url, customers), lambda _: database, by_two_most=1.0
         )
+        performing, by_two = erase(server, workspace, chosen, turns)
+        if sql_mariadb.archiver():
+            archived = []
+            for _ in range(turns):
+                with sql_mariadb.copied(url, customers):
+                    archived.append(sql_mariadb.archive(url))
+                    print(f"pt-archiver: {archived[-1]:.2f} s", flush=True)
+                    require(sql_mariadb.live(url), 0)
+            figure("sql_mariadb_archiver_over_deleted_by_two", min(archived) / by_two, "ratio", ">=2.0")
+        else:
+            why = "pt-archiver is not installed (Debian: percona-toolkit)"
+            not_measured("sql_mariadb_archiver_over_deleted_by_two", why)
     figure("sql_mariadb_memory_planning", planning, "MiB", f"<={MEMORY}")
     figure("sql_mariadb_memory_performing", performing, "MiB", f"<={MEMORY}")
 

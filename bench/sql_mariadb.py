@@ -145,7 +145,7 @@ def accounts(url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def copied(url: str, customers: int) -> Iterator[None]:
+def copied(url: str, customers: int) -> Iterator[str]:
     """Have the database with the tables and the lists of what goes, and drop it afterwards with what was set aside."""
     with _connect(url, None) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {DATABASE}")
@@ -155,7 +155,7 @@ def copied(url: str, customers: int) -> Iterator[None]:
             cursor.fetchall()
         _settle(cursor)
         try:
-            yield
+            yield url
         finally:
             for name in (DATABASE, "winddown_quarantine", "winddown_journal"):
                 cursor.execute(f"DROP DATABASE IF EXISTS {name}")

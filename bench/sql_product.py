@@ -251,7 +251,7 @@ class Counted(Attempt):
 
 
 WAYS: Mapping[str, Doing] = {"delete": effect_alone, "effects": effect_alone, "perform": whole}
-"""``delete``: PostgreSQL's batches are deleted and not kept, so there is nothing to purge."""
+"""``delete``: batches are deleted and not kept, so there is nothing to purge."""
 
 
 def run(
@@ -274,7 +274,9 @@ def run(
     powers = (Power.QUARANTINE,) if way == "delete" else (Power.QUARANTINE, Power.PURGE)
     if way == "delete":
         keeping = Discarding(workspace, scope="", key=deployment.keys(CASE).container_key)
-        deployment.systems(deployment.case(CASE)).store(STORE)._escrow = keeping  # type: ignore[attr-defined] # noqa: SLF001
+        store: Any = deployment.systems(deployment.case(CASE)).store(STORE)
+        holder = store._effects if database.kind == "mysql" else store  # noqa: SLF001
+        holder._escrow = keeping  # noqa: SLF001
     made = [
         order_of(plan_id, name, act, method or method_of(deployment, name, act), chosen[name], level=level)
         for level, (name, act) in enumerate(orders)
@@ -285,8 +287,8 @@ def run(
     def work(order: Order, batch: Batch, power: Power) -> None:
         records.append(WAYS[way](deployment, plan, order, batch, power))
 
-    store = deployment.systems(deployment.case(CASE)).store(STORE)
-    wide = ability(store, SupportsSideBySide) if way == "perform" else None
+    acting = deployment.systems(deployment.case(CASE)).store(STORE)
+    wide = ability(acting, SupportsSideBySide) if way == "perform" else None
     seconds, longest = {}, {}
     for power in powers:
         started = time.monotonic()
