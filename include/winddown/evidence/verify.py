@@ -277,7 +277,7 @@ B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
 GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
-SIGNER_ID = b"1234567812345678"  # the one that the standard gives to signers without one
+SIGNER_ID, INFINITY = b"1234567812345678", (1, 1, 0)  # what the standard gives to signers without one; a point
 Jacobian = tuple[int, int, int]  # X, Y, Z for x = X / Z² and y = Y / Z³; Z is 0 at infinity
 
 
@@ -317,7 +317,7 @@ def sm3(data: bytes) -> bytes:
 
 def combined(s: int, t: int, point: Jacobian) -> Jacobian:
     """Return s times the generator and t times another point."""
-    base, found = (GX, GY, 1), (1, 1, 0)
+    base, found = (GX, GY, 1), INFINITY
     ahead = {("1", "0"): base, ("0", "1"): point, ("1", "1"): added(base, point)}
     for bits in zip(f"{s:0256b}", f"{t:0256b}", strict=True):
         found = doubled(found)
@@ -343,7 +343,7 @@ def added(one: Jacobian, other: Jacobian) -> Jacobian:
     u1, s1 = x1 * z2 * z2 % P, y1 * z2**3 % P
     h, r = (x2 * z1 * z1 - u1) % P, (y2 * z1**3 - s1) % P
     if not h:
-        return (1, 1, 0) if r else doubled(one)
+        return INFINITY if r else doubled(one)
     hh = h * h % P
     x = (r * r - h * hh - 2 * u1 * hh) % P
     return x, (r * (u1 * hh - x) - s1 * h * hh) % P, z1 * z2 * h % P
@@ -363,7 +363,7 @@ class Key:
         self.name, _, rest = line.partition("+")
         key_id, _, text = rest.partition("+")
         data = unbase64(text, "key")
-        self.kind, self.raw = (data[0], data[1:]) if data else (0, b"")
+        self.kind, self.raw = int.from_bytes(data[:1]), data[1:]
         if self.kind == SM2:
             need(self.raw.startswith(SM2_NAME), "key: not an SM2 key")
             self.raw = self.raw.removeprefix(SM2_NAME)

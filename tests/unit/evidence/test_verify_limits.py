@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from winddown.domain.canonical import digest
@@ -86,9 +87,16 @@ def test_what_json_here_may_not_hold_is_not_strict(raw: bytes) -> None:
     assert refused(verify.parse, raw, "x") == "x: not strict JSON"
 
 
-@pytest.mark.parametrize("raw", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1}\n', b'{"a":1,"a":1}', b'{"a":"\\u0041"}'])
+@pytest.mark.parametrize(
+    "raw", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1}\n', b'{"a":1,"a":1}', b'{"a":"\\u0041"}', b'{"a":"\\u5ba2"}']
+)
 def test_a_second_spelling_is_not_canonical(raw: bytes) -> None:
     assert refused(verify.parse, raw, "x") == "x: not in canonical form"
+
+
+def test_what_is_no_object_is_no_document() -> None:
+    for raw in (b"[]", b"1", b'"x"', b"null"):
+        assert refused(verify.parse, raw, "x") == "x: not a JSON object"
 
 
 def test_keys_stand_in_the_order_of_utf_16() -> None:
@@ -123,6 +131,7 @@ def test_a_field_has_its_type_and_is_not_blank(document: dict[str, Any], said: s
 def test_a_field_of_any_type_must_be_there_and_only_some_may_be_blank() -> None:
     assert refused(verify.shape, {}, "wave") == "wave is missing or not object"
     assert refused(verify.shape, {"wave": ""}, "wave") == "wave is blank"
+    assert verify.shape({"wave": None}, "wave") == {"wave": None}
     blank = dict.fromkeys(("plan_id", "order_id", "batch", "batch_digest", "nonce"), "")
     assert verify.shape(blank, " ".join(blank)) is blank
     assert refused(verify.shape, {"effect": ""}, "effect") == "effect is blank"
@@ -161,6 +170,7 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
     deep = entry(case, body={"x": json.loads("[" * 420 + "]" * 420)})
     listed = entry(case, body={"x": [{}, {"actor": ""}]})
     inside = listed.index(b'},{"actor"') + 1
+    backwards = json.dumps(dict(reversed(json.loads(second).items())), separators=(",", ":")).encode()
     freezing: dict[str, Any] = dict.fromkeys(("plan_id", "order_id", "batch", "batch_digest", "nonce"), "")
     freezing |= {"effect": "freeze/shop", "act": "freeze", "records": 0}
     chunks = {
@@ -169,6 +179,8 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
         "two entries in as many lines, cut elsewhere": [first[: cut - 1], first[cut:] + b"," + second],
         "an entry's place in a list": [listed, second],
         "cut in that list, and the next line joined": [listed[:inside], listed[inside + 1 :] + b"," + second],
+        "an escape in place of a letter": [first, entry(case, seq=1, body={"x": "u"}).replace(b'"u"', b'"\\u5ba2"')],
+        "keys in another order": [first, backwards],
         "a second spelling": [first, second.replace(b":", b": ", 1)],
         "an empty line": [first, b"", second],
         "no object": [first, b"1"],
@@ -192,12 +204,20 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
         packed, fault, tree = verify.judged(b"\n".join(lines))
         return marshal.loads(packed), fault, tree  # noqa: S302 - just written
 
+    in_order = b"\n".join([first, second, entry(case, seq=2, type="intent", body=freezing)])
+    assert [found["seq"] for found in verify.read_together(in_order)] == [0, 1, 2]
     together = {name: judged(lines) for name, lines in chunks.items()}
     monkeypatch.setattr(verify, "read_together", lambda _chunk: [])
     assert together == {name: judged(lines) for name, lines in chunks.items()}
     assert [name for name, (_, fault, _) in together.items() if not fault] == [
         *("in order", "an entry's place in a list", "not in ASCII", "a field that may be blank"),
     ]
+
+
+def test_the_root_over_parts_is_the_root_over_all() -> None:
+    lines = [b"%d" % number for number in range(2 * 16_384 + 3)]
+    with verify.judging(lines) as parts:
+        assert parts.root() == verify.merkle_root([verify.leaf_of(line) for line in lines])
 
 
 def test_entries_of_the_same_moment_are_not_back_in_time(case: Any) -> None:
@@ -262,6 +282,24 @@ def test_a_signature_carries_more_than_a_key_id(signer: Signer) -> None:
     assert refused(policy.open_checkpoint, note + bare, "c") == "c: a signature without a key id"
     assert refused(policy.open_checkpoint, note + b"junk\n", "c") == "c: not a signature line"
     assert policy.open_checkpoint(note + f"— w {base64.b64encode(bytes(5)).decode()}\n".encode(), "c")[1] == 3
+
+
+def test_a_known_keys_signature_has_its_length(signer: Signer) -> None:
+    head = Checkpoint(ORIGIN, 3, bytes(32))
+    policy = verify.Policy(f"log {signer.key.line}\nquorum none\n")
+    for size in (1, 63, 65):
+        line = f"— {ORIGIN} {base64.b64encode(signer.key.id + bytes(size)).decode()}\n"
+        said = refused(policy.open_checkpoint, f"{head.text}\n{line}".encode(), "c")
+        assert said == f"c: the signature of {ORIGIN} has the wrong length"
+
+
+@pytest.mark.parametrize("kind", [Kind.COSIGNATURE, Kind.POST_QUANTUM])
+def test_a_witness_signs_its_own_name_beside_the_logs(signer: Signer, kind: Kind) -> None:
+    private = Ed25519PrivateKey.generate() if kind is Kind.COSIGNATURE else MLDSA44PrivateKey.generate()
+    witness = Signer.of(private, name="w.example", kind=kind)
+    policy = verify.Policy(f"log {signer.key.line}\nwitness w {witness.key.line}\nquorum w\n")
+    note = Checkpoint(ORIGIN, 3, bytes(32)).sign([signer, witness], at=1)
+    assert policy.open_checkpoint(note, "c") == (ORIGIN, 3, bytes(32))
 
 
 @pytest.mark.parametrize(("at", "is_taken"), [(0, True), (2**63 - 1, True), (2**63, False)])
