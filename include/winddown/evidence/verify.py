@@ -1244,15 +1244,22 @@ class Story:
         """Say what stays, by plan and ledger, and is not in a certificate."""
         erasing = [order for order in plan["orders"] if order["act"] == "erase"]
         erased = {(named(order), label) for order in erasing for label in order["label"].split(", ")}
-        stays = told(document["remaining"], "collection", "label", "records")
+        stays: defaultdict[bytes, list[bytes]] = defaultdict(list)
+        for row, place in zip(document["remaining"], told(document["remaining"], "collection", "label"), strict=True):
+            stays[place] += told([row], "records", "until", "disposition")
         for decision in plan["decisions"]:
-            collection, label = named(decision), shape(decision, "label count")["label"]
-            if (collection, label) not in erased and canonical([collection, label, decision["count"]]) not in stays:
-                yield f"it does not say that {decision['count']} records of {collection} ({label}) stay"
-        until = told(document["residual_until"], "collection", "until")
+            collection, label = named(decision), shape(decision, "label count disposition")["label"]
+            count, until, outcome = decision["count"], decision.get("until"), decision["disposition"]
+            # What is due and was stopped stays as what is blocked.
+            outcomes = (outcome, "blocked") if outcome in {"erase", "anonymise"} else (outcome,)
+            wanted = [[canonical([count, until, one])] for one in outcomes]
+            if (collection, label) not in erased and stays[canonical([collection, label])] not in wanted:
+                day = f" until {until}" if until else ""
+                yield f"it does not say that {count} records of {collection} ({label}) stay{day} ({outcome})"
+        expiring = told(document["residual_until"], "collection", "until")
         for store in sorted({ending.store for ending in self.endings[plan["id"]].values()} & self.backups.keys()):
             backup = self.backups[store]
-            if canonical([backup["collection"], backup["until"]]) not in until:
+            if canonical([backup["collection"], backup["until"]]) not in expiring:
                 yield f"it does not say that backup {backup['collection']} stays until {backup['until']}"
         gone = [[trace["name"], self.sanitised[plan["id"], f"sanitise {trace['name']}"]] for trace in plan["traces"]]
         rows = shape(document, "own_traces")["own_traces"] if "own_traces" in document else []

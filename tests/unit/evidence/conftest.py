@@ -119,7 +119,12 @@ def order(order_id: str, act: str, most: int, *batches: str, count: int) -> dict
 
 
 def decision(name: str, count: int) -> dict[str, Any]:
-    return {"collection": {"store": "shop", "name": name}, "label": name, "count": count}
+    kept = (
+        {"disposition": "store_only", "until": "2031-11-23"}
+        if name == "kept"
+        else {"disposition": "erase", "until": None}
+    )
+    return {"collection": {"store": "shop", "name": name}, "label": name, "count": count} | kept
 
 
 def certificate_of(plan: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +143,11 @@ def certificate_of(plan: dict[str, Any]) -> dict[str, Any]:
         "id": "k1", "case": plan["case"], "plan_id": plan["id"], "plan_digest": "plan:p1", "wave": plan["wave"],
         "grace": {"seconds": plan["grace_seconds"], "reason": plan["grace_reason"]}, "orders": rows,
         "code_version": plan["code_version"], "approvals": approvals, "inspection": [look],
-        "remaining": [{"collection": "shop:kept", "label": "kept", "records": 7}], "remains": "backups to 2027",
+        "remaining": [
+            {"collection": "shop:kept", "label": "kept", "records": 7, "until": "2031-11-23"}
+            | {"disposition": "store_only"}
+        ],
+        "remains": "backups to 2027",
         "residual_until": [{"collection": "backups:shop", "until": "2027-05-01"}],
     }  # fmt: skip
 

@@ -130,6 +130,12 @@ def other_log(case: Any) -> None:
 
 
 HONEST: dict[str, Bend] = {
+    "what was due and was stopped": lambda case: (
+        both(order(1, label="new"), certificate(1, label="new"))(case),
+        case.certificates["k1"]["remaining"].append(
+            {"collection": "shop:o2", "label": "o2", "records": 9, "disposition": "blocked"}
+        ),
+    ),
     "holds that are as they were": TWO_HOLDS,
     "a hold whose review is later": both(TWO_HOLDS, hold("a", "1", before="p-o3b1")),
     "a hold after everything": hold("a", "1", before="certificate"),
@@ -345,8 +351,27 @@ WHOLE: dict[str, tuple[Bend, str]] = {
     "a certificate by which less stays": (
         lambda case: case.certificates["k1"]["remaining"][0].update(records=6), "7 records of shop:kept (kept) stay",
     ),
+    "a certificate by which it stays longer": (
+        lambda case: case.certificates["k1"]["remaining"][0].update(until="2056-11-23"),
+        "7 records of shop:kept (kept) stay until 2031-11-23 (store_only)",
+    ),
+    "a certificate by which it stays for ever": (
+        lambda case: case.certificates["k1"]["remaining"][0].pop("until"),
+        "7 records of shop:kept (kept) stay until 2031-11-23 (store_only)",
+    ),
+    "a certificate by which what is only kept is blocked": (
+        lambda case: case.certificates["k1"]["remaining"][0].update(disposition="blocked"),
+        "7 records of shop:kept (kept) stay until 2031-11-23 (store_only)",
+    ),
+    "a certificate that says of what stays two things": (
+        lambda case: case.certificates["k1"]["remaining"].append(
+            case.certificates["k1"]["remaining"][0] | {"until": "2030-01-01"}
+        ),
+        "7 records of shop:kept (kept) stay until 2031-11-23 (store_only)",
+    ),
     "what was due and no order takes": (
-        both(order(1, label="new"), certificate(1, label="new")), "it does not say that 9 records of shop:o2 (o2) stay",
+        both(order(1, label="new"), certificate(1, label="new")),
+        "it does not say that 9 records of shop:o2 (o2) stay (erase)",
     ),
     "a certificate silent on a backup": (
         said("residual_until", []), "it does not say that backup backups:shop stays until 2027-05-01",
@@ -374,13 +399,14 @@ def test_what_contradicts_itself_is_refused_by_its_name(case: Any, name: str) ->
 
 def test_labels_of_one_order_are_told_apart(case: Any) -> None:
     case.plans["p1"]["decisions"] += [
-        {"collection": {"store": "shop", "name": "o3"}, "label": label, "count": 2} for label in ("young", "old")
+        {"collection": {"store": "shop", "name": "o3"}, "label": label, "count": 2, "disposition": "erase"}
+        for label in ("young", "old")
     ]
     both(order(2, label="old, young"), certificate(2, label="old, young"))(case)
     assert reasons(case) == ""
     both(order(2, act="minimise"), certificate(2, act="minimise"))(case)
     found = reasons(case)
-    assert "2 records of shop:o3 (young) stay; it does not say that 2 records of shop:o3 (old) stay" in found
+    assert "2 records of shop:o3 (young) stay (erase); it does not say that 2 records of shop:o3 (old) stay" in found
 
 
 # -- who saw it, and when --------------------------------------------------------------------------------------------

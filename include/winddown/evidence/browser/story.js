@@ -576,18 +576,27 @@ class Story {
     const erasing = plan.get("orders").filter((order) => order.get("act") === "erase");
     const labels = erasing.flatMap((order) => order.get("label").split(", ").map((label) => keyOf(named(order), label)));
     const erased = new Set(labels);
-    const stays = new Set(toldOf(document.get("remaining"), "collection label records"));
+    const [stays, remaining] = [new Map(), document.get("remaining")];
+    toldOf(remaining, "collection label").forEach((place, number) => {
+      const kept = toldOf([remaining[number]], "records until disposition");
+      stays.set(place, [...(stays.get(place) ?? []), ...kept]);
+    });
     for (const decision of plan.get("decisions")) {
-      const [collection, label] = [named(decision), shape(decision, "label count").get("label")];
-      const count = decision.get("count");
-      if (erased.has(keyOf(collection, label)) || stays.has(canonical([collection, label, count]))) continue;
-      said.push(`it does not say that ${count} records of ${collection} (${label}) stay`);
+      const [collection, label] = [named(decision), shape(decision, "label count disposition").get("label")];
+      const [count, until, outcome] = ["count", "until", "disposition"].map((name) => decision.get(name) ?? null);
+      // What is due and was stopped stays as what is blocked.
+      const outcomes = outcome === "erase" || outcome === "anonymise" ? [outcome, "blocked"] : [outcome];
+      const wanted = outcomes.map((one) => canonical([canonical([count, until, one])]));
+      const isSaid = wanted.includes(canonical(stays.get(canonical([collection, label])) ?? []));
+      if (erased.has(keyOf(collection, label)) || isSaid) continue;
+      const day = until ? ` until ${until}` : "";
+      said.push(`it does not say that ${count} records of ${collection} (${label}) stay${day} (${outcome})`);
     }
-    const until = new Set(toldOf(document.get("residual_until"), "collection until"));
+    const expiring = new Set(toldOf(document.get("residual_until"), "collection until"));
     const stores = new Set([...this.endings.get(plan.get("id")).values()].map((ending) => ending.store));
     for (const store of [...stores].filter((one) => this.backups.has(one)).sort(inPythonsOrder)) {
       const [collection, day] = ["collection", "until"].map((name) => this.backups.get(store).get(name));
-      if (!until.has(canonical([collection, day]))) said.push(`it does not say that backup ${collection} stays until ${day}`);
+      if (!expiring.has(canonical([collection, day]))) said.push(`it does not say that backup ${collection} stays until ${day}`);
     }
     const names = plan.get("traces").map((trace) => trace.get("name"));
     const gone = names.map((name) => canonical([name, this.sanitised.get(keyOf(plan.get("id"), `sanitise ${name}`))]));
