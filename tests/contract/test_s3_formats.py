@@ -7,7 +7,9 @@ import json
 import secrets
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
+from urllib.parse import quote
 
 import fastavro
 import openpyxl
@@ -23,6 +25,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.inventory import Collection
 from winddown.domain.plan import Act, Method
 from winddown.ports import Discovery
+from winddown.stores.objects import versions
 from winddown.stores.objects.s3 import S3Store
 
 from .s3_subject import Bucket, make_bucket
@@ -295,8 +298,6 @@ def test_histories_are_whole_across_pages(bucket: Bucket) -> None:
         for _ in range(3):
             bucket.put(f"folder/{number}.csv", b"id,name\n1,a\n")
     bucket.client.delete_object(Bucket=bucket.name, Key="folder/3.csv")
-    from winddown.stores.objects import versions  # noqa: PLC0415 - the module is looked into
-
     paginator = bucket.client.get_paginator("list_object_versions")
     small = Paged(bucket.client, paginator)
     found = {history[0].key: history for history in versions.by_key(small, bucket.name)}
@@ -305,6 +306,20 @@ def test_histories_are_whole_across_pages(bucket: Bucket) -> None:
     }
     assert all(history[0].is_latest for history in found.values())
     assert found["folder/3.csv"][0].is_marker
+
+
+@pytest.mark.parametrize(("names", "is_whole"), [("abcd", True), ("a客户b", False), ("abé", False), ("a b", True), ("a", True)])
+def test_a_service_that_loses_objects_where_a_listing_goes_on_is_refused(
+    bucket: Bucket, names: str, is_whole: bool
+) -> None:
+    for name in names:
+        bucket.put(f"folder/{name}", b"1")
+    losing = Losing(bucket.client, bucket.client.get_paginator("list_object_versions"))
+    found = nullcontext() if is_whole else pytest.raises(Refused, match="leaves out objects where a listing goes on")
+    with found:
+        assert [history[0].key for history in versions.by_key(losing, bucket.name)] == sorted(
+            f"folder/{name}" for name in names
+        )
 
 
 class Paged:
@@ -318,3 +333,12 @@ class Paged:
 
     def paginate(self, **request: Any) -> Any:
         return self._paginator.paginate(**request, PaginationConfig={"PageSize": 4})
+
+
+class Losing(Paged):
+    """Compares the key behind which a listing goes on with encoded keys, as LocalStack 4.3 does."""
+
+    def paginate(self, **request: Any) -> Any:
+        marker = request.pop("KeyMarker", "")
+        for page in self._paginator.paginate(**request):
+            yield page | {"Versions": [found for found in page["Versions"] if quote(found["Key"]) > marker]}
