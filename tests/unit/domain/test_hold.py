@@ -154,8 +154,8 @@ def scopes(draw: st.DrawFn) -> Scope:
 
 def test_each_part_of_a_scope_is_in_the_digest() -> None:
     parts: list[dict[str, Any]] = [
-        {"company": True}, {"collections": (ORDERS,)}, PERSONS, {"since": date(2025, 1, 1)}, {"until": date(2025, 1, 1)},
-        {"since": date(2025, 1, 2)}, {"until": date(2025, 1, 2)},
+        {"company": True}, {"collections": (ORDERS,)}, PERSONS, {"since": date(2025, 1, 1)},
+        {"until": date(2025, 1, 1)}, {"since": date(2025, 1, 2)}, {"until": date(2025, 1, 2)},
     ]  # fmt: skip
     assert len({holds_digest([replace(HOLD, scope=Scope(**part))]) for part in parts}) == len(parts)
 
