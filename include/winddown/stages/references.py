@@ -298,15 +298,14 @@ def _heights(links: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtyp
     first = np.searchsorted(ordered.get_column(_ROW).to_numpy(), np.arange(count + 1))
     waiting = np.bincount(targets, minlength=count)
     heights = np.zeros(count, dtype=np.int64)
-    ready, done = np.flatnonzero(waiting == 0), 0
-    for height in range(count):
+    ready, done, height = np.flatnonzero(waiting == 0), 0, 0
+    while len(ready):
         heights[ready] = height
         done += len(ready)
+        height += 1
         above, times = np.unique(targets[_stretches(first[ready], first[ready + 1])], return_counts=True)
         waiting[above] -= times
         ready = above[waiting[above] == 0]
-        if not len(ready):
-            break
     return heights if done == count else None
 
 

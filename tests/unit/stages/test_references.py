@@ -14,12 +14,12 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
-from winddown.domain.plan import Wave
+from winddown.domain.plan import Plan, Wave
 from winddown.stages import references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.orders import leaving, make_orders
-from winddown.stages.references import keep_referenced, kept_references, ranked
+from winddown.stages.references import keep_referenced, kept_references, note_referenced, noted_referenced, ranked
 
 from .test_orders import REASON, case, labelled
 
@@ -347,3 +347,61 @@ def test_rows_may_be_read_in_another_order_than_they_were_labelled_in(
     (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
     stopped = kept.records.filter(pl.col("label") == "referenced").get_column("id").to_list()
     assert stopped == ["4", "9", "14"]
+
+
+@pytest.mark.parametrize(
+    ("target", "read"), [("id", ["calls"]), ("phone", ["calls", "people"])], ids=["its key", "another field"]
+)
+def test_a_table_is_read_again_only_for_what_its_key_does_not_tell(
+    deployment: Deployment, case: Case, shop: Any, monkeypatch: Any, *, target: str, read: list[str]
+) -> None:
+    shop.put("people", {"id": ["1", "2"], "phone": ["2", "1"]}, key=("id",))
+    referring(shop, "calls", {"no": ["7"], "who": ["2"]}, field="who", to="people", target=target)
+    names: list[str] = []
+    rows_of = shop.read
+    monkeypatch.setattr(shop, "read", lambda found, **more: (names.append(found.ref.name), rows_of(found, **more))[1])
+    kept = labels_kept(deployment, case, shop, staying="calls")["people"]
+    assert kept == (["customer", "referenced"] if target == "id" else ["referenced", "customer"])
+    assert sorted(names) == read
+
+
+def test_a_row_that_was_written_after_the_labels_keeps_what_it_refers_to(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("people", {"id": ["1", "2"]}, key=("id",))
+    referring(shop, "calls", {"no": ["7", "8", "9"], "who": ["1", None, "2"]}, field="who", to="people", target="id")
+    people, calls = (labelled(shop.shelf[name], Disposition.ERASE) for name in ("people", "calls"))
+    seen = calls.records.head(2).with_columns(pl.Series("label", ["customer", "held"]))
+    found = [people, replace(calls, records=seen)]
+    kept, _ = keep_referenced(deployment, case, found, going_of(case, found))
+    assert kept.records.get_column("label").to_list() == ["customer", "referenced"]
+
+
+def test_rows_are_looked_at_some_at_a_time(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(references, "_ROWS_JOINED", 6)
+    rows: list[str | None] = [str(row) for row in range(20)]
+    collection = shop.put("people", {"id": rows, "name": rows, "phone": rows}, key=("id",))
+    pieces = list(references._values(deployment, case, collection, ["phone"]))
+    assert [piece.height for piece in pieces] == [6, 6, 6, 2], "the store hands out three at a time"
+    assert pl.concat(pieces).to_dict(as_series=False) == {"id": rows, "phone": rows}
+    shop.put("people", {"id": [], "phone": []}, key=("id",))
+    assert [piece.columns for piece in references._values(deployment, case, collection, ["phone"])] == [["id", "phone"]]
+
+
+def test_the_keys_of_rows_to_which_others_refer_are_kept_with_the_plan_and_no_others(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    tables: Tables = {
+        "a": {"1": (True, {"to_b": "1"})}, "b": {"1": (False, {}), "2": (False, {})}, "c": {"1": (False, {})},
+    }  # fmt: skip
+    found = shelved(shop, tables)
+    kept = keep_referenced(deployment, case, found, going_of(case, found))
+    note_referenced(deployment, case.id, "p-1", kept)
+    decisions = tuple(decision for one in kept for decision in one.decisions)
+    plan = Plan(
+        "p-1", case.id, Wave.AFTER_CLAIMS, (), "", decisions, (), "", (), (), "1", 60, "usual", 2, ("pi_officer",)
+    )  # fmt: skip
+    noted = {name: noted_referenced(deployment, plan, CollectionRef("shop", name)) for name in TABLES}
+    assert noted["a"] is noted["c"] is None
+    assert noted["b"] is not None
+    assert noted["b"].to_dict(as_series=False) == {"id": ["1"]}
