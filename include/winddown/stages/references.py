@@ -152,9 +152,8 @@ def keep_referenced(
             if link.parent not in kept:
                 kept[link.parent] = references.marks(link.parent)
             fresh = np.unique(found[~kept[link.parent][found]])
-            if len(fresh):
-                kept[link.parent][fresh] = True
-                waiting.append((link.parent, fresh))
+            kept[link.parent][fresh] = True
+            waiting.append((link.parent, fresh))
     return [
         _with_referenced(found, kept[found.collection.ref], by[found.collection.ref])
         if found.collection.ref in by

@@ -14,7 +14,7 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
-from winddown.domain.plan import Plan, Wave
+from winddown.domain.plan import Act, Method, Plan, Wave
 from winddown.stages import references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
@@ -41,6 +41,30 @@ def test_whatever_blocked_rows_refer_to_stays_as_well(deployment: Deployment, ca
         ("referenced-by-kept", "shop:orders"),
         ("referenced-by-kept", "shop:customers"),
     ]
+
+
+def test_what_is_only_emptied_keeps_its_rows_for_those_that_refer_to_them(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {"id": ["1"]}, key=("id",))
+    shop.put("orders", {"id": ["1"]}, key=("id",), refers=[("id", "customers")])
+    stays, goes = (
+        labelled(shop.shelf[name], found)
+        for name, found in (("orders", Disposition.BLOCKED), ("customers", Disposition.ERASE))
+    )
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[stays, goes], findings=())
+    assert [one.code for one in kept_references(deployment, case, [stays, goes], orders)] == ["referenced-by-kept"]
+    emptied = [replace(order, act=Act.MINIMISE, method=Method.MOVE_FIELDS, fields=("name",)) for order in orders]
+    assert kept_references(deployment, case, [stays, goes], emptied) == ()
+
+
+def test_rows_that_refer_to_another_table_have_no_order_among_themselves(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {"id": ["1", "2"]}, key=("id",))
+    referring(shop, "orders", {"id": ["1", "2"], "who": ["2", "1"]}, field="who", to="customers", target="id")
+    found = labelled(shop.shelf["orders"], Disposition.ERASE)
+    assert ranked(deployment, case, found, found.records) is found.records
 
 
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
@@ -228,6 +252,24 @@ def test_what_a_law_keeps_stays_said_of_rows_that_others_refer_to(
     assert found.records.get_column("label").to_list() == ["referenced/2025"]
 
 
+def test_of_rows_of_one_year_the_longest_of_their_duties_is_said(deployment: Deployment, case: Case, shop: Any) -> None:
+    to_b: dict[str, tuple[bool, dict[str, str | None]]] = {row: (True, {"to_b": row}) for row in ("1", "2")}
+    child, parent, _ = shelved(shop, {"a": to_b, "b": {row: (False, {}) for row in "123"}, "c": {}})
+    years = {"customer/2025": 2055, "minor/2025": 2035, "customer/2030": 2060}
+    decisions = tuple(
+        Decision(
+            parent.collection.ref, label, 1, Disposition.STORE_ONLY, (REASON,), needed_fields=("id",),
+            until=date(year, 12, 31), terms=(Term(date(year, 12, 31), ("id",)),),
+        )
+        for label, year in years.items()
+    )  # fmt: skip
+    sealed = replace(parent, records=parent.records.with_columns(pl.Series("label", list(years))), decisions=decisions)
+    _, found = keep_referenced(deployment, case, [child, sealed], {sealed.collection.ref: set(years)})
+    assert {one.label: (one.count, one.until) for one in found.decisions} == {
+        "referenced/2025": (2, date(2055, 12, 31)), "customer/2030": (1, date(2060, 12, 31)),
+    }  # fmt: skip
+
+
 def test_a_table_all_of_whose_rows_go_is_not_read_for_its_references(
     deployment: Deployment, case: Case, shop: Any, monkeypatch: Any
 ) -> None:
@@ -316,6 +358,11 @@ def test_a_key_of_which_a_part_is_empty_refers_to_nothing(deployment: Deployment
 
 def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
     looked_at: list[int] = []
+    readings: list[str] = []
+    rows_of = shop.read
+    monkeypatch.setattr(
+        shop, "read", lambda found, **more: (readings.append(found.ref.name), rows_of(found, **more))[1]
+    )  # fmt: skip
 
     def of(link: references._Links, rows: Any) -> Any:
         looked_at.append(len(rows))
@@ -331,6 +378,7 @@ def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Cas
     (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
     assert kept.records.get_column("label").to_list() == ["referenced"] * (rows - 1) + ["held"]
     assert sum(looked_at) == rows - 1
+    assert readings == ["tickets"]
 
 
 @pytest.mark.parametrize("order", [list(range(20)), list(range(19, -1, -1)), [*range(7, 20), *range(7)]])
@@ -392,8 +440,10 @@ def test_the_keys_of_rows_to_which_others_refer_are_kept_with_the_plan_and_no_ot
     deployment: Deployment, case: Case, shop: Any
 ) -> None:
     tables: Tables = {
-        "a": {"1": (True, {"to_b": "1"})}, "b": {"1": (False, {}), "2": (False, {})}, "c": {"1": (False, {})},
-    }  # fmt: skip
+        "a": {"1": (True, {"to_b": "1"}), "2": (True, {"to_a": "3"}), "3": (False, {})},
+        "b": {"1": (False, {}), "2": (False, {})},
+        "c": {"1": (False, {})},
+    }
     found = shelved(shop, tables)
     kept = keep_referenced(deployment, case, found, going_of(case, found))
     note_referenced(deployment, case.id, "p-1", kept)
@@ -402,6 +452,5 @@ def test_the_keys_of_rows_to_which_others_refer_are_kept_with_the_plan_and_no_ot
         "p-1", case.id, Wave.AFTER_CLAIMS, (), "", decisions, (), "", (), (), "1", 60, "usual", 2, ("pi_officer",)
     )  # fmt: skip
     noted = {name: noted_referenced(deployment, plan, CollectionRef("shop", name)) for name in TABLES}
-    assert noted["a"] is noted["c"] is None
-    assert noted["b"] is not None
-    assert noted["b"].to_dict(as_series=False) == {"id": ["1"]}
+    told = {name: None if keys is None else keys.to_dict(as_series=False) for name, keys in noted.items()}
+    assert told == {"a": {"id": ["3"]}, "b": {"id": ["1"]}, "c": None}
