@@ -240,6 +240,7 @@ def test_sentinels_of_every_collection_are_planted_also_where_a_record_is_known_
     deployment: Deployment, case: Case, shop: Any, files: Any
 ) -> None:
     wanted = {
+        "shop:customers": ((("name", "n"),),),
         "shop:orders": ((("order_no", "9"),),),
         "files:scans": ((("winddown_object", "b"),), (("winddown_object", "a"),)),
     }
@@ -248,11 +249,15 @@ def test_sentinels_of_every_collection_are_planted_also_where_a_record_is_known_
     cells: dict[str, list[str | None]] = {name: ["a", "b", "c"] for name in OBJECT_LOCATORS}
     collections = [
         shop.put("stray", {"id": ["1"]}, key=("id",)),
-        shop.put("customers", {"id": ["1"]}, key=("id",)),
+        shop.put("customers", {"id": ["1", "2"], "name": ["m", "n"]}, key=("id",)),
         shop.put("orders", {"order_no": ["1"]}, key=("order_no",)),
         files.put("scans", cells, medium=Medium.OBJECTS),
     ]
     (missing,) = plant(deployment, planting, "p-1", collections, [])
     assert (missing.code, missing.subject) == ("sentinel-missing", "shop:orders")
-    (found,) = deployment.control.require(case.id, "sentinels", "p-1", type_=tuple[Sentinels, ...])
-    assert (str(found.collection), found.selection.count) == ("files:scans", 2)
+    planted = deployment.control.require(case.id, "sentinels", "p-1", type_=tuple[Sentinels, ...])
+    assert [(str(one.collection), one.selection.count) for one in planted] == [
+        ("shop:customers", 1), ("files:scans", 2),
+    ]  # fmt: skip
+    keys = read_manifest(deployment, case.id, planted[0].selection.manifest)
+    assert keys.to_pylist() == [{"id": "2"}], "by its key alone"
