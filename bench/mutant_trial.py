@@ -349,7 +349,7 @@ def _functions(paths: set[str]) -> Functions:
     """Functions in memory by file, qualified name and first line, wherever they are bound."""
     found: Functions = defaultdict(list)
     for one in gc.get_objects():
-        if isinstance(one, FunctionType) and one.__code__.co_filename in paths:
+        if type(one) is FunctionType and one.__code__.co_filename in paths:  # isinstance wakes what is loaded lazily
             code = one.__code__
             found[code.co_filename, code.co_qualname, code.co_firstlineno].append(one)
     return dict(found)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Decision, Disposition, Reason, Term, stop
-from winddown.domain.deletion import EXPIRY_RULE, deletion, personal_fields
+from winddown.domain.deletion import deletion, personal_fields
 from winddown.domain.duties import Authority, Facts, duties, start_of, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.keeping import (
@@ -145,7 +145,7 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
     obstacle = _hand_over_obstacle(facts, label, rules)
     if obstacle:
         return blocked(obstacle, *cited)
-    role = rules[0].recipient
+    (role,) = {rule.recipient for rule in rules}
     duty = deletion(facts, label)
     if duty.obstacles:
         return blocked(*duty.obstacles, *cited)
@@ -174,7 +174,7 @@ def _hand_over(facts: Facts, label: Label, rules: Sequence[Rule]) -> Verdict:
         if passed.intersection(found.rule.data_category)
     ]
     verdict.reasons += [*kept_because(standing, None), *set_aside]
-    verdict.reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    verdict.reasons += duty.reasons[:1]
     if own:
         arguable = [found for found in own if found.authority is Authority.ARGUABLE]
         weigh(facts, label, verdict, standing, arguable)
@@ -187,8 +187,9 @@ def _hand_over_obstacle(facts: Facts, label: Label, rules: Sequence[Rule]) -> Re
     if len(roles) > 1:
         says = f"{' and '.join(roles)} must receive the same records; counsel says which of them, and in which order"
         return stop("several-recipients", says, step="P2")
-    if roles[0] != CUSTODIAN and facts.case.recipient(roles[0]) is None:
-        says = f"the case names no recipient of the kind {roles[0]}; the liquidation group names it"
+    (role,) = roles
+    if role != CUSTODIAN and facts.case.recipient(role) is None:
+        says = f"the case names no recipient of the kind {role}; the liquidation group names it"
         return stop("no-recipient", says, step="P2")
     if label.record_class is RecordClass.OTHER:
         says = "they are handed over, but nothing says that the company's own copy goes; a steward decides"

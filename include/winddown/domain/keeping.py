@@ -5,7 +5,7 @@ from datetime import date
 
 from winddown.domain.case import RegisterEntry
 from winddown.domain.decision import Disposition, Reason, Term, stop
-from winddown.domain.deletion import EXPIRY_RULE, Deletion, deletion, is_promise, maxima, personal_fields
+from winddown.domain.deletion import Deletion, deletion, is_promise, maxima, personal_fields
 from winddown.domain.duties import CHILD, EVERY_RECORD, Authority, Duty, Facts, terms
 from winddown.domain.inventory import Medium
 from winddown.domain.label import Label
@@ -66,7 +66,7 @@ def keep(facts: Facts, label: Label, entry: RegisterEntry, standing: Sequence[Du
     if not is_whole:
         minimise = f"every personal field but {', '.join(needed)} is not needed for it"
         verdict.reasons.append(reason_of(facts.rulebook.rule(_SHORTEST), minimise, step="P5"))
-    verdict.reasons += [reason for reason in duty.reasons if reason.rule == EXPIRY_RULE] or duty.reasons[:1]
+    verdict.reasons += duty.reasons[:1]
     _keep_in_part(facts, verdict, is_whole=is_whole)
     if not in_place:
         archives = [rule for rule in hand_overs(facts, entry) if rule.recipient == CUSTODIAN]

@@ -118,7 +118,7 @@ def kind_of(declared: str) -> Kind | None:
     >>> kind_of("character varying(20)[]") is None
     True
     """
-    word = re.split(r"[ (]", declared.strip().lower(), maxsplit=1)[0]
+    word = re.split(r"[ (]", declared.strip().lower())[0]
     if declared.endswith("]"):
         return None
     if word in _TEXTS:
@@ -144,7 +144,7 @@ def token_length(declared: str) -> int:
     (20, 27, 0)
     """
     found = _LENGTH.search(declared)
-    length = min(TOKEN_DIGITS + 1, int(found[1]) if found else TOKEN_DIGITS + 1)
+    length = min(TOKEN_DIGITS + 1, int(found[1])) if found else TOKEN_DIGITS + 1
     return length if length > _TOKEN_DIGITS_MIN else 0
 
 

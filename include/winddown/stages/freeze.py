@@ -43,9 +43,7 @@ def freeze(deployment: Deployment, case_id: str) -> tuple[str, ...]:
 def thaw(deployment: Deployment, case_id: str) -> tuple[str, ...]:
     """Give writes back as they were, after everything in quarantine was restored; return a sentence a store."""
     case = deployment.case(case_id)
-    inventory = deployment.control.get(case_id, "inventory", "first", type_=Inventory)
-    if inventory is not None:
-        give_back_reads(deployment, case, inventory)
+    give_back_reads(deployment, case)
     receipts = [(found.name, thaw_store(deployment, case, found.name)) for found in case.stores]
     return tuple(_given_back(name, receipt) for name, receipt in receipts if receipt is not None)
 

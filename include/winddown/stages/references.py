@@ -152,9 +152,8 @@ def keep_referenced(
             if link.parent not in kept:
                 kept[link.parent] = references.marks(link.parent)
             fresh = np.unique(found[~kept[link.parent][found]])
-            if len(fresh):
-                kept[link.parent][fresh] = True
-                waiting.append((link.parent, fresh))
+            kept[link.parent][fresh] = True
+            waiting.append((link.parent, fresh))
     return [
         _with_referenced(found, kept[found.collection.ref], by[found.collection.ref])
         if found.collection.ref in by
@@ -298,15 +297,14 @@ def _heights(links: pl.DataFrame, count: int) -> "np.ndarray[tuple[int], np.dtyp
     first = np.searchsorted(ordered.get_column(_ROW).to_numpy(), np.arange(count + 1))
     waiting = np.bincount(targets, minlength=count)
     heights = np.zeros(count, dtype=np.int64)
-    ready, done = np.flatnonzero(waiting == 0), 0
-    for height in range(count):
+    ready, done, height = np.flatnonzero(waiting == 0), 0, 0
+    while len(ready):
         heights[ready] = height
         done += len(ready)
+        height += 1
         above, times = np.unique(targets[_stretches(first[ready], first[ready + 1])], return_counts=True)
         waiting[above] -= times
         ready = above[waiting[above] == 0]
-        if not len(ready):
-            break
     return heights if done == count else None
 
 

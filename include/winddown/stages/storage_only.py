@@ -64,13 +64,15 @@ def withdraw_reads(deployment: Deployment, case: Case, inventory: Inventory) -> 
     return tuple(sentences)
 
 
-def give_back_reads(deployment: Deployment, case: Case, inventory: Inventory) -> None:
+def give_back_reads(deployment: Deployment, case: Case) -> None:
     """Give back what was taken, once."""
     for declaration in case.stores:
         remembered = deployment.control.get(case.id, "reads", declaration.name, type_=Receipt | None)
         store = ability(deployment.systems(case).store(declaration.name), SupportsStorageOnly)
         if remembered is None or store is None:
             continue
+        # What was withdrawn had been found.
+        inventory: Inventory = deployment.control.require(case.id, "inventory", "first", type_=Inventory)
         effect = _effect(case, inventory, declaration.name, Power.RESTORE, remembered.records)
         done = store.thaw(deployment.authority.authorize(effect, actor=ACTOR), remembered)
         deployment.authority.close(effect, state="done", receipt=done, read_back=as_remembered(done), actor=ACTOR)

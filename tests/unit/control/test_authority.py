@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from winddown.control import tables
-from winddown.control.authority import LIFETIME, Authority, Effect
+from winddown.control.authority import LIFETIME, Authority, Effect, _program_objections
 from winddown.control.door import Door
 from winddown.control.ledger import Ledger
 from winddown.control.repository import Repository
@@ -158,6 +158,24 @@ def test_what_another_program_planned_is_not_carried_out_and_comes_back(
     said = objections(newer, deed("o-files", Power.QUARANTINE))
     assert f"plan {approved.id} was made by another program (1) than this (2 polars-9)" in said
     newer.authorize(deed("o-files", Power.RESTORE), actor="winddown")
+
+
+@pytest.mark.parametrize(
+    ("planned", "present", "said"),
+    [
+        ("1 polars-8", "1 polars-9", "(polars-8) than this (polars-9)"),
+        ("1", "1 polars-9", "(one without some of this) than this (polars-9)"),
+        ("1 polars-8", "1", "(polars-8) than this (one without some of that)"),
+        ("1 polars-8", "1  polars-8", ""),
+    ],
+)
+def test_of_two_programs_what_differs_is_named_and_nothing_else(
+    plan: Plan, planned: str, present: str, said: str
+) -> None:
+    found = "; ".join(_program_objections(replace(plan, code_version=planned), present))
+    assert found.startswith("plan p-1 was made by another program " if said else "")
+    assert said in found
+    assert bool(found) is bool(said)
 
 
 def test_a_plan_that_asks_for_nobody_is_no_plan(

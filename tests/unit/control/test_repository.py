@@ -5,13 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from winddown.control import tables
 from winddown.control.authority import Effect
-from winddown.control.repository import Repository
+from winddown.control.repository import Repository, _upsert
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.hold import Ground, LegalHold, Scope, holds_digest
@@ -99,6 +102,16 @@ def test_two_workers_record_one_stage_at_the_same_moment(control: Repository) ->
         for each in [workers.submit(worker) for _ in range(4)]:
             each.result()
     assert {found.stage for found in control.progress("c-1")} == set(stages)
+
+
+@pytest.mark.parametrize("engine_kind", [sqlite, postgresql], ids=["one", "other"])
+def test_a_row_that_may_be_there_is_written_in_the_words_of_its_engine(engine_kind: Any) -> None:
+    said = []
+    connection: Any = SimpleNamespace(dialect=engine_kind.dialect(), execute=said.append)
+    _upsert(connection, tables.document, {"case_id": "c-1", "kind": "a", "name": "b"}, {"body": "1"})
+    (statement,) = said
+    assert isinstance(statement, engine_kind.Insert)
+    assert "ON CONFLICT (case_id, kind, name) DO UPDATE SET body" in str(statement.compile(dialect=connection.dialect))
 
 
 def test_documents_are_apart_by_case_kind_and_name(control: Repository) -> None:

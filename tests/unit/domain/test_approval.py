@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from winddown.domain.approval import SESSION, USUAL_APPROVAL, Approval, ApprovalRules, Approver, Counted, count
+from winddown.domain.approval import (
+    SESSION,
+    USUAL_APPROVAL,
+    Approval,
+    ApprovalRules,
+    Approver,
+    Counted,
+    approver_roles,
+    count,
+)
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CHEN = Approval("p-1", "a" * 64, "chen", "liquidation_group", SESSION, NOW)
@@ -52,3 +61,6 @@ def test_two_people_at_least_and_one_a_role(roles: tuple[str, ...], people: int)
 
 def test_where_nothing_is_asked_for_both_roles_approve_for_thirty_days() -> None:
     assert ApprovalRules(30, ("liquidation_group", "pi_officer")) == USUAL_APPROVAL
+    assert (USUAL_APPROVAL.days, USUAL_APPROVAL.people) == (30, 2)
+    assert approver_roles("bankruptcy") == ("administrator", "pi_officer")
+    assert approver_roles("general") == USUAL_APPROVAL.roles

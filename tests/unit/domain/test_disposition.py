@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
 from winddown.domain.blocker import Blocker
-from winddown.domain.case import Case
-from winddown.domain.decision import Decision, Disposition, Reason
+from winddown.domain.case import Case, Profile, Recipient
+from winddown.domain.decision import Decision, Disposition, Reason, Term
 from winddown.domain.disposition import WHOLE_OBJECT, Facts, decide
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Status
+from winddown.domain.hold import Ground, LegalHold, Scope
 from winddown.domain.inventory import CollectionRef, Medium
 from winddown.domain.label import Label
 from winddown.domain.pack import Rulebook
@@ -47,6 +49,19 @@ def test_a_hold_beats_everything_even_where_nothing_else_is_known(
     assert prevailing(decision) == ["HOLD-PRECEDENCE"]
     assert decision.count == 7
     assert decision.label == label
+
+
+def test_each_hold_is_a_reason_and_a_private_dispute_cites_no_law(make_facts: MakeFacts, rulebook: Rulebook) -> None:
+    court = LegalHold("H-1", "matter 1", Ground.COURT, "法院", "第1号", "li", date(2026, 6, 1), date(2027, 6, 1),
+                      Scope(company=True))  # fmt: skip
+    dispute = replace(court, id="H-2", ground=Ground.PRIVATE_DISPUTE, authority="", document_number="")
+    decision = verdict(make_facts(holds=(court, dispute)), "held")
+    citation = rulebook.rule("HOLD-PRECEDENCE").basis.citation
+    assert [(one.rule, one.citation, one.step) for one in decision.reasons] == [
+        ("HOLD-PRECEDENCE", citation, "P1"), ("private-dispute", "", "P1"),
+    ]  # fmt: skip
+    assert prevailing(decision) == ["HOLD-PRECEDENCE", "private-dispute"]
+    assert ["hold H-1, " in one.says for one in decision.reasons] == [True, False]
 
 
 # -- 2. what is not decidable is blocked and says what is missing ------------------------------------------------------
@@ -102,6 +117,13 @@ def test_a_declared_backup_is_stored_undivided_until_it_expires(make_facts: Make
     assert decision.disposition is Disposition.STORE_ONLY
     assert (decision.needed_fields, decision.until, decision.in_place) == ((WHOLE_OBJECT,), date(2027, 2, 28), True)
     assert prevailing(decision) == ["DEL-PIPL-47-HOLD"]
+
+
+def test_a_backup_is_stored_on_the_day_on_which_it_expires_and_is_to_be_removed_after_it(make_facts: MakeFacts) -> None:
+    facts = make_facts("backup", medium=Medium.OBJECTS, backup_until=date(2027, 2, 28), as_of=date(2027, 2, 28))
+    assert verdict(facts, "whole").disposition is Disposition.STORE_ONLY
+    decision = verdict(replace(facts, as_of=date(2027, 3, 1)), "whole")
+    assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["expired-backup"])
 
 
 def test_a_backup_of_which_nobody_said_when_it_expires_is_blocked_and_not_erased(make_facts: MakeFacts) -> None:
@@ -216,6 +238,16 @@ def test_a_keeping_rule_known_from_memory_asks_counsel(make_facts: MakeFacts, ru
 def test_a_voucher_whose_elements_nobody_mapped_is_blocked(make_facts: MakeFacts) -> None:
     decision = verdict(make_facts(VOUCHER, elements=(("note", "weather"),)), "customer/2025")
     assert (decision.disposition, prevailing(decision)) == (Disposition.BLOCKED, ["no-elements"])
+    old = verdict(make_facts(VOUCHER, elements=(("note", "weather"),)), "customer/2010")
+    assert [reason.rule for reason in old.reasons] == ["no-elements"], "what has ended is no reason to block"
+
+
+def test_a_duty_that_has_ended_is_said_beside_one_that_runs(make_facts: MakeFacts) -> None:
+    facts = make_facts(VOUCHER)
+    for as_of, said in ((date(2035, 12, 31), False), (date(2036, 1, 1), True)):
+        decision = verdict(replace(facts, as_of=as_of), "customer/2025")
+        assert decision.disposition is Disposition.STORE_ONLY
+        assert ("its period ended on 2035-12-31" in {reason.says for reason in decision.reasons}) is said
 
 
 def test_when_the_longest_duty_has_ended_the_duty_to_delete_is_back(make_facts: MakeFacts) -> None:
@@ -223,6 +255,70 @@ def test_when_the_longest_duty_has_ended_the_duty_to_delete_is_back(make_facts: 
     assert verdict(last_day, "customer/2025").disposition is Disposition.STORE_ONLY
     day_after = replace(last_day, as_of=date(2056, 1, 1))
     assert verdict(day_after, "customer/2025").disposition is Disposition.ERASE
+
+
+# -- what the law has handed over --------------------------------------------------------------------------------------
+
+ACCEPTED_ON, STOPPED = date(2026, 11, 1), {"service_stopped": date(2026, 9, 30)}
+
+
+@pytest.fixture
+def bankrupt(
+    make_facts: MakeFacts, make_case: Callable[..., Case], make_timeline: Callable[[dict[str, date]], Timeline]
+) -> MakeFacts:
+    """Facts of a company in bankruptcy, whose administrator receives every record."""
+    profile = Profile("bankruptcy", ("ecommerce_operator",), False, False, (12, 31))
+    administrator = Recipient("administrator", "gu", "示例机构", "x@example.com", "", ACCEPTED_ON)
+
+    def make(category: str = VOUCHER, *, events: dict[str, date] = STOPPED, **more: Any) -> Facts:
+        happened = make_timeline({"bankruptcy_accepted": ACCEPTED_ON} | events)
+        case = make_case(profile=profile, timeline=happened, recipients=(administrator,))
+        return make_facts(category, case=case, **more)
+
+    return make
+
+
+def test_what_is_handed_over_goes_whole_and_the_custodian_gets_what_running_duties_need(bankrupt: MakeFacts) -> None:
+    facts = bankrupt()
+    decision = verdict(facts, "customer/2025")
+    assert (decision.disposition, decision.recipient) == (Disposition.HAND_OVER, "administrator")
+    whole = Term(None, tuple(facts.collection.field_names()), "administrator")
+    assert decision.terms == (whole, Term(date(2055, 12, 31), ("order_no", "ordered_on", "amount")))
+    assert {"RET-ACC-VOUCHER-30Y", "RET-TAX-10Y"} < {reason.rule for reason in decision.reasons}
+    old = verdict(facts, "customer/1990")
+    assert old.terms == (whole,)
+    assert not {"RET-ACC-VOUCHER-30Y", "RET-TAX-10Y"} & {reason.rule for reason in old.reasons}, "they have ended"
+
+
+def test_a_scan_is_handed_over_undivided(bankrupt: MakeFacts) -> None:
+    decision = verdict(bankrupt(medium=Medium.OBJECTS), "customer/2025")
+    assert decision.terms == (Term(None, (WHOLE_OBJECT,), "administrator"),)
+    assert (decision.needed_fields, decision.in_place) == ((WHOLE_OBJECT,), True)
+
+
+def test_a_hand_over_is_due_on_the_day_of_its_event(bankrupt: MakeFacts) -> None:
+    assert verdict(bankrupt(as_of=ACCEPTED_ON), "customer/2025").disposition is Disposition.HAND_OVER
+    for facts in (bankrupt(as_of=date(2026, 10, 31)), bankrupt(events=STOPPED | {"bankruptcy_accepted": date.max})):
+        decision = verdict(facts, "customer/2025")
+        assert decision.disposition is Disposition.BLOCKED
+        assert prevailing(decision)[0] == "hand-over-not-due"
+        assert decision.reasons[0].says == "it is due with bankruptcy_accepted"
+
+
+def test_nothing_is_handed_over_while_the_service_runs_or_a_duty_asks(bankrupt: MakeFacts) -> None:
+    running, undated = verdict(bankrupt(events={}), "customer/2025"), verdict(bankrupt(), "customer")
+    assert [one.disposition for one in (running, undated)] == [Disposition.BLOCKED] * 2
+    assert prevailing(running)[0] == "service-running"
+    assert prevailing(undated)[:2] == ["no-date-field", "no-date-field"]
+
+
+def test_what_is_handed_over_goes_here_by_the_strongest_duty_to_delete(bankrupt: MakeFacts, rulebook: Rulebook) -> None:
+    child = rulebook.rule("DEL-CHILD-23")
+    weak = replace(rulebook.rule("DEL-PIPL-47-2"), verification=UNREAD)
+    two = {"rulebook": with_rules(rulebook, weak, replace(child, id="DEL-CHILD-2", priority=child.priority + 1))}
+    for more, cited in (({}, ["DEL-PIPL-47-2"]), (two, ["DEL-CHILD-23"])):
+        decision = verdict(bankrupt("customer_contact", **more), "minor")
+        assert [one.rule for one in decision.reasons if one.rule.startswith("DEL-")] == cited
 
 
 # -- 5. the duty to delete -------------------------------------------------------------------------------------------

@@ -37,6 +37,10 @@ def test_a_scope_that_says_nothing_or_two_things_is_refused(parts: dict[str, Any
         Scope(**parts)
 
 
+def test_a_hold_of_everybody_counts_no_persons() -> None:
+    assert Scope(company=True).subject_count == 0
+
+
 def test_one_day_is_a_range() -> None:
     assert Scope(since=date(2025, 1, 1), until=date(2025, 1, 1)).has_dates
 
@@ -99,6 +103,9 @@ def test_a_hold_names_its_matter_order_and_review_date() -> None:
 def test_a_private_dispute_says_that_it_is_no_statutory_hold() -> None:
     dispute = replace(HOLD, ground=Ground.PRIVATE_DISPUTE, authority="", document_number="")
     said = dispute.says(HOLD.placed_on)
+    assert said.startswith(f"hold H-1, matter （2026）示例1号: {Ground.PRIVATE_DISPUTE.zh}; "), "of nobody's order"
+    named = replace(dispute, authority="示例公司").says(HOLD.placed_on)
+    assert named.startswith("hold H-1, matter （2026）示例1号 (示例公司): ")
     for part in ("并非法定保全", "第一百八十八条", "律师确认"):
         assert part in said
     for part in ("no statutory hold", "no duty to keep", "its own interest", "counsel must confirm"):
@@ -110,6 +117,13 @@ def test_a_private_dispute_says_that_it_is_no_statutory_hold() -> None:
 def test_a_statutory_hold_names_its_order(ground: Ground, missing: str) -> None:
     with pytest.raises(Refused, match="needs the authority and the number of its order"):
         replace(HOLD, ground=ground, **{missing: " "})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("review_on", [HOLD.placed_on, HOLD.placed_on - timedelta(1)])
+def test_a_hold_is_reviewed_after_the_day_on_which_it_was_placed(review_on: date) -> None:
+    assert replace(HOLD, review_on=HOLD.placed_on + timedelta(1)).is_overdue(REVIEW)
+    with pytest.raises(Refused, match=f"{review_on} is not after placed_on 2026-06-01"):
+        replace(HOLD, review_on=review_on)
 
 
 def test_a_hold_is_reviewed_until_its_day_is_over_and_is_overdue_then() -> None:
@@ -136,6 +150,14 @@ def scopes(draw: st.DrawFn) -> Scope:
         collections = (ORDERS,)
     persons = {"subjects_manifest": "m", "subjects_digest": digest, "subject_count": 1} if digest else {}
     return Scope(collections=collections, since=since, until=until, **persons)
+
+
+def test_each_part_of_a_scope_is_in_the_digest() -> None:
+    parts: list[dict[str, Any]] = [
+        {"company": True}, {"collections": (ORDERS,)}, PERSONS, {"since": date(2025, 1, 1)},
+        {"until": date(2025, 1, 1)}, {"since": date(2025, 1, 2)}, {"until": date(2025, 1, 2)},
+    ]  # fmt: skip
+    assert len({holds_digest([replace(HOLD, scope=Scope(**part))]) for part in parts}) == len(parts)
 
 
 @given(one=scopes(), other=scopes())

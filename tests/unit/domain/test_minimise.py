@@ -14,7 +14,7 @@ from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Field
 from winddown.domain.label import Label
-from winddown.domain.minimise import TOKEN, Form, Kind, unfit
+from winddown.domain.minimise import TOKEN, Form, Kind, token_length, unfit
 
 MakeFacts = Callable[..., Facts]
 FORMS = (("amount", "band:100"), ("email", "first:3"), ("phone", "token"))
@@ -55,6 +55,24 @@ def test_what_stays_of_a_value_or_that_it_cannot_be_made_coarser(
 def test_what_leaves_a_value_whole_or_nothing_of_it_is_no_form(text: str) -> None:
     with pytest.raises(Refused):
         Form.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("form", "prefix", "band"),
+    [
+        ("token", 0, 0), ("first:3", 3, 0), ("region:6", 6, 0), ("year", 4, 0), ("month", 7, 0), ("band:10", 0, 10),
+    ],
+)  # fmt: skip
+def test_how_much_of_a_value_a_form_leaves(form: str, prefix: int, band: int) -> None:
+    assert (Form.parse(form).prefix, Form.parse(form).band) == (prefix, band)
+
+
+@pytest.mark.parametrize(
+    ("declared", "length"),
+    [("text", 27), ("varchar(64)", 27), ("varchar(27)", 27), ("varchar(26)", 26), ("char(11)", 11), ("char(10)", 0)],
+)
+def test_a_token_is_as_long_as_its_column_has_room_and_no_longer(declared: str, length: int) -> None:
+    assert token_length(declared) == length
 
 
 @given(st.sampled_from(["first:3", "region:6", "year", "month"]), st.text() | st.dates().map(str))
@@ -110,6 +128,13 @@ def test_what_still_tells_more_is_not_taken_for_what_was_left(form: str, kind: K
         (Field("f", "character varying(20)[]", nullable=True), "first:3", "f is a character varying(20)[], of which"),
         (Field("f", "text", nullable=True), "band:10", "f is a text, of which nothing is left by band"),
         (Field("f", "date", nullable=False), "year", ""),
+        (Field("f", "date", nullable=False), "month", ""),
+        (Field("f", "date", nullable=False), "region:6", "f is a date, of which nothing is left by region"),
+        (Field("f", "varchar(20)", nullable=False), "year", ""),
+        (Field("f", "varchar(20)", nullable=False), "month", ""),
+        (Field("f", "varchar(20)", nullable=False), "first:3", ""),
+        (Field("f", "varchar(20)", nullable=False), "region:6", ""),
+        (Field("f", "integer", nullable=False), "year", "f is a integer, of which nothing is left by year"),
         (Field("f", "int unsigned", nullable=False), "band:10", ""),
     ],
 )
@@ -128,6 +153,9 @@ def test_a_field_that_is_computed_from_what_stays_cannot_be_emptied(make_facts: 
     said = ["g is computed from f, of which something would stay"]
     assert list(unfit(collection, ("f", "g"), (("f", "first:3"),))) == said
     assert list(unfit(collection, ("f",), (("f", "first:3"),))) == [], "nobody asks for g to be emptied"
+    both = (fields[0], replace(fields[1], computed_from=("f", "h")), replace(fields[1], name="i", computed_from=("h",)))
+    found = list(unfit(replace(collection, fields=both), ("f", "g", "i"), (("f", "first:3"),)))
+    assert found == said, "of h nothing would stay"
 
 
 # -- decisions -------------------------------------------------------------------------------------------------------

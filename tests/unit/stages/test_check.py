@@ -171,6 +171,22 @@ def test_without_its_backup_a_database_stays(
     assert proven(current) == []
 
 
+BOOKS = {"name": "books", "kind": "postgresql", "connection": "books", "region": "cn-east-1"}
+
+
+@pytest.mark.parametrize("fault", ["", "the dump is cut off", "customers: rows"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_what_is_found_of_one_database_does_not_end_the_look_at_the_next(
+    prepared: Callable[..., Deployment], drill: Drill, compared: list[str], *, fault: str, place: int
+) -> None:
+    drill.fault = fault if "dump" in fault else ""
+    compared[:] = [fault] if "rows" in fault else []
+    current = prepared(lambda case: case["stores"].insert(place, BOOKS))
+    found = {subject for _, subject, _ in stopped(check(current, "demo-1"))}
+    assert found == ({"books", "shop"} if fault else {"books"})
+    assert len(proven(current)) == (0 if fault else 1)
+
+
 @pytest.mark.usefixtures("compared")
 def test_a_store_that_cannot_hand_out_a_backup_proves_none(prepared: Callable[..., Deployment]) -> None:
     checks = check(prepared(files=ShelfStore("files")), "demo-1")

@@ -226,6 +226,33 @@ def test_a_first_quarantine_that_compares_in_the_act_needs_no_look_before_and_an
     acting.do(Power.PURGE)
 
 
+@pytest.mark.parametrize("where", [Whereabouts.QUARANTINED, Whereabouts.MIXED, Whereabouts.LIVE])
+def test_what_can_come_back_does_whoever_intended_what(acting: Acting, where: Whereabouts) -> None:
+    acting.store.locate = lambda *_: where
+    acting.do(Power.RESTORE)
+    assert (acting.acts, acting.state(Power.RESTORE)) == (["restore"], "done")
+
+
+def test_a_sentinel_that_is_hit_stops_what_destroys_and_not_what_brings_back(
+    deployment: Deployment, case_folder: Path, case_document: dict[str, Any]
+) -> None:
+    tables = visits(case_document, VISITS)
+    case_document["register"][0]["sentinels"] = [{"id": "C1"}]
+    company = running(deployment, case_folder, case_document, tables)
+    company.approve(company.run().plan_id)
+    acting = Acting(company)
+    acting.do(Power.QUARANTINE)
+    company.pass_grace()
+    tables["customers"].rows[1]["country"] = "JP"
+    with pytest.raises(Residual, match="1 of 1 sentinels of shop:customers changed or gone: case demo-1 is halted"):
+        acting.do(Power.PURGE)
+    acting.do(Power.RESTORE)
+    assert (acting.acts, len(acting.visits)) == (["quarantine", "restore"], VISITS)
+    acting.deployment.switch.resume("demo-1", by="chen", reason="looked at", door="command")
+    with pytest.raises(Residual, match="sentinels of shop:customers"):
+        acting.do(Power.QUARANTINE)
+
+
 # -- after -------------------------------------------------------------------------------------------------------------
 
 
@@ -277,6 +304,28 @@ def test_what_was_quarantined_and_never_closed_is_not_passed_over_when_all_comes
     acting.inspector.set_aside = lambda *_: 0  # what is set aside is damaged
     restore(acting.deployment, "demo-1", requested_by="chen")
     assert len(acting.visits) == VISITS
+
+
+@pytest.mark.parametrize(
+    ("told", "seen", "left"), [(2, 2, 0), (2, 1, 1), (1, 2, 1), (0, None, 0), (2, None, 2)]
+)  # fmt: skip
+def test_another_path_finds_as_many_locked_versions_as_the_store_tells(
+    acting: Acting, told: int, seen: int | None, left: int
+) -> None:
+    acting.do(Power.QUARANTINE)
+    acting.company.pass_grace()
+    purge = acting.store.purge
+    acting.store.purge = lambda *given: replace(purge(*given), details=(("locked", str(told)),))
+    if seen is not None:  # an inspector that knows nothing of keys sees none
+        for name in ("key_is_there", "open_without_key", "listed", "locked"):
+            setattr(acting.inspector, name, lambda *_: seen)
+    order = replace(acting.order, leaves_locked=True)
+    if left:
+        with pytest.raises(Residual, match=f"batch 0: {left} records or traces contradict the store"):
+            acting.do(Power.PURGE, order=order)
+    else:
+        acting.do(Power.PURGE, order=order)
+    assert acting.state(Power.PURGE) == ("unknown" if left else "done")
 
 
 def test_what_was_brought_back_is_compared_with_the_plan(acting: Acting) -> None:

@@ -153,6 +153,33 @@ def test_a_store_without_the_ability_is_named(frozen: Frozen) -> None:
     assert freeze(replace(current, systems=lambda _: shelf), "demo-1") == (f"shop: {CANNOT}",)
 
 
+def test_each_store_is_frozen_by_what_was_found_in_it(
+    deployment: Deployment, write_case: Callable[[Any], Path], case_document: dict[str, Any], shop: ShelfStore
+) -> None:
+    case_document["stores"] = [
+        case_document["stores"][0] | {"name": name, "connection": name} for name in ("shop", "attic", "files")
+    ]
+    case_document["stores"][2]["kind"] = "sql"
+    case_document["register"] = case_document["register"][:4]
+    tables = {name: MemoryTable(("id",), [{"id": "1"}], writers={"app"}) for name in ("attic", "files")}
+    attic, files = (
+        MemoryStore(name, tables={"customers": found}, unlock=deployment.authority.redeem)
+        for name, found in tables.items()
+    )
+    stores: Any = {"shop": shop, "attic": attic, "files": files}
+    systems = Systems(stores, {"files": cast("Inspector", Writers())}, {})
+    current = replace(deployment, systems=lambda _: systems)
+    open_case(current, read_case_file(write_case(case_document)), requested_by="operator")
+    collections = (shop.put("customers", {"id": ["1"]}, key=("id",)), *files.discover().collections)
+    inventory = Inventory(collections, (), identities=(("files", files.discover().identity),))
+    current.control.put("demo-1", "inventory", "first", inventory, type_=Inventory)
+    said = (f"shop: {CANNOT}", f"attic: {CANNOT}", "files: writes revoked on 1 collections")
+    assert freeze(current, "demo-1") == said
+    assert {name: found.writers for name, found in tables.items()} == {"attic": {"app"}, "files": set()}
+    assert told(current)[-1] == ("frozen", ["shop", "attic", "files"])
+    assert thaw(current, "demo-1") == ("files",)
+
+
 def test_a_halted_case_is_not_frozen_and_is_thawed(frozen: Frozen) -> None:
     current, table = frozen()
     freeze(current, "demo-1")

@@ -14,12 +14,12 @@ from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
-from winddown.domain.plan import Wave
+from winddown.domain.plan import Act, Method, Plan, Wave
 from winddown.stages import references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.orders import leaving, make_orders
-from winddown.stages.references import keep_referenced, kept_references, ranked
+from winddown.stages.references import keep_referenced, kept_references, note_referenced, noted_referenced, ranked
 
 from .test_orders import REASON, case, labelled
 
@@ -41,6 +41,30 @@ def test_whatever_blocked_rows_refer_to_stays_as_well(deployment: Deployment, ca
         ("referenced-by-kept", "shop:orders"),
         ("referenced-by-kept", "shop:customers"),
     ]
+
+
+def test_what_is_only_emptied_keeps_its_rows_for_those_that_refer_to_them(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {"id": ["1"]}, key=("id",))
+    shop.put("orders", {"id": ["1"]}, key=("id",), refers=[("id", "customers")])
+    stays, goes = (
+        labelled(shop.shelf[name], found)
+        for name, found in (("orders", Disposition.BLOCKED), ("customers", Disposition.ERASE))
+    )
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[stays, goes], findings=())
+    assert [one.code for one in kept_references(deployment, case, [stays, goes], orders)] == ["referenced-by-kept"]
+    emptied = [replace(order, act=Act.MINIMISE, method=Method.MOVE_FIELDS, fields=("name",)) for order in orders]
+    assert kept_references(deployment, case, [stays, goes], emptied) == ()
+
+
+def test_rows_that_refer_to_another_table_have_no_order_among_themselves(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("customers", {"id": ["1", "2"]}, key=("id",))
+    referring(shop, "orders", {"id": ["1", "2"], "who": ["2", "1"]}, field="who", to="customers", target="id")
+    found = labelled(shop.shelf["orders"], Disposition.ERASE)
+    assert ranked(deployment, case, found, found.records) is found.records
 
 
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
@@ -228,6 +252,24 @@ def test_what_a_law_keeps_stays_said_of_rows_that_others_refer_to(
     assert found.records.get_column("label").to_list() == ["referenced/2025"]
 
 
+def test_of_rows_of_one_year_the_longest_of_their_duties_is_said(deployment: Deployment, case: Case, shop: Any) -> None:
+    to_b: dict[str, tuple[bool, dict[str, str | None]]] = {row: (True, {"to_b": row}) for row in ("1", "2")}
+    child, parent, _ = shelved(shop, {"a": to_b, "b": {row: (False, {}) for row in "123"}, "c": {}})
+    years = {"customer/2025": 2055, "minor/2025": 2035, "customer/2030": 2060}
+    decisions = tuple(
+        Decision(
+            parent.collection.ref, label, 1, Disposition.STORE_ONLY, (REASON,), needed_fields=("id",),
+            until=date(year, 12, 31), terms=(Term(date(year, 12, 31), ("id",)),),
+        )
+        for label, year in years.items()
+    )  # fmt: skip
+    sealed = replace(parent, records=parent.records.with_columns(pl.Series("label", list(years))), decisions=decisions)
+    _, found = keep_referenced(deployment, case, [child, sealed], {sealed.collection.ref: set(years)})
+    assert {one.label: (one.count, one.until) for one in found.decisions} == {
+        "referenced/2025": (2, date(2055, 12, 31)), "customer/2030": (1, date(2060, 12, 31)),
+    }  # fmt: skip
+
+
 def test_a_table_all_of_whose_rows_go_is_not_read_for_its_references(
     deployment: Deployment, case: Case, shop: Any, monkeypatch: Any
 ) -> None:
@@ -316,6 +358,11 @@ def test_a_key_of_which_a_part_is_empty_refers_to_nothing(deployment: Deployment
 
 def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
     looked_at: list[int] = []
+    readings: list[str] = []
+    rows_of = shop.read
+    monkeypatch.setattr(
+        shop, "read", lambda found, **more: (readings.append(found.ref.name), rows_of(found, **more))[1]
+    )  # fmt: skip
 
     def of(link: references._Links, rows: Any) -> Any:
         looked_at.append(len(rows))
@@ -331,6 +378,7 @@ def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Cas
     (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
     assert kept.records.get_column("label").to_list() == ["referenced"] * (rows - 1) + ["held"]
     assert sum(looked_at) == rows - 1
+    assert readings == ["tickets"]
 
 
 @pytest.mark.parametrize("order", [list(range(20)), list(range(19, -1, -1)), [*range(7, 20), *range(7)]])
@@ -347,3 +395,62 @@ def test_rows_may_be_read_in_another_order_than_they_were_labelled_in(
     (kept,) = keep_referenced(deployment, case, partly, going_of(case, partly))
     stopped = kept.records.filter(pl.col("label") == "referenced").get_column("id").to_list()
     assert stopped == ["4", "9", "14"]
+
+
+@pytest.mark.parametrize(
+    ("target", "read"), [("id", ["calls"]), ("phone", ["calls", "people"])], ids=["its key", "another field"]
+)
+def test_a_table_is_read_again_only_for_what_its_key_does_not_tell(
+    deployment: Deployment, case: Case, shop: Any, monkeypatch: Any, *, target: str, read: list[str]
+) -> None:
+    shop.put("people", {"id": ["1", "2"], "phone": ["2", "1"]}, key=("id",))
+    referring(shop, "calls", {"no": ["7"], "who": ["2"]}, field="who", to="people", target=target)
+    names: list[str] = []
+    rows_of = shop.read
+    monkeypatch.setattr(shop, "read", lambda found, **more: (names.append(found.ref.name), rows_of(found, **more))[1])
+    kept = labels_kept(deployment, case, shop, staying="calls")["people"]
+    assert kept == (["customer", "referenced"] if target == "id" else ["referenced", "customer"])
+    assert sorted(names) == read
+
+
+def test_a_row_that_was_written_after_the_labels_keeps_what_it_refers_to(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    shop.put("people", {"id": ["1", "2"]}, key=("id",))
+    referring(shop, "calls", {"no": ["7", "8", "9"], "who": ["1", None, "2"]}, field="who", to="people", target="id")
+    people, calls = (labelled(shop.shelf[name], Disposition.ERASE) for name in ("people", "calls"))
+    seen = calls.records.head(2).with_columns(pl.Series("label", ["customer", "held"]))
+    found = [people, replace(calls, records=seen)]
+    kept, _ = keep_referenced(deployment, case, found, going_of(case, found))
+    assert kept.records.get_column("label").to_list() == ["customer", "referenced"]
+
+
+def test_rows_are_looked_at_some_at_a_time(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(references, "_ROWS_JOINED", 6)
+    rows: list[str | None] = [str(row) for row in range(20)]
+    collection = shop.put("people", {"id": rows, "name": rows, "phone": rows}, key=("id",))
+    pieces = list(references._values(deployment, case, collection, ["phone"]))
+    assert [piece.height for piece in pieces] == [6, 6, 6, 2], "the store hands out three at a time"
+    assert pl.concat(pieces).to_dict(as_series=False) == {"id": rows, "phone": rows}
+    shop.put("people", {"id": [], "phone": []}, key=("id",))
+    assert [piece.columns for piece in references._values(deployment, case, collection, ["phone"])] == [["id", "phone"]]
+
+
+def test_the_keys_of_rows_to_which_others_refer_are_kept_with_the_plan_and_no_others(
+    deployment: Deployment, case: Case, shop: Any
+) -> None:
+    tables: Tables = {
+        "a": {"1": (True, {"to_b": "1"}), "2": (True, {"to_a": "3"}), "3": (False, {})},
+        "b": {"1": (False, {}), "2": (False, {})},
+        "c": {"1": (False, {})},
+    }
+    found = shelved(shop, tables)
+    kept = keep_referenced(deployment, case, found, going_of(case, found))
+    note_referenced(deployment, case.id, "p-1", kept)
+    decisions = tuple(decision for one in kept for decision in one.decisions)
+    plan = Plan(
+        "p-1", case.id, Wave.AFTER_CLAIMS, (), "", decisions, (), "", (), (), "1", 60, "usual", 2, ("pi_officer",)
+    )  # fmt: skip
+    noted = {name: noted_referenced(deployment, plan, CollectionRef("shop", name)) for name in TABLES}
+    told = {name: None if keys is None else keys.to_dict(as_series=False) for name, keys in noted.items()}
+    assert told == {"a": {"id": ["3"]}, "b": {"id": ["1"]}, "c": None}

@@ -4,20 +4,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 
+from winddown.domain.batch import Batch
+from winddown.domain.case import Case
 from winddown.domain.errors import Refused, Residual
-from winddown.domain.inventory import CollectionRef
-from winddown.domain.plan import Wave
+from winddown.domain.inventory import CollectionRef, Medium
+from winddown.domain.plan import Act, Method, Order, OrderId, Wave
+from winddown.domain.selection import Selection
 from winddown.evidence.entry import LedgerEntry
 from winddown.stages.deployment import Deployment
+from winddown.stages.manifests import read_manifest
 from winddown.stages.plan import make_plan
-from winddown.stages.safeguards import Sentinels
+from winddown.stages.safeguards import Sentinels, _refuse_selected, above_maximum, plant
 from winddown.stores.memory import Row
 
+from .conftest import OBJECT_LOCATORS
 from .running import NONE, Running, running, table
+from .test_orders import case
 
+__all__ = ["case"]
 VISITS = 1_250
+ORDER = Order(
+    OrderId("p-1-001"), CollectionRef("shop", "orders"), "customer", Act.ERASE, Method.MOVE_ROWS,
+    Selection("p-1-001", "a" * 64, 5, ("b" * 64,)), 0, 5,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -147,3 +159,105 @@ def test_what_appeared_since_or_answers_in_anothers_place_is_not_planned(company
     with pytest.raises(Refused, match="appeared or changed their fields after classification: shop:notes"):
         make_plan(current, "demo-1", Wave.AFTER_CLAIMS)
     assert current.control.plans("demo-1", state="open") == ()
+
+
+# -- by themselves ---------------------------------------------------------------------------------------------------
+
+
+def test_a_sentinel_that_is_known_by_another_field_is_kept_by_its_key_and_content_alone(company: Running) -> None:
+    entry(company, "visits")["sentinels"] = [{"phone": "13800130007"}]
+    with pytest.raises(Refused, match="selects 1 of the sentinels of shop:visits, which must stay"):
+        company.run()
+    entry(company, "visits")["sentinels"] = []
+    entry(company, "notes")["sentinels"] = [{"no": "N1", "text": "note"}]
+    plan_id = company.run().plan_id
+    control = company.deployment.control
+    (found,) = control.require("demo-1", "sentinels", plan_id, type_=tuple[Sentinels, ...])
+    columns = read_manifest(company.deployment, "demo-1", found.selection.manifest).column_names
+    assert "no" in columns
+    assert "text" not in columns
+
+
+def test_an_inspector_looks_at_sentinels_as_at_an_orders_later_batches(company: Running) -> None:
+    plan_id = company.run().plan_id
+    company.approve(plan_id)
+    inspector: Any = company.deployment.systems(company.deployment.case("demo-1")).inspectors["shop"]
+    unchanged, looked_at = inspector.unchanged, set()
+
+    def noted(order: Order, batch: Batch) -> int:
+        looked_at.add((order.label, batch.index))
+        return int(unchanged(order, batch))
+
+    inspector.unchanged = noted
+    company.run()
+    assert {index for label, index in looked_at if label == "sentinels"} == {1}
+
+
+def keys_of(numbers: list[Any], **more: list[Any]) -> pa.Table:
+    return pa.table({"winddown_object": ["a"] * len(numbers), "rows": numbers, "batch": [0] * len(numbers), **more})
+
+
+@pytest.mark.parametrize(
+    ("watched", "going", "hit"),
+    [
+        (keys_of([[2]]), keys_of([[1, 2, 3]], version=["v1"]), 1),
+        (keys_of([[2, 3]]), keys_of([[1], [3, 2]], also=["x", "y"]), 2),
+        (keys_of([[2]]), keys_of([[1, 3]]), 0),
+        (pa.table({"no": ["1", None]}), pa.table({"no": ["1", None], "content": ["x", "y"], "history": ["", ""]}), 2),
+        (pa.table({"no": ["1"], "content": ["x"]}), pa.table({"no": ["2"], "content": ["x"]}), 0),
+    ],
+)  # fmt: skip
+def test_a_record_is_selected_by_where_it_stands_whatever_else_its_key_says(
+    watched: pa.Table, going: pa.Table, hit: int
+) -> None:
+    if not hit:
+        _refuse_selected(watched, going, ORDER)
+        return
+    with pytest.raises(Refused, match=f"order p-1-001 selects {hit} of the sentinels of shop:orders"):
+        _refuse_selected(watched, going, ORDER)
+
+
+def test_each_order_is_held_against_the_maximum_of_its_own_collection(deployment: Deployment, case: Case) -> None:
+    limits = {"shop:customers": None, "shop:orders": 4, "shop:payments": 5, "shop:contacts": 4}
+    register = tuple(
+        replace(one, record_count_max=limits.get(str(one.collection))) for one in case.register
+    )  # fmt: skip
+    limited = replace(case, register=register)
+    assert deployment.case(case.id) == case
+
+    def order(name: str, **more: Any) -> Order:
+        return replace(ORDER, collection=CollectionRef("shop", name), **more)
+
+    sealing = order("orders", act=Act.SEAL, method=Method.CUSTODIAN_ARCHIVE, fields=("amount",))
+    found = above_maximum(
+        limited, [order("unknown"), order("customers"), sealing, order("payments"), order("contacts")]
+    )
+    assert [(one.code, one.subject, one.resolver) for one in found] == [("above-maximum", "shop:contacts", "li")]
+    assert found[0].explanation == "an order would erase 5 records, and the register allows 4"
+
+
+def test_sentinels_of_every_collection_are_planted_also_where_a_record_is_known_by_its_object(
+    deployment: Deployment, case: Case, shop: Any, files: Any
+) -> None:
+    wanted = {
+        "shop:customers": ((("name", "n"),),),
+        "shop:orders": ((("order_no", "9"),),),
+        "files:scans": ((("winddown_object", "b"),), (("winddown_object", "a"),)),
+    }
+    register = tuple(replace(one, sentinels=wanted.get(str(one.collection), ())) for one in case.register)
+    planting = replace(case, register=register)
+    cells: dict[str, list[str | None]] = {name: ["a", "b", "c"] for name in OBJECT_LOCATORS}
+    collections = [
+        shop.put("stray", {"id": ["1"]}, key=("id",)),
+        shop.put("customers", {"id": ["1", "2"], "name": ["m", "n"]}, key=("id",)),
+        shop.put("orders", {"order_no": ["1"]}, key=("order_no",)),
+        files.put("scans", cells, medium=Medium.OBJECTS),
+    ]
+    (missing,) = plant(deployment, planting, "p-1", collections, [])
+    assert (missing.code, missing.subject) == ("sentinel-missing", "shop:orders")
+    planted = deployment.control.require(case.id, "sentinels", "p-1", type_=tuple[Sentinels, ...])
+    assert [(str(one.collection), one.selection.count) for one in planted] == [
+        ("shop:customers", 1), ("files:scans", 2),
+    ]  # fmt: skip
+    keys = read_manifest(deployment, case.id, planted[0].selection.manifest)
+    assert keys.to_pylist() == [{"id": "2"}], "by its key alone"

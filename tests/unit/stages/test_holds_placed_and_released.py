@@ -19,6 +19,7 @@ from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.hold_file import read_hold_file
 from winddown.stages.holds import place_hold, release_hold
+from winddown.stages.manifests import read_manifest
 from winddown.stages.open import open_case
 from winddown.stages.standing import standing
 
@@ -33,9 +34,10 @@ FILE = {
 
 @pytest.fixture
 def path(write_case: WriteCase, case_document: dict[str, Any], deployment: Deployment) -> Path:
-    """An opened case with H-1 in its file, a person of the legal department, and two of the liquidation group."""
+    """An opened case with H-1 in its file; zhou is of the legal department, zhao of the group, sun an auditor."""
     case_document["people"] += [
         {"id": "zhou", "name": "zhou", "role": "legal"}, {"id": "zhao", "name": "zhao", "role": "liquidation_group"},
+        {"id": "sun", "name": "sun", "role": "auditor"},
     ]  # fmt: skip
     found = write_case(case_document)
     open_case(deployment, read_case_file(found), requested_by="chen")
@@ -112,6 +114,23 @@ def test_a_hold_is_placed_from_a_file_of_its_own(deployment: Deployment, write_h
 
 
 @pytest.mark.usefixtures("path")
+def test_a_hold_of_persons_has_a_list_and_one_without_persons_has_none(
+    deployment: Deployment, write_hold: Callable[..., Path]
+) -> None:
+    def lists() -> set[str]:
+        return {path.name for path in deployment.folder("demo-1", "manifests").iterdir()}
+
+    before = lists()
+    place(deployment, write_hold(id="H-3", subjects=""))
+    assert lists() == before
+    place(deployment, write_hold())
+    (hold,) = [one for one in deployment.control.holds("demo-1") if one.id == "H-2"]
+    assert lists() - before == {f"{hold.scope.subjects_manifest}.sealed"}
+    found = read_manifest(deployment, "demo-1", hold.scope.subjects_manifest)
+    assert found.to_pylist() == [{"subject": SECRET}]
+
+
+@pytest.mark.usefixtures("path")
 def test_placing_the_same_hold_again_changes_nothing(deployment: Deployment, write_hold: Callable[..., Path]) -> None:
     place(deployment, write_hold())
     assert place(deployment, write_hold()) == "hold H-2 is in force already"
@@ -119,9 +138,11 @@ def test_placing_the_same_hold_again_changes_nothing(deployment: Deployment, wri
 
 
 @pytest.mark.usefixtures("path")
-def test_a_stranger_places_nothing(deployment: Deployment, write_hold: Callable[..., Path]) -> None:
+def test_a_stranger_and_an_auditor_place_nothing(deployment: Deployment, write_hold: Callable[..., Path]) -> None:
     with pytest.raises(Refused, match="mallory is not among the people"):
         place(deployment, write_hold(), by="mallory")
+    with pytest.raises(Refused, match="sun may not place hold in case demo-1"):
+        place(deployment, write_hold(), by="sun")
     assert in_force(deployment) == ["H-1"]
 
 
