@@ -308,7 +308,9 @@ def test_histories_are_whole_across_pages(bucket: Bucket) -> None:
     assert found["folder/3.csv"][0].is_marker
 
 
-@pytest.mark.parametrize(("names", "is_whole"), [("abcd", True), ("a客户b", False), ("abé", False), ("a b", True), ("a", True)])
+@pytest.mark.parametrize(
+    ("names", "is_whole"), [("abcd", True), ("a客户b", False), ("abé", False), ("a b", True), ("a", True)]
+)
 def test_a_service_that_loses_objects_where_a_listing_goes_on_is_refused(
     bucket: Bucket, names: str, is_whole: bool
 ) -> None:
