@@ -119,6 +119,31 @@ def mutated(mutant: Mutant) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
+def readers(mutant: Mutant) -> set[int]:
+    """First lines of the functions that read what a changed statement of a module defines, or what is made of that."""
+    tree = _loaded(mutant.path)[0]
+    defined = set()
+    for statement in tree.body:
+        if statement.lineno <= mutant.first <= (statement.end_lineno or 0):
+            defined = _names(statement, ast.Store)
+    while more := {name for one in tree.body if _names(one, ast.Load) & defined for name in _assigned(one)} - defined:
+        defined |= more
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and _names(one, ast.Load) & defined]
+    return {
+        min(one.lineno, *(found.lineno for found in one.decorator_list)) if one.decorator_list else one.lineno
+        for one in functions
+    }
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    is_assignment = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
+    return _names(statement, ast.Store) if is_assignment else set()
+
+
+def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, context)}
+
+
 @cache
 def _loaded(path: Path) -> tuple[ast.Module, list[_Edit]]:
     tree = ast.parse(path.read_bytes())

@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pytest
 from _pytest.runner import runtestprotocol
-from mutant_edits import Mutant, mutated
+from mutant_edits import Mutant, mutated, readers
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "include" / "winddown"
@@ -152,7 +152,9 @@ def learnt(items: Sequence[pytest.Item], paths: set[str]) -> tuple[dict[int, flo
 def _chosen(
     mutant: Mutant, items: Sequence[pytest.Item], seconds: Mapping[int, float], touched: Mapping[int, Lines]
 ) -> list[int]:
-    """The tests that run a changed line; of what runs on import, those that run any line of its file.
+    """The tests that run a changed line; of what runs on import, those that run a function that reads what it defines.
+
+    Where no function does, those that run any line of its file.
 
     Those first that touch few lines of all guards, because they are about these: a table of a function's cases comes
     before all that goes through a whole case. Among them those of files that are named like the changed one, and every
@@ -169,13 +171,14 @@ def _chosen(
         about = round(log2(len(touched[place]) + 1))
         return about, min(variants[place], 3), not is_own, round(log2(max(seconds[place], 0.01))), place
 
-    path, lines = str(mutant.path), range(mutant.first, mutant.last + 1)
+    path = str(mutant.path)
+    lines = set(range(mutant.first, mutant.last + 1)) if mutant.function is not None else readers(mutant)
     if not any((path, line) in touched[place] for place in touched for line in lines) and mutant.function is not None:
-        lines = range(mutant.function[1], mutant.function[1] + 1)  # seldom run: whoever calls the function may do it
+        lines = {mutant.function[1]}  # seldom run: whoever calls the function may do it
     found: list[int] = []
     total = 0.0
     for place in sorted(seconds, key=order):
-        is_import = mutant.function is None and any(file == path for file, _ in touched[place])
+        is_import = not lines and any(file == path for file, _ in touched[place])
         if is_import or any((path, line) in touched[place] for line in lines):
             total += seconds[place]
             if found and total > SECONDS_MAX:

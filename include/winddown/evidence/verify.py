@@ -443,7 +443,7 @@ class Policy:
                     raise Rejected(f"policy: a line is not understood: {words[0]}")
         need(self.logs, "policy: it names no log")
         need(len(quorums) == 1, "policy: it has not exactly one quorum line")
-        self.quorum = quorums[0]
+        (self.quorum,) = quorums
         for keys, wrong in ((self.logs, {COSIGNATURE}), ([*self.witnesses.values()], {NOTE, SM2})):
             need(all(key.kind not in wrong for key in keys), "policy: a key is of a kind that signs something else")
             need(len({key.raw for key in keys}) == len(keys), "policy: the same key stands twice")

@@ -189,13 +189,15 @@ def test_an_origin_is_one_line(origin: str) -> None:
 
 W = "log {log}\nwitness w {witness}\n"
 POLICIES = [
-    "", "quorum none", "quorum none\nquorum none\n", "quorum w\n", "log {log}\n", "log {log}\nlog {log}\nquorum none\n",
+    "", "quorum none", "quorum none\n",
+    "quorum none\nquorum none\n", "quorum w\n", "log {log}\n", "log {log}\nlog {log}\nquorum none\n",
     "log {log} a b\nquorum none\n", "log {witness}\nquorum none\n", "log {log}\nwitness w {log}\nquorum w\n",
     "log {log}\nwitness none {witness}\nquorum none\n", W + "witness w {witness}\nquorum w\n",
     W + "witness a {witness}\nquorum a\n", "log {log}\ngroup g 1 w\nwitness w {witness}\nquorum g\n",
     W + "group g 2 w\nquorum g\n", W + "group g 0 w\nquorum g\n", W + "group g any\nquorum g\n",
     W + "group g 01 w\nquorum g\n", W + "group g any w w\nquorum g\n", W + "group g any g\nquorum g\n",
-    W + "group a any w\ngroup b any w\nquorum a\n", W + "group g any none\nquorum g\n", W + "group w any w\nquorum w\n",
+    W + "group a any w\ngroup b any w\nquorum a\n", W + "group g any none\nquorum g\n",
+    W + "group none any w\nquorum none\n", W + "group w any w\nquorum w\n",
     "log {log}\nquorum none\nwitnes x\n", "log {log}\r\nquorum none\n", "log {log}\x0bquorum none\n",
 ]  # fmt: skip
 

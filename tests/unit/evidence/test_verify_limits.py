@@ -19,6 +19,7 @@ from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.merkle import Frontier, inclusion_proof, leaf_hash, root
 from winddown.evidence.proof import LogProof
 from winddown.evidence.signing import Kind, Signer
+from winddown.evidence.sm2 import SM2PrivateKey
 from winddown.evidence.statement import pae
 
 ORIGIN = "winddown/c1"
@@ -214,6 +215,11 @@ def test_the_root_over_parts_is_the_root_over_all() -> None:
         assert parts.root() == verify.merkle_root([verify.leaf_of(line) for line in lines])
 
 
+def test_entries_are_of_one_case(case: Any) -> None:
+    other = verify.canonical(json.loads(entry(case, seq=1)) | {"case": "c2"})
+    assert refused(read, [entry(case, seq=0), other]) == "ledger entry 1: of another case than the entries before it"
+
+
 def test_entries_of_the_same_moment_are_not_back_in_time(case: Any) -> None:
     lines = [entry(case, seq=0), entry(case, seq=1)]
     assert [found.seq for found in read(lines)] == [0, 1]
@@ -278,6 +284,15 @@ def test_a_signature_carries_more_than_a_key_id(signer: Signer) -> None:
     assert policy.open_checkpoint(note + f"— w {base64.b64encode(bytes(5)).decode()}\n".encode(), "c")[1] == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "private"), [(Kind.NOTE, Ed25519PrivateKey.generate()), (Kind.SM2, SM2PrivateKey.generate())]
+)
+def test_what_signs_logs_is_no_witness(signer: Signer, kind: Kind, private: Any) -> None:
+    witness = Signer.of(private, name="w.example", kind=kind)
+    said = refused(verify.Policy, f"log {signer.key.line}\nwitness w {witness.key.line}\nquorum none\n")
+    assert said == "policy: a key is of a kind that signs something else"
+
+
 def test_a_known_keys_signature_has_its_length(signer: Signer) -> None:
     head = Checkpoint(ORIGIN, 3, bytes(32))
     policy = verify.Policy(f"log {signer.key.line}\nquorum none\n")
@@ -294,6 +309,21 @@ def test_a_witness_signs_its_own_name_beside_the_logs(signer: Signer, kind: Kind
     policy = verify.Policy(f"log {signer.key.line}\nwitness w {witness.key.line}\nquorum w\n")
     note = Checkpoint(ORIGIN, 3, bytes(32)).sign([signer, witness], at=1)
     assert policy.open_checkpoint(note, "c") == (ORIGIN, 3, bytes(32))
+
+
+def test_who_cosigned_and_when_is_told_of_known_witnesses_that_say_when(signer: Signer) -> None:
+    witnesses = [
+        Signer.of(Ed25519PrivateKey.generate(), name=name, kind=Kind.COSIGNATURE) for name in ("a.example", "b.example")
+    ]
+    quiet = Signer.of(MLDSA44PrivateKey.generate(), name="q.example", kind=Kind.POST_QUANTUM)
+    known = [witnesses[0], quiet]
+    lines = "".join(f"witness w{number} {one.key.line}\n" for number, one in enumerate(known))
+    policy = verify.Policy(f"log {signer.key.line}\n{lines}quorum none\n")
+    for at in (1, 2**62 + 1):
+        note = Checkpoint(ORIGIN, 3, bytes(32)).sign([signer, *witnesses], at=at)
+        assert list(policy.cosigned_at(note)) == [("w0", at)]
+    silent = Checkpoint(ORIGIN, 3, bytes(32)).sign([signer, quiet], at=0)
+    assert list(policy.cosigned_at(silent)) == []
 
 
 @pytest.mark.parametrize(("at", "is_taken"), [(0, True), (2**63 - 1, True), (2**63, False)])
@@ -337,6 +367,14 @@ def test_a_members_name_is_not_allowed(name: str) -> None:
     assert refused(verify.read_archive, data) == "archive: a member's name is not allowed or not in order"
 
 
+def test_a_member_has_a_name_be_it_ever_so_short() -> None:
+    assert (
+        refused(verify.read_archive, b"PK\x03\x04" + bytes(26))
+        == "archive: a member's name is not allowed or not in order"
+    )
+    assert refused(verify.read_archive, b"PK\x03\x04" + bytes(25)) == "archive: not the bytes that its members make"
+
+
 def test_members_stand_once_and_in_order() -> None:
     one, two = verify.rebuild({"a": b"1"}), verify.rebuild({"b": b"2"})
     local = len(b"PK\x03\x04") + 26 + 1 + 1
@@ -358,8 +396,13 @@ def test_the_end_of_an_archive_counts_members_as_far_as_its_format_can() -> None
         assert struct.unpack_from("<2H", data, len(data) - 14) == (count % 2**16, count % 2**16)
 
 
-def open_statement(case: Any, policy: str, statement: dict[str, Any], signers: Sequence[Signer]) -> dict[str, Any]:
-    payload, kind = verify.canonical(statement), "application/vnd.in-toto+json"
+IN_TOTO = "application/vnd.in-toto+json"
+
+
+def open_statement(
+    case: Any, policy: str, statement: dict[str, Any], signers: Sequence[Signer], kind: str = IN_TOTO
+) -> dict[str, Any]:
+    payload = verify.canonical(statement)
     message = pae(payload, kind)
     rows = [{"keyid": one.key.keyid, "sig": base64.b64encode(one.sign(message)).decode()} for one in signers]
     envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": kind, "signatures": rows}
@@ -382,6 +425,12 @@ STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predica
 def test_a_statement_has_its_four_keys_and_says_what_it_is(case: Any, change: dict[str, Any], said: str) -> None:
     assert open_statement(case, case.policy, STATEMENT, case.signers) == STATEMENT
     assert refused(open_statement, case, case.policy, STATEMENT | change, case.signers) == said
+
+
+def test_what_is_signed_as_something_else_is_no_statement(case: Any) -> None:
+    for kind in ("application/json", f"{IN_TOTO} "):
+        said = refused(open_statement, case, case.policy, STATEMENT, case.signers, kind)
+        assert said == "s: not an in-toto statement"
 
 
 def test_another_log_of_the_policy_signs_nothing_of_this_one(case: Any) -> None:
