@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import re
 import sys
 import tempfile
 import time
@@ -51,9 +52,11 @@ class Service:
         """The only paginated answer that is not empty is the list of versions."""
         return Service(self._keys if name == "list_object_versions" else 0)
 
-    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
-        """Pages in the order of keys, as S3 lists them."""
-        for start in range(0, self._keys, PAGE):
+    def paginate(self, *, KeyMarker: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - the service's names
+        """Pages in the order of keys, as S3 lists them, from the one in which the marker's key is."""
+        number_of = re.search(r"([0-9]{8})\.", KeyMarker)
+        first = int(number_of[1]) // PAGE * PAGE if number_of else 0
+        for start in range(first, self._keys, PAGE):
             page: dict[str, Any] = {"Versions": [], "DeleteMarkers": []}
             for number in range(start, min(start + PAGE, self._keys)):
                 is_scan = number >= self._keys // 2
