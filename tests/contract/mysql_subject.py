@@ -50,7 +50,7 @@ GRANTS = {
     "inspector": ["SELECT, SHOW VIEW, PROCESS ON *.*"],
 }
 COMPOSITE = Shape(
-    """(region varchar(40) COLLATE utf8mb4_general_ci, no bigint NOT NULL AUTO_INCREMENT,
+    """(region varchar(40) CHARACTER SET gbk, no bigint NOT NULL AUTO_INCREMENT,
         "na""me" varchar(60) CHARACTER SET gbk NOT NULL, "a.b" longtext, "50% %s (:b)" varchar(40) CHARACTER SET latin1,
         photo longblob, seen_at datetime(6), amount decimal(12, 2), note json, born date NOT NULL, flags bit(10),
         mood enum('是', '否', ''), tags set('x', 'y'), spot point, ratio float, rate double, "yéar" year, took time(3),
@@ -99,6 +99,13 @@ DECIMAL_KEY = Shape(
     ("id", "at"),
     ("id", "at", "name"),
     tuple((f"9007199254740993.000000000{number}", "0000-00-00 00:00:00.000000", f"值{number}") for number in range(5)),
+    ("name",),
+)
+TEXT_KEY = Shape(
+    "(city varchar(20) COLLATE utf8mb4_general_ci, no int, name text, PRIMARY KEY (city, no)) CHARSET utf8mb4",
+    ("city", "no"),
+    ("city", "no", "name"),
+    tuple((city, number, f"客户{number}") for number, city in enumerate(("上海", "北京", "上海", "a", "A", "é"))),
     ("name",),
 )
 

@@ -324,6 +324,14 @@ def test_a_service_that_loses_objects_where_a_listing_goes_on_is_refused(
         )
 
 
+def test_a_service_may_answer_in_pages_as_short_as_it_likes(bucket: Bucket) -> None:
+    names = [f"folder/{number:02}" for number in range(12)]
+    for name in names:
+        bucket.put(name, b"1")
+    short = Short(bucket.client, bucket.client.get_paginator("list_object_versions"))
+    assert [history[0].key for history in versions.by_key(short, bucket.name)] == names
+
+
 class Paged:
     """Pages of four versions."""
 
@@ -344,3 +352,14 @@ class Losing(Paged):
         marker = request.pop("KeyMarker", "")
         for page in self._paginator.paginate(**request):
             yield page | {"Versions": [found for found in page["Versions"] if quote(found["Key"]) > marker]}
+
+
+class Short(Paged):
+    """Answers a listing that goes on behind a key by an empty page, and others of one version each."""
+
+    def paginate(self, **request: Any) -> Any:
+        if "KeyMarker" not in request:
+            yield from self._paginator.paginate(**request)
+            return
+        yield {}
+        yield from self._paginator.paginate(**request, PaginationConfig={"PageSize": 1})

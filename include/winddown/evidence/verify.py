@@ -1254,7 +1254,7 @@ class Story:
             outcomes = (outcome, "blocked") if outcome in {"erase", "anonymise"} else (outcome,)
             wanted = [[canonical([count, until, one])] for one in outcomes]
             if (collection, label) not in erased and stays[canonical([collection, label])] not in wanted:
-                day = f" until {until}" if until else ""
+                day = f" until {until}" if isinstance(until, str) else ""
                 yield f"it does not say that {count} records of {collection} ({label}) stay{day} ({outcome})"
         expiring = told(document["residual_until"], "collection", "until")
         for store in sorted({ending.store for ending in self.endings[plan["id"]].values()} & self.backups.keys()):

@@ -589,7 +589,7 @@ class Story {
       const wanted = outcomes.map((one) => canonical([canonical([count, until, one])]));
       const isSaid = wanted.includes(canonical(stays.get(canonical([collection, label])) ?? []));
       if (erased.has(keyOf(collection, label)) || isSaid) continue;
-      const day = until ? ` until ${until}` : "";
+      const day = typeof until === "string" ? ` until ${until}` : "";
       said.push(`it does not say that ${count} records of ${collection} (${label}) stay${day} (${outcome})`);
     }
     const expiring = new Set(toldOf(document.get("residual_until"), "collection until"));

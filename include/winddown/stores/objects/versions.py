@@ -83,15 +83,26 @@ def _require_going_on(client: Any, bucket: str, prefix: str, keys: Sequence[str]
 
     Asked with keys that a request has to encode as well: LocalStack 4.3 compares a marker with encoded keys.
     """
-    middle = keys[(len(keys) - 1) // 2]
-    found = {version.key for version in next(_pages(client, bucket, prefix, {"KeyMarker": middle}), [])}
+    middle, last = keys[(len(keys) - 1) // 2], keys[-1]
+    found: set[str] = set()
+    for page in _pages(client, bucket, prefix, {"KeyMarker": middle}):  # a page may be short, or empty
+        found.update(version.key for version in page)
+        if last in found or any(version.key > last for version in page):
+            break
     missing = [key for key in keys if key > middle and key not in found]
-    if any(version.key == key for key in missing[:1] for version in list_versions(client, bucket, key)):
+    # What was deleted meanwhile is missing by right.
+    if any(_is_listed(client, bucket, key) for key in {*missing[:1], *missing[-1:]}):
         raise Refused(
             "the service leaves out objects where a listing goes on behind a key, so no listing is known to be whole",
             rule="complete listing",
             next_step="copy the bucket to a service that lists all that it holds",
         )
+
+
+def _is_listed(client: Any, bucket: str, key: str) -> bool:
+    """Whether a key has versions; of all keys that begin so it comes first."""
+    listed = next((page for page in _pages(client, bucket, key) if page), [])
+    return any(version.key == key for version in listed)
 
 
 def histories_of(client: Any, bucket: str, keys: Collection[str]) -> dict[str, list[Version]]:

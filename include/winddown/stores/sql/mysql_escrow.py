@@ -36,7 +36,7 @@ from winddown.stores.sql.mysql_values import (
     widest,
 )
 
-_STATEMENT_ROWS = 900  # from a thousand on MariaDB makes a join of them
+_STATEMENT_ROWS = 900
 _INSERT_BYTES = 1 << 20  # of one statement, but for a row that is longer
 _PIECE_DIGITS = 1 << 19
 

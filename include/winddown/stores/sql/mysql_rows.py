@@ -15,8 +15,9 @@ from winddown.stores.sql.mysql_catalogue import JOURNAL, computed
 from winddown.stores.sql.mysql_values import WORDS, content, is_text, literals, quoted, table_name, whole
 from winddown.stores.sql.staged import require_same_key
 
-_A_STATEMENT = 900  # from a thousand on MariaDB makes a join of them, and no server looks them up one by one
-_KEYS_BYTES = 1 << 20  # of the longest key as often as it stands in a statement
+_ONE_COLUMN = 900  # keys in a list; from a thousand on MariaDB makes a join of them
+_SEVERAL_COLUMNS = 200  # keys parted by OR, of which more take longer each
+_KEYS_BYTES = 1 << 20
 
 Key = tuple[str, ...]
 
@@ -34,40 +35,28 @@ def named_rows(
             yield tuple(str(value) for value in row[: len(written)]), tuple(row[len(written) :])
 
 
-def conditions(collection: Collection, batch: Batch, *, most: int = _A_STATEMENT) -> Iterator[str]:
-    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, at most so many at a time."""
+def conditions(collection: Collection, batch: Batch, *, most: int = _ONE_COLUMN) -> Iterator[str]:
+    """Yield conditions for rows ``t`` that the keys of a batch fit exactly, at most so many at a time.
+
+    Keys of several columns stand in no list of rows: there MariaDB does not convert texts to the column's characters,
+    and finds none of another set than Unicode's.
+    """
     types = {field.name: field.type for field in collection.fields}
-    columns = [f"t.{quoted(name)}" for name in collection.key]
-    values = key_literals(collection, batch)
-    compared = [(columns, values)]
-    if any(is_text(types[name]) for name in collection.key):
-        # By a collation ``a``, ``A`` and ``a `` may be equal; as bytes they are not.
-        exact = [
-            (f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)", _in_bytes(batch, name))
-            if is_text(types[name])
-            else (column, literals_of)
-            for name, column, literals_of in zip(collection.key, columns, values, strict=True)
-        ]
-        compared.append(([expression for expression, _ in exact], [written for _, written in exact]))
-    longest = sum(max(map(len, written), default=1) for _, several in compared for written in several)
-    most = max(1, min(most, _KEYS_BYTES // longest))
+    compared = []
+    for name, values in zip(collection.key, key_literals(collection, batch), strict=True):
+        compared.append((f"t.{quoted(name)}", values))
+        if is_text(types[name]):  # by a collation ``a``, ``A`` and ``a `` may be equal; as bytes they are not
+            written = [value.encode().hex() for value in batch.keys.column(name).to_pylist()]
+            compared.append((f"CAST(CONVERT(t.{quoted(name)} USING utf8mb4) AS BINARY)", [f"x'{v}'" for v in written]))
+    longest = sum(max(map(len, values), default=1) for _, values in compared)
+    most = max(1, min(most, _ONE_COLUMN if len(collection.key) == 1 else _SEVERAL_COLUMNS, _KEYS_BYTES // longest))
     for start in range(0, batch.keys.num_rows, most):
-        yield " AND ".join(
-            _among(expressions, [written[start : start + most] for written in several])
-            for expressions, several in compared
-        )
-
-
-def _in_bytes(batch: Batch, name: str) -> list[str]:
-    return [f"x'{value.encode().hex()}'" for value in batch.keys.column(name).to_pylist()]
-
-
-def _among(expressions: Sequence[str], values: Sequence[Sequence[str]]) -> str:
-    """One list of keys, of several columns as rows: servers take three times as long for rows parted by OR."""
-    if len(expressions) == 1:
-        return f"{expressions[0]} IN ({', '.join(values[0])})"
-    rows = ", ".join(f"({', '.join(row)})" for row in zip(*values, strict=True))
-    return f"({', '.join(expressions)}) IN ({rows})"
+        parts = [(expression, values[start : start + most]) for expression, values in compared]
+        if len(collection.key) == 1:
+            yield " AND ".join(f"{expression} IN ({', '.join(values)})" for expression, values in parts)
+        else:
+            each = ([f"{expression} = {value}" for value in values] for expression, values in parts)
+            yield "(" + " OR ".join(f"({' AND '.join(row)})" for row in zip(*each, strict=True)) + ")"
 
 
 def key_literals(collection: Collection, batch: Batch) -> list[list[str]]:
