@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from winddown.domain.errors import Refused
@@ -157,6 +157,15 @@ def check(before: bytes, doomed: set[int], rows: int) -> bytes:
     return after
 
 
+def is_read(content: bytes) -> bool:
+    """Whether pyarrow reads what it wrote: release 26 does not, where lists of booleans are all empty in pages of V2."""
+    old = pq.ParquetFile(io.BytesIO(content))
+    try:
+        return all(old.read_row_group(number) is not None for number in range(old.num_row_groups))
+    except pa.ArrowInvalid:
+        return False
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     shapes=st.lists(SHAPES, max_size=3), rows=st.integers(1, 60), doomed=st.sets(st.integers(0, 59)), options=OPTIONS
@@ -164,6 +173,7 @@ def check(before: bytes, doomed: set[int], rows: int) -> bytes:
 def test_any_schema_of_any_layout(shapes: list[Any], rows: int, doomed: set[int], options: dict[str, Any]) -> None:
     sink = io.BytesIO()
     pq.write_table(table_of(shapes, rows), sink, **options)
+    assume(is_read(sink.getvalue()))
     after = check(sink.getvalue(), {row for row in doomed if row < rows}, rows)
     again = without("parquet", after, set())
     assert pq.read_metadata(io.BytesIO(again)).num_rows == pq.read_metadata(io.BytesIO(after)).num_rows
