@@ -158,7 +158,7 @@ def check(before: bytes, doomed: set[int], rows: int) -> bytes:
 
 
 def is_read(content: bytes) -> bool:
-    """Whether pyarrow reads what it wrote: release 26 does not, where lists of booleans are all empty in pages of V2."""
+    """Whether pyarrow reads what it wrote; release 26 does not where all lists of booleans are empty, in pages V2."""
     old = pq.ParquetFile(io.BytesIO(content))
     try:
         return all(old.read_row_group(number) is not None for number in range(old.num_row_groups))
