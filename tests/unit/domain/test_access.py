@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from winddown.domain.access import ALLOWED, Action, Role, require, roles_of
-from winddown.domain.case import Case, Person
+from winddown.domain.case import Case, Person, Recipient
 from winddown.domain.disposition import Facts
 from winddown.domain.errors import Refused
 
@@ -77,6 +78,11 @@ def roles(case: Case, person: str) -> set[str]:
 )
 def test_a_person_is_what_the_case_and_the_settings_say(case: Case, person: str, found: set[str]) -> None:
     assert roles(case, person) == found
+
+
+def test_who_receives_for_a_recipient_may_do_what_a_custodian_may(case: Case) -> None:
+    recipient = Recipient("designated_body", "receiver", "示例机构", "receiver@example.com", "", date(2026, 10, 1))
+    assert roles(replace(case, recipients=(recipient,)), "receiver") == {"custodian"}
 
 
 def test_a_custodian_who_is_not_among_the_people_receives_nothing(case: Case) -> None:
