@@ -102,8 +102,8 @@ def postgres(customers: int, turns: int) -> None:
             workspace = Path(folder) / "workspace"
             chosen, planning = apart(choose, as_one(url_of(admin, BASE)), workspace, LISTS)
             _announce("postgresql", chosen, customers)
-            server_now = Server("postgres", sql_postgres, partial(copied, admin), as_one, 0.6)
-            performing, _ = erase(server_now, workspace, chosen, turns)
+            measured = Server("postgres", sql_postgres, partial(copied, admin), as_one, by_two_most=0.6)
+            performing, _ = erase(measured, workspace, chosen, turns)
             minimise(admin, workspace, chosen, turns)
             figure("sql_postgres_memory_planning", planning, "MiB", f"<={MEMORY}")
             figure("sql_postgres_memory_performing", performing, "MiB", f"<={MEMORY}")

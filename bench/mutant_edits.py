@@ -129,10 +129,7 @@ def readers(mutant: Mutant) -> set[int]:
     while more := {name for one in tree.body if _names(one, ast.Load) & defined for name in _assigned(one)} - defined:
         defined |= more
     functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and _names(one, ast.Load) & defined]
-    return {
-        min(one.lineno, *(found.lineno for found in one.decorator_list)) if one.decorator_list else one.lineno
-        for one in functions
-    }
+    return {min([one.lineno, *(found.lineno for found in one.decorator_list)]) for one in functions}
 
 
 def _assigned(statement: ast.stmt) -> set[str]:

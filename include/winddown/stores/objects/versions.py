@@ -87,7 +87,7 @@ def _require_going_on(client: Any, bucket: str, prefix: str, keys: Sequence[str]
     found: set[str] = set()
     for page in _pages(client, bucket, prefix, {"KeyMarker": middle}):  # a page may be short, or empty
         found.update(version.key for version in page)
-        if last in found or any(version.key > last for version in page):
+        if max(found, default="") >= last:
             break
     missing = [key for key in keys if key > middle and key not in found]
     # What was deleted meanwhile is missing by right.

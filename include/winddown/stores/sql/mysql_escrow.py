@@ -36,7 +36,7 @@ from winddown.stores.sql.mysql_values import (
     widest,
 )
 
-_STATEMENT_ROWS = 900
+_INSERT_ROWS = 500
 _INSERT_BYTES = 1 << 20  # of one statement, but for a row that is longer
 _PIECE_DIGITS = 1 << 19
 
@@ -84,7 +84,7 @@ class MySqlRows:
         Unless all are, nothing is deleted or in escrow.
         """
         packet = int(self._connection.execute(text("SELECT @@max_allowed_packet")).scalar_one())
-        most = max(1, min(_STATEMENT_ROWS, packet // 4 // widest(self._collection)))
+        most = max(1, packet // 4 // widest(self._collection))
         steps = going(self._connection, self._collection, self._batch)
         fits = [condition for step in steps for condition in conditions(self._collection, step, most=most)]
         # Rows that others refer to come first in the file, because they have to come back first.
@@ -209,7 +209,7 @@ def _parts(rows: Iterable[bytes]) -> Iterator[list[bytes]]:
     part: list[bytes] = []
     size = 0
     for row in rows:
-        if part and (len(part) == _STATEMENT_ROWS or size + len(row) > _INSERT_BYTES):
+        if part and (len(part) == _INSERT_ROWS or size + len(row) > _INSERT_BYTES):
             yield part
             part, size = [], 0
         part.append(row)
