@@ -85,7 +85,13 @@ class Browser:
         self._process.wait(timeout=20)
 
     def open(self, url: str) -> None:
+        """Go to a page and wait until it is there, its style too: on a busy machine the driver returns before."""
         self._call("POST", f"{self._session}/url", {"url": url})
+        deadline = time.monotonic() + 20
+        asked = {"expression": "document.readyState", "returnByValue": True}
+        while self.devtools("Runtime.evaluate", asked)["result"]["value"] != "complete":
+            assert time.monotonic() < deadline, url
+            time.sleep(0.02)
 
     @property
     def url(self) -> str:
