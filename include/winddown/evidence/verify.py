@@ -33,12 +33,13 @@ import struct
 import sys
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from itertools import accumulate, count, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ ENTRY_BYTES_MAX, ENTRY_KEYS = 65_535, 6
 LINE_END, SEAM, SEAM_OF_LINES = "\n", '},{"actor":', '}\n{"actor":'  # entries begin with their first key in order
 NESTED_MAX = 400
 MANY_LINES, LINES_AT_ONCE = 100_000, 16_384  # a power of two, so that roots of parts make the root of all
+JUDGES_MAX = 4  # more would only wait for the one that replays what they found
+LEDGER: list[bytes] = []  # what a judge is to look at, in its own process
 FOR_PROGRAMS = re.compile(  # all other members are read and filed by people, and bound by the ledger's last report
     r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py"
     r"|(?:plans|certificates|rules)/.+\.json|timestamps/.+\.tsr"
@@ -545,7 +548,7 @@ def subjects(statement: Document, what: str) -> dict[str, str]:
 
 
 def read_archive(data: bytes) -> dict[str, bytes]:
-    """Return the members of the ZIP, after building it again from them and finding the same bytes."""
+    """Return what the members of the ZIP seem to be; see ``require_rebuilt``."""
     members: dict[str, bytes] = {}
     at, last = 0, ""
     while data[at : at + 4] == b"PK\x03\x04" and len(data) >= at + 30:
@@ -554,8 +557,12 @@ def read_archive(data: bytes) -> dict[str, bytes]:
         need(NAME.fullmatch(name) and name > last, "archive: a member's name is not allowed or not in order")
         at, last = at + 30 + name_length + size, name
         members[name] = data[at - size : at]
-    need(len(data) < 2**32 and rebuild(members) == data, "archive: not the bytes that its members make")
     return members
+
+
+def require_rebuilt(members: Mapping[str, bytes], data: bytes) -> None:
+    """Build the ZIP again from its members, and refuse if these are not the bytes."""
+    need(len(data) < 2**32 and rebuild(members) == data, "archive: not the bytes that its members make")
 
 
 def rebuild(members: Mapping[str, bytes]) -> bytes:
@@ -595,119 +602,142 @@ class Entry:
     body: Document
 
 
-def read_ledger(documents: Iterable[Document]) -> Iterator[Entry]:
-    """Yield the entries: of one case, contiguous from 0, never going back in time, with the fields of their type."""
-    last = case = ""
-    for number, document in enumerate(documents):
-        at = document["at"]
-        moment = moment_of(at, f"ledger entry {number}")
-        if document["seq"] != number:
-            found = document["seq"]
-            raise Rejected(f"ledger entry {number}: carries number {found}, so entries are missing or reordered")
-        if at < last:
-            raise Rejected(f"ledger entry {number}: earlier than the entry before it")
-        if case not in {"", document["case"]}:
-            raise Rejected(f"ledger entry {number}: of another case than the entries before it")
-        last, case = at, document["case"]
-        yield Entry(number, moment, case, document["type"], document["body"])
-
-
 class Judged:
     """What the lines of a ledger hold, part by part; the root over them is known once all were looked at."""
 
-    def __init__(self, parts: Iterator[tuple[bytes, str, bytes]]) -> None:
-        self.parts = parts
+    def __init__(self, lines: Sequence[bytes], parts: Iterator[tuple[bytes, bytes]]) -> None:
+        self.lines, self.parts = lines, parts
         self.roots: list[bytes] = []
 
-    def documents(self) -> Iterator[Document]:
-        """Yield what each line holds; raises for the first that is no entry."""
-        number = 0
-        for packed, reason, root in self.parts:
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries, as one story: of one case, contiguous from 0, never going back in time."""
+        number, before = 0, ("", "")
+        for packed, root in self.parts:
             self.roots.append(root)
-            found: list[Document] = marshal.loads(packed)  # noqa: S302 - from this program
-            yield from found
-            number += len(found)
-            if reason:
-                raise Rejected(f"ledger entry {number}: {reason}")
+            times, case, types, bodies, fault = marshal.loads(packed)  # noqa: S302 - from this program
+            if times:
+                before = times[-1], require_later(number, (times[0], case), before)[1]
+            moments = map(datetime.fromisoformat, times)
+            yield from map(Entry, count(number), moments, repeat(case), types, bodies)
+            number += len(times)
+            if fault:
+                raise Rejected(fault)
 
     def root(self) -> bytes:
         """Root over all lines, those included that nobody asked for."""
-        return merkle_root(self.roots + [root for _, _, root in self.parts])
+        return merkle_root(self.roots + [root for _, root in self.parts])
 
 
 @contextmanager
-def judging(lines: Sequence[bytes]) -> Iterator[Judged]:
+def judging(ledger: bytes) -> Iterator[Judged]:
     """Judge lines; if they are many, all processors begin at once, and this one goes first with what is in order."""
-    chunks = (b"\n".join(lines[start : start + LINES_AT_ONCE]) for start in range(0, len(lines), LINES_AT_ONCE))
+    *lines, _ = ledger.split(b"\n")  # Each line ends.
+    firsts = range(0, len(lines), LINES_AT_ONCE)
+    sizes = (sum(map(len, part)) + len(part) for part in (lines[one : one + LINES_AT_ONCE] for one in firsts))
+    ends = list(accumulate(sizes, initial=0))
     if len(lines) < MANY_LINES:
-        yield Judged(map(judged, chunks))
+        yield Judged(lines, map(partial(judged, ledger), firsts, ends, ends[1:]))
         return
-    with ProcessPoolExecutor(initializer=getattr(os, "nice", int), initargs=(10,)) as pool:
+    judges = min(os.cpu_count() or 1, JUDGES_MAX)
+    # Each has the whole ledger from its beginning: where processes are forked, that is no copy.
+    with ProcessPoolExecutor(judges, initializer=begin, initargs=(ledger,)) as pool:
         try:
-            yield Judged(pool.map(judged, chunks))
+            yield Judged(lines, pool.map(judged_there, firsts, ends, ends[1:]))
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def judged(chunk: bytes) -> tuple[bytes, str, bytes]:
-    """Return entries, packed, up to the first line that is none; why that is none, or ""; the root over all lines."""
-    found, fault, lines = read_together(chunk), "", chunk.split(b"\n")
+def begin(ledger: bytes) -> None:
+    """Be ready to judge parts of this, behind the process that waits for them."""
+    LEDGER[:] = [ledger]
+    getattr(os, "nice", int)(10)
+
+
+def judged_there(number: int, start: int, end: int) -> tuple[bytes, bytes]:
+    """Judge lines of what this process is to look at."""
+    return judged(LEDGER[0], number, start, end)
+
+
+def judged(ledger: bytes, number: int, start: int, end: int) -> tuple[bytes, bytes]:
+    """Return what the lines between two bytes tell, up to the first that is no entry with its number; their root.
+
+    Packed are the times, the case, the types and the bodies of entries, and why the next line is none, or "".
+    """
+    chunk = ledger[start : end - 1]
+    found, fault, lines = read_together(number, chunk), "", chunk.split(b"\n")
     if not found:
+        before = "", ""
         try:
-            for line in lines:
-                found.append(entry_of(read_alone(line)))
+            for at, line in enumerate(lines, number):
+                document = read_alone(at, line)
+                before = require_later(at, (document["at"], document["case"]), before)
+                found.append(document)
         except Rejected as reason:
             fault = str(reason)
-    return marshal.dumps(found), fault, merkle_root(list(map(leaf_of, lines)))
+    times, types, bodies = ([document[name] for document in found] for name in ("at", "type", "body"))
+    case = found[0]["case"] if found else ""
+    return marshal.dumps((times, case, types, bodies, fault)), merkle_root(list(map(leaf_of, lines)))
 
 
-def read_together(chunk: bytes) -> list[Any]:
-    """Return the entries in lines, read as one list and looked at field by field, which takes half the time.
+def require_later(number: int, found: tuple[str, str], before: tuple[str, str]) -> tuple[str, str]:
+    """Refuse an entry, by its time and case, that does not go on from the one before it."""
+    need(found[0] >= before[0], f"ledger entry {number}: earlier than the entry before it")
+    need(before[1] in {"", found[1]}, f"ledger entry {number}: of another case than the entries before it")
+    return found
+
+
+def read_together(number: int, chunk: bytes) -> list[Any]:
+    """Return the entries in lines from this number on, read as one list and looked at field by field.
 
     Nothing is returned where anything is to be said about one; each is read alone then. A list that is spelled as its
     own value holds nothing else. It has as many seams between entries as there are ends of lines, each end makes one,
-    and no other place looks like one; so each line is one entry.
+    and no other place looks like one; so each line is one entry. That takes half the time.
     """
     try:
         text = chunk.decode("ascii")
         spelled = f"[{text.replace(LINE_END, ',')}]"
         found: list[Any] = DECODER.decode(spelled)
         lines = text.split(LINE_END)
-        is_plain = max(map(len, lines)) <= ENTRY_BYTES_MAX and not any(map(is_nested, lines))
+        is_plain = max(map(len, lines)) <= ENTRY_BYTES_MAX
+        is_plain = is_plain and not any(is_nested(line) for line in lines if len(line) > NESTED_MAX)
         is_apart = len(found) - 1 == text.count(SEAM_OF_LINES) == spelled.count(SEAM) == len(lines) - 1
-        is_plain = is_plain and is_apart and ENCODER.encode(found) == spelled
+        is_plain = is_plain and is_apart and ENCODER.encode(found) == spelled and are_entries(number, found)
     except (ValueError, RecursionError):
         return []
-    return found if is_plain and are_entries(found) else []
+    return found if is_plain else []
 
 
-def are_entries(documents: Sequence[Any]) -> bool:
-    """Whether each is an entry by itself, asked of all at once; see ``entry_of``."""
+def are_entries(number: int, documents: Sequence[Any]) -> bool:
+    """Whether each is an entry, from this number on, of one case, none earlier than the one before."""
     if not fit(documents, ENTRY) or set(map(len, documents)) != {ENTRY_KEYS}:
         return False
     bodies: defaultdict[str, list[Any]] = defaultdict(list)
     for document in documents:
         bodies[document["type"]].append(document["body"])
     known = all(name in FIELDS and fit(found, FIELDS[name]) for name, found in bodies.items())
-    return known and all(TIME.fullmatch(document["at"]) for document in documents)
+    numbers, times, cases = ([document[name] for document in documents] for name in ("seq", "at", "case"))
+    is_one_story = numbers == list(range(number, number + len(numbers))) and sorted(times) == times
+    if not (known and is_one_story and len(set(cases)) == 1 and all(map(TIME.fullmatch, times))):
+        return False
+    list(map(datetime.fromisoformat, times))
+    return True
 
 
-def read_alone(line: bytes) -> Document:
-    """Return the canonical object in one line, or say why it is none."""
-    if len(line) > ENTRY_BYTES_MAX:
-        raise Rejected("more than 65535 bytes")
-    return parse_object(line)
-
-
-def entry_of(document: Document) -> Document:
-    """Return one entry by itself, with what its type needs."""
-    if len(shape(document, ENTRY)) != ENTRY_KEYS:
-        raise Rejected("not the six keys of an entry")
-    if not TIME.fullmatch(document["at"]):
-        raise Rejected("at is not a UTC time with microseconds")
-    if document["type"] not in FIELDS:
-        raise Rejected("there is no such entry type")
-    shape(document["body"], FIELDS[document["type"]])
+def read_alone(number: int, line: bytes) -> Document:
+    """Return the entry in one line, which has this number, with what its type needs, or say why it is none."""
+    what = f"ledger entry {number}"
+    try:
+        need(len(line) <= ENTRY_BYTES_MAX, "more than 65535 bytes")
+        document = parse_object(line)
+        need(len(shape(document, ENTRY)) == ENTRY_KEYS, "not the six keys of an entry")
+        need(TIME.fullmatch(document["at"]), "at is not a UTC time with microseconds")
+        need(document["type"] in FIELDS, "there is no such entry type")
+        shape(document["body"], FIELDS[document["type"]])
+    except Rejected as reason:
+        raise Rejected(f"{what}: {reason}") from None
+    moment_of(document["at"], what)
+    found = document["seq"]
+    need(found == number, f"{what}: carries number {found}, so entries are missing or reordered")
     return document
 
 
@@ -1473,18 +1503,17 @@ def judge(  # noqa: PLR0917 - what a reader may have
 ) -> Report:
     """Add to ``checks`` what passed, and stop at the first part that later parts could not be read without."""
     members = read_archive(data)
-    checks.append(f"archive: {len(members)} members, built again to the same {len(data)} bytes")
-    note = members.get("checkpoint.txt", b"")
-    origin, size, root = policy.open_checkpoint(note, "checkpoint.txt")
-    checks.append(f"checkpoint: {origin}, size {size}, root {root.hex()}, signed; quorum {policy.quorum}")
-    check_manifest(members, policy, note)
-    checks.append(f"manifest: signed by {origin}; every member has the digest that was signed")
-    ledger = members.get("ledger.jsonl", b"")
-    need(ledger.endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
-    lines = ledger[:-1].split(b"\n")
-    later: list[str] = []
-    fault: Exception | None = None
-    with judging(lines) as parts:
+    with judging(members.get("ledger.jsonl", b"")) as parts:  # which goes on beside what is looked at here
+        require_rebuilt(members, data)
+        checks.append(f"archive: {len(members)} members, built again to the same {len(data)} bytes")
+        note = members.get("checkpoint.txt", b"")
+        origin, size, root = policy.open_checkpoint(note, "checkpoint.txt")
+        checks.append(f"checkpoint: {origin}, size {size}, root {root.hex()}, signed; quorum {policy.quorum}")
+        check_manifest(members, policy, note)
+        checks.append(f"manifest: signed by {origin}; every member has the digest that was signed")
+        need(members.get("ledger.jsonl", b"").endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
+        later: list[str] = []
+        fault: Exception | None = None
         try:
             stamps = {name: content for name, content in members.items() if name.startswith("timestamps/")}
             stamped = [*check_stamps(stamps, note.rpartition(b"\n\n")[0] + b"\n", authorities)]
@@ -1492,10 +1521,10 @@ def judge(  # noqa: PLR0917 - what a reader may have
             story = Story(*read_documents(members, policy, note), approvers)
             said = f"{len(story.plans)} plans canonical, {len(story.certificates)} certificates signed"
             later.append(f"documents: {said}")
-            story.replay(read_ledger(parts.documents()))
+            story.replay(parts.entries())
         except (Rejected, RecursionError) as reason:
             fault = reason
-        found = parts.root()
+        found, lines = parts.root(), parts.lines
     # Whether these are the entries at all comes before whatever was found in them.
     need((size, root) == (len(lines), found), "checkpoint.txt: not over exactly these entries")
     checks += check_history(earlier, lines, origin, policy)

@@ -136,19 +136,19 @@ def test_a_field_of_any_type_must_be_there_and_only_some_may_be_blank() -> None:
 # -- entries ---------------------------------------------------------------------------------------------------------
 
 
-def entry(case: Any, **changes: Any) -> bytes:
+def entry(case: Any, /, **changes: Any) -> bytes:
     return verify.canonical(json.loads(case.entries()[0]) | changes)
 
 
 def test_an_entry_has_at_most_65535_bytes(case: Any) -> None:
     room = 65_535 - len(entry(case, body={"x": ""}))
-    assert verify.read_alone(entry(case, body={"x": "u" * room}))["seq"] == 0
-    assert refused(verify.read_alone, entry(case, body={"x": "u" * (room + 1)})) == "more than 65535 bytes"
+    assert verify.read_alone(0, entry(case, body={"x": "u" * room}))["seq"] == 0
+    assert refused(read, [entry(case, body={"x": "u" * (room + 1)})]) == "ledger entry 0: more than 65535 bytes"
 
 
 def read(lines: list[bytes]) -> list[verify.Entry]:
-    with verify.judging(lines) as parts:
-        return list(verify.read_ledger(parts.documents()))
+    with verify.judging(b"".join(line + b"\n" for line in lines)) as parts:
+        return list(parts.entries())
 
 
 def test_an_entry_has_six_keys_and_a_time_with_microseconds(case: Any) -> None:
@@ -179,40 +179,65 @@ def test_lines_that_are_read_together_are_read_as_if_alone(case: Any, monkeypatc
         "a second spelling": [first, second.replace(b":", b": ", 1)],
         "an empty line": [first, b"", second],
         "no object": [first, b"1"],
-        "not in ASCII": [first, entry(case, body={"x": "客户"})],
+        "not in ASCII": [first, entry(case, seq=1, body={"x": "客户"})],
         "not in Unicode": [first, b"\xff"],
         "too long": [first, long],
         "too deep": [first, deep],
-        "another type": [first, entry(case, type="x")],
-        "no time": [first, entry(case, at="10:00")],
-        "a further key": [first, entry(case, more=1)],
+        "another type": [first, entry(case, seq=1, type="x")],
+        "no time": [first, entry(case, seq=1, at="10:00")],
+        "no such day": [first, entry(case, seq=1, at="2026-11-31T10:00:00.000000Z")],
+        "earlier": [first, entry(case, seq=1, at="2020-11-30T10:00:00.000000Z")],
+        "of another case": [first, entry(case, seq=1, case="other")],
+        "a number twice": [first, first],
+        "a number left out": [first, entry(case, seq=2)],
+        "a further key": [first, entry(case, seq=1, more=1)],
         "a number below zero": [first, entry(case, seq=-1)],
         "a truth for a number": [first, entry(case, seq=True)],
-        "no body": [first, entry(case, body=None)],
-        "a blank name": [first, entry(case, type="")],
-        "a field of its type is missing": [first, entry(case, type="halted", body={"reason": "x"})],
-        "a field of its type is blank": [first, entry(case, type="halted", body={"reason": "x", "door": ""})],
-        "a field that may be blank": [first, entry(case, type="intent", body=freezing)],
+        "no body": [first, entry(case, seq=1, body=None)],
+        "a blank name": [first, entry(case, seq=1, type="")],
+        "a field of its type is missing": [first, entry(case, seq=1, type="halted", body={"reason": "x"})],
+        "a field of its type is blank": [first, entry(case, seq=1, type="halted", body={"reason": "x", "door": ""})],
+        "a field that may be blank": [first, entry(case, seq=1, type="intent", body=freezing)],
     }
 
-    def judged(lines: list[bytes]) -> tuple[object, str, bytes]:
-        packed, fault, tree = verify.judged(b"\n".join(lines))
-        return marshal.loads(packed), fault, tree  # noqa: S302 - just written
+    def judged(lines: list[bytes]) -> tuple[Any, bytes]:
+        ledger = b"\n".join([b"before", *lines, b"after"])
+        packed, tree = verify.judged(ledger, 0, 7, len(ledger) - 5)
+        return marshal.loads(packed), tree  # noqa: S302 - just written
 
     in_order = b"\n".join([first, second, entry(case, seq=2, type="intent", body=freezing)])
-    assert [found["seq"] for found in verify.read_together(in_order)] == [0, 1, 2]
+    assert [found["seq"] for found in verify.read_together(0, in_order)] == [0, 1, 2]
     together = {name: judged(lines) for name, lines in chunks.items()}
-    monkeypatch.setattr(verify, "read_together", lambda _chunk: [])
+    monkeypatch.setattr(verify, "read_together", lambda _number, _chunk: [])
     assert together == {name: judged(lines) for name, lines in chunks.items()}
-    assert [name for name, (_, fault, _) in together.items() if not fault] == [
+    assert [name for name, ((*_, fault), _) in together.items() if not fault] == [
         *("in order", "an entry's place in a list", "not in ASCII", "a field that may be blank"),
     ]
 
 
 def test_the_root_over_parts_is_the_root_over_all() -> None:
     lines = [b"%d" % number for number in range(2 * 16_384 + 3)]
-    with verify.judging(lines) as parts:
+    with verify.judging(b"\n".join(lines) + b"\n") as parts:
         assert parts.root() == verify.merkle_root([verify.leaf_of(line) for line in lines])
+
+
+@pytest.mark.parametrize("many", [0, 100])
+def test_parts_go_on_from_each_other_by_whomever_they_are_judged(
+    case: Any, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(verify, "LINES_AT_ONCE", 2)
+    monkeypatch.setattr(verify, "MANY_LINES", many)
+    lines = [entry(case, seq=seq) for seq in range(5)]
+    assert [found.seq for found in read(lines)] == [0, 1, 2, 3, 4]
+    for seq, name, value, said in (
+        (2, "at", "2020-11-30T10:00:00.000000Z", "earlier than the entry before it"),
+        (2, "case", "other", "of another case than the entries before it"),
+        (4, "case", "other", "of another case than the entries before it"),
+        (4, "seq", 3, "carries number 3, so entries are missing or reordered"),
+        (3, "seq", 1, "carries number 1, so entries are missing or reordered"),
+    ):
+        wrong = [*lines[:seq], entry(case, **{"seq": seq, name: value}), *lines[seq + 1 :]]
+        assert refused(read, wrong) == f"ledger entry {seq}: {said}"
 
 
 def test_entries_are_of_one_case(case: Any) -> None:
@@ -344,17 +369,23 @@ def test_a_witness_states_a_time_below_two_to_the_sixty_third(signer: Signer, at
 # -- archives and statements -----------------------------------------------------------------------------------------
 
 
+def opened(data: bytes) -> dict[str, bytes]:
+    members = verify.read_archive(data)
+    verify.require_rebuilt(members, data)
+    return members
+
+
 def test_an_archive_that_is_cut_anywhere_in_a_header_is_refused_and_never_crashes(case: Any) -> None:
     data = case.bundle()
     first = len(next(iter(verify.read_archive(data)))) + 30
     for end in range(first + 40):
-        assert refused(verify.read_archive, data[:end]).startswith("archive: ")
-    assert verify.read_archive(verify.rebuild({})) == {}
+        assert refused(opened, data[:end]).startswith("archive: ")
+    assert opened(verify.rebuild({})) == {}
 
 
 @pytest.mark.parametrize("name", ["a" * 200, "rules/" + "a" * 200, "0", "plans/p.json"])
 def test_a_members_name_is_allowed(name: str) -> None:
-    assert verify.read_archive(verify.rebuild({name: b"x"})) == {name: b"x"}
+    assert opened(verify.rebuild({name: b"x"})) == {name: b"x"}
 
 
 @pytest.mark.parametrize(
@@ -364,22 +395,19 @@ def test_a_members_name_is_not_allowed(name: str) -> None:
     data = verify.rebuild({"x" * len(name.encode("latin-1")): b""}).replace(
         b"x" * len(name), name.encode("latin-1")
     ) if name else verify.rebuild({"": b""})  # fmt: skip
-    assert refused(verify.read_archive, data) == "archive: a member's name is not allowed or not in order"
+    assert refused(opened, data) == "archive: a member's name is not allowed or not in order"
 
 
 def test_a_member_has_a_name_be_it_ever_so_short() -> None:
-    assert (
-        refused(verify.read_archive, b"PK\x03\x04" + bytes(26))
-        == "archive: a member's name is not allowed or not in order"
-    )
-    assert refused(verify.read_archive, b"PK\x03\x04" + bytes(25)) == "archive: not the bytes that its members make"
+    assert refused(opened, b"PK\x03\x04" + bytes(26)) == "archive: a member's name is not allowed or not in order"
+    assert refused(opened, b"PK\x03\x04" + bytes(25)) == "archive: not the bytes that its members make"
 
 
 def test_members_stand_once_and_in_order() -> None:
     one, two = verify.rebuild({"a": b"1"}), verify.rebuild({"b": b"2"})
     local = len(b"PK\x03\x04") + 26 + 1 + 1
     for doubled in (one[:local] + one, two[:local] + one):
-        assert refused(verify.read_archive, doubled) == "archive: a member's name is not allowed or not in order"
+        assert refused(opened, doubled) == "archive: a member's name is not allowed or not in order"
 
 
 def test_more_than_a_plain_archive_can_hold_is_refused_and_never_crashes(case: Any) -> None:
@@ -387,7 +415,7 @@ def test_more_than_a_plain_archive_can_hold_is_refused_and_never_crashes(case: A
         def __len__(self) -> int:
             return 2**32
 
-    assert refused(verify.read_archive, Huge(case.bundle())) == "archive: not the bytes that its members make"
+    assert refused(opened, Huge(case.bundle())) == "archive: not the bytes that its members make"
 
 
 def test_the_end_of_an_archive_counts_members_as_far_as_its_format_can() -> None:
