@@ -928,25 +928,23 @@ class Story:
         self.orders |= orders
         self.made[plan_id] = digest
 
-    def of_plan(self, entry: Entry, body: Document) -> str:
-        """Return the id of a plan that was made before this entry, in the same case."""
+    def of_plan(self, body: Document) -> str:
+        """Return the id of a plan that was made before."""
         plan_id = str(body["plan_id"])
         if plan_id not in self.made:
             raise Rejected(f"plan {plan_id} was not made before")
-        if entry.case != self.plans[plan_id]["case"]:
-            raise Rejected(f"plan {plan_id} belongs to another case")
         return plan_id
 
-    def of_order(self, entry: Entry, body: Document) -> tuple[str, str]:
+    def of_order(self, body: Document) -> tuple[str, str]:
         """Return plan id and order id, both known."""
-        place = (self.of_plan(entry, body), body["order_id"])
+        place = (self.of_plan(body), body["order_id"])
         if place not in self.orders:
             raise Rejected(f"order {place[1]} is not in plan {place[0]}")
         return place
 
     def approval_given(self, entry: Entry, body: Document) -> None:
         """An approval counts for exactly the plan that was made, once per person, by whom the plan names."""
-        plan_id, person, role, since = self.of_plan(entry, body), body["person"], body["role"], entry.at
+        plan_id, person, role, since = self.of_plan(body), body["person"], body["role"], entry.at
         need(body["plan_digest"] == self.made[plan_id], f"approval of another digest than plan {plan_id} has")
         plan = self.plans[plan_id]
         named = [(one["person"], one["role"]) for one in plan["approvers"]]
@@ -1014,9 +1012,9 @@ class Story:
         """There is a backup of a store, which holds what is erased until its last day."""
         self.backups[body["store"]] = body
 
-    def handover_acknowledged(self, entry: Entry, body: Document) -> None:
+    def handover_acknowledged(self, _entry: Entry, body: Document) -> None:
         """Its receiver has what an order handed over, all of which was sealed before."""
-        place = self.of_order(entry, body)
+        place = self.of_order(body)
         is_sealed = self.orders[place]["act"] == "seal" and not self.open_batches(place)
         need(is_sealed, f"order {place[1]} was not sealed before")
         self.acknowledged[place] = body
@@ -1038,7 +1036,7 @@ class Story:
         need(act == "restore" or not self.is_halted, "something else than restoring while the case was halted")
         if act in {"freeze", "restore"} and not body["plan_id"]:
             return  # A freeze, and its undoing, may come before there is a plan.
-        plan_id = self.of_plan(entry, body)
+        plan_id = self.of_plan(body)
         plan = self.plans[plan_id]
         if act != "restore":  # Undoing waits for no approval, and for no hold.
             self.begun[plan_id] = None
@@ -1051,7 +1049,7 @@ class Story:
         if act == "sanitise":
             self.require_ending(plan_id, body)
             return
-        _, order_id = place = self.of_order(entry, body)
+        _, order_id = place = self.of_order(body)
         order, key = self.orders[place], (*place, body["batch"])
         for other in order["requires"]:
             if self.orders[plan_id, other]["act"] == "anonymise":
@@ -1150,7 +1148,7 @@ class Story:
         if not is_proven(body):
             raise Rejected(f"{what}: its read-back does not say that another path found nothing against it")
         if act in {"quarantine", "purge"}:
-            self.of_order(entry, body)
+            self.of_order(body)
             if act == "quarantine":
                 self.quarantined.setdefault(key, (entry.at, records))
             # A purge that is at work when somebody restores may be the faster one: it ends as it was intended.
@@ -1169,9 +1167,9 @@ class Story:
             total, most = self.totals[place], self.orders[place]["record_count_max"]
             need(total <= most, f"{what}: {total} records purged, record_count_max is {most}")
 
-    def residual_checked(self, entry: Entry, body: Document) -> None:
+    def residual_checked(self, _entry: Entry, body: Document) -> None:
         """A plan is clean once a check of all its stores found nothing, until anything more is done under it."""
-        plan_id = self.of_plan(entry, body)
+        plan_id = self.of_plan(body)
         stores = {ending.store for ending in self.endings[plan_id].values()}
         found = sorted(told(body["stores"], "store", "remaining", "leftovers", "found"))
         self.clean.pop(plan_id, None)
@@ -1207,7 +1205,7 @@ class Story:
         need(body["digest"] == digest_of_document(document), f"{what} in the bundle has another digest")
         self.issued[one] = entry.seq
         need((document["id"], document["case"]) == (one, entry.case), f"{what} states another id or case")
-        plan_id = self.of_plan(entry, document)
+        plan_id = self.of_plan(document)
         named = subjects(self.statements[one], what)
         need(named == {f"plans/{plan_id}.json": self.made[plan_id]}, f"{what}: its subject is another plan")
         self.certified.add(plan_id)

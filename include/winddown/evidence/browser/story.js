@@ -191,24 +191,23 @@ class Story {
     this.made.set(planId, digest);
   }
 
-  /** The id of a plan that was made before this entry, in the same case. */
-  ofPlan(entry, body) {
+  /** The id of a plan that was made before. */
+  ofPlan(body) {
     const planId = body.get("plan_id");
     need(this.made.has(planId), `plan ${planId} was not made before`);
-    need(entry.of === this.plans.get(planId).get("case"), `plan ${planId} belongs to another case`);
     return planId;
   }
 
   /** Plan id and order id as one key, both known. */
-  ofOrder(entry, body) {
-    const [planId, orderId] = [this.ofPlan(entry, body), body.get("order_id")];
+  ofOrder(body) {
+    const [planId, orderId] = [this.ofPlan(body), body.get("order_id")];
     need(this.orders.has(keyOf(planId, orderId)), `order ${orderId} is not in plan ${planId}`);
     return keyOf(planId, orderId);
   }
 
   /** An approval counts for exactly the plan that was made, once per person, by whom the plan names. */
   async approvalGiven(entry, body) {
-    const planId = this.ofPlan(entry, body);
+    const planId = this.ofPlan(body);
     const [person, role] = [body.get("person"), body.get("role")];
     const isSame = body.get("plan_digest") === this.made.get(planId);
     need(isSame, `approval of another digest than plan ${planId} has`);
@@ -295,8 +294,8 @@ class Story {
   }
 
   /** Its receiver has what an order handed over, all of which was sealed before. */
-  handoverAcknowledged(entry, body) {
-    const place = this.ofOrder(entry, body);
+  handoverAcknowledged(_entry, body) {
+    const place = this.ofOrder(body);
     const isSealed = this.orders.get(place).get("act") === "seal" && !this.openBatches(place).length;
     need(isSealed, `order ${body.get("order_id")} was not sealed before`);
     this.acknowledged.set(place, body);
@@ -321,7 +320,7 @@ class Story {
     this.nonces.add(nonce);
     need(act === "restore" || !this.isHalted, "something else than restoring while the case was halted");
     if ((act === "freeze" || act === "restore") && !body.get("plan_id")) return; // It may come before there is a plan.
-    const planId = this.ofPlan(entry, body);
+    const planId = this.ofPlan(body);
     const plan = this.plans.get(planId);
     if (act !== "restore") { // Undoing waits for no approval, and for no hold.
       this.begun.add(planId);
@@ -335,7 +334,7 @@ class Story {
       this.requireEnding(planId, body);
       return;
     }
-    const place = this.ofOrder(entry, body);
+    const place = this.ofOrder(body);
     const [order, orderId, batch] = [this.orders.get(place), body.get("order_id"), body.get("batch")];
     const key = keyOf(planId, orderId, batch);
     for (const other of order.get("requires")) {
@@ -429,7 +428,7 @@ class Story {
     need(records <= intent.get("records"), `${what}: ${records} records, ${intent.get("records")} were intended`);
     need(isProven(body), `${what}: its read-back does not say that another path found nothing against it`);
     if (act === "quarantine" || act === "purge") {
-      this.ofOrder(entry, body);
+      this.ofOrder(body);
       if (act === "quarantine" && !this.quarantined.has(key)) {
         this.quarantined.set(key, { planId, since: entry.moment, records });
       }
@@ -451,8 +450,8 @@ class Story {
   }
 
   /** A plan is clean once a check of all its stores found nothing, until anything more is done under it. */
-  residualChecked(entry, body) {
-    const planId = this.ofPlan(entry, body);
+  residualChecked(_entry, body) {
+    const planId = this.ofPlan(body);
     const stores = new Set([...this.endings.get(planId).values()].map((ending) => ending.store));
     const found = toldOf(body.get("stores"), "store remaining leftovers found");
     this.clean.delete(planId);
@@ -497,7 +496,7 @@ class Story {
     this.issued.set(one, entry.seq);
     const isOwn = document.get("id") === one && document.get("case") === entry.of;
     need(isOwn, `${what} states another id or case`);
-    const planId = this.ofPlan(entry, document);
+    const planId = this.ofPlan(document);
     const about = subjects(this.statements.get(one), what);
     const isOfPlan = about.size === 1 && about.get(`plans/${planId}.json`) === this.made.get(planId);
     need(isOfPlan, `${what}: its subject is another plan`);
