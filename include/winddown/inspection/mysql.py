@@ -9,7 +9,6 @@ them.
 import base64
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +21,7 @@ from winddown.domain.batch import CONTENT, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method, Order
+from winddown.inspection.digests import all_as_planned
 from winddown.inspection.forms import Judge, Row
 from winddown.inspection.mysql_files import search_server
 from winddown.ports import ByteSearch
@@ -108,11 +108,10 @@ class MySqlInspector:
         if not name:
             return 0
         try:
-            found = Counter(_digests(self._escrow.records(order.id, batch, name), columns))
+            found = _digests(self._escrow.records(order.id, batch, name), columns)
         except Refused:
             return 0
-        planned = Counter(batch.keys.column(CONTENT).to_pylist())
-        return (found & planned).total() if found.total() == planned.total() else 0
+        return all_as_planned(found, batch)
 
     def leftovers(self, order: Order, batch: Batch) -> int:
         """Count the batch's files in escrow, or its rows in tables that carry the order's name in their comment.
@@ -299,9 +298,9 @@ def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
     return str(connection.execute(query, {"o": str(order.id), "b": batch.index}).scalar() or "")
 
 
-def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> Iterator[str]:
+def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> bytearray:
     """Digests of rows in escrow: values in hex, parted by commas, a dash for NULL, long values not digested yet."""
-    begun = _shape(columns).encode()
+    begun, found = f"{_shape(columns)},".encode(), bytearray()
     long = [_kind(kind) in _DIGESTED for _, kind in columns]
     for row in rows:
         if any(long):
@@ -310,7 +309,8 @@ def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> Iterator[str]:
                 for value, is_long in zip(row.decode("ascii").split(","), long, strict=True)
             ]
             row = ",".join(pieces).encode()  # noqa: PLW2901 - the same row, as its digest is about it
-        yield hashlib.sha256(begun + b"," + row).hexdigest()
+        found += hashlib.sha256(begun + row).digest()
+    return found
 
 
 def _shape(columns: Sequence[Column]) -> str:

@@ -11,12 +11,10 @@ the file that the journal names.
 import hashlib
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,17 +22,17 @@ from sqlalchemy import Connection, Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from winddown.archive.escrow import Escrow
-from winddown.domain.batch import CONTENT, RELATION, Batch, raw_contents
+from winddown.domain.batch import CONTENT, RELATION, Batch
 from winddown.domain.errors import Refused, Transient
 from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import ESCROWING, Act, Order
+from winddown.inspection.digests import all_as_planned, as_planned
 from winddown.inspection.forms import Judge, Row
 from winddown.inspection.postgresql_tables import WholeTableLook
 from winddown.inspection.raw_bytes import search_files
 from winddown.ports import ByteSearch
 
 _ROWS_AT_ONCE, _KEYS_AT_ONCE = 500, 100_000
-_DIGEST = np.dtype("S32")
 _IDENTITY = text(
     "SELECT (pg_control_system()).system_identifier::text, oid::text, datname FROM pg_database "
     "WHERE datname = current_database()"
@@ -129,7 +127,7 @@ class PostgresInspector:
             found = _digests(self._escrow.records(order.id, batch, name), types)
         except Refused:
             return 0
-        return _as_planned(found, batch) if len(found) == batch.records * _DIGEST.itemsize else 0
+        return all_as_planned(found, batch)
 
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """Roles that may write to a table by whatever way: a grant of their own, a membership, PUBLIC.
@@ -229,7 +227,7 @@ def _types(connection: Connection, order: Order) -> dict[str, str]:
 
 def _unchanged(connection: Connection, order: Order, batch: Batch, types: Mapping[str, str]) -> int:
     """How many of the batch's records are as they were planned; hashed here, because the server would take longer."""
-    return _as_planned(_digests(_rows(connection, order, batch, types), types), batch)
+    return as_planned(_digests(_rows(connection, order, batch, types), types), batch)
 
 
 def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> bytearray:
@@ -239,17 +237,6 @@ def _digests(rows: Iterable[bytes], types: Mapping[str, str]) -> bytearray:
     for row in rows:
         found += hashlib.sha256(shape + row).digest()
     return found
-
-
-def _as_planned(digests: bytearray, batch: Batch) -> int:
-    """How many of these are contents of the batch's records, each of which counts once."""
-    contents = b"".join(raw_contents(batch.keys.column(CONTENT)))
-    if digests == contents:
-        return batch.records  # one after the other, as they were planned
-    found, planned = np.sort(np.frombuffer(digests, _DIGEST)), np.sort(np.frombuffer(contents, _DIGEST))
-    if np.array_equal(found, planned):
-        return len(planned)
-    return (Counter(found.tolist()) & Counter(planned.tolist())).total()
 
 
 def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
