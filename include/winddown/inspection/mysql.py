@@ -61,13 +61,12 @@ class MySqlInspector:
         self._token_key = token_key
 
     def identity(self) -> str:
-        """The server and its database, asked for one by one."""
+        """The server and its database."""
+        names = ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
+        asked = text(f"SHOW GLOBAL VARIABLES WHERE Variable_name REGEXP '^({'|'.join(names)})$'")
         with self._reading() as connection:
-            said = ", ".join(
-                f"{name} {value}"
-                for asked in ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
-                for name, value in connection.execute(text(f"SHOW GLOBAL VARIABLES LIKE '{asked}'"))
-            )
+            found = {str(name).lower(): value for name, value in connection.execute(asked)}
+            said = ", ".join(f"{name} {found[name]}" for name in names if name in found)
             database = connection.execute(text("SELECT coalesce(schema(), '(all)')")).scalar_one()
         return f"MySQL or MariaDB, {said}, database {database}"
 
@@ -278,12 +277,17 @@ def _compared(name: str, declared: str, planned: Sequence[str]) -> Iterator[tupl
     column, kind = _identifier(name), _kind(declared)
     if kind in _BINARY:
         yield column, [f"x'{base64.b64decode(value).hex()}'" for value in planned]
-    elif kind in _NUMBERS and all(map(_NUMBER.fullmatch, planned)):
+    elif kind in _NUMBERS and _are_numbers(planned):
         yield column, list(planned)
     else:
         written = [value.encode().hex() for value in planned]
         yield column, [f"_utf8mb4 x'{value}'" for value in written]
         yield f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)", [f"x'{value}'" for value in written]
+
+
+def _are_numbers(planned: Sequence[str]) -> bool:
+    whole = "".join(planned).isascii() and all(map(str.isdigit, planned))
+    return whole or all(map(_NUMBER.fullmatch, planned))
 
 
 def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
@@ -302,8 +306,9 @@ def _digests(rows: Iterable[bytes], columns: Sequence[Column]) -> bytearray:
     """Digests of rows in escrow: values in hex, parted by commas, a dash for NULL, long values not digested yet."""
     begun, found = f"{_shape(columns)},".encode(), bytearray()
     long = [_kind(kind) in _DIGESTED for _, kind in columns]
+    has_long = any(long)
     for row in rows:
-        if any(long):
+        if has_long:
             pieces = [
                 hashlib.sha256(bytes.fromhex(value)).hexdigest() if is_long and value != "-" else value
                 for value, is_long in zip(row.decode("ascii").split(","), long, strict=True)

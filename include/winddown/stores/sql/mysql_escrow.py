@@ -187,7 +187,7 @@ def _piece(found: Any) -> bytes:
 
 def _digest_of(collection: Collection) -> Callable[[bytes], bytes]:
     """What computes the digest of a row in escrow, as ``mysql_values.content`` has it."""
-    begun = hashlib.sha256(shape(collection).encode())
+    begun = f"{shape(collection)},".encode()
     long = [place for place, field in enumerate(collection.fields) if is_long(field.type)]
 
     def digest(row: bytes) -> bytes:
@@ -197,9 +197,7 @@ def _digest_of(collection: Collection) -> Callable[[bytes], bytes]:
                 if pieces[place] != b"-":
                     pieces[place] = hashlib.sha256(bytes.fromhex(pieces[place].decode())).hexdigest().encode()
             row = b",".join(pieces)
-        hasher = begun.copy()
-        hasher.update(b"," + row)
-        return hasher.digest()
+        return hashlib.sha256(begun + row).digest()
 
     return digest
 
