@@ -537,6 +537,23 @@ def test_a_plan_withdrawn_or_a_hold_placed_after_minting_makes_the_right_worthle
     authority.redeem(undo)
 
 
+@pytest.mark.parametrize("over", ["p-1", "p-2"])
+def test_a_right_stands_and_falls_with_the_plan_under_which_it_was_minted(  # noqa: PLR0917 - fixtures
+    authority: Authority, control: Repository, door: Door, case: Case, approved: Plan, deed: Deed, over: str
+) -> None:
+    following = replace(approved, id="p-2")
+    control.add_plan(following)
+    approve(door, case, following, "chen", "wu")
+    seal = deed("o-seal", Power.SEAL)
+    rights = {
+        "p-1": authority.authorize(seal, actor="x"), "p-2": authority.authorize(replace(seal, plan_id="p-2"), actor="x")
+    }  # fmt: skip
+    control.set_plan_state(over, "superseded")
+    with pytest.raises(Refused, match=f"plan {over} is superseded"):
+        authority.redeem(rights.pop(over))
+    authority.redeem(*rights.values())
+
+
 @pytest.mark.usefixtures("approved")
 def test_what_was_purged_is_not_brought_back(
     authority: Authority, deed: Deed, carry_out: CarryOut, pass_time: PassTime

@@ -129,7 +129,7 @@ def refused(judge: Callable[[Made], object], made: Made) -> str:
 @pytest.mark.parametrize("key", ["ec", "rsa"])
 @pytest.mark.parametrize("digest", sorted(NAMES))
 def test_a_stamp_of_each_digest_and_kind_of_key_is_read(digest: str, key: str) -> None:
-    made = Issuer() if key == "ec" else Issuer(key=rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    made = Issuer() if key == "ec" else Issuer(key=rsa_key())
     for imprint in NAMES:
         assert made.judge(Made(digest=digest, imprint=imprint)) == AT
 
@@ -181,9 +181,13 @@ def test_a_certificate_is_for_time_stamps_and_valid_to_the_second() -> None:
     assert "ExtensionNotFound" in refused(replace(made, usages=()).judge, Made())
 
 
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def test_another_authoritys_signature_and_a_key_of_another_kind_are_refused(issuer: Issuer) -> None:
-    other = Issuer()
-    with pytest.raises(verify.Rejected, match="InvalidSignature"):
-        verify.stamped_at(Made().by(other.key), TEXT, issuer.certificate())
+    for right, other in ((issuer, Issuer().key), (Issuer(key=rsa_key()), rsa_key())):
+        with pytest.raises(verify.Rejected, match="InvalidSignature"):
+            verify.stamped_at(Made().by(other), TEXT, right.certificate())
     edwards = Issuer(key=ed25519.Ed25519PrivateKey.generate())
     assert "neither RSA nor of an elliptic curve" in refused(edwards.judge, Made())

@@ -1,0 +1,53 @@
+"""What is said of one thing alone that is wrong with a bundle: all of it, and nothing else beside."""
+
+from typing import Any
+
+import pytest
+from test_evidence_verify import both, move_before, set_body
+from test_verify_approvals import KEYS, sign, text_of
+
+from winddown.evidence import verify
+
+
+def reasons(case: Any, *, approvers: str = "") -> list[str]:
+    return verify.verify(case.bundle(), case.policy, approvers=approvers).reasons
+
+
+@pytest.mark.parametrize("cut", ["no signature", "no end"])
+def test_a_signed_approval_is_a_note(case: Any, cut: str) -> None:
+    sign(case)
+    body = case.steps["yes2"]["body"]
+    body["note"] = {"no signature": text_of(case), "no end": body["note"].rstrip("\n")}[cut]
+    number = [*case.steps].index("yes2")
+    assert reasons(case, approvers=KEYS)[0] == f"entry {number} (approval_given): not a signed note"
+
+
+def test_a_purge_that_is_faster_than_a_restore_is_no_breach(case: Any) -> None:
+    both(lambda made: made.effect("r", 0, "intent", "restore", "o3", "0", 4), move_before("r", "P-o3b1"))(case)
+    number = [*case.steps].index("certificate")
+    assert reasons(case) == [
+        f"entry {number} (certificate_issued): certificate k1: restore of order o3 batch 0 is open (intent)"
+    ]
+
+
+def test_of_a_certificate_each_order_is_looked_at_whatever_became_of_those_before(case: Any) -> None:
+    rows = {row["id"]: row for row in case.certificates["k1"]["orders"]}
+    rows["o3"]["label"] = "another"
+    case.certificates["k1"]["orders"] = [rows["o2"], rows["o3"]]
+    number = [*case.steps].index("certificate")
+    told = "it has no order o1; order o3: another label"
+    assert reasons(case) == [f"entry {number} (certificate_issued): certificate k1: {told}"]
+
+
+def test_a_report_lists_its_documents_by_their_names(case: Any) -> None:
+    names = case.steps["report"]["body"]["documents"]
+    set_body("report", documents=sorted(names))(case)
+    number = [*case.steps].index("report")
+    first, *others = reasons(case)
+    assert first == f"entry {number} (report_issued): documents is not a list of names with digests"
+    assert others == [f"{name}: not what the ledger's last report_issued entry names" for name in sorted(names)]
+
+
+def test_a_document_that_the_last_report_names_may_not_be_left_out(case: Any) -> None:
+    case.steps["report"]["body"]["documents"]["registers.zh.xlsx"] = "0" * 64
+    assert reasons(case) == ["registers.zh.xlsx: not what the ledger's last report_issued entry names"]
