@@ -15,6 +15,7 @@ import pytest
 from winddown.domain.authorization import Power
 from winddown.domain.blocker import Blocker
 from winddown.domain.errors import Refused, Residual, Transient
+from winddown.domain.inventory import CollectionRef
 from winddown.domain.plan import Act, Method
 from winddown.domain.receipt import Whereabouts
 from winddown.inspection.files import FilesInspector
@@ -612,6 +613,11 @@ class TestInspector:
         assert "every user of the machine" in told
         assert any(one.startswith("group ") for one in told)
         assert (subject.root.stat().st_uid != 0) or "owner 1234" in told
+        missing = CollectionRef(subject.ref.store, f"{FOLDER}-gone")
+        with pytest.raises(
+            Transient, match=r"the inspector of store contract_share failed \(No such file or directory\)"
+        ):
+            subject.inspector.writers([missing])
 
 
 def test_batches_end_by_bytes(root: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

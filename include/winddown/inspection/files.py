@@ -100,13 +100,14 @@ class FilesInspector:
     def writers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
         """By mode: everybody, groups, and owners other than root and winddown's user; access lists end at the mask."""
         found: set[str] = set()
-        for status in self._statuses(collections):
-            if status.st_mode & stat.S_IWOTH:
-                found.add("every user of the machine")
-            if status.st_mode & stat.S_IWGRP:
-                found.add(f"group {status.st_gid}")
-            if status.st_mode & stat.S_IWUSR and status.st_uid not in {0, os.geteuid()}:
-                found.add(f"owner {status.st_uid}")
+        with self._root():
+            for status in self._statuses(collections):
+                if status.st_mode & stat.S_IWOTH:
+                    found.add("every user of the machine")
+                if status.st_mode & stat.S_IWGRP:
+                    found.add(f"group {status.st_gid}")
+                if status.st_mode & stat.S_IWUSR and status.st_uid not in {0, os.geteuid()}:
+                    found.add(f"owner {status.st_uid}")
         return tuple(sorted(found))
 
     def readers(self, collections: Sequence[CollectionRef]) -> tuple[str, ...]:
