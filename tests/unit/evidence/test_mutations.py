@@ -20,7 +20,7 @@ from winddown.evidence import verify
 from winddown.evidence.bundle import bundle_bytes
 from winddown.evidence.signing import Kind, Signer
 
-EVERYTHING = os.environ.get("WINDDOWN_TEST_MUTATIONS") == "all"
+ONE_OF = {"all": 1, "tenth": 10}.get(os.environ.get("WINDDOWN_TEST_MUTATIONS", ""))
 # Bound by more than the manifest: by signatures of their own, or by an entry of the ledger.
 SIGNED = (
     "ledger.jsonl", "checkpoint.txt", "plans/p1.json", "certificates/k1.json",
@@ -30,7 +30,7 @@ Lines = list[bytes]
 
 
 def say(line: str) -> None:
-    if EVERYTHING:
+    if ONE_OF:
         sys.stdout.write(f"{line}\n")
 
 
@@ -49,8 +49,8 @@ def count() -> Any:
 
 
 def some(items: range | list[Any], one_of: int) -> list[Any]:
-    """Every item, or about one of so many."""
-    return list(items) if EVERYTHING else random.Random(1).sample(list(items), max(1, len(items) // one_of))  # noqa: S311
+    """About one of so many items, or of as many as are asked for; every one of one."""
+    return random.Random(1).sample(list(items), max(1, len(items) // (ONE_OF or one_of)))  # noqa: S311
 
 
 def flipped(data: bytes, place: int) -> bytes:
