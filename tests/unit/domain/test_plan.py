@@ -249,8 +249,9 @@ def test_the_digest_changes_with_every_field_of_a_decision(name: str) -> None:
 
 
 def test_what_nobody_says_of_a_plan_or_order_authorises_nothing_more() -> None:
-    assert (ORDER.fields, ORDER.requires, ORDER.until, ORDER.recipient, ORDER.generalised) == ((), (), "", "", ())
-    assert (ORDER.k, ORDER.reason, ORDER.bypasses_governance) == (0, "", False)
-    assert (ORDER.deletes_bucket, ORDER.destroys_key, ORDER.leaves_locked) == ("", "", False)
+    order = Order(OrderId("p-1-001"), REF, "customer", Act.ERASE, Method.MOVE_ROWS, SELECTION, 0, 5)
+    assert (order.fields, order.requires, order.until, order.recipient, order.generalised) == ((), (), "", "", ())
+    assert (order.k, order.reason, order.bypasses_governance) == (0, "", False)
+    assert (order.deletes_bucket, order.destroys_key, order.leaves_locked) == ("", "", False)
     assert (PLAN.identities, PLAN.approvers, PLAN.requested_by, PLAN.approval_days) == ((), (), "", 0)
     assert PLAN.document()["approval_days"] == PLAN.document()["orders"][1]["k"] == 0

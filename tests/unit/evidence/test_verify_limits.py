@@ -227,17 +227,28 @@ def test_parts_go_on_from_each_other_by_whomever_they_are_judged(
 ) -> None:
     monkeypatch.setattr(verify, "LINES_AT_ONCE", 2)
     monkeypatch.setattr(verify, "MANY_LINES", many)
-    lines = [entry(case, seq=seq) for seq in range(5)]
+    lines = [entry(case, seq=seq, at=f"2026-11-30T10:00:0{seq}.000000Z") for seq in range(5)]
     assert [found.seq for found in read(lines)] == [0, 1, 2, 3, 4]
     for seq, name, value, said in (
-        (2, "at", "2020-11-30T10:00:00.000000Z", "earlier than the entry before it"),
+        (2, "at", "2026-11-30T10:00:00.500000Z", "earlier than the entry before it"),
         (2, "case", "other", "of another case than the entries before it"),
         (4, "case", "other", "of another case than the entries before it"),
         (4, "seq", 3, "carries number 3, so entries are missing or reordered"),
         (3, "seq", 1, "carries number 1, so entries are missing or reordered"),
     ):
-        wrong = [*lines[:seq], entry(case, **{"seq": seq, name: value}), *lines[seq + 1 :]]
-        assert refused(read, wrong) == f"ledger entry {seq}: {said}"
+        bent = verify.canonical(json.loads(lines[seq]) | {name: value})
+        assert refused(read, [*lines[:seq], bent, *lines[seq + 1 :]]) == f"ledger entry {seq}: {said}"
+
+
+def test_a_judge_looks_at_its_own_part_and_lets_others_go_before(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [entry(case, seq=seq) for seq in range(3)]
+    ledger, first = b"".join(line + b"\n" for line in lines), len(lines[0]) + 1
+    told: list[int] = []
+    monkeypatch.setattr("os.nice", told.append)
+    monkeypatch.setattr(verify, "LEDGER", [b"of another"])
+    verify.begin(ledger)
+    assert verify.judged_there(1, first, len(ledger)) == verify.judged(ledger, 1, first, len(ledger))
+    assert told == [10]
 
 
 def test_entries_are_of_one_case(case: Any) -> None:
