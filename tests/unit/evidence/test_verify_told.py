@@ -6,7 +6,10 @@ import pytest
 from test_evidence_verify import both, move_before, set_body
 from test_verify_approvals import KEYS, sign, text_of
 
+from winddown.domain.canonical import digest
 from winddown.evidence import verify
+from winddown.evidence.bundle import bundle_bytes
+from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 
 
 def reasons(case: Any, *, approvers: str = "") -> list[str]:
@@ -51,3 +54,17 @@ def test_a_report_lists_its_documents_by_their_names(case: Any) -> None:
 def test_a_document_that_the_last_report_names_may_not_be_left_out(case: Any) -> None:
     case.steps["report"]["body"]["documents"]["registers.zh.xlsx"] = "0" * 64
     assert reasons(case) == ["registers.zh.xlsx: not what the ledger's last report_issued entry names"]
+
+
+@pytest.mark.parametrize("name", ["another digest", "another name", "another beside it", "nothing"])
+def test_a_certificate_is_signed_about_its_own_plan_alone(case: Any, name: str) -> None:
+    own = {"plans/p1.json": digest(case.plans["p1"])}
+    subject = {
+        "another digest": {"plans/p1.json": "0" * 64}, "another name": {"plans/p2.json": own["plans/p1.json"]},
+        "another beside it": {**own, "plans/p2.json": "0" * 64}, "nothing": {"nothing": "0" * 64},
+    }[name]  # fmt: skip
+    signed = sign_statement(subject, case.issued("k1"), predicate_type=CERTIFICATE_TYPE, signers=case.signers)
+    data = bundle_bytes({**case.files(), "certificates/k1.json": signed}, signers=case.signers)
+    number = [*case.steps].index("certificate")
+    told = f"entry {number} (certificate_issued): certificate k1: its subject is another plan"
+    assert verify.verify(data, case.policy).reasons == [told]
