@@ -88,8 +88,8 @@ class Browser:
         """Go to a page and wait until it is there, its style too: on a busy machine the driver returns before."""
         self._call("POST", f"{self._session}/url", {"url": url})
         deadline = time.monotonic() + 20
-        asked = {"expression": "document.readyState", "returnByValue": True}
-        while self.devtools("Runtime.evaluate", asked)["result"]["value"] != "complete":
+        asked = {"expression": "[location.href, document.readyState].join(' ')", "returnByValue": True}
+        while self.devtools("Runtime.evaluate", asked)["result"]["value"] != f"{url} complete":
             assert time.monotonic() < deadline, url
             time.sleep(0.02)
 

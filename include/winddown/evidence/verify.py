@@ -27,6 +27,7 @@ import hashlib
 import io
 import json
 import marshal
+import multiprocessing
 import os
 import re
 import struct
@@ -34,12 +35,12 @@ import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
-from itertools import accumulate, count, repeat
+from functools import cache
+from itertools import accumulate, count, pairwise, repeat
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -635,15 +636,27 @@ def judging(ledger: bytes) -> Iterator[Judged]:
     firsts = range(0, len(lines), LINES_AT_ONCE)
     sizes = (sum(map(len, part)) + len(part) for part in (lines[one : one + LINES_AT_ONCE] for one in firsts))
     ends = list(accumulate(sizes, initial=0))
+
+    def chunks() -> Iterator[bytes]:
+        return (ledger[start : end - 1] for start, end in pairwise(ends))
+
     if len(lines) < MANY_LINES:
-        yield Judged(lines, map(partial(judged, ledger), firsts, ends, ends[1:]))
+        yield Judged(lines, map(judged, firsts, chunks()))
         return
-    judges = min(os.cpu_count() or 1, JUDGES_MAX)
-    # Each has the whole ledger from its beginning: where processes are forked, that is no copy.
-    with ProcessPoolExecutor(judges, initializer=begin, initargs=(ledger,)) as pool:
-        try:
-            yield Judged(lines, pool.map(judged_there, firsts, ends, ends[1:]))
-        finally:
+    # Processes that are forked have the whole ledger from their beginning, and it is no copy; others are sent parts.
+    is_forked, pool = multiprocessing.get_start_method() == "fork", None
+    try:
+        judges = min(os.cpu_count() or 1, JUDGES_MAX)
+        pool = ProcessPoolExecutor(judges, initializer=begin, initargs=(ledger if is_forked else b"",))
+        there = pool.map(judged_there, firsts, ends, ends[1:]) if is_forked else pool.map(judged, firsts, chunks())
+    except (AssertionError, NotImplementedError):  # where no process may have others
+        there = map(judged, firsts, chunks())
+    try:
+        yield Judged(lines, there)
+    except BrokenExecutor:
+        raise Rejected("ledger.jsonl: a process that judged it was ended; verify again, with more memory") from None
+    finally:
+        if pool is not None:
             pool.shutdown(cancel_futures=True)
 
 
@@ -654,16 +667,15 @@ def begin(ledger: bytes) -> None:
 
 
 def judged_there(number: int, start: int, end: int) -> tuple[bytes, bytes]:
-    """Judge lines of what this process is to look at."""
-    return judged(LEDGER[0], number, start, end)
+    """Judge lines of what this process is to look at, from one byte to another."""
+    return judged(number, LEDGER[0][start : end - 1])
 
 
-def judged(ledger: bytes, number: int, start: int, end: int) -> tuple[bytes, bytes]:
-    """Return what the lines between two bytes tell, up to the first that is no entry with its number; their root.
+def judged(number: int, chunk: bytes) -> tuple[bytes, bytes]:
+    """Return what lines tell, up to the first that is no entry with its number; their root.
 
     Packed are the times, the case, the types and the bodies of entries, and why the next line is none, or "".
     """
-    chunk = ledger[start : end - 1]
     found, fault, lines = read_together(number, chunk), "", chunk.split(b"\n")
     if not found:
         before = "", ""
@@ -695,13 +707,14 @@ def read_together(number: int, chunk: bytes) -> list[Any]:
     """
     try:
         text = chunk.decode("ascii")
+        lines = text.split(LINE_END)
+        longest = max(map(len, lines))
+        if longest > ENTRY_BYTES_MAX or any(is_nested(line) for line in lines if len(line) > NESTED_MAX):
+            return []
         spelled = f"[{text.replace(LINE_END, ',')}]"
         found: list[Any] = DECODER.decode(spelled)
-        lines = text.split(LINE_END)
-        is_plain = max(map(len, lines)) <= ENTRY_BYTES_MAX
-        is_plain = is_plain and not any(is_nested(line) for line in lines if len(line) > NESTED_MAX)
         is_apart = len(found) - 1 == text.count(SEAM_OF_LINES) == spelled.count(SEAM) == len(lines) - 1
-        is_plain = is_plain and is_apart and ENCODER.encode(found) == spelled and are_entries(number, found)
+        is_plain = is_apart and ENCODER.encode(found) == spelled and are_entries(number, found)
     except (ValueError, RecursionError):
         return []
     return found if is_plain else []
@@ -1501,15 +1514,16 @@ def judge(  # noqa: PLR0917 - what a reader may have
 ) -> Report:
     """Add to ``checks`` what passed, and stop at the first part that later parts could not be read without."""
     members = read_archive(data)
-    with judging(members.get("ledger.jsonl", b"")) as parts:  # which goes on beside what is looked at here
+    ledger, note = members.get("ledger.jsonl", b""), members.get("checkpoint.txt", b"")
+    # What is judged beside the archive is what somebody signed for, as far as its length tells.
+    with judging(ledger if ledger.count(b"\n") == signed_size(policy, note) else b"") as parts:
         require_rebuilt(members, data)
         checks.append(f"archive: {len(members)} members, built again to the same {len(data)} bytes")
-        note = members.get("checkpoint.txt", b"")
         origin, size, root = policy.open_checkpoint(note, "checkpoint.txt")
         checks.append(f"checkpoint: {origin}, size {size}, root {root.hex()}, signed; quorum {policy.quorum}")
         check_manifest(members, policy, note)
         checks.append(f"manifest: signed by {origin}; every member has the digest that was signed")
-        need(members.get("ledger.jsonl", b"").endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
+        need(ledger.endswith(b"\n"), "ledger.jsonl: missing, empty or cut off")
         later: list[str] = []
         fault: Exception | None = None
         try:
@@ -1549,6 +1563,14 @@ def judge(  # noqa: PLR0917 - what a reader may have
         checks.append(f"for people: {len(story.documents)} pages, PDF and workbooks are those that the ledger names")
         checks += story.open_person(person) if person else ()
     return Report(checks, notes, story.reasons)
+
+
+def signed_size(policy: Policy, note: bytes) -> int:
+    """Number of entries by a checkpoint; below zero where it is none that counts."""
+    try:
+        return policy.open_checkpoint(note, "checkpoint.txt")[1]
+    except Rejected:
+        return -1
 
 
 def check_history(earlier: Sequence[bytes], lines: Sequence[bytes], origin: str, policy: Policy) -> Iterator[str]:

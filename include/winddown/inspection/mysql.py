@@ -63,9 +63,9 @@ class MySqlInspector:
     def identity(self) -> str:
         """The server and its database."""
         names = ("datadir", "hostname", "port", "server_id", "server_uid", "server_uuid")
-        asked = text(f"SHOW GLOBAL VARIABLES WHERE Variable_name REGEXP '^({'|'.join(names)})$'")
+        asked = text(f"SHOW GLOBAL VARIABLES WHERE variable_name IN {names}")
         with self._reading() as connection:
-            found = {str(name).lower(): value for name, value in connection.execute(asked)}
+            found = {str(name): value for name, value in connection.execute(asked)}
             said = ", ".join(f"{name} {found[name]}" for name in names if name in found)
             database = connection.execute(text("SELECT coalesce(schema(), '(all)')")).scalar_one()
         return f"MySQL or MariaDB, {said}, database {database}"

@@ -22,7 +22,10 @@ def test_a_signed_approval_is_a_note(case: Any, cut: str) -> None:
     body = case.steps["yes2"]["body"]
     body["note"] = {"no signature": text_of(case), "no end": body["note"].rstrip("\n")}[cut]
     number = [*case.steps].index("yes2")
-    assert reasons(case, approvers=KEYS)[0] == f"entry {number} (approval_given): not a signed note"
+    first, *others = reasons(case, approvers=KEYS)
+    assert first == f"entry {number} (approval_given): not a signed note"
+    said = {one.partition(": ")[2] for one in others if "certificate" not in one}
+    assert said == {"plan p1: 1 distinct persons approved before this intent, 2 needed"}
 
 
 def test_a_purge_that_is_faster_than_a_restore_is_no_breach(case: Any) -> None:

@@ -178,6 +178,8 @@ def literals(column_type: str, written: Sequence[str]) -> list[str]:
 
     >>> literals("varchar(20)", ["a'"]), literals("decimal(3,1)", ["-0.5"]), literals("varbinary(9)", ["/w=="])
     (["_utf8mb4 x'6127'"], ['-0.5'], ["x'ff'"])
+    >>> literals("int", ["7", "٣"]), literals("int", [""]), literals("int", ["0x7"])
+    (["_utf8mb4 x'37'", "_utf8mb4 x'd9a3'"], ["_utf8mb4 x''"], ["_utf8mb4 x'307837'"])
     """
     kind = base(column_type)
     if kind in _BYTES:
