@@ -107,7 +107,8 @@ def main() -> int:
     print(f"context: {len(tried)} changes in {len(options.only)} files, {caught} noticed by {trial.tests} tests; "
           f"{len(same)} that change nothing are listed in {EQUIVALENT.name}")  # fmt: skip
     is_met = share >= CAUGHT_MIN
-    print(f"figure=guards_mutated value={share:.4g} unit=% target=>={CAUGHT_MIN:g} met={'yes' if is_met else 'no'}")
+    name = "guards_mutated" if options.every == 1 else f"guards_mutated_one_in_{options.every}"
+    print(f"figure={name} value={share:.4g} unit=% target=>={CAUGHT_MIN:g} met={'yes' if is_met else 'no'}")
     return 0
 
 
