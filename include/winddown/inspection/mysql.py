@@ -286,8 +286,8 @@ def _compared(name: str, declared: str, planned: Sequence[str]) -> Iterator[tupl
 
 
 def _are_numbers(planned: Sequence[str]) -> bool:
-    whole = "".join(planned).isascii() and all(map(str.isdigit, planned))
-    return whole or all(map(_NUMBER.fullmatch, planned))
+    is_whole = "".join(planned).isascii() and all(map(str.isdigit, planned))
+    return is_whole or all(map(_NUMBER.fullmatch, planned))
 
 
 def _escrow_name(connection: Connection, order: Order, batch: Batch) -> str:
