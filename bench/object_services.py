@@ -1,6 +1,6 @@
 """What S3-compatible services do, tried one by one: writes docs/object-services.md.
 
-Tried are the embedded service, Ceph RGW where it is installed, and the endpoint in ``WINDDOWN_TEST_S3_ENDPOINT``
+Tried are the embedded service, Ceph RGW and SeaweedFS where they are installed, and ``WINDDOWN_TEST_S3_ENDPOINT``
 (``http://access:secret@host:port``). A header that is accepted and has no effect is a *no*.
 """
 
@@ -21,6 +21,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from ceph_gateway import ceph_gateway, lacking
+from seaweed_gateway import program, seaweed_gateway
 
 from winddown.demo.servers import EmbeddedS3, S3Address
 from winddown.stores.objects.abilities import (
@@ -308,6 +309,9 @@ def services(called: str) -> Iterator[tuple[str, S3Address]]:
     if not lacking():
         with ceph_gateway() as gateway:
             yield "Ceph RGW 16.2", gateway.address
+    if program():
+        with seaweed_gateway() as seaweed:
+            yield "SeaweedFS 4.48", seaweed.address
     url = os.environ.get("WINDDOWN_TEST_S3_ENDPOINT")
     if url:
         parts = urlsplit(url)

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -120,21 +121,23 @@ class Privileged:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._alone = Lock()  # the store sends some requests side by side
 
     def _past_the_policy(self, call: Callable[..., Any], request: dict[str, Any]) -> Any:
-        try:
-            policy = self._client.get_bucket_policy(Bucket=request["Bucket"])["Policy"]
-        except ClientError:
-            return call(**request)
-        self._client.delete_bucket_policy(Bucket=request["Bucket"])
-        try:
-            return call(**request)
-        finally:
-            self._client.put_bucket_policy(Bucket=request["Bucket"], Policy=policy)
+        with self._alone:
+            try:
+                policy = self._client.get_bucket_policy(Bucket=request["Bucket"])["Policy"]
+            except ClientError:
+                return call(**request)
+            self._client.delete_bucket_policy(Bucket=request["Bucket"])
+            try:
+                return call(**request)
+            finally:
+                self._client.put_bucket_policy(Bucket=request["Bucket"], Policy=policy)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client, name)
-        if not name.startswith(("put_object", "delete_object", "upload_", "create_", "complete_")):
+        if not name.startswith(("put_object", "delete_object", "upload_", "create_", "complete_", "abort_")):
             return found
         return lambda **request: self._past_the_policy(found, request)
 

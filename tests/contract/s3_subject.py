@@ -6,7 +6,7 @@ import secrets
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -124,6 +124,8 @@ class Bucket:
             self.client.delete_object(Bucket=self.name, Key=key, VersionId=version)
 
     def remove(self) -> None:
+        with suppress(ClientError):  # what a freeze denies, it denies whoever cleans up
+            self.client.delete_bucket_policy(Bucket=self.name)
         self.empty()
         self.client.delete_bucket(Bucket=self.name)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused, Residual
@@ -183,8 +184,12 @@ class TestCopies:
             request.headers[named] = said.encode()
 
         events.register("before-send.s3.PutObject", raw, unique_id="raw")
-        subject.bucket.put(key, b"%PDF-1.7")
-        events.unregister("before-send.s3.PutObject", unique_id="raw")
+        try:
+            subject.bucket.put(key, b"%PDF-1.7")
+        except ClientError:
+            pytest.skip("the service takes no such header")
+        finally:
+            events.unregister("before-send.s3.PutObject", unique_id="raw")
         planned, live = work(subject, chosen=[key]), subject.bucket.live()
         with pytest.raises(Refused, match="beyond ASCII") as refused:
             planned.act(QUARANTINE)

@@ -8,7 +8,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from winddown.domain.errors import Transient
 
 # What services answer where nothing locks a version, or it is gone.
-_NOTHING = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "NoSuchKey", "NoSuchVersion"}
+_NOTHING = {
+    "NoSuchObjectLockConfiguration",
+    "NoSuchObjectLegalHold",
+    "ObjectLockConfigurationNotFoundError",
+    "NoSuchKey",
+    "NoSuchVersion",
+}
 
 
 def is_retained(client: Any, bucket: str, version: Mapping[str, Any], *, store: str) -> bool:

@@ -36,6 +36,7 @@ from winddown.ports import ByteSearch
 _READERS = 8
 _ESCROWED = {Method.ESCROW_OBJECT, Method.ESCROW_AND_REWRITE}
 _PIECE = 1 << 20
+_NOT_FOUND = 404
 _SMALL = 1 << 20
 _WINDOW = 64
 
@@ -323,13 +324,25 @@ class S3Inspector:
                         "version": raw["VersionId"],
                         "latest": raw["IsLatest"],
                         # What names it in a plan: without versions of its own, its tag.
-                        "state": raw["ETag"] if raw["VersionId"] == "null" and not marker else raw["VersionId"],
+                        "state": self._tag(raw) if raw["VersionId"] == "null" and not marker else raw["VersionId"],
                         "size": raw.get("Size", 0),
                         "marker": marker,
                     }
             if not page.get("IsTruncated"):
                 return
             position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    def _tag(self, raw: dict[str, Any]) -> str:
+        """The tag of an object; of one in parts as it is when it is read, which SeaweedFS lists in another way."""
+        if "-" in raw["ETag"] and raw["IsLatest"]:
+            try:
+                return str(self._client.head_object(Bucket=self._bucket, Key=raw["Key"])["ETag"])
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
+                    raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+            except BotoCoreError:
+                raise Transient(f"the inspector cannot read an object of store {self._name}") from None
+        return str(raw["ETag"])
 
     @contextmanager
     def _opened(self, key: str, version: str = "") -> Iterator[BinaryIO]:

@@ -18,6 +18,7 @@ FACTS = {"governance": "governance-retention", "compliance": "compliance-retenti
 _ASKERS = 8
 _NONE = {
     "NoSuchObjectLockConfiguration",
+    "NoSuchObjectLegalHold",  # SeaweedFS
     "ObjectLockConfigurationNotFoundError",
     "NoSuchKey",
     "NoSuchVersion",

@@ -21,6 +21,7 @@ _FORBIDDEN = 403
 # statement with it (Ceph: the first), one that refuses it is asked again without it.
 _CONDITIONS = ({"aws:PrincipalArn": "arn:aws:iam::*:user/winddown-*"}, {"aws:username": "winddown-*"})
 _NOT_UNDERSTOOD = {"MalformedPolicy", "InvalidArgument", "InvalidPolicyDocument", *UNKNOWN_CODES}
+_NONE_THERE = {"NoSuchBucketPolicy", *UNKNOWN_CODES}
 
 
 def policy_without_freeze(client: Any, bucket: str) -> str:
@@ -55,14 +56,14 @@ def is_frozen(client: Any, bucket: str) -> bool:
 
 
 def put_policy(client: Any, bucket: str, policy: str) -> None:
-    """Put a policy back; ``{}`` removes it, which is nothing where the service knows no policies."""
+    """Put a policy back; ``{}`` removes it, which is nothing where there is none, or the service knows no policies."""
     if policy != "{}":
         client.put_bucket_policy(Bucket=bucket, Policy=policy)
         return
     try:
         client.delete_bucket_policy(Bucket=bucket)
     except ClientError as error:
-        if code_of(error) not in UNKNOWN_CODES:
+        if code_of(error) not in _NONE_THERE:
             raise
 
 
@@ -92,7 +93,7 @@ def _policy(client: Any, bucket: str) -> dict[str, Any]:
     try:
         policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
     except ClientError as error:
-        if code_of(error) in {"NoSuchBucketPolicy", *UNKNOWN_CODES}:
+        if code_of(error) in _NONE_THERE:
             return {}
         raise
     return policy

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 from types import MappingProxyType
 from typing import Any
@@ -140,7 +140,7 @@ def _between(client: Any, bucket: str, keys: Sequence[str]) -> list[Version]:
 
 def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BEGINNING) -> Iterator[list[Version]]:
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **start):
-        yield [
+        versions = [
             Version(
                 raw["Key"],
                 raw["VersionId"],
@@ -151,10 +151,39 @@ def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BE
                 storage_class=raw.get("StorageClass") or "STANDARD",
             )
             for raw in page.get("Versions", ())
-        ] + [
+        ]
+        markers = [
             Version(raw["Key"], raw["VersionId"], "", 0, raw["IsLatest"], is_marker=True)
             for raw in page.get("DeleteMarkers", ())
         ]
+        yield [*_with_own_tags(client, bucket, prefix, versions), *markers]
+
+
+def _with_own_tags(client: Any, bucket: str, prefix: str, versions: list[Version]) -> list[Version]:
+    """Versions without an id, with the tag that is given with the object when it is read.
+
+    SeaweedFS 4.48 lists a content that it keeps in pieces with another one among versions: one of parts, with ``-``.
+    """
+    doubted = {found.key: found for found in versions if found.version_id == UNNAMED and "-" in found.etag}
+    if not doubted:
+        return versions
+    first, last = min(doubted), max(doubted)
+    start = {"StartAfter": first[:-1]} if len(first) - 1 > len(prefix) else {}
+    tags: dict[str, str] = {}
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
+        listed = page.get("Contents", ())
+        # One that was written meanwhile has another size as a rule; keeping the tag that was listed, it is refused.
+        tags |= {
+            raw["Key"]: raw["ETag"]
+            for raw in listed
+            if raw["Key"] in doubted and raw["Size"] == doubted[raw["Key"]].size
+        }
+        if any(raw["Key"] >= last for raw in listed):
+            break
+    return [
+        replace(found, etag=tags.get(found.key, found.etag)) if doubted.get(found.key) == found else found
+        for found in versions
+    ]
 
 
 def histories(client: Any, bucket: str, prefix: str, keys: set[str] | None = None) -> dict[str, list[Version]]:
