@@ -91,6 +91,31 @@ class Unconditional:
         return lambda **request: found(**{k: v for k, v in request.items() if k not in {"IfMatch", "IfNoneMatch"}})
 
 
+class Modest:
+    """Knows no versions, policies, tags or grants, as rclone's service, Garage and others; obeys conditions."""
+
+    lacking = (
+        "list_object_versions", "get_bucket_versioning", "get_bucket_policy", "put_bucket_policy",
+        "delete_bucket_policy", "get_object_tagging", "get_object_acl", "get_bucket_lifecycle_configuration",
+        "get_object_lock_configuration",
+    )  # fmt: skip
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get_paginator(self, name: str) -> Any:
+        if name not in self.lacking:
+            return self._client.get_paginator(name)
+        return SimpleNamespace(paginate=lambda **_: iter((self._refuse(name),)))
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda **_: self._refuse(name)) if name in self.lacking else getattr(self._client, name)
+
+    def _refuse(self, name: str) -> None:
+        said = {"HTTPStatusCode": 501}
+        raise ClientError({"Error": {"Code": "NotImplemented"}, "ResponseMetadata": cast(Any, said)}, name)
+
+
 class Incomplete:
     """Deletes the first ``deletes`` objects of a request (all but one when negative), then says something.
 

@@ -31,7 +31,7 @@ from winddown.stores.retrying import Backoff
 
 from .ability_suites import FreezableSubject
 from .desk import Desk
-from .s3_services import Privileged
+from .s3_services import Modest, Privileged
 from .table_files import CsvRecords, JsonRecords, ParquetRecords
 from .text_files import CSV, FOLDER, JSON_LINES, TextRecords
 
@@ -79,13 +79,13 @@ class Bucket:
     """A bucket of its own for one test."""
 
     def __init__(self, client: Any, *, keeps_versions: bool = True, name: str = "", **more: Any) -> None:
-        self.client, self.name = client, name or f"contract-{secrets.token_hex(6)}"
+        self.client, self.name, self.has_tags = client, name or f"contract-{secrets.token_hex(6)}", keeps_tags(client)
         make_bucket(client, self.name, **more)
         if keeps_versions:
             client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str, body: bytes, *, media_type: str = "application/x-test") -> None:
-        tagging = {"Tagging": urlencode(TAGS)} if keeps_tags(self.client) else {}
+        tagging = {"Tagging": urlencode(TAGS)} if self.has_tags else {}
         self.client.put_object(
             Bucket=self.name, Key=key, Body=body, ContentType=media_type, Metadata=METADATA, **tagging
         )
@@ -97,7 +97,7 @@ class Bucket:
     def attributes(self, key: str) -> tuple[object, ...]:
         """Content type, metadata but ours, and tags of the latest version."""
         head = self.client.head_object(Bucket=self.name, Key=key)
-        tags = self.client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"] if keeps_tags(self.client) else []
+        tags = self.client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"] if self.has_tags else []
         metadata = {name: value for name, value in head["Metadata"].items() if not name.startswith("winddown-")}
         return head["ContentType"], metadata, {tag["Key"]: tag["Value"] for tag in tags}
 
@@ -145,7 +145,8 @@ class BucketSubject(FreezableSubject):
     def __init__(self, client: Any, desk: Desk) -> None:
         self.bucket = Bucket(client, keeps_versions=self.keeps_versions, name=self.bucket_name, **self.more)
         self.desk, self.ref = desk, CollectionRef(STORE, FOLDER)
-        self.acting = client
+        self.acting = client = self.service(client)
+        self.bucket.has_tags &= not isinstance(client, Modest)
         self.store = S3Store(
             STORE,
             bucket=self.bucket.name,
@@ -162,6 +163,10 @@ class BucketSubject(FreezableSubject):
             self.bucket.put(key, self.earlier(key))
             self.bucket.put(key, self.original(key))
         self.plan_systems()
+
+    def service(self, client: Any) -> Any:
+        """What the store and its inspector see of the service."""
+        return client
 
     @abstractmethod
     def keys(self) -> list[str]:
@@ -338,3 +343,13 @@ class UnversionedCsv(Unversioned, CsvFiles):
 
 class UnversionedTables(Unversioned, CsvTables):
     pass
+
+
+class ModestObjects(UnversionedObjects):
+    def service(self, client: Any) -> Any:
+        return Modest(client)
+
+
+class ModestCsv(UnversionedCsv):
+    def service(self, client: Any) -> Any:
+        return Modest(client)

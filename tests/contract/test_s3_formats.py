@@ -4,7 +4,6 @@ import bz2
 import gzip
 import io
 import json
-import secrets
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -27,7 +26,7 @@ from winddown.ports import Discovery
 from winddown.stores.objects import versions
 from winddown.stores.objects.s3 import S3Store
 
-from .s3_subject import Bucket, make_bucket
+from .s3_subject import Bucket
 
 ROWS = [{"id": 10**12 + number, "name": name} for number, name in enumerate(["欧阳", "诸葛", "皇甫"])]
 
@@ -238,9 +237,7 @@ def test_an_object_in_an_archive_class_is_named(bucket: Bucket) -> None:
 
 
 def test_a_bucket_says_what_it_is(client: Any) -> None:
-    bucket = Bucket.__new__(Bucket)
-    bucket.client, bucket.name = client, f"contract-{secrets.token_hex(6)}"
-    make_bucket(client, bucket.name, ObjectLockEnabledForBucket=True)
+    bucket = Bucket(client, keeps_versions=False, ObjectLockEnabledForBucket=True)
     client.put_bucket_encryption(
         Bucket=bucket.name,
         ServerSideEncryptionConfiguration={

@@ -20,6 +20,8 @@ from .s3_services import Faulty, Interrupted, Privileged, Unconditional
 from .s3_subject import (
     FOLDER,
     BucketSubject,
+    ModestCsv,
+    ModestObjects,
     UnversionedCsv,
     UnversionedObjects,
     UnversionedTables,
@@ -43,6 +45,24 @@ class TestObjects(ReadingSuite, EffectSuite, ReturnSuite, SanitiseSuite):
 
 @pytest.mark.parametrize("subject", [UnversionedCsv], indirect=True)
 class TestRows(FieldSuite, EffectSuite):
+    pass
+
+
+@pytest.mark.parametrize("subject", [ModestObjects], indirect=True)
+class TestObjectsOfAModestService(ReadingSuite, EffectSuite, ReturnSuite, SanitiseSuite):
+    """One without versions, policies, tags and grants."""
+
+    def test_nobody_is_stopped_from_writing_and_that_is_said(self, subject: BucketSubject) -> None:
+        store = ability(subject.store, SupportsFreeze)
+        assert store is not None
+        remembered = store.remember_writers([subject.ref], None)
+        assert store.freeze(subject.desk.mint_for(Power.FREEZE, subject.ref.store), remembered).records == 0
+        assert subject.inspector.writers([subject.ref]) != ()
+        store.thaw(subject.desk.mint_for(Power.RESTORE, subject.ref.store), remembered)
+
+
+@pytest.mark.parametrize("subject", [ModestCsv], indirect=True)
+class TestRowsOfAModestService(EffectSuite):
     pass
 
 

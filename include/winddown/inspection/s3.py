@@ -121,6 +121,8 @@ class S3Inspector:
             if error.response["Error"]["Code"] not in {"NoSuchBucketPolicy", "NotImplemented", "MethodNotAllowed"}:
                 raise Transient(f"the inspector cannot read the policy of store {self._name}") from None
             policy = {"Statement": []}
+        except ValueError:  # a service that overhears the question lists the bucket
+            policy = {"Statement": []}
         named = {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
         for statement in policy["Statement"]:
             denies = statement.get("Effect") == "Deny" and statement.get("Principal") == "*"
@@ -315,7 +317,12 @@ class S3Inspector:
         while True:
             try:
                 page = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix, **position)
-            except (ClientError, BotoCoreError):
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {"NotImplemented", "MethodNotAllowed"} and not position:
+                    yield from self._objects(prefix)
+                    return
+                raise Transient(f"the inspector cannot list store {self._name}") from None
+            except BotoCoreError:
                 raise Transient(f"the inspector cannot list store {self._name}") from None
             for kind, marker in (("Versions", False), ("DeleteMarkers", True)):
                 for raw in page.get(kind, ()):
@@ -332,6 +339,24 @@ class S3Inspector:
                 return
             position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
+    def _objects(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """The same of a service that has no versions."""
+        marker = ""
+        while True:
+            try:
+                page = self._client.list_objects(Bucket=self._bucket, Prefix=prefix, Marker=marker)
+            except (ClientError, BotoCoreError):
+                raise Transient(f"the inspector cannot list store {self._name}") from None
+            for raw in page.get("Contents", ()):
+                marker = raw["Key"]
+                yield {
+                    "key": marker, "version": "", "latest": True, "state": self._tag(raw | {"IsLatest": True}),
+                    "size": raw["Size"],
+                    "marker": False,
+                }  # fmt: skip
+            if not page.get("IsTruncated"):
+                return
+
     def _tag(self, raw: dict[str, Any]) -> str:
         """The tag of an object; of one in parts as it is when it is read, which SeaweedFS lists in another way."""
         if "-" in raw["ETag"] and raw["IsLatest"]:
@@ -342,7 +367,8 @@ class S3Inspector:
                     raise Transient(f"the inspector cannot read an object of store {self._name}") from None
             except BotoCoreError:
                 raise Transient(f"the inspector cannot read an object of store {self._name}") from None
-        return str(raw["ETag"])
+        # Some list it without the quotation marks that it has when it is read.
+        return '"' + str(raw["ETag"]).strip('"') + '"'
 
     @contextmanager
     def _opened(self, key: str, version: str = "") -> Iterator[BinaryIO]:

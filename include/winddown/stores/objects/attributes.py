@@ -50,7 +50,7 @@ def attributes(client: Any, named: Mapping[str, str], head: Mapping[str, Any]) -
         kept["Expires"] = head["ExpiresString"]
     if head.get("Metadata"):
         kept["Metadata"] = dict(head["Metadata"])
-    tags = client.get_object_tagging(**named).get("TagSet", [])
+    tags = _tags(client, named)
     if tags:
         kept["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
     if not all(value.isascii() for value in (*map(str, kept.values()), *kept.get("Metadata", {}).values())):
@@ -74,6 +74,17 @@ def _said(name: str, found: Mapping[str, Any]) -> Any:
     if name == "Tagging":
         return sorted(parse_qsl(value or "", keep_blank_values=True))
     return sorted(value.split(", ")) if name in _GRANTS.values() and value else value
+
+
+def _tags(client: Any, named: Mapping[str, str]) -> list[dict[str, str]]:
+    """The tags; none where the service knows none."""
+    try:
+        found: list[dict[str, str]] = client.get_object_tagging(**named).get("TagSet", [])
+    except ClientError as error:
+        if code_of(error) in UNKNOWN_CODES:
+            return []
+        raise
+    return found
 
 
 def _grants(client: Any, named: Mapping[str, str]) -> dict[str, str]:

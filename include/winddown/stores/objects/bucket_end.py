@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Refused, Residual
 from winddown.stores.objects.faults import code_of
+from winddown.stores.objects.versions import list_versions
 
 _NOT_EMPTY = "BucketNotEmpty"
 
@@ -58,9 +59,8 @@ def require_same(found: str, planned: str, *, store: str) -> None:
 
 def _counted(client: Any, bucket: str) -> Counter[str]:
     found: Counter[str] = Counter()
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found["versions"] += len(page.get("Versions", ()))
-        found["delete markers"] += len(page.get("DeleteMarkers", ()))
+    for version in list_versions(client, bucket):
+        found["delete markers" if version.is_marker else "versions"] += 1
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         found["uploads"] += len(page.get("Uploads", ()))
     return +found

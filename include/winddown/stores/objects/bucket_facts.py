@@ -5,7 +5,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Fact
+from winddown.stores.objects.faults import UNKNOWN_CODES
+from winddown.stores.objects.versions import knows_versions
 
 # What services answer where nothing was configured.
 _NOTHING = {
@@ -40,14 +43,30 @@ def bucket_facts(client: Any, bucket: str, store: str) -> Iterator[Fact]:
 
 
 def versioning(client: Any, bucket: str) -> tuple[str, str]:
-    """Return the state of versioning, and the service's code when it may not be asked (then the state is not known)."""
+    """Return the state of versioning, and the service's code when it may not be asked (then the state is not known).
+
+    A service that has no versions to list never kept any.
+    """
     try:
         return client.get_bucket_versioning(Bucket=bucket).get("Status") or NEVER, ""
     except ClientError as error:
         code = _code(error)
         if code in {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
             raise
-        return NOT_KNOWN, code
+        is_without = code in UNKNOWN_CODES and not knows_versions(client, bucket)
+        return (NEVER, "") if is_without else (NOT_KNOWN, code)
+
+
+def required_versioning(client: Any, bucket: str) -> str:
+    """Return the state of versioning; raises Refused when it may not be asked."""
+    state, code = versioning(client, bucket)
+    if code:
+        raise Refused(
+            f"whether the bucket keeps versions could not be asked ({code})",
+            rule="reversible until purge",
+            next_step="allow winddown's users s3:GetBucketVersioning, then clear the task",
+        )
+    return state
 
 
 def deletes_noncurrent(client: Any, bucket: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Method, Order
 from winddown.stores.objects.abilities import Abilities, shows_again
-from winddown.stores.objects.bucket_facts import deletes_noncurrent
+from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, required_versioning
 from winddown.stores.objects.locks import locks_by_default
 
 
@@ -13,8 +13,8 @@ def require_reversible(
     client: Any, reader: Any, bucket: str, *, order: Order, abilities: Abilities, is_kept: bool
 ) -> None:
     """Raise Refused where the bucket would lose, lock or forget it; ``is_kept`` where no versions have to be kept."""
-    status = client.get_bucket_versioning(Bucket=bucket).get("Status")
-    if status != "Enabled" and (status or not is_kept):
+    status = required_versioning(client, bucket)
+    if status != "Enabled" and (status != NEVER or not is_kept):
         raise Refused(
             f"order {order.id}: the bucket no longer keeps versions, so nothing in it can be set aside",
             rule="reversible until purge",

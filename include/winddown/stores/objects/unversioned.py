@@ -28,6 +28,7 @@ from winddown.stores.objects.abilities import (
     writes_conditionally,
 )
 from winddown.stores.objects.attributes import attributes, lost
+from winddown.stores.objects.bucket_facts import NEVER, required_versioning
 from winddown.stores.objects.escrowed import EscrowedObjects
 from winddown.stores.objects.faults import OVERTAKEN_CODES, code_of, is_passing
 from winddown.stores.objects.naming import Key
@@ -135,7 +136,7 @@ class Unversioned:
             raise self._overtaken()
 
     def _require_reversible(self) -> None:
-        if self._client.get_bucket_versioning(Bucket=self._bucket).get("Status"):
+        if required_versioning(self._client, self._bucket) != NEVER:
             raise Refused(
                 f"{self}: the bucket keeps versions by now, so what is deleted would stay in it",
                 rule="an order does what was approved",

@@ -8,7 +8,10 @@ from os.path import commonprefix
 from types import MappingProxyType
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from winddown.domain.errors import Refused
+from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 
 UNNAMED = "null"  # the version of whatever was written while the bucket kept none
 _SIDE_BY_SIDE, _PART_LEAST = 4, 1_000
@@ -138,13 +141,52 @@ def _between(client: Any, bucket: str, keys: Sequence[str]) -> list[Version]:
     return found
 
 
+def knows_versions(client: Any, bucket: str) -> bool:
+    """Whether the service has versions at all; raises what else it answers."""
+    try:
+        client.list_object_versions(Bucket=bucket, MaxKeys=1)
+    except ClientError as error:
+        if code_of(error) not in UNKNOWN_CODES:
+            raise
+        return False
+    return True
+
+
 def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BEGINNING) -> Iterator[list[Version]]:
+    """Pages of a listing behind a ``KeyMarker``; of objects, where the service says that it has no versions."""
+    is_begun = False
+    try:
+        for page in _versions(client, bucket, prefix, start):
+            is_begun = True
+            yield page
+    except ClientError as error:
+        if is_begun or code_of(error) not in UNKNOWN_CODES:
+            raise
+    else:
+        return
+    behind = {"StartAfter": start["KeyMarker"]} if start else {}
+    for listed in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **behind):
+        yield [
+            Version(
+                raw["Key"],
+                UNNAMED,
+                _quoted(raw["ETag"]),
+                raw["Size"],
+                is_latest=True,
+                is_marker=False,
+                storage_class=raw.get("StorageClass") or "STANDARD",
+            )
+            for raw in listed.get("Contents", ())
+        ]
+
+
+def _versions(client: Any, bucket: str, prefix: str, start: Mapping[str, str]) -> Iterator[list[Version]]:
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **start):
         versions = [
             Version(
                 raw["Key"],
                 raw["VersionId"],
-                raw["ETag"],
+                _quoted(raw["ETag"]),
                 raw["Size"],
                 raw["IsLatest"],
                 is_marker=False,
@@ -157,6 +199,11 @@ def _pages(client: Any, bucket: str, prefix: str, start: Mapping[str, str] = _BE
             for raw in page.get("DeleteMarkers", ())
         ]
         yield [*_with_own_tags(client, bucket, prefix, versions), *markers]
+
+
+def _quoted(tag: str) -> str:
+    """A tag as headers have it; rclone's service lists it without its quotation marks."""
+    return tag if tag.endswith('"') else f'"{tag}"'
 
 
 def _with_own_tags(client: Any, bucket: str, prefix: str, versions: list[Version]) -> list[Version]:
@@ -174,7 +221,7 @@ def _with_own_tags(client: Any, bucket: str, prefix: str, versions: list[Version
         listed = page.get("Contents", ())
         # One that was written meanwhile has another size as a rule; keeping the tag that was listed, it is refused.
         tags |= {
-            raw["Key"]: raw["ETag"]
+            raw["Key"]: _quoted(raw["ETag"])
             for raw in listed
             if raw["Key"] in doubted and raw["Size"] == doubted[raw["Key"]].size
         }
