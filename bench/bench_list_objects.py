@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,20 @@ from winddown.stores.objects.tables.registry import Tables
 
 PAGE, MEBIBYTES = 1_000, 200
 STORE = "shop_files"
+_OBJECT = {"LastModified": datetime(2024, 1, 1, tzinfo=UTC)}
 SCAN, TABLE = b"\xff\xd8\xff\xe0 a scan", b"id,name\n1,a\n"
 
 
 class Service:
     """Answers what discovery asks, for ``keys`` objects that exist nowhere."""
 
-    def __init__(self, keys: int) -> None:
-        self._keys = keys
+    def __init__(self, keys: int, *, is_of_objects: bool = False) -> None:
+        self._keys, self._is_of_objects = keys, is_of_objects
 
     def get_paginator(self, name: str) -> "Service":
-        """The only paginated answer that is not empty is the list of versions."""
-        return Service(self._keys if name == "list_object_versions" else 0)
+        """The only paginated answers that are not empty are the lists of versions and of objects."""
+        keys = self._keys if name in {"list_objects_v2", "list_object_versions"} else 0
+        return Service(keys, is_of_objects=name == "list_objects_v2")
 
     def paginate(self, *, KeyMarker: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - the service's names
         """Pages in the order of keys, as S3 lists them, from the one in which the marker's key is."""
@@ -79,7 +82,12 @@ class Service:
                             "StorageClass": "STANDARD",
                         }
                     )
-            yield page
+            live = sum(each["IsLatest"] for each in page["Versions"])
+            yield {"Contents": [_OBJECT] * live} if self._is_of_objects else page
+
+    def head_bucket(self, **_: Any) -> dict[str, Any]:
+        """It is there."""
+        return {}
 
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - the service's names
         """A small scan, or a table of one row."""

@@ -340,8 +340,11 @@ class Paged:
     def __init__(self, client: Any, paginator: Any) -> None:
         self._client, self._paginator = client, paginator
 
-    def get_paginator(self, _: str) -> "Paged":
-        return self
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_paginator(self, name: str) -> Any:
+        return self if name == "list_object_versions" else self._client.get_paginator(name)
 
     def paginate(self, **request: Any) -> Any:
         return self._paginator.paginate(**request, PaginationConfig={"PageSize": 4})

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
@@ -36,7 +37,8 @@ from winddown.ports import ByteSearch
 _READERS = 8
 _ESCROWED = {Method.ESCROW_OBJECT, Method.ESCROW_AND_REWRITE}
 _PIECE = 1 << 20
-_NOT_FOUND = 404
+_CLOCKS = timedelta(minutes=2)
+"""By how much the service's clock may be behind this machine's."""
 _SMALL = 1 << 20
 _WINDOW = 64
 
@@ -269,6 +271,8 @@ class S3Inspector:
         prefix = "" if folder == "." else f"{folder}/"
         if json.loads(batch.keys.column("action")[0].as_py()).get("table-format") == "iceberg":
             return IcebergFiles(prefix, self._versions, self._opened, catalogue=self._catalogue)
+        if self._keeps_none():
+            raise Transient(f"the inspector is shown no versions in store {self._name}, where the plan names some")
         return DeltaFiles(prefix, self._versions, self._opened)
 
     def _files(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, BinaryIO]]:
@@ -304,6 +308,8 @@ class S3Inspector:
     def _histories(self, batch: Batch) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Each key of the batch with its versions, the latest first, from one listing of what the keys share."""
         keys = batch.keys.to_pylist()
+        if any("versions" in key for key in keys) and self._keeps_none():
+            raise Transient(f"the inspector is shown no versions in store {self._name}, where the plan names some")
         found: dict[str, list[dict[str, Any]]] = {key["object"]: [] for key in keys}
         prefix = os.path.commonprefix(list(found))  # noqa: RUF071 - the service compares characters too
         for version in self._versions(prefix):
@@ -313,34 +319,58 @@ class S3Inspector:
             yield key, sorted(found[key["object"]], key=lambda version: not version["latest"])
 
     def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        if self._keeps_none():
+            yield from self._objects(prefix)
+            return
         position: dict[str, str] = {}
+        live, is_one_page, began = 0, True, datetime.now(UTC) - _CLOCKS
         while True:
             try:
                 page = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix, **position)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in {"NotImplemented", "MethodNotAllowed"} and not position:
-                    yield from self._objects(prefix)
-                    return
-                raise Transient(f"the inspector cannot list store {self._name}") from None
-            except BotoCoreError:
+            except (ClientError, BotoCoreError):
                 raise Transient(f"the inspector cannot list store {self._name}") from None
             for kind, marker in (("Versions", False), ("DeleteMarkers", True)):
                 for raw in page.get(kind, ()):
+                    live += raw["IsLatest"] and not marker
                     yield {
                         "key": raw["Key"],
                         "version": raw["VersionId"],
                         "latest": raw["IsLatest"],
                         # What names it in a plan: without versions of its own, its tag.
-                        "state": self._tag(raw) if raw["VersionId"] == "null" and not marker else raw["VersionId"],
+                        "state": raw["ETag"] if raw["VersionId"] == "null" and not marker else raw["VersionId"],
                         "size": raw.get("Size", 0),
                         "marker": marker,
                     }
             if not page.get("IsTruncated"):
-                return
+                break
+            is_one_page = False
             position = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+        if not is_one_page and live < sum(found["written"] < began for found in self._objects(prefix)):
+            raise Transient(
+                f"the service of store {self._name} leaves out objects where a listing of versions goes on, so the "
+                "inspector cannot tell what is left",
+                next_step="copy the objects to a service that lists all that it holds",
+            )
+
+    def _keeps_none(self) -> bool:
+        """Whether the bucket never kept versions, as far as the service tells, and lists none that has an id."""
+        unknown = {"NotImplemented", "MethodNotAllowed"}
+        try:
+            if self._client.get_bucket_versioning(Bucket=self._bucket).get("Status"):
+                return False
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) not in unknown:
+                return False
+        try:
+            page = self._client.list_object_versions(Bucket=self._bucket, MaxKeys=1)
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) in unknown:
+                return True
+            raise Transient(f"the inspector cannot list store {self._name}") from None
+        return not page.get("DeleteMarkers") and all(raw["VersionId"] == "null" for raw in page.get("Versions", ()))
 
     def _objects(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """The same of a service that has no versions."""
+        """The same by the oldest call, which knows no versions."""
         marker = ""
         while True:
             try:
@@ -348,27 +378,23 @@ class S3Inspector:
             except (ClientError, BotoCoreError):
                 raise Transient(f"the inspector cannot list store {self._name}") from None
             for raw in page.get("Contents", ()):
-                marker = raw["Key"]
+                written = raw["LastModified"]
                 yield {
-                    "key": marker, "version": "", "latest": True, "state": self._tag(raw | {"IsLatest": True}),
+                    "key": raw["Key"],
+                    "version": "",
+                    "latest": True,
+                    # Some list it without the quotation marks that it has when it is read.
+                    "state": '"' + raw["ETag"].strip('"') + '"',
                     "size": raw["Size"],
                     "marker": False,
-                }  # fmt: skip
+                    "written": datetime.fromisoformat(written) if isinstance(written, str) else written,
+                }
             if not page.get("IsTruncated"):
                 return
-
-    def _tag(self, raw: dict[str, Any]) -> str:
-        """The tag of an object; of one in parts as it is when it is read, which SeaweedFS lists in another way."""
-        if "-" in raw["ETag"] and raw["IsLatest"]:
-            try:
-                return str(self._client.head_object(Bucket=self._bucket, Key=raw["Key"])["ETag"])
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
-                    raise Transient(f"the inspector cannot read an object of store {self._name}") from None
-            except BotoCoreError:
-                raise Transient(f"the inspector cannot read an object of store {self._name}") from None
-        # Some list it without the quotation marks that it has when it is read.
-        return '"' + str(raw["ETag"]).strip('"') + '"'
+            following = max((raw["Key"] for raw in page.get("Contents", ())), default="")
+            if following <= marker:
+                raise Transient(f"the service of store {self._name} does not go on listing")
+            marker = following
 
     @contextmanager
     def _opened(self, key: str, version: str = "") -> Iterator[BinaryIO]:
@@ -413,6 +439,11 @@ class S3Inspector:
 
 class _NotThereError(Transient):
     """An object that was listed a moment ago, or was planned, is not there."""
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    """The service's word for it, "" for none."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def _folder(key: str) -> str:

@@ -51,7 +51,8 @@ class UnderKey:
 
     def _is_open(self, version: dict[str, Any]) -> bool:
         try:
-            answer = self._bare.get_object(Bucket=self._bucket, Key=version["key"], VersionId=version["version"])
+            exact = {"VersionId": version["version"]} if version["version"] else {}
+            answer = self._bare.get_object(Bucket=self._bucket, Key=version["key"], **exact)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if status == HTTPStatus.BAD_REQUEST:

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from winddown.domain.errors import Refused
 from winddown.domain.inventory import Fact
-from winddown.stores.objects.faults import UNKNOWN_CODES
-from winddown.stores.objects.versions import knows_versions
+from winddown.stores.objects.faults import UNKNOWN_CODES, is_passing
+from winddown.stores.objects.versions import keeps_none
 
 # What services answer where nothing was configured.
 _NOTHING = {
@@ -53,7 +53,9 @@ def versioning(client: Any, bucket: str) -> tuple[str, str]:
         code = _code(error)
         if code in {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
             raise
-        is_without = code in UNKNOWN_CODES and not knows_versions(client, bucket)
+        if is_passing(error):
+            raise
+        is_without = code in UNKNOWN_CODES and keeps_none(client, bucket)
         return (NEVER, "") if is_without else (NOT_KNOWN, code)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from winddown.domain.errors import Refused
 from winddown.stores.objects.abilities import PROBE
 from winddown.stores.objects.faults import UNKNOWN_CODES, code_of
 from winddown.stores.objects.locks import locks_by_default
@@ -91,13 +92,21 @@ def _remove_probe(client: Any, bucket: str) -> None:
 
 def _policy(client: Any, bucket: str) -> dict[str, Any]:
     try:
-        policy: dict[str, Any] = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
+        said = client.get_bucket_policy(Bucket=bucket)["Policy"]
     except ClientError as error:
         if code_of(error) in _NONE_THERE:
             return {}
         raise
-    except ValueError:  # rclone's service overhears the question, and lists the bucket
+    if "<ListBucketResult" in said:  # rclone's service overhears the question, and lists the bucket
         return {}
+    try:
+        policy: dict[str, Any] = json.loads(said)
+    except ValueError:
+        raise Refused(
+            "the service answers with no policy where it is asked for the bucket's",
+            rule="freeze remembers first",
+            next_step="look at what stands between winddown and the service, then clear the task",
+        ) from None
     return policy
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Method, Order
-from winddown.stores.objects.abilities import Abilities, shows_again
+from winddown.stores.objects.abilities import Abilities, lists_all, shows_again
 from winddown.stores.objects.bucket_facts import NEVER, deletes_noncurrent, required_versioning
 from winddown.stores.objects.locks import locks_by_default
 
@@ -32,6 +32,13 @@ def require_reversible(
             f"order {order.id}: the service does not show an object again when what lies above it is taken away",
             rule="reversible until purge",
             next_step="copy the objects to a service that does, or into a bucket without versions, then plan again",
+        )
+    if not locks and status == "Enabled" and not abilities.can(client, lists_all):
+        raise Refused(
+            f"order {order.id}: the service leaves out versions where a listing goes on, so nobody sees what is left",
+            rule="complete listing",
+            next_step="copy the objects to a service that lists all that it holds, or into a bucket without versions, "
+            "then plan again",
         )
     if order.method is not Method.DELETE_MARKER and locks:
         raise Refused(

@@ -28,7 +28,7 @@ class Standing:
 
     def look(self) -> list[tuple[Key, list[Version]]]:
         """Each key of the batch with its versions, the latest first."""
-        grouped = histories_of(self._client, self._bucket, [key["object"] for key in self._keys])
+        grouped = histories_of(self._client, self._bucket, [key["object"] for key in self._keys], has_versions=True)
         return [(key, grouped.get(key["object"], [])) for key in self._keys]
 
     def whereabouts(self) -> Whereabouts:

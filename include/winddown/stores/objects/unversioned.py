@@ -7,7 +7,7 @@ the bucket has to be frozen.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -81,10 +81,14 @@ class Unversioned:
             if copy and all(seen.found is self._present.aside for seen in looked):
                 return
             self._require_planned(looked, copy)
-            self._require_reversible()
+            self._require_reversible(looked)
             copy = copy or self._copies.lay_down(self._opened())
             for failed in range(1, self._backoff.attempts + 1):
-                is_busy = self._take_away([seen for seen in looked if seen.found is Found.PLANNED])
+                try:
+                    is_busy = self._take_away([seen for seen in looked if seen.found is Found.PLANNED])
+                except Residual:
+                    self._give_back(copy)
+                    raise
                 looked = self._present.look()
                 if not is_busy or all(seen.found is not Found.PLANNED for seen in looked):
                     break
@@ -135,8 +139,9 @@ class Unversioned:
             self._give_back(copy)
             raise self._overtaken()
 
-    def _require_reversible(self) -> None:
-        if required_versioning(self._client, self._bucket) != NEVER:
+    def _require_reversible(self, looked: Sequence[Seen]) -> None:
+        is_kept = any(_has_version(seen.head) for seen in looked)
+        if required_versioning(self._client, self._bucket) != NEVER or is_kept:
             raise Refused(
                 f"{self}: the bucket keeps versions by now, so what is deleted would stay in it",
                 rule="an order does what was approved",
@@ -205,12 +210,20 @@ class Unversioned:
             return
         condition = {"IfMatch": seen.head["ETag"]} if is_conditional else {}
         try:
-            self._client.delete_object(**self._present.named(seen.key), **condition)
+            answer = self._client.delete_object(**self._present.named(seen.key), **condition)
         except ClientError as error:
             if code_of(error) not in OVERTAKEN_CODES:
                 raise
             if code_of(error) not in ABSENT_CODES:  # one that is not there may have gone by a request of ours
                 self._kept_from_us.add(seen.number)
+            return
+        if _has_version(answer) or answer.get("DeleteMarker"):
+            raise Residual(
+                f"{self}: the service put a marker where an object was to be deleted: it keeps versions, and does not "
+                "tell",
+                rule="an order does what was approved",
+                next_step="find out what stands between winddown and the service; the objects are written again",
+            )
 
     def _rewrite(self, seen: Seen) -> None:
         now, is_written = self._present.seen(seen.number), False
@@ -302,3 +315,8 @@ class _Forwards:
         found = bytes(self._held[:size])
         del self._held[:size]
         return found
+
+
+def _has_version(answer: Mapping[str, Any]) -> bool:
+    """Whether a service's answer about an object names a version of its own."""
+    return bool(answer.get("VersionId", UNNAMED) != UNNAMED)

@@ -172,7 +172,11 @@ class DeltaTable:
 
     def listed(self, keys: Iterable[str]) -> list[Version]:
         """Every version of these objects, listed anew."""
-        return [found for each in histories_of(self._client, self._bucket, set(keys)).values() for found in each]
+        return [
+            found
+            for each in histories_of(self._client, self._bucket, set(keys), has_versions=True).values()
+            for found in each
+        ]
 
     def is_named(self, seen: Seen, paths: Collection[str]) -> bool:
         """Whether any version of any file of the log still names one of these files, e.g. in statistics.
