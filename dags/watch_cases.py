@@ -11,7 +11,10 @@ from winddown.orchestration.retry import TASK_DEFAULTS
 
 @dag(schedule=timedelta(minutes=10), catchup=False, max_active_runs=1, default_args=TASK_DEFAULTS, tags=["winddown"])
 def watch_cases() -> None:
-    """Start the next run of every case whose people have acted or whose clock has run; tell which ones have stalled."""
+    """Start the next run of every case whose people have acted or whose clock has run, and try a failed one once a day.
+
+    Tells which ones have stalled.
+    """
     TriggerDagRunOperator.partial(
         task_id="start", trigger_dag_id="deregister_company", skip_when_already_exists=True
     ).expand_kwargs(tasks.list_ready_cases())

@@ -296,22 +296,21 @@ def main_task(function_of: Function, task_id: str) -> Callable[..., Any]:
     [("nothing", True), ("approvals", False), ("receipts", False), ("grace", False), ("clocks", False),
      ("finished", False)],
 )  # fmt: skip
-def test_the_watch_starts_what_could_go_on_once_for_each_change(
+def test_the_watch_starts_what_could_go_on_once_for_each_attempt(
     monkeypatch: pytest.MonkeyPatch, waits_for: str, *, starts: bool
 ) -> None:
-    sizes = iter((41, 41, 42))
-    current = SimpleNamespace(
-        control=SimpleNamespace(cases=lambda: ("c-1",)), ledger=SimpleNamespace(size=lambda _case: next(sizes))
-    )
+    attempts = iter(("a-2026-11-23", "a-2026-11-23", "b-2026-11-23"))
+    current = SimpleNamespace(control=SimpleNamespace(cases=lambda: ("c-1",)))
     monkeypatch.setattr(tasks, "deployment", lambda: current)
+    monkeypatch.setattr(tasks, "attempt", lambda _deployment, _case_id: next(attempts))
     monkeypatch.setattr(tasks, "standing", lambda _deployment, case_id: Standing(case_id, waits_for, "p-1", ""))
     first, second, third = (tasks.list_ready_cases.function() for _ in range(3))
     if not starts:
         assert first == []
         return
-    assert first == [{"trigger_run_id": "watch-c-1-p-1-41", "conf": {"case_id": "c-1"}}]
+    assert first == [{"trigger_run_id": "watch-c-1-p-1-a-2026-11-23", "conf": {"case_id": "c-1"}}]
     assert second == first  # the same run id is not started twice
-    assert third != first  # something happened since
+    assert third != first  # the case came further since, or a day began
 
 
 def test_the_review_writes_each_line_into_the_log_and_passes_a_count_on(

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from winddown.control.tables import ledger_entry, ledger_head
@@ -142,3 +142,19 @@ class Ledger:
         with self._engine.begin() as connection:
             size = connection.execute(select(ledger_head.c.size).where(ledger_head.c.case_id == case_id)).scalar()
         return int(size or 0)
+
+    def last_of(self, case_id: str, kinds: Sequence[str], *, since: int) -> int | None:
+        """Position of a case's last entry of one of these kinds among those from ``since`` on, or None.
+
+        The database looks from the end and sends no body; it reads the entries behind the last one of these kinds.
+        """
+        # Canonical JSON writes the type last, and a quotation mark within a text is never written bare.
+        is_wanted = or_(*(ledger_entry.c.body.endswith(f',"type":"{kind}"}}', autoescape=True) for kind in kinds))
+        with self._engine.begin() as connection:
+            found = connection.execute(
+                select(ledger_entry.c.seq)
+                .where(ledger_entry.c.case_id == case_id, ledger_entry.c.seq >= since, is_wanted)
+                .order_by(ledger_entry.c.seq.desc())
+                .limit(1)
+            ).scalar()
+        return None if found is None else int(found)

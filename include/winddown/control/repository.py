@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -213,6 +213,13 @@ class Repository:
                 EffectState(row.effect_id, row.order_id, row.power, row.batch, row.state, row.records, row.changed_at)
                 for row in rows
             )
+
+    def effects_done(self, case_id: str) -> int:
+        """Number of a case's effects that were done; a quarantine that was brought back still counts."""
+        table = tables.effect
+        is_done = (table.c.case_id == case_id, table.c.state.in_(("done", "restored")))
+        with self.engine.begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(table).where(*is_done)).scalar_one())
 
     def set_progress(self, case_id: str, wave: str, stage: str, *, state: str, message: str) -> None:
         """Record that a stage started, waits or ended; the start time of the first attempt is kept."""

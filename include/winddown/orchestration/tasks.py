@@ -17,6 +17,7 @@ from winddown.stages.deadlines import due_notice
 from winddown.stages.deployment import Deployment
 from winddown.stages.open import open_case as open_case_stage
 from winddown.stages.open import start_again
+from winddown.stages.progress import attempt
 from winddown.stages.quarantine import units
 from winddown.stages.review import review, review_lines
 from winddown.stages.stalled import look_for_stalled, remember_told, stalled_notice
@@ -196,12 +197,12 @@ def is_more_due(case_id: str) -> bool:
 
 @task
 def list_ready_cases() -> list[dict[str, Any]]:
-    """One trigger for each case that could go on: its run id says what made it ready, so it is triggered once."""
+    """One trigger for each case that could go on; its run id says what is tried, so that is tried once a day."""
     current = deployment()
     found = [standing(current, case_id) for case_id in current.control.cases()]
     return [
         {
-            "trigger_run_id": f"watch-{one.case_id}-{one.plan_id or 'next'}-{current.ledger.size(one.case_id)}",
+            "trigger_run_id": f"watch-{one.case_id}-{one.plan_id or 'next'}-{attempt(current, one.case_id)}",
             "conf": {"case_id": one.case_id},
         }
         for one in found

@@ -1,8 +1,8 @@
 """Cases in which nothing has happened for too long: told once, then every day until something does.
 
 Each look remembers since when a case has been where it is. What runs by itself, a period of the law or the grace before
-a purge, is no stall. A case that only has to go on is one: the watch starts each state once, and when that run failed,
-nobody would notice.
+a purge, is no stall. A case that only has to go on is one: the watch starts each state once a day, and when that run
+failed, nobody would notice. What a failed run or a reader enters into the ledger is no step forward (see ``progress``).
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from winddown.stages.deadlines import Notice
 from winddown.stages.deployment import CHINA, Deployment
+from winddown.stages.progress import progress_mark
 from winddown.stages.standing import Standing, standing
 
 _PEOPLE, _HALTED, _WORK, _DESTRUCTION = timedelta(days=3), timedelta(days=1), timedelta(hours=6), timedelta(hours=1)
@@ -65,9 +66,9 @@ def look_for_stalled(deployment: Deployment) -> Untold:
 
 
 def _seen(deployment: Deployment, case_id: str) -> tuple[Standing, Watched]:
-    """Where a case is, and since when as far as anybody has looked. Every entry in its ledger is another state."""
+    """Where a case is, and since when as far as anybody has looked."""
     stands = standing(deployment, case_id)
-    state = f"{stands.waits_for} {stands.plan_id} {deployment.ledger.size(case_id)}"
+    state = f"{stands.waits_for} {stands.plan_id} {progress_mark(deployment, case_id)}"
     seen: Watched | None = deployment.control.get(case_id, "watch", "stalled", type_=Watched)
     if seen is None or seen.state != state:
         seen = Watched(state, deployment.clock.now())

@@ -53,7 +53,12 @@ def _under_plan(deployment: Deployment, case_id: str, plan_id: str) -> Standing:
         return Standing(case_id, "receipts", plan_id, awaited(deployment, plan_id))
     plan = deployment.control.plan(plan_id)
     wanted = sum(len(order.selection.batch_digests) for order in plan.orders if order.changes_store)
-    quarantined = [effect for effect in deployment.control.effects(plan_id) if effect.power == Power.QUARANTINE]
+    # What was only intended, or contradicted when it was read back, is no grace: a run has to do it again.
+    quarantined = [
+        effect
+        for effect in deployment.control.effects(plan_id)
+        if effect.power == Power.QUARANTINE and effect.state == "done"
+    ]
     if quarantined and len(quarantined) == wanted:
         ends_at = grace_ends_at(deployment, plan_id)
         if ends_at > deployment.clock.now():

@@ -216,3 +216,15 @@ def test_a_stamp_sorts_as_text_the_way_times_do() -> None:
     moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=10**power) for power in range(12)]
     assert sorted(map(stamp, moments)) == [stamp(moment) for moment in moments]
     assert Counter(len(stamp(moment)) for moment in moments) == {27: 12}
+
+
+def test_the_last_entry_of_some_kinds_is_found_by_its_type_alone(ledger: Ledger) -> None:
+    told = {"reason": 'he said: ,"type":"halted"}', "door": "command"}
+    for kind in ("case_opened", "halted", "resumed", "classified"):
+        ledger.append("c-1", kind, told, actor="a")
+    ledger.append("c-2", "halted", told, actor="a")
+    assert ledger.last_of("c-1", ("halted", "case_opened"), since=0) == 1
+    assert ledger.last_of("c-1", ("halted", "case_opened"), since=2) is None
+    assert ledger.last_of("c-1", ("resumed", "case_opened"), since=2) == 2
+    assert ledger.last_of("c-1", ("case_opened",), since=0) == 0
+    assert ledger.last_of("c-3", ("case_opened",), since=0) is None
