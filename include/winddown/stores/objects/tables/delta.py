@@ -6,6 +6,8 @@ obey a condition on writes, looking again tells. Reading needs memory for the lo
 
 import io
 import json
+import random
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -240,10 +242,12 @@ class DeltaTable:
             Transient: others write to the table without end.
             Residual: the service keeps some of the log.
         """
-        for _ in range(_LOOKS):
+        for tried in range(_LOOKS):
             seen = self.look()
             if self._commit(seen, "VACUUM END", []):
                 break
+            # Two workers of ours at the same table would else step back before each other, again and again.
+            time.sleep(random.uniform(0, tried + 1))  # noqa: S311 - no secret
         else:
             raise Transient(f"others write to {self.ref} all the time")
         version, snapshot = seen.snapshot.version + 1, seen.snapshot
