@@ -30,6 +30,7 @@ from winddown.stores.objects.abilities import (
     copies_ranges,
     creates_conditionally,
     deletes_conditionally,
+    lists_all,
     shows_again,
     writes_conditionally,
 )
@@ -100,6 +101,18 @@ def pages_whole(service: Service) -> bool:
         for found in page.get("Versions", ())
     ]
     return sorted(listed) == sorted(wanted)
+
+
+def spares_full_buckets(service: Service) -> bool:
+    """A bucket in which something is cannot be deleted."""
+    name = f"abilities-{secrets.token_hex(6)}"
+    service.client.create_bucket(Bucket=name)
+    service.client.put_object(Bucket=name, Key="kept", Body=b"1")
+    is_spared = refuses(lambda: service.client.delete_bucket(Bucket=name))
+    if is_spared:
+        service.client.delete_object(Bucket=name, Key="kept")
+        service.client.delete_bucket(Bucket=name)
+    return is_spared
 
 
 def pages_from_a_key(service: Service) -> bool:
@@ -260,6 +273,8 @@ ABILITIES: dict[str, Callable[[Service], bool]] = {
     ),
     "`If-Match` on a deletion is obeyed": lambda service: deletes_conditionally(service.client, service.plain),
     "versions in small pages are all listed": pages_whole,
+    "what lies beside a folder of the same beginning too": lambda service: lists_all(service.client, service.bucket),
+    "a bucket that is not empty is not deleted": spares_full_buckets,
     "a listing may begin at a key": pages_from_a_key,
     "what a marker hid shows again without it": lambda service: shows_again(service.client, service.bucket),
     "`DeleteObjects` of an unknown version answers *deleted*": counts_as_deleted,

@@ -156,6 +156,9 @@ BENCHES = {
     "forensics": ("bench/forensics.py", (), ("--markers", "20", "--fillers", "500", "--engines", "sqlite")),
 }
 
+FIGURES = {"ledger": "ledger-", "mutants": "guards_mutated", "forensics": "residue_"}
+"""How the names of a benchmark's figures begin."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -223,6 +226,11 @@ def document(results: list[Result], lines: list[str], before: str) -> str:
     rest = [name for name, line in earlier.items() if line.count(" | ") == _CELLS and name not in told]
     figured = [told.get(name, earlier.get(name, "")) for name in sorted({*told, *rest} - {"figure"})]
     missing = [name for name in names if name not in attempts and name not in earlier]
+    missing += [
+        f"figures of {script}"
+        for name, (script, *_) in BENCHES.items()
+        if not any(known.startswith(FIGURES[name]) for known in (*told, *rest))
+    ]
     return "\n".join([
         "# Scoreboard", "",
         "Written by `make scoreboard`; do not edit. What was tried to break safety and evidence, and what it did.", "",
