@@ -19,6 +19,7 @@ from typing import Final, Self
 from winddown.domain.errors import Refused
 from winddown.evidence import strict
 from winddown.evidence.checkpoint import Checkpoint
+from winddown.evidence.merkle import EMPTY_ROOT
 from winddown.evidence.note import Note
 from winddown.evidence.signing import Kind, VerifyingKey
 
@@ -96,6 +97,8 @@ class Policy:
         """
         note = Note.parse(raw)
         checkpoint = Checkpoint.parse(note.text)
+        if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
+            raise Refused("an empty log has the root of nothing", rule="C2SP tlog-checkpoint")
         note.open_of_log(self.log_keys(checkpoint.origin))
         seen = note.open([one.key for one in self.witnesses.values()])
         if self.quorum != "none" and not self._has(self.quorum, {*seen}):

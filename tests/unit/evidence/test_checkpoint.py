@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from winddown.domain.errors import Refused
 from winddown.evidence import verify
 from winddown.evidence.checkpoint import Checkpoint
+from winddown.evidence.merkle import EMPTY_ROOT
 from winddown.evidence.note import Note
 from winddown.evidence.policy import Policy
 from winddown.evidence.signing import Kind, Signer, VerifyingKey
@@ -173,12 +174,18 @@ def test_a_signed_but_odd_root_is_refused(signer: Signer, root: str) -> None:
     readers_refuse(f"{text}\n{signer.sign_note(text, at=1)}".encode(), policy_of(signer.key))
 
 
-def test_extension_lines_of_other_logs_are_kept_and_our_verifier_takes_none(signer: Signer) -> None:
+def test_extension_lines_of_other_logs_say_nothing(signer: Signer) -> None:
     checkpoint = Checkpoint(ORIGIN, 7, bytes(32), ("one", "two"))
     note, policy = checkpoint.sign([signer], at=1), policy_of(signer.key)
     assert Policy.parse(policy).judge(note) == checkpoint
-    with pytest.raises(verify.Rejected, match="three lines"):
-        verify.Policy(policy).open_checkpoint(note, "note")
+    assert verify.Policy(policy).open_checkpoint(note, "note") == (ORIGIN, 7, bytes(32))
+
+
+def test_an_empty_log_has_the_root_of_nothing(signer: Signer) -> None:
+    policy = policy_of(signer.key)
+    readers_refuse(Checkpoint(ORIGIN, 0, bytes(32)).sign([signer], at=1), policy)
+    note = Checkpoint(ORIGIN, 0, EMPTY_ROOT).sign([signer], at=1)
+    assert verify.Policy(policy).open_checkpoint(note, "note")[1] == Policy.parse(policy).judge(note).size == 0
 
 
 @pytest.mark.parametrize("origin", ["", "two\nlines", "a\tb"])

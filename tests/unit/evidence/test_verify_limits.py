@@ -256,8 +256,16 @@ def test_an_origin_has_at_most_255_bytes_and_a_root_32() -> None:
     for size in (31, 33):
         bad = base64.b64encode(bytes(size)).decode()
         assert refused(verify.read_checkpoint, f"o\n7\n{bad}\n", "c") == "c: not an origin and a root"
-    for odd in (f"\n7\n{text}\n", f"o\n7\n{text}", f"o\n7\n{text}\nmore\n", "o\n7\n"):
-        assert refused(verify.read_checkpoint, odd, "c") == "c: not the three lines of a checkpoint"
+    for odd in (f"\n7\n{text}\n", f"o\n7\n{text}", f"o\n7\n{text}\n\nmore\n", f"o\n7\n{text}\n\n", "o\n7\n"):
+        assert refused(verify.read_checkpoint, odd, "c") == "c: not the lines of a checkpoint"
+    assert verify.read_checkpoint(f"o\n7\n{text}\nmore\nand more\n", "c") == ("o", 7, bytes(32)), "they say nothing"
+
+
+def test_an_empty_log_has_the_root_of_nothing() -> None:
+    nothing = base64.b64encode(hashlib.sha256().digest()).decode()
+    assert verify.read_checkpoint(f"o\n0\n{nothing}\n", "c")[1] == 0
+    other = base64.b64encode(bytes(32)).decode()
+    assert refused(verify.read_checkpoint, f"o\n0\n{other}\n", "c") == "c: not an origin and a root"
 
 
 def test_a_note_has_at_most_a_quarter_of_a_mebibyte(signer: Signer) -> None:
