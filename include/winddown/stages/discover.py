@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from winddown.detectors.lexicon import words_read
+from winddown.detectors.names import names_a_person, words_in, words_of
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
@@ -16,7 +17,6 @@ from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
 from winddown.stages.endings import ended_stores
-from winddown.stages.names import names_a_person, words_in, words_of
 from winddown.stages.retention import undeclared_replicas, without_compliance
 from winddown.stages.whole import gone_whole
 

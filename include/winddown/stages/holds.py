@@ -16,6 +16,7 @@ from winddown.control.holds import (
     put_hold_within,
     release_within,
 )
+from winddown.control.reasons import require_reason
 from winddown.domain.access import Action
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
@@ -48,8 +49,8 @@ def release_hold(
 ) -> str:
     """Release a hold in force; return what becomes of the case's plans, in words.
 
-    Raises Refused when there is no such hold in force, when the reason is blank, when the person has not the role for
-    it, or when the same person placed it.
+    Raises Refused when there is no such hold in force, when the reason is blank or names a person, when the person has
+    not the role for it, or when the same person placed it.
     """
     case = deployment.case(case_id)
     person = case.person(by)
@@ -59,8 +60,7 @@ def release_hold(
             rule="releasing a hold needs a role",
             next_step=f"somebody with the role {' or '.join(RELEASING_ROLES)} releases it",
         )
-    if not reason.strip():
-        raise Refused(f"hold {hold_id} is not released without a reason", rule="a release says why")
+    said = require_reason(reason, refused=f"hold {hold_id} is not released", rule="a release says why")
     clock = deployment.clock
     with deployment.control.engine.begin() as connection:
         deployment.ledger.now_within(connection, case_id)  # locked before the holds, as whoever authorises does
@@ -76,14 +76,12 @@ def release_hold(
         body = {
             "hold": hold_id,
             "digest": hold_digest(known.hold),
-            "reason": reason.strip(),
+            "reason": said,
             "role": person.role,
             "evidence_sha256": evidence_sha256,
         }
         deployment.ledger.append_within(connection, case_id, "hold_released", body, actor=by)
-        release_within(
-            connection, case_id, hold_id, by=by, reason=reason.strip(), evidence=evidence_sha256, clock=clock
-        )
+        release_within(connection, case_id, hold_id, by=by, reason=said, evidence=evidence_sha256, clock=clock)
         return f"hold {hold_id} is released; {_plan_again(connection, case_id)}"
 
 
