@@ -36,7 +36,11 @@ def place_hold(deployment: Deployment, case_id: str, found: DeclaredHold, *, by:
     """Place a hold, or widen one that is in force; return what becomes of the case's plans, in words."""
     case = deployment.case(case_id)
     if case.person(by) is None:
-        raise Refused(f"{by} is not among the people of case {case_id}", rule="people of the case")
+        raise Refused(
+            f"{by} is not among the people of case {case_id}",
+            rule="people of the case",
+            next_step="let somebody of the case place it, or add the person to the case file",
+        )
     require_action(deployment, case_id, by, Action.PLACE_HOLD)
     hold = as_placed(deployment, case, found)
     if hold in deployment.control.holds(case_id):
@@ -66,7 +70,11 @@ def release_hold(
         deployment.ledger.now_within(connection, case_id)  # locked before the holds, as whoever authorises does
         known = find_hold(connection, case_id, hold_id)
         if known is None or not known.is_in_force:
-            raise Refused(f"hold {hold_id} of case {case_id} is not in force", rule="hold in force")
+            raise Refused(
+                f"hold {hold_id} of case {case_id} is not in force",
+                rule="hold in force",
+                next_step=f"look it up with `python -m winddown hold list {case_id}`",
+            )
         if known.placed_by == by:
             raise Refused(
                 f"{by} placed hold {hold_id} and cannot release it",
