@@ -1,13 +1,14 @@
 """Changes the source of the guards, one place at a time, and asks whether a test notices.
 
 A guard is code that stops a destruction or makes the verifier say no; ``GUARDS`` lists the files. In ``control``: what
-``authorize`` and ``redeem`` object to, which approvals and receipts the door lets in, holds, the kill switch, a plan
-that was changed. In ``stages``: caps and sentinels, holds as people place and release them, backups that must restore,
-the one place that calls a store's effects and reads back, freezing, who may act, what cannot be minimised, rows to
-which others refer, and that a plan leaves out what is blocked. In ``domain``: what a blocker covers, which approvals
-count, what a signed approval says, what an authorization covers, scopes of holds, roles, what an order may be, parts of
-values that stay, what is undecided or held. And the stand-alone verifier. What finds persons and matches rules to them
-decides as well, but has measures of its own: golden files and the accuracy of recognisers.
+``authorize`` and ``redeem`` object to, which approvals and receipts the door lets in, holds, the kill switch, reasons
+that people give, a plan that was changed. In ``stages``: caps and sentinels, holds as people place and release them,
+backups that must restore, the one place that calls a store's effects and reads back, freezing, who may act, what
+cannot be minimised, rows to which others refer, and that a plan leaves out what is blocked. In ``domain``: what a
+blocker covers, which approvals count, what a signed approval says, what an authorization covers, scopes of holds,
+roles, what an order may be, parts of values that stay, what is undecided or held. And the stand-alone verifier. What
+finds persons and matches rules to them decides as well, but has measures of its own: golden files and the accuracy of
+recognisers.
 
 A change that no test notices is a survivor: a missing test, or code that nobody needs. ``mutants_equivalent.txt`` lists
 those that change nothing that anybody could notice, each with why. Servers are left out: what only a test against
@@ -28,6 +29,7 @@ GUARDS = (
     "control/authority.py",
     "control/door.py",
     "control/holds.py",
+    "control/reasons.py",
     "control/repository.py",
     "control/switch.py",
     "domain/access.py",

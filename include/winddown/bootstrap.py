@@ -93,7 +93,7 @@ def deploy(
     keys = cache(lambda case_id: CaseKeys(settings.workspace / case_id / "keys"))
 
     def notes(case_id: str, store: str) -> Notes:
-        from winddown.stages.names import is_speaking
+        from winddown.detectors.names import is_speaking
 
         folder = settings.workspace / case_id / "notes"
         return CaseNotes(folder, "look", store=store, keys=keys(case_id), code_version=program, is_withheld=is_speaking)

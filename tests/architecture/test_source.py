@@ -14,6 +14,12 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "dags").glob("*.py"), *(ROOT 
 PRODUCT = [path for path in SOURCES if "demo" not in path.parts]
 LINES_MAX = 520
 
+# Where people are refused something that they ask for themselves.
+MEETS_PEOPLE = [
+    *(path for name in ("control", "web") for path in sorted((PACKAGE / name).rglob("*.py"))),
+    *(PACKAGE / "stages" / f"{name}.py" for name in ("holds", "journey", "people")),
+]
+
 # Other readers of the environment, each with its reason.
 MAY_READ_ENVIRONMENT = {
     "settings.py": "it is the reader of settings",
@@ -70,6 +76,31 @@ def test_a_module_fits_in_the_head(path: Path) -> None:
 def test_the_median_module_is_short() -> None:
     sizes = sorted(len(path.read_text("utf-8").splitlines()) for path in PRODUCT if path.name != "__init__.py")
     assert sizes[len(sizes) // 2] <= 110
+
+
+def without_next_step(tree: ast.Module) -> list[int]:
+    """Lines of refusals that do not say what their reader can do."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refused"]
+    return [call.lineno for call in calls if "next_step" not in {given.arg for given in call.keywords}]
+
+
+@pytest.mark.parametrize("path", names(MEETS_PEOPLE))
+def test_who_is_refused_is_told_what_to_do_next(path: Path) -> None:
+    assert without_next_step(ast.parse(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("raise Refused('no')", [1]),
+        ("\nraise Refused('no', rule='r') from None", [2]),
+        ("error = Refused('no')\nraise error", [1]),
+        ("raise Refused('no', next_step='ask')", []),
+        ("raise Transient('no')", []),
+    ],
+)
+def test_a_refusal_that_leaves_its_reader_alone_is_found(text: str, lines: list[int]) -> None:
+    assert without_next_step(ast.parse(text)) == lines
 
 
 def test_no_module_has_an_empty_name() -> None:

@@ -15,11 +15,11 @@ from winddown.archive import notes
 from winddown.archive.keys import CaseKeys
 from winddown.archive.notes import CaseNotes
 from winddown.demo.papers import agreement, photo
+from winddown.detectors.names import is_speaking
 from winddown.domain.case import Case
 from winddown.domain.inventory import Collection
 from winddown.stages.deployment import Deployment
 from winddown.stages.documents import Contents, contents
-from winddown.stages.names import is_speaking
 from winddown.stores.objects.s3 import S3Store
 
 from .s3_subject import Bucket, make_bucket

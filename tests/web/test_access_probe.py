@@ -217,6 +217,26 @@ def test_the_button_halts_and_another_one_resumes(client_of: Callable[..., TestC
     assert deployment.switch.state(CASE) is None
 
 
+NAMING = {"reason": "customer 13800130001 (王小明, 11010519491231002X) complained"}
+
+
+@pytest.mark.parametrize("root", ["/cases", "/api/cases"])
+def test_a_reason_that_names_a_person_halts_withheld_and_resumes_nothing(
+    client_of: Callable[..., TestClient], deployment: Deployment, root: str
+) -> None:
+    sent = {"data": NAMING} if root == "/cases" else {"json": NAMING}
+    assert client_of(OPERATOR).post(f"{root}/{CASE}/halt", **sent).status_code in {201, 303}
+    halted = deployment.switch.state(CASE)
+    assert halted is not None
+    assert halted.reason == "reason withheld: it names a person"
+    assert halted.reason in client_of(AUDITOR).get(f"/cases/{CASE}").text
+    answer = client_of(APPROVER).post(f"{root}/{CASE}/resume", **sent)
+    assert answer.status_code == 409
+    assert "say it without numbers or addresses of persons" in answer.text
+    assert deployment.switch.state(CASE) == halted
+    assert not any(b"13800130001" in raw for raw in deployment.ledger.entries(CASE))
+
+
 def test_who_only_reads_sees_no_button(client_of: Callable[..., TestClient]) -> None:
     assert "<form" not in client_of(AUDITOR).get(f"/cases/{CASE}").text
     assert "<form" not in client_of(AUDITOR).get(f"/plans/{PLAN}").text

@@ -73,6 +73,17 @@ def test_a_release_says_why_and_nothing_else(client_of: ClientOf, deployment: De
     assert in_force(deployment) == ["H-1"]
 
 
+@pytest.mark.parametrize("root", [HOLDS, f"/cases/{CASE}/holds"])
+def test_a_release_names_no_person(client_of: ClientOf, deployment: Deployment, root: str) -> None:
+    body = {"reason": "customer 13800130001 has settled"}
+    answer = client_of(LEGAL).post(f"{root}/H-1/release", **({"json": body} if root == HOLDS else {"data": body}))
+    assert answer.status_code == 409
+    assert "say it without numbers or addresses of persons" in answer.text
+    assert "13800130001" not in answer.text
+    assert in_force(deployment) == ["H-1"]
+    assert entries(deployment, "hold_released") == []
+
+
 def test_a_hold_that_is_not_there_or_not_in_force_is_not_released(client_of: ClientOf) -> None:
     client = client_of(LEGAL)
     assert client.post(f"{HOLDS}/H-9/release", json=REASON).status_code == 404

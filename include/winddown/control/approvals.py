@@ -53,7 +53,11 @@ def read_signed(raw: bytes, plan: Plan, *, digest: str, case_id: str) -> Approva
     note = Note.parse(raw)
     stated = Stated.read(note.text)
     if stated.case != plan.case or plan.case != case_id:
-        raise Refused(f"the signature is for case {stated.case}", rule="approval binds the case")
+        raise Refused(
+            f"the signature is for case {stated.case}",
+            rule="approval binds the case",
+            next_step="sign the text of this plan, or bring the signature to the case that it names",
+        )
     if stated.plan != plan.id or stated.digest != digest:
         raise Refused(
             f"the signature is for another plan than {plan.id} as it stands",
@@ -74,7 +78,11 @@ def read_signed(raw: bytes, plan: Plan, *, digest: str, case_id: str) -> Approva
             next_step="write the key into the case file under people, or approve on the plan's page",
         )
     if not note.open([VerifyingKey.parse(approver.key)]):
-        raise Refused(f"the note is not signed by the key of {approver.person}", rule="an approver's own key")
+        raise Refused(
+            f"the note is not signed by the key of {approver.person}",
+            rule="an approver's own key",
+            next_step="sign the text with the key that the plan names",
+        )
     return Approval(
         plan.id, digest, approver.person, approver.role, SIGNATURE, parse_time(stated.signed_at), raw.decode()
     )
@@ -90,17 +98,29 @@ def approver_as(plan: Plan, person_id: str, role: str) -> Approver:
     for one in plan.approvers:
         if (one.person, one.role) == (person_id, role):
             return one
-    raise Refused(f"{person_id} is not an approver of plan {plan.id} as {role}", rule="approvers")
+    raise Refused(
+        f"{person_id} is not an approver of plan {plan.id} as {role}",
+        rule="approvers",
+        next_step="have it signed by an approver whom the plan names, in the role that it names",
+    )
 
 
 def _refuse_forged(found: Approval, plan: Plan, digest: str) -> None:
     if found.door == SESSION:
         return
     if found.door != SIGNATURE:
-        raise Refused(f"it came by no door that there is: {found.door}", rule="the one door")
+        raise Refused(
+            f"it came by no door that there is: {found.door}",
+            rule="the one door",
+            next_step="find out who wrote to the control database, then have the plan approved anew",
+        )
     signed = read_signed(found.note.encode(), plan, digest=digest, case_id=plan.case)
     if (signed.person, signed.role) != (found.person, found.role) or found.approved_at > signed.approved_at:
-        raise Refused("its signature states something else", rule="an approver's own key")
+        raise Refused(
+            "its signature states something else",
+            rule="an approver's own key",
+            next_step="find out who wrote to the control database, then have the plan approved anew",
+        )
 
 
 def _approval(row: Any) -> Approval:

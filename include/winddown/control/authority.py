@@ -315,7 +315,11 @@ def _require_standing(connection: Connection, authorization: Authorization) -> N
         return
     halted = halted_within(connection, authorization.case)
     if halted is not None:
-        raise Refused(f"case {authorization.case} was {halted}", rule="kill switch")
+        raise Refused(
+            f"case {authorization.case} was {halted}",
+            rule="kill switch",
+            next_step="settle why with who halted it, resume the case, then run the stage again",
+        )
     minted = tables.authorization.c
     plan_id = connection.execute(select(minted.plan_id).where(minted.nonce == authorization.nonce)).scalar()
     objections = _plan_objections(connection, load_plan(connection, plan_id)) if plan_id else ()

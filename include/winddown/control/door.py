@@ -49,7 +49,11 @@ class Door:
             plan = _open_plan(connection, case, plan_id)
             approver = approver_of(plan, person_id)
             if approver is None or person_id not in case.approvers:
-                raise Refused(f"{person_id} is not an approver of case {case.id}", rule="approvers")
+                raise Refused(
+                    f"{person_id} is not an approver of case {case.id}",
+                    rule="approvers",
+                    next_step="let one of the approvers whom the case file names approve it",
+                )
             if plan.digest != plan_digest:
                 raise Refused(
                     f"the approved digest is not that of plan {plan_id}",
@@ -72,7 +76,11 @@ class Door:
             # Who wrote the case file wrote the plan's keys, too: that the signature fits them says nothing of a person.
             require_listed(self._approver_keys, approver_as(plan, given.person, given.role))
             if given.person not in case.approvers:
-                raise Refused(f"{given.person} is not an approver of case {case.id}", rule="approvers")
+                raise Refused(
+                    f"{given.person} is not an approver of case {case.id}",
+                    rule="approvers",
+                    next_step="let one of the approvers whom the case file names sign it",
+                )
             now = self._ledger.now_within(connection, case.id)
             if given.approved_at > now + SKEW_MAX:
                 # It would last longer, and could be handed in again when it has expired.
@@ -86,11 +94,19 @@ class Door:
 
     def _let_in(self, connection: Connection, plan: Plan, given: Approval, *, brought_by: str) -> Approval:
         if given.person == plan.requested_by:
-            raise Refused(f"{given.person} requested plan {plan.id} and cannot approve it", rule="two people")
+            raise Refused(
+                f"{given.person} requested plan {plan.id} and cannot approve it",
+                rule="two people",
+                next_step="let another approver of the case approve it",
+            )
         now = self._ledger.now_within(connection, plan.case)
         before = counted_within(connection, plan, at=now)
         if given.person in {found.person for found in before.valid}:
-            raise Refused(f"{given.person} has already approved plan {plan.id}", rule="one person, one approval")
+            raise Refused(
+                f"{given.person} has already approved plan {plan.id}",
+                rule="one person, one approval",
+                next_step="leave it: this approval counts, and another person gives the next one",
+            )
         table = tables.approval
         values = {
             "plan_digest": given.plan_digest,
@@ -133,10 +149,16 @@ class Door:
         with self._engine.begin() as connection:
             order = load_plan(connection, plan_id).order(order_id)
             if order.act is not Act.SEAL:
-                raise Refused(f"order {order_id} is no hand-over")
+                raise Refused(
+                    f"order {order_id} is no hand-over", next_step="name an order of the plan that seals an archive"
+                )
             if person_id != case.receiver(order.recipient).person:
                 who = order.recipient or "custodian"
-                raise Refused(f"{person_id} is not the {who} of case {case.id}", rule="custodian")
+                raise Refused(
+                    f"{person_id} is not the {who} of case {case.id}",
+                    rule="custodian",
+                    next_step=f"let the {who} whom the case file names acknowledge it",
+                )
             sealed = connection.execute(
                 select(tables.document.c.digest, tables.document.c.body).where(
                     tables.document.c.case_id == case.id,
@@ -159,9 +181,17 @@ class Door:
                     next_step="wait until the stage seal has ended",
                 )
             if f'"archive_sha256":"{archive_digest}"' not in sealed.body:
-                raise Refused(f"the acknowledged archive is not the one of order {order_id}", rule="archive digest")
+                raise Refused(
+                    f"the acknowledged archive is not the one of order {order_id}",
+                    rule="archive digest",
+                    next_step="fetch the archive of this order anew, open it, and send the digests of that one",
+                )
             if f'"content_sha256":"{content_digest}"' not in sealed.body:
-                raise Refused(f"the content that was opened is not what order {order_id} sealed", rule="content digest")
+                raise Refused(
+                    f"the content that was opened is not what order {order_id} sealed",
+                    rule="content digest",
+                    next_step="open the archive once more; acknowledge nothing that differs, and tell the engineer",
+                )
             have = connection.execute(
                 select(tables.acknowledgement).where(
                     tables.acknowledgement.c.plan_id == plan_id, tables.acknowledgement.c.order_id == order_id
@@ -193,7 +223,11 @@ def _open_plan(connection: Connection, case: Case, plan_id: str) -> Plan:
     plan = load_plan(connection, plan_id)
     state = connection.execute(select(tables.plan.c.state).where(tables.plan.c.plan_id == plan_id)).scalar_one()
     if plan.case != case.id:
-        raise Refused(f"plan {plan_id} does not belong to case {case.id}", rule="approval binds the case")
+        raise Refused(
+            f"plan {plan_id} does not belong to case {case.id}",
+            rule="approval binds the case",
+            next_step="open the plan from the page of its own case",
+        )
     if state != "open":
         raise Refused(f"plan {plan_id} is {state}", rule="only an open plan", next_step="approve the newest plan")
     return plan

@@ -114,7 +114,11 @@ def release_within(
         .values(released_at=stamp(clock.now()), released_by=by, release_reason=reason, release_evidence=evidence)
     ).rowcount
     if released != 1:
-        raise Refused(f"hold {hold_id} of case {case_id} is not in force", rule="hold in force")
+        raise Refused(
+            f"hold {hold_id} of case {case_id} is not in force",
+            rule="hold in force",
+            next_step=f"look it up with `python -m winddown hold list {case_id}`",
+        )
 
 
 def plan_again_within(connection: Connection, case_id: str, *, apart_from: str) -> tuple[str, tuple[str, ...]]:

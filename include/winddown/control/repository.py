@@ -80,7 +80,11 @@ class Repository:
             return None
         body = json.loads(row.body)
         if digest(body) != row.digest:
-            raise Refused(f"document {kind}/{name} of case {case_id} was changed in the database", rule="digest")
+            raise Refused(
+                f"document {kind}/{name} of case {case_id} was changed in the database",
+                rule="digest",
+                next_step="find out who wrote to the control database, then restore it from a backup",
+            )
         return _adapter(type_).validate_python(body)
 
     def require(self, case_id: str, kind: str, name: str, *, type_: Any) -> Any:
@@ -254,10 +258,14 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
     """Read a plan inside a transaction; raises Refused when it is missing or was changed in the database."""
     row = connection.execute(_PLAN, {"of_plan": plan_id}).one_or_none()
     if row is None:
-        raise Refused(f"there is no plan {plan_id!r}")
+        raise Refused(f"there is no plan {plan_id!r}", next_step="look its id up on the page of the case")
     # The body was stored in its canonical form, so its own hash is the plan's digest.
     if hashlib.sha256(row.body.encode()).hexdigest() != row.digest:
-        raise Refused(f"plan {plan_id} was changed in the database after it was made", rule="approval binds the digest")
+        raise Refused(
+            f"plan {plan_id} was changed in the database after it was made",
+            rule="approval binds the digest",
+            next_step="find out who wrote to the control database, then restore it from a backup",
+        )
     plan: Plan = _adapter(Plan).validate_json(row.body)
     return plan
 

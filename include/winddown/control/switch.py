@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from winddown.control import tables
 from winddown.control.ledger import Ledger, stamp
+from winddown.control.reasons import require_reason, without_persons
 from winddown.domain.errors import Refused
 
 _OF_CASE = select(tables.switch).where(tables.switch.c.case_id == bindparam("of_case"))
@@ -49,32 +50,42 @@ class Switch:
         Args:
             case_id: of the case.
             by: id of who halts.
-            reason: in words, without personal data.
+            reason: in words; one that names a person is withheld, because stopping must not wait for a better one.
             door: ``command``, ``api_session``, ``airflow_variable``, ``airflow_answer`` or ``sentinels``.
         """
         if not reason.strip():
-            raise Refused(f"case {case_id} is not halted without a reason", rule="a halt says who and why")
+            raise Refused(
+                f"case {case_id} is not halted without a reason",
+                rule="a halt says who and why",
+                next_step="say why, in a few words",
+            )
+        said = without_persons(reason)
         with self._engine.begin() as connection:
             now = self._ledger.now_within(connection, case_id)
             before = halted_within(connection, case_id)
             if before is not None:
                 return before
-            row = {"halted_by": by, "reason": reason.strip(), "halted_at": stamp(now)}
+            row = {"halted_by": by, "reason": said, "halted_at": stamp(now)}
             connection.execute(insert(tables.switch).values(case_id=case_id, **row))
-            body = {"reason": reason.strip(), "door": door}
+            body = {"reason": said, "door": door}
             self._ledger.append_within(connection, case_id, "halted", body, actor=by)
-        return Halted(by, reason.strip(), stamp(now))
+        return Halted(by, said, stamp(now))
 
     def resume(self, case_id: str, *, by: str, reason: str, door: str) -> None:
-        """Turn the switch off and enter it into the ledger; raises Refused when it is not on, or no reason is given."""
-        if not reason.strip():
-            raise Refused(f"case {case_id} is not resumed without a reason", rule="a resumption says who and why")
+        """Turn the switch off and enter it into the ledger.
+
+        Raises Refused when it is not on, and when the reason is blank or names a person.
+        """
+        rule = "a resumption says who and why"
+        said = require_reason(reason, refused=f"case {case_id} is not resumed", rule=rule)
         with self._engine.begin() as connection:
             self._ledger.now_within(connection, case_id)
             if halted_within(connection, case_id) is None:
-                raise Refused(f"case {case_id} is not halted", rule="kill switch")
+                raise Refused(
+                    f"case {case_id} is not halted", rule="kill switch", next_step="leave it: nothing stops the case"
+                )
             connection.execute(delete(tables.switch).where(tables.switch.c.case_id == case_id))
-            body = {"reason": reason.strip(), "door": door}
+            body = {"reason": said, "door": door}
             self._ledger.append_within(connection, case_id, "resumed", body, actor=by)
 
     def state(self, case_id: str) -> Halted | None:

@@ -9,18 +9,16 @@ from winddown.domain.canonical import digest
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
 from winddown.domain.errors import Refused
-from winddown.domain.inventory import Inventory
 from winddown.domain.minimise import TOKEN
 from winddown.domain.plan import Act, Plan, Wave
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 from winddown.stages import own_traces
-from winddown.stages.crypto_erase import erased_stores, residuals_under_key
+from winddown.stages.crypto_erase import erased_stores
 from winddown.stages.deployment import ACTOR, Deployment, today
 from winddown.stages.endings import unended
 from winddown.stages.next_actions import next_for_record, next_for_residual
 from winddown.stages.order_record import carried_out, order_row
 from winddown.stages.residuals import residuals, store_of, unproven
-from winddown.stages.retention import kept_by_services
 from winddown.stages.seal import unacknowledged
 from winddown.stages.staying import blockers_of
 from winddown.stages.storage_only import readable_by
@@ -104,7 +102,7 @@ def _of_records(deployment: Deployment, case: Case, plan: Plan, checks: tuple[St
         ],
         "residual_until": [
             row | {"store": store_of(case, row), "next": next_for_residual(case, row)}
-            for row in (*residuals(deployment, case, plan), *_kept(deployment, plan))
+            for row in residuals(deployment, case, plan)
         ],
         "not_claimed": _not_claimed(deployment, case, plan),
     }
@@ -205,12 +203,6 @@ def _unread(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
 
 def _told(blocker: Blocker) -> str:
     return f"{blocker.code}: {blocker.explanation}; {blocker.resolver}: {blocker.next_step}"
-
-
-def _kept(deployment: Deployment, plan: Plan) -> list[dict[str, Any]]:
-    inventory = deployment.control.get(plan.case, "inventory", plan.wave, type_=Inventory)
-    kept = [] if inventory is None else kept_by_services(inventory.facts, unreadable=erased_stores(deployment, plan))
-    return [*kept, *residuals_under_key(deployment, plan)]
 
 
 def _check(found: StoreCheck) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from winddown.detectors.lexicon import words_read
+from winddown.detectors.names import names_a_person, words_in, words_of
 from winddown.domain.blocker import Blocker
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
@@ -16,9 +17,8 @@ from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.earlier import forget
 from winddown.stages.endings import ended_stores
-from winddown.stages.names import names_a_person, words_in, words_of
 from winddown.stages.retention import undeclared_replicas, without_compliance
-from winddown.stages.whole import gone_whole
+from winddown.stages.whole import emptied_folders, gone_whole
 
 MISNAMED = frozenset({"unknown-field", "reserved-name"})
 """Blockers of collections whose records are not read to be labelled, because a field is not what its name says."""
@@ -61,7 +61,8 @@ def take_inventory(deployment: Deployment, case: Case, *, reported: frozenset[st
     blockers += [*speaking, *_unknown_fields(case, collections), *_reserved_names(case, collections)]
     registered = {entry.collection for entry in case.register}
     missing = registered - {collection.ref for collection in collections}
-    missing -= gone_whole(deployment, case.id) if missing else frozenset()
+    if missing:
+        missing -= gone_whole(deployment, case.id) | emptied_folders(deployment, case.id)
     blocked_stores = {blocker.subject for blocker in blockers}
     blockers += [
         Blocker(

@@ -16,6 +16,7 @@ from winddown.control.holds import (
     put_hold_within,
     release_within,
 )
+from winddown.control.reasons import require_reason
 from winddown.domain.access import Action
 from winddown.domain.canonical import digest
 from winddown.domain.case import Case
@@ -35,7 +36,11 @@ def place_hold(deployment: Deployment, case_id: str, found: DeclaredHold, *, by:
     """Place a hold, or widen one that is in force; return what becomes of the case's plans, in words."""
     case = deployment.case(case_id)
     if case.person(by) is None:
-        raise Refused(f"{by} is not among the people of case {case_id}", rule="people of the case")
+        raise Refused(
+            f"{by} is not among the people of case {case_id}",
+            rule="people of the case",
+            next_step="let somebody of the case place it, or add the person to the case file",
+        )
     require_action(deployment, case_id, by, Action.PLACE_HOLD)
     hold = as_placed(deployment, case, found)
     if hold in deployment.control.holds(case_id):
@@ -48,8 +53,8 @@ def release_hold(
 ) -> str:
     """Release a hold in force; return what becomes of the case's plans, in words.
 
-    Raises Refused when there is no such hold in force, when the reason is blank, when the person has not the role for
-    it, or when the same person placed it.
+    Raises Refused when there is no such hold in force, when the reason is blank or names a person, when the person has
+    not the role for it, or when the same person placed it.
     """
     case = deployment.case(case_id)
     person = case.person(by)
@@ -59,14 +64,17 @@ def release_hold(
             rule="releasing a hold needs a role",
             next_step=f"somebody with the role {' or '.join(RELEASING_ROLES)} releases it",
         )
-    if not reason.strip():
-        raise Refused(f"hold {hold_id} is not released without a reason", rule="a release says why")
+    said = require_reason(reason, refused=f"hold {hold_id} is not released", rule="a release says why")
     clock = deployment.clock
     with deployment.control.engine.begin() as connection:
         deployment.ledger.now_within(connection, case_id)  # locked before the holds, as whoever authorises does
         known = find_hold(connection, case_id, hold_id)
         if known is None or not known.is_in_force:
-            raise Refused(f"hold {hold_id} of case {case_id} is not in force", rule="hold in force")
+            raise Refused(
+                f"hold {hold_id} of case {case_id} is not in force",
+                rule="hold in force",
+                next_step=f"look it up with `python -m winddown hold list {case_id}`",
+            )
         if known.placed_by == by:
             raise Refused(
                 f"{by} placed hold {hold_id} and cannot release it",
@@ -76,14 +84,12 @@ def release_hold(
         body = {
             "hold": hold_id,
             "digest": hold_digest(known.hold),
-            "reason": reason.strip(),
+            "reason": said,
             "role": person.role,
             "evidence_sha256": evidence_sha256,
         }
         deployment.ledger.append_within(connection, case_id, "hold_released", body, actor=by)
-        release_within(
-            connection, case_id, hold_id, by=by, reason=reason.strip(), evidence=evidence_sha256, clock=clock
-        )
+        release_within(connection, case_id, hold_id, by=by, reason=said, evidence=evidence_sha256, clock=clock)
         return f"hold {hold_id} is released; {_plan_again(connection, case_id)}"
 
 

@@ -203,7 +203,11 @@ def approve(deployment: Deployment, plan_id: str) -> str:
     """Record that the plan is approved; raises Refused while it is not."""
     missing = missing_approvals(deployment, plan_id)
     if missing:
-        raise Refused(f"plan {plan_id} is not approved: {missing}", rule="two approvals of the digest")
+        raise Refused(
+            f"plan {plan_id} is not approved: {missing}",
+            rule="two approvals of the digest",
+            next_step="have the plan approved on its page, then run the stage again",
+        )
     plan = deployment.control.plan(plan_id)
     with recorded(deployment, plan.case, plan.wave, "approve") as said:
         people = [found.person for found in counted_approvals(deployment, plan_id)[1].valid]
@@ -241,7 +245,11 @@ def hand_over(deployment: Deployment, plan_id: str) -> str:
     """Record that every receiver has its archives; raises Refused while a receipt is missing."""
     waiting = sealing.awaited(deployment, plan_id)
     if waiting:
-        raise Refused(f"missing: {waiting}", rule="acknowledged hand-over")
+        raise Refused(
+            f"missing: {waiting}",
+            rule="acknowledged hand-over",
+            next_step="have each receiver open and acknowledge its archives, then run the stage again",
+        )
     sealing.require_whole(deployment, plan_id)
     plan = deployment.control.plan(plan_id)
     with recorded(deployment, plan.case, plan.wave, "hand_over") as said:

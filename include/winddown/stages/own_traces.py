@@ -15,6 +15,7 @@ from typing import Any
 from winddown.archive.atomic import sync_folder
 from winddown.archive.keys import destroy_case_key, is_destroyed
 from winddown.control.authority import OWN, effect_on
+from winddown.detectors.names import names_a_person, words_of
 from winddown.domain.access import Action
 from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.hold import holds_digest
@@ -25,7 +26,6 @@ from winddown.ports import ByteSearch
 from winddown.stages.check import Checks
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import read_manifest
-from winddown.stages.names import names_a_person, words_of
 from winddown.stages.people import require_action
 from winddown.stages.plan import record_plan
 from winddown.stages.seal import unacknowledged

@@ -6,6 +6,7 @@ from itertools import islice
 import pyarrow as pa
 
 from winddown.control.authority import OWN
+from winddown.detectors.names import names_a_person, words_of
 from winddown.domain.batch import Batch
 from winddown.domain.errors import Residual
 from winddown.domain.plan import ESCROWING, Method, Order, Plan
@@ -14,7 +15,6 @@ from winddown.stages import own_traces
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import require_same_system
 from winddown.stages.manifests import batches, read_manifest
-from winddown.stages.names import names_a_person, words_of
 from winddown.stages.safeguards import require_sentinels
 from winddown.stages.staying import left_alone
 

@@ -13,11 +13,12 @@ import polars as pl
 from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Medium
-from winddown.domain.plan import Act, Method
+from winddown.domain.plan import Act, Method, Plan
 from winddown.ports import SupportsWholeTables, Survivors, WholeTables, ability
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 
+_WHOLE_FILES = {Method.DELETE_MARKER, Method.ESCROW_OBJECT, Method.MOVE_FILE}
 _OF_OBJECTS = {
     Method.DELETE_MARKER: "every record in these objects goes",
     Method.REWRITE_OBJECT: "other records in the same objects stay",
@@ -68,17 +69,41 @@ def whole_moves(
 
 def gone_whole(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]:
     """Tables that a plan of the case has dropped: they are missing, and nothing is wrong with that."""
+    return frozenset(
+        order.collection
+        for plan, purged in _purged(deployment, case_id)
+        for order in plan.orders
+        if order.method is Method.MOVE_TABLE and (order.id, 0) in purged
+    )
+
+
+def emptied_folders(deployment: Deployment, case_id: str) -> frozenset[CollectionRef]:
+    """Folders of which a plan of the case has purged every record, in whole objects or files: no store lists them."""
     gone = set()
+    for plan, purged in _purged(deployment, case_id):
+        labels: dict[CollectionRef, set[str]] = {}
+        for order in plan.orders:
+            batches = {(order.id, number) for number in range(len(order.selection.batch_digests))}
+            if order.act is Act.ERASE and order.method in _WHOLE_FILES and batches <= purged:
+                labels.setdefault(order.collection, set()).update(order.label.split(", "))
+        gone |= {
+            ref
+            for ref, erased in labels.items()
+            if all(decision.label in erased for decision in plan.decisions if decision.collection == ref)
+        }
+    return frozenset(gone)
+
+
+def _purged(deployment: Deployment, case_id: str) -> Iterator[tuple[Plan, set[tuple[str, int]]]]:
+    """Each plan of the case under which something was purged, with the orders and batches that were."""
     for plan_id in deployment.control.plans(case_id):
         purged = {
             (effect.order_id, effect.batch)
             for effect in deployment.control.effects(plan_id)
             if effect.power == "purge" and effect.state == "done"
         }
-        for order in deployment.control.plan(plan_id).orders if purged else ():
-            if order.method is Method.MOVE_TABLE and (order.id, 0) in purged:
-                gone.add(order.collection)
-    return frozenset(gone)
+        if purged:
+            yield deployment.control.plan(plan_id), purged
 
 
 def reason_for(

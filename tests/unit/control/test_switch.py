@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from winddown.control.authority import Authority, Effect
 from winddown.control.ledger import Ledger
+from winddown.control.reasons import WITHHELD
 from winddown.control.switch import Switch
 from winddown.domain.authorization import Power
 from winddown.domain.errors import Refused
@@ -14,6 +15,13 @@ from winddown.evidence.entry import LedgerEntry
 from winddown.ports import Clock
 
 Deed = Callable[..., Effect]
+NUMBER = "13800130001"
+NAMING = (
+    f"customer {NUMBER} (王小明, 11010519491231002X) complained",
+    f"手机{NUMBER}的客户投诉",
+    "客户 138 0013 0001 投诉",
+    "wang.xiaoming@example.com wrote",
+)
 
 
 def told(ledger: Ledger) -> list[tuple[str, str, str, str]]:
@@ -60,6 +68,39 @@ def test_nothing_changes_without_a_reason(switch: Switch, ledger: Ledger, reason
     with pytest.raises(Refused, match="without a reason"):
         switch.resume("c-1", by="wu", reason=reason, door="command")
     assert [kind for kind, *_ in told(ledger)] == ["halted"]
+
+
+@pytest.mark.parametrize("reason", NAMING)
+def test_a_reason_that_names_a_person_halts_and_is_withheld(switch: Switch, ledger: Ledger, reason: str) -> None:
+    halted = switch.halt("c-1", by="wu", reason=reason, door="command")
+    assert halted == switch.state("c-1")
+    assert halted.reason == WITHHELD == "reason withheld: it names a person"
+    assert told(ledger) == [("halted", "wu", WITHHELD, "command")]
+
+
+@pytest.mark.parametrize("reason", NAMING)
+def test_a_reason_that_names_a_person_resumes_nothing(switch: Switch, ledger: Ledger, reason: str) -> None:
+    switch.halt("c-1", by="wu", reason="x", door="command")
+    with pytest.raises(Refused, match="names a person") as refusal:
+        switch.resume("c-1", by="chen", reason=reason, door="command")
+    assert refusal.value.next_step == "say it without numbers or addresses of persons"
+    assert NUMBER not in str(refusal.value)
+    assert switch.state("c-1") is not None
+    assert [kind for kind, *_ in told(ledger)] == ["halted"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "wrong customers in plan c-1-02-after-claims, 1,250 of 3,400",
+        "batch 12 of 2026-11-23 18:07, 停用错误",
+        "工单 INC-20261123",
+    ],
+)
+def test_a_reason_with_other_numbers_is_kept(switch: Switch, ledger: Ledger, reason: str) -> None:
+    switch.halt("c-1", by="wu", reason=reason, door="command")
+    switch.resume("c-1", by="chen", reason=reason, door="command")
+    assert [said for _, _, said, _ in told(ledger)] == [reason, reason]
 
 
 def test_resuming_one_case_resumes_no_other(switch: Switch) -> None:
@@ -119,6 +160,17 @@ def test_the_variable_halts_at_the_next_batch_and_what_it_did_stays(  # noqa: PL
     assert told(ledger) == [("halted", "airflow", "li.officer: wrong customers", "airflow_variable")]
     switch.resume("c-1", by="chen", reason="they were right", door="command")
     watched.authorize(deed("o-seal", Power.SEAL), actor="winddown")
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_variable_that_names_a_person_halts_and_its_words_are_withheld(
+    watched: Authority, ledger: Ledger, variable: list[str], deed: Deed
+) -> None:
+    variable.append(f"li.officer: customer {NUMBER} complained")
+    with pytest.raises(Refused, match=f"the case was halted by airflow at .*: {WITHHELD}") as refusal:
+        watched.authorize(deed("o-files", Power.QUARANTINE), actor="winddown")
+    assert NUMBER not in str(refusal.value)
+    assert told(ledger) == [("halted", "airflow", WITHHELD, "airflow_variable")]
 
 
 @pytest.mark.usefixtures("approved")

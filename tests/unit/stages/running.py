@@ -68,11 +68,12 @@ def with_rules(rulebook: Rulebook, *rules: Rule, sectors: Sequence[str] = ()) ->
 class TableInspector:
     """Looks into the tables themselves."""
 
-    def __init__(self, tables: dict[str, MemoryTable]) -> None:
+    def __init__(self, tables: dict[str, MemoryTable], *, store: str = "shop") -> None:
         self._tables = tables
+        self._store = store
 
     def identity(self) -> str:
-        return "memory shop"
+        return f"memory {self._store}"
 
     def unchanged(self, order: Order, batch: Batch) -> int:
         planned = batch.keys.column(CONTENT).to_pylist()

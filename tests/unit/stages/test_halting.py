@@ -146,6 +146,23 @@ def test_useless_buttons_are_spared(company: Running) -> None:
     assert may(company.deployment, CASE, "chen") == of_an_approver - {Action.ERASE_TRACES}
 
 
+def test_the_command_line_keeps_no_reason_that_names_a_person(
+    company: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    company.run()
+    monkeypatch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
+    number = "13800130001"
+    naming = f"customer {number} (王小明, 11010519491231002X) complained"
+    assert command_line.main(["halt", CASE, "--by", "wu", "--reason", naming]) == 0
+    assert command_line.main(["resume", CASE, "--by", "chen", "--reason", naming]) == 2
+    said = capsys.readouterr()
+    assert "reason withheld: it names a person" in said.out
+    assert "say it without numbers or addresses of persons" in said.err
+    assert standing(company.deployment, CASE).waits_for == "halt"
+    assert not any(number.encode() in raw for raw in company.deployment.ledger.entries(CASE))
+    assert number not in said.out + said.err
+
+
 def test_the_command_line_resumes(
     company: Running, press: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_the_list_says_what_is_overdue_and_what_is_no_statutory_hold(wd: Wind, h
         (("release", "demo-1", "H-1", "--by", "li", "--reason", "x"), "li may not release holds"),
         (("release", "demo-1", "H-1", "--by", "chen", "--reason", "x"), "chen placed hold H-1"),
         (("release", "demo-1", "H-1", "--by", "zhou", "--reason", " "), "without a reason"),
+        (("release", "demo-1", "H-1", "--by", "zhou", "--reason", "11010519491231002X paid"), "say it without numbers"),
         (("release", "demo-1", "H-9", "--by", "zhou", "--reason", "x"), "hold H-9 of case demo-1 is not in force"),
         (("release", "demo-2", "H-1", "--by", "zhou", "--reason", "x"), "case demo-2 has no case"),
         (("release", "demo-1", "H-1", "--by", "zhou", "--reason", "x", "--evidence", "none"), "evidence none cannot"),

@@ -266,6 +266,7 @@ def test_the_legal_department_and_the_liquidation_group_release(deployment: Depl
         ({"by": "mallory"}, "mallory may not release holds"),
         ({"by": "chen"}, "chen placed hold H-1 and cannot release it"),
         ({"reason": " \n"}, "not released without a reason"),
+        ({"reason": "customer 13800130001 has settled"}, "not released with a reason that names a person"),
         ({"hold": "H-9"}, "hold H-9 of case demo-1 is not in force"),
     ],
 )

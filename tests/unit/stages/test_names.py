@@ -9,12 +9,12 @@ import pytest
 
 from winddown.detectors.kinds import ALL
 from winddown.detectors.lexicon import read_header, words_read
+from winddown.detectors.names import is_speaking, names_a_person, words_in, words_of
 from winddown.domain.canonical import canonical
 from winddown.domain.inventory import Fact
 from winddown.stages.case_file import read_case_file
 from winddown.stages.deployment import Deployment
 from winddown.stages.discover import _without_personal_words, take_inventory
-from winddown.stages.names import is_speaking, names_a_person, words_in, words_of
 
 from .conftest import ShelfStore
 
