@@ -61,7 +61,7 @@ class Key {
   }
 }
 
-/** Origin, size (a BigInt) and root of a checkpoint's text; extension lines, of which our log writes none, say nothing. */
+/** Origin, size (a BigInt) and root of a checkpoint; extension lines, which our log never writes, say nothing. */
 function readCheckpoint(text, what) {
   const lines = text.split("\n");
   const isEnded = lines.length > 3 && lines.slice(0, -1).every(Boolean) && !lines[lines.length - 1];
