@@ -185,6 +185,16 @@ def test_a_listing_that_leaves_out_a_folder_is_found_out(bucket: Bucket) -> None
         list(versions.by_key(Later(walking), bucket.name))
 
 
+def test_what_came_back_while_it_was_listed_is_no_loss(bucket: Bucket) -> None:
+    for key in ("orders/1.csv", "orders/2.csv"):
+        bucket.put(key, b"id,name\n1,a\n")
+    hidden = bucket.client.delete_object(Bucket=bucket.name, Key="orders/1.csv")["VersionId"]
+    found = versions.by_key(Later(bucket.client), bucket.name)
+    assert next(found)[0].is_marker
+    bucket.client.delete_object(Bucket=bucket.name, Key="orders/1.csv", VersionId=hidden)
+    assert [history[0].key for history in found] == ["orders/2.csv"]
+
+
 class Later:
     """The service's clock is ahead, so that everything was written before."""
 

@@ -92,7 +92,7 @@ def by_key(client: Any, bucket: str, prefix: str = "") -> Iterator[list[Version]
         grouped: dict[str, list[Version]] = {held[0].key: held} if held else {}
         for version in page:
             grouped.setdefault(version.key, []).append(version)
-            live += version.is_latest and not version.is_marker
+            live += _shows(version)
         keys = sorted(grouped)
         if not keys:
             continue
@@ -112,8 +112,15 @@ def by_key(client: Any, bucket: str, prefix: str = "") -> Iterator[list[Version]
             yield sorted(grouped[key], key=lambda version: not version.is_latest)
     if held:
         yield sorted(held, key=lambda version: not version.is_latest)
+    # Counted once more before anything is said: somebody may have brought objects back meanwhile.
     if live < _older(client, bucket, prefix, began):
-        raise _incomplete()
+        live = sum(_shows(version) for page in pages(prefix, _BEGINNING) for version in page)
+        if live < _older(client, bucket, prefix, began):
+            raise _incomplete()
+
+
+def _shows(version: Version) -> bool:
+    return version.is_latest and not version.is_marker
 
 
 def _require_going_on(pages: Pages, prefix: str, keys: Sequence[str]) -> None:
