@@ -68,13 +68,20 @@ def _delete_bucket(deployment: Deployment, plan: Plan, ending: Ending) -> None:
                 rule="the approved system, no other",
                 next_step="leave it alone, and find out what became of the planned one",
             )
-        # Before, because there is no policy to give back afterwards. Who writes now keeps the bucket from going.
-        thaw_store(deployment, case, name)
         authorization = deployment.authority.authorize(ending.effect, actor=ACTOR, before=before)
-        receipt = store.delete_bucket(authorization, made=made)
+        # Under the freeze: nobody writes after the last look, and some services delete a bucket that is not empty.
+        try:
+            receipt = store.delete_bucket(authorization, made=made)
+        except Residual:
+            thaw_store(deployment, case, name)  # somebody has to move what is in it
+            raise
     elif before is None:
         raise _unintended(ending)
     said = "a bucket of that name is still there" if inspector.bucket_is_there() else ""
+    if not said:
+        deployment.control.put(
+            case.id, "freeze", name, None, type_=Receipt | None
+        )  # nothing is left to give it back to
     _close(deployment, plan, ending, receipt, said=said, gone="no bucket")
 
 

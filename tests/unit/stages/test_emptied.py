@@ -113,7 +113,11 @@ def test_it_is_approved_with_the_order_that_empties_it_and_deleted_last(company:
     assert [order.deletes_bucket for order in says] == ["2020-01-01"]
     assert says[0].reason.endswith(f"when it is empty, the bucket is deleted for good: {WHY}")
     assert company.store.deletions == 0
+    control, frozen = company.deployment.control, []
+    company.store.then = lambda: frozen.append(control.get("demo-1", "freeze", "shop", type_=Receipt | None))
     company.until("finished")
+    assert frozen != [None], "nobody wrote between the last look and the deletion"
+    assert control.get("demo-1", "freeze", "shop", type_=Receipt | None) is None, "nothing is left to be given back"
     assert (company.store.deletions, company.store.made) == (1, "")
     rows = {row["id"]: row["exceptions"] for row in company.certificate(halt.plan_id)["orders"]}
     assert any("its bucket was deleted once it was empty, for the approved reason" in said for said in rows.values())
@@ -134,6 +138,7 @@ def test_a_run_that_was_killed_after_the_deletion_goes_on(company: Company) -> N
     with pytest.raises(KeyboardInterrupt):
         company.run()
     assert company.until("finished")
+    assert company.deployment.control.get("demo-1", "freeze", "shop", type_=Receipt | None) is None
     assert (company.store.deletions, company.store.made) == (1, "")
 
 
@@ -183,6 +188,8 @@ def test_it_is_deleted_only_when_it_is_there_and_empty(company: Company, made: s
             company.run()
     with pytest.raises(Refused, match=r"open effects|not carried out: .*the bucket of shop"):
         certify(company.deployment, plan_id)
+    is_frozen = company.deployment.control.get("demo-1", "freeze", "shop", type_=Receipt | None) is not None
+    assert is_frozen is not bool(left), "whoever has to move what is in it can"
     company.store.left = ""
     if made:
         company.until("finished")

@@ -42,7 +42,7 @@ class LastActs:
             return bucket_end.made_at(self._reader, self._bucket)
 
     def delete_bucket(self, authorization: Authorization, *, made: str) -> Receipt:
-        """Delete the bucket, if it is the planned one and empty; a freeze has to be lifted before."""
+        """Delete the bucket, if it is the planned one and empty; under a freeze, if there is one."""
         authorization.require(Power.SANITISE, store=self.name, target=f"delete bucket of {self.name}")
         bucket_end.require_same(self.bucket_made(), made, store=self.name)
         client = self._same(authorization, self._unlock(authorization))
