@@ -79,9 +79,8 @@ def _delete_bucket(deployment: Deployment, plan: Plan, ending: Ending) -> None:
         raise _unintended(ending)
     said = "a bucket of that name is still there" if inspector.bucket_is_there() else ""
     if not said:
-        deployment.control.put(
-            case.id, "freeze", name, None, type_=Receipt | None
-        )  # nothing is left to give it back to
+        # Nothing is left that writes could be given back to.
+        deployment.control.put(case.id, "freeze", name, None, type_=Receipt | None)
     _close(deployment, plan, ending, receipt, said=said, gone="no bucket")
 
 
