@@ -8,7 +8,8 @@ percona-toolkit is. What could not be measured is said; no figure stands in for 
 
 ``deleted`` is what the store does to authorised batches, but for writing the rows into escrow: they are handed out,
 compared with the plan and deleted; pt-archiver keeps none of its rows either. ``performed`` is all that the product
-does, quarantine and purge, with escrow and its encryption, looking before and reading back by the inspector.
+does, quarantine and purge, with escrow and its encryption, looking before and reading back by the inspector;
+``escrowed`` is the quarantine of these alone, after which the rows are gone from the table and in the escrow.
 ``whole`` is one table of which everything goes.
 
     python bench/bench_sql.py [--customers 5000000] [--turns 2] [--engines postgresql mariadb]
@@ -45,6 +46,7 @@ from sql_product import Database, Run, apart, choose, run
 from sql_whole import Moved, move
 
 from winddown.demo.servers import EmbeddedPostgres
+from winddown.domain.authorization import Power
 from winddown.domain.plan import Act
 from winddown.domain.selection import Selection
 
@@ -143,6 +145,8 @@ def erase(server: Server, workspace: Path, chosen: Mapping[str, Selection], turn
                 runs[name].append(found)
     for name, _, _, most in ways:
         _compare(f"sql_{server.name}_{name}", "delete", runs[name], floors, most)
+    escrowed = min(found.seconds[Power.QUARANTINE] for found in runs["performed"])
+    figure(f"sql_{server.name}_escrowed_over_delete", escrowed / min(floors), "ratio", "<=2.0")
     return memory, min(found.total for found in runs["deleted_by_two"])
 
 
