@@ -60,7 +60,8 @@ class Forgetful:
 
     def head_object(self, **request: Any) -> Any:
         if request["Key"] in self._forgotten and "VersionId" not in request:
-            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+            answer = {"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+            raise ClientError(cast(Any, answer), "HeadObject")
         return self._client.head_object(**request)
 
     def get_paginator(self, name: str) -> Any:
