@@ -271,9 +271,7 @@ class S3Inspector:
         prefix = "" if folder == "." else f"{folder}/"
         if json.loads(batch.keys.column("action")[0].as_py()).get("table-format") == "iceberg":
             return IcebergFiles(prefix, self._versions, self._opened, catalogue=self._catalogue)
-        if self._keeps_none():
-            raise Transient(f"the inspector is shown no versions in store {self._name}, where the plan names some")
-        return DeltaFiles(prefix, self._versions, self._opened)
+        return DeltaFiles(prefix, self._named_versions, self._opened)
 
     def _files(self, versions: Iterator[dict[str, Any]]) -> Iterator[tuple[str, BinaryIO]]:
         """Folder and content of each version; small ones are read side by side, bigger ones by ranges."""
@@ -308,20 +306,25 @@ class S3Inspector:
     def _histories(self, batch: Batch) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Each key of the batch with its versions, the latest first, from one listing of what the keys share."""
         keys = batch.keys.to_pylist()
-        if any("versions" in key for key in keys) and self._keeps_none():
-            raise Transient(f"the inspector is shown no versions in store {self._name}, where the plan names some")
         found: dict[str, list[dict[str, Any]]] = {key["object"]: [] for key in keys}
         prefix = os.path.commonprefix(list(found))  # noqa: RUF071 - the service compares characters too
-        for version in self._versions(prefix):
+        listed = self._named_versions if any("versions" in key for key in keys) else self._versions
+        for version in listed(prefix):
             if version["key"] in found:
                 found[version["key"]].append(version)
         for key in keys:
             yield key, sorted(found[key["object"]], key=lambda version: not version["latest"])
 
     def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        yield from self._objects(prefix) if self._keeps_none() else self._all_versions(prefix)
+
+    def _named_versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """The same where a plan names versions: none of them is gone because none is shown."""
         if self._keeps_none():
-            yield from self._objects(prefix)
-            return
+            raise Transient(f"the inspector is shown no versions in store {self._name}, where the plan names some")
+        yield from self._all_versions(prefix)
+
+    def _all_versions(self, prefix: str) -> Iterator[dict[str, Any]]:
         position: dict[str, str] = {}
         live, is_one_page, began = 0, True, datetime.now(UTC) - _CLOCKS
         while True:

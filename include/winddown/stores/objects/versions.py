@@ -194,13 +194,7 @@ def histories_of(
 
     Raises Refused where there must be versions (``has_versions``), and the service shows none.
     """
-    if has_versions and keeps_none(client, bucket):
-        raise Refused(
-            "the service shows no versions any more, and the order names some",
-            rule="the approved system, no other",
-            next_step="point the connection to the planned service, or find out what became of the bucket",
-        )
-    ordered, listing = sorted(keys), _pages(client, bucket)
+    ordered, listing = sorted(keys), _pages(client, bucket, has_versions=has_versions)
     size = max(_PART_LEAST, -(-len(ordered) // _SIDE_BY_SIDE))
     parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     grouped: dict[str, list[Version]] = {}
@@ -227,53 +221,41 @@ def _between(pages: Pages, keys: Sequence[str]) -> list[Version]:
     return found
 
 
-def _pages(client: Any, bucket: str) -> Pages:
-    """How the bucket is listed: by versions, and by objects where it never kept any.
+def _pages(client: Any, bucket: str, *, has_versions: bool = False) -> Pages:
+    """How the bucket is listed: by versions, and by objects where it never kept any, unless it must have some.
 
     Of SeaweedFS only the latter is whole, and has the tags that objects are read with.
     """
-    return partial(_objects if keeps_none(client, bucket) else _versions, client, bucket)
+    if not keeps_none(client, bucket):
+        return partial(_versions, client, bucket)
+    if has_versions:
+        raise Refused(
+            "the service shows no versions any more, and the order names some",
+            rule="the approved system, no other",
+            next_step="point the connection to the planned service, or find out what became of the bucket",
+        )
+    return partial(_objects, client, bucket)
 
 
 def _objects(client: Any, bucket: str, prefix: str, start: Mapping[str, str]) -> Iterator[list[Version]]:
     behind = {"StartAfter": start["KeyMarker"]} if start else {}
     for listed in _listed(client, bucket, prefix, behind):
-        yield [
-            Version(
-                raw["Key"],
-                UNNAMED,
-                _quoted(raw["ETag"]),
-                raw["Size"],
-                is_latest=True,
-                is_marker=False,
-                storage_class=raw.get("StorageClass") or "STANDARD",
-            )
-            for raw in listed
-        ]
+        yield [_version(raw, UNNAMED, is_latest=True) for raw in listed]
 
 
 def _versions(client: Any, bucket: str, prefix: str, start: Mapping[str, str]) -> Iterator[list[Version]]:
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **start):
-        yield [
-            Version(
-                raw["Key"],
-                raw["VersionId"],
-                _quoted(raw["ETag"]),
-                raw["Size"],
-                raw["IsLatest"],
-                is_marker=False,
-                storage_class=raw.get("StorageClass") or "STANDARD",
-            )
-            for raw in page.get("Versions", ())
-        ] + [
+        yield [_version(raw, raw["VersionId"], is_latest=raw["IsLatest"]) for raw in page.get("Versions", ())] + [
             Version(raw["Key"], raw["VersionId"], "", 0, raw["IsLatest"], is_marker=True)
             for raw in page.get("DeleteMarkers", ())
         ]
 
 
-def _quoted(tag: str) -> str:
-    """A tag as headers have it; rclone's service lists it without its quotation marks."""
-    return tag if tag.endswith('"') else f'"{tag}"'
+def _version(raw: Mapping[str, Any], version_id: str, *, is_latest: bool) -> Version:
+    """A version as it is listed, with its tag as headers have it: rclone's service lists it without quotation marks."""
+    tag = raw["ETag"] if raw["ETag"].endswith('"') else f'"{raw["ETag"]}"'
+    storage_class = raw.get("StorageClass") or "STANDARD"
+    return Version(raw["Key"], version_id, tag, raw["Size"], is_latest, is_marker=False, storage_class=storage_class)
 
 
 def histories(client: Any, bucket: str, prefix: str, keys: set[str] | None = None) -> dict[str, list[Version]]:
