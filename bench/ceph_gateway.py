@@ -86,17 +86,19 @@ class Gateway:
         Checksums go only where they are required: with each write, botocore would wait a tenth of a second for this
         gateway to say that it goes on.
         """
-        found = address or self.address
-        return boto3.client(
-            "s3",
-            endpoint_url=found.endpoint_url,
-            aws_access_key_id=found.access_key,
-            aws_secret_access_key=found.secret_key,
-            region_name="default",
-            config=Config(
-                s3={"addressing_style": "path"}, max_pool_connections=16, request_checksum_calculation="when_required"
-            ),
-        )
+        return client_of(address or self.address, "default", request_checksum_calculation="when_required")
+
+
+def client_of(address: S3Address, region: str, **more: Any) -> Any:
+    """A client of a service at an address; ``more`` is botocore's configuration."""
+    return boto3.client(
+        "s3",
+        endpoint_url=address.endpoint_url,
+        aws_access_key_id=address.access_key,
+        aws_secret_access_key=address.secret_key,
+        region_name=region,
+        config=Config(s3={"addressing_style": "path"}, max_pool_connections=16, **more),
+    )
 
 
 def lacking() -> list[str]:

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from ceph_gateway import client_of
 
 from winddown.demo.servers import S3Address
 
@@ -47,15 +46,7 @@ class SeaweedGateway:
 
     def client(self, address: S3Address | None = None) -> Any:
         """A client for a user, the administrator by default."""
-        found = address or self.address
-        return boto3.client(
-            "s3",
-            endpoint_url=found.endpoint_url,
-            aws_access_key_id=found.access_key,
-            aws_secret_access_key=found.secret_key,
-            region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}, max_pool_connections=16, retries={"max_attempts": 2}),
-        )
+        return client_of(address or self.address, "us-east-1", retries={"max_attempts": 2})
 
 
 def program() -> str:
