@@ -36,6 +36,7 @@ from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.entry import LedgerEntry
 from winddown.evidence.keyring import log_signers
 from winddown.evidence.merkle import leaf_hash, root
+from winddown.evidence.predicates import case_predicate, sign_case, sign_orders
 from winddown.evidence.statement import CERTIFICATE_TYPE, sign_statement
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -168,7 +169,7 @@ def large_bundle(folder: Path, entries: int) -> int:
         "plan_digest": digest(plan),
         "wave": "at_once",
     }
-    certificate |= {"grace": {"seconds": 1, "reason": None}, "remaining": [], "residual_until": []}
+    certificate |= {"grace": {"seconds": 1, "reason": None}, "remaining": [], "residual_until": [], "not_claimed": []}
     certificate |= {"approvals": [one | {"door": "api"} for one in approvers]}
     certificate |= {"inspection": [store | {"records_live": 0, "values_searched": 9, "values_found": 0}]}
     row = {"collection": "shop:customers", "records": count, "manifest_digest": "0" * 64, "purged": count}
@@ -202,6 +203,17 @@ def large_bundle(folder: Path, entries: int) -> int:
             {"plans/p1.json": digest(plan)}, certificate, predicate_type=CERTIFICATE_TYPE, signers=signers
         ),
     }
+    files["certificate.json"] = sign_case(
+        case_predicate(
+            [certificate],
+            entries={"k1": len(lines) - 1},
+            issued_on="",
+            unfinished=(),
+            waits_for=(),
+        ),
+        signers,
+    )
+    files |= {f"orders/{order}.json": signed for order, signed in sign_orders(certificate, signers).items()}
     write_bundle(folder / "bundle.zip", files=files, signers=signers)
     return len(lines)
 

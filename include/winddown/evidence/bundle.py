@@ -26,8 +26,8 @@ MEMBERS_MAX: Final = 60_000
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}"
 _MEMBER: Final = re.compile(
-    rf"ledger\.jsonl|checkpoint\.txt|registers\.xlsx|(?:plans|rules)/{_ID}\.json|timestamps/{_ID}\.tsr"
-    rf"|certificates/{_ID}\.(?:json|(?:zh|en)\.(?:html|pdf))|certificate\.(?:zh|en)\.(?:html|pdf)"
+    rf"ledger\.jsonl|checkpoint\.txt|registers\.xlsx|(?:plans|orders|rules)/{_ID}\.json|timestamps/{_ID}\.tsr"
+    rf"|certificates/{_ID}\.(?:json|(?:zh|en)\.(?:html|pdf))|certificate\.(?:json|(?:zh|en)\.(?:html|pdf))"
 )
 _REQUIRED: Final = ("ledger.jsonl", "checkpoint.txt")
 
@@ -40,7 +40,8 @@ checkpoint.txt     signed size and Merkle root (RFC 6962) over exactly these lin
 timestamps/        when an authority saw the checkpoint's text (RFC 3161), if one was asked
 plans/             what was approved; plan_made entries carry the SHA-256 of these files
 certificates/      signed certificates (.json: DSSE, in-toto Statement v1) and the same for people (.html, .pdf)
-certificate.*      the certificate of the whole case, for people; zh is Chinese, en is English
+certificate.*      the certificate of the whole case, signed (.json) and for people; zh is Chinese, en is English
+orders/            what a certificate says of one order, signed, to be filed or handed on alone
 rules/             the rule packs that were in force
 registers.xlsx     schedule, destruction list, retained records, holds and backups
 manifest.json      signed list of every other file with its SHA-256 (DSSE, in-toto Statement v1)
@@ -85,7 +86,8 @@ def write_bundle(path: Path, *, files: Mapping[str, bytes], signers: Sequence[Si
         path: where the ZIP goes; an older one is replaced.
         files: member name to content: ``ledger.jsonl`` and ``checkpoint.txt``, both required, and any of
             ``plans/<id>.json``, ``certificates/<id>.json``, ``certificates/<id>.<zh|en>.<html|pdf>``,
-            ``certificate.<zh|en>.<html|pdf>``, ``rules/<id>.json``, ``registers.xlsx``, ``timestamps/<name>.tsr``.
+            ``certificate.json``, ``certificate.<zh|en>.<html|pdf>``, ``orders/<id>.json``, ``rules/<id>.json``,
+            ``registers.xlsx``, ``timestamps/<name>.tsr``.
         signers: sign the manifest; checkpoint and certificates are to be signed by the same keys.
 
     Raises:

@@ -15,6 +15,8 @@ from winddown.evidence.signing import Signer
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 CERTIFICATE_TYPE: Final = "https://winddown.example/certificate/v1"
+CASE_TYPE: Final = "https://winddown.example/case-certificate/v1"
+ORDER_TYPE: Final = "https://winddown.example/order-certificate/v1"
 BUNDLE_TYPE: Final = "https://winddown.example/bundle/v1"
 
 

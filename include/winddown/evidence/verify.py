@@ -53,7 +53,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.x509 import Certificate, ExtendedKeyUsage, ExtensionNotFound, load_pem_x509_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-NAME = re.compile(r"(?:plans/|certificates/|rules/|timestamps/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+NAME = re.compile(r"(?:plans/|certificates/|orders/|rules/|timestamps/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")  # of a length that four divides
 REASONS_MAX = 20
@@ -89,6 +89,7 @@ COUNTS = {
 LISTS = {
     *("orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers", "path"),
     *("decisions", "traces", "stores", "approvals", "inspection", "remaining", "residual_until", "own_traces"),
+    *("not_claimed", "waits_for"),
 }
 ANY = {"wave", "read_back", "body", "predicate"}
 MAY_BE_BLANK = {"plan_id", "order_id", "batch", "batch_digest", "nonce"}  # of a freeze, which comes before any plan
@@ -100,6 +101,9 @@ KEY_BYTES = {NOTE: 32, COSIGNATURE: 32, POST_QUANTUM: 1312, SM2: 65}
 SIGNATURE_BYTES = {NOTE: 64, COSIGNATURE: 64, POST_QUANTUM: 2420, SM2: 64}
 SM2_NAME = b"winddown.example/sm2/v1"  # after its byte, which says only that C2SP assigns none
 NOTE_BYTES_MAX = 2**18
+TYPES = "https://winddown.example/%s/v1"  # of what our statements say
+SUMS = {"erase": "destroyed", "minimise": "minimised", "seal": "handed_over", "anonymise": "anonymised"}
+OF_THE_WAVE = "case company plan_id plan_digest wave issued_on code_version rule_packs approvals"
 APPROVAL_HEAD = "winddown approval v1"
 STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]  # the lines after the head, in this order
 DAYS_MAX = 366
@@ -109,10 +113,11 @@ LINE_END, SEAM, SEAM_OF_LINES = "\n", '},{"actor":', '}\n{"actor":'  # entries b
 NESTED_MAX = 400
 MANY_LINES, LINES_AT_ONCE = 100_000, 16_384  # a power of two, so that roots of parts make the root of all
 JUDGES_MAX = 4  # more would only wait for the one that replays what they found
+CASE = "certificate.json"  # the member that speaks of the whole case
 LEDGER: list[bytes] = []  # what a judge is to look at, in its own process
 FOR_PROGRAMS = re.compile(  # all other members are read and filed by people, and bound by the ledger's last report
-    r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py"
-    r"|(?:plans|certificates|rules)/.+\.json|timestamps/.+\.tsr"
+    r"ledger\.jsonl|checkpoint\.txt|manifest\.json|README\.txt|verify\.py|certificate\.json"
+    r"|(?:plans|certificates|orders|rules)/.+\.json|timestamps/.+\.tsr"
 )
 Document = dict[str, Any]
 
@@ -846,6 +851,19 @@ def told(rows: Sequence[Any], *names: str) -> list[bytes]:
     return [canonical([shape(row, "").get(name) for name in names]) for row in rows]
 
 
+def said_of_order(document: Document, row: Document) -> Document:
+    """Return what a certificate says of one of its orders, and of the store that it was about."""
+    store = row["collection"].partition(":")[0]
+    return {
+        **{name: document.get(name) for name in OF_THE_WAVE.split()},
+        "certificate": document["id"],
+        "certificate_digest": digest_of_document(document),
+        "order": row,
+        "inspection": [found for found in document["inspection"] if found["store"] == store],
+        "residual_until": [found for found in document["residual_until"] if found.get("store") == store],
+    }
+
+
 def unequal(document: Document, wanted: Document) -> list[str]:
     """Return the names of those fields that have other values than are wanted."""
     return [name for name, value in wanted.items() if canonical(document.get(name)) != canonical(value)]
@@ -855,9 +873,13 @@ class Story:
     """The entries, replayed in order against plans and certificates; every breach becomes a reason naming its entry."""
 
     def __init__(
-        self, plans: Mapping[str, Document], statements: Mapping[str, Document], keys: Mapping[str, Key]
+        self,
+        plans: Mapping[str, Document],
+        statements: Mapping[str, Document],
+        told: Mapping[str, Document],
+        keys: Mapping[str, Key],
     ) -> None:
-        self.plans, self.statements = plans, statements
+        self.plans, self.statements, self.told = plans, statements, told
         self.certificates = {one: statement["predicate"] for one, statement in statements.items()}
         self.reasons: list[str] = []
         self.orders: dict[tuple[str, str], Document] = {}
@@ -890,6 +912,7 @@ class Story:
         self.totals: defaultdict[tuple[str, str], int] = defaultdict(int)  # purged records per order
         self.issued: dict[str, int] = {}  # certificate to its entry
         self.documents: Document = {}  # digest of each document for people, by the last report
+        self.reported: tuple[str, Any] = ("", [])  # day of the last report, and whom it waits for
         self.certified: set[str] = set()  # plans with a certificate
 
     def replay(self, entries: Iterator[Entry]) -> None:
@@ -1215,10 +1238,12 @@ class Story:
         what = f"certificate {one}"
         need(one in self.certificates, f"{what} is not in the bundle")
         need(one not in self.issued, f"{what} was issued before")
-        document = shape(self.certificates[one], "id case plan_id orders approvals inspection remaining residual_until")
+        fields = "id case plan_id orders approvals inspection remaining residual_until not_claimed"
+        document = shape(self.certificates[one], fields)
         need(body["digest"] == digest_of_document(document), f"{what} in the bundle has another digest")
         self.issued[one] = entry.seq
         need((document["id"], document["case"]) == (one, entry.case), f"{what} states another id or case")
+        need({*map(type, document["not_claimed"])} <= {str}, f"{what}: what it does not claim is not text")
         plan_id = self.of_plan(document)
         named = subjects(self.statements[one], what)
         need(named == {f"plans/{plan_id}.json": self.made[plan_id]}, f"{what}: its subject is another plan")
@@ -1326,12 +1351,61 @@ class Story:
             need(found.hex() == selection["persons_root"], f"{what}: not what the plan commits to")
             yield f"{what}: {row['records']} records of this person, act {order['act']}, plan {place[0]}, certified"
 
-    def report_issued(self, _entry: Entry, body: Document) -> None:
+    def report_issued(self, entry: Entry, body: Document) -> None:
         """The last report says which documents for people there are."""
+        self.reported = (entry.at.date().isoformat(), body.get("waits_for", []))
         documents = body.get("documents", {})
         if not isinstance(documents, dict):
             raise Rejected("documents is not a list of names with digests")
         self.documents = documents
+
+    def require_told(self) -> None:
+        """What is signed of the whole case, and of each order alone, is what its certificates and the ledger say."""
+        wanted: dict[str, tuple[Document, Document]] = {}
+        for document in map(self.certificates.__getitem__, self.issued):
+            plan_id = document["plan_id"]
+            for row in document["orders"]:
+                about = {f"plans/{plan_id}.json": self.made.get(plan_id)}
+                wanted[f"orders/{row['id']}.json"] = (about, said_of_order(document, row))
+        if self.issued:
+            about = {f"plans/{one}.json": self.made[one] for one in self.made if one in self.certified}
+            wanted[CASE] = (about, self.said_of_case())
+        for name in sorted({*wanted, *self.told}):
+            if name not in self.told:
+                self.reasons.append(f"{name}: missing")
+            elif name not in wanted:
+                self.reasons.append(f"{name}: no certificate of this case says anything of it")
+            else:
+                about, said = wanted[name]
+                predicate = self.told[name]["predicate"]
+                if subjects(self.told[name], name) != about:
+                    self.reasons.append(f"{name}: its subjects are other plans")
+                if type(predicate) is not dict or predicate.keys() != said.keys():
+                    self.reasons.append(f"{name}: not exactly what is said there")
+                else:
+                    self.reasons += [f"{name}: another {one}" for one in unequal(predicate, said)]
+
+    def said_of_case(self) -> Document:
+        """Return what certificates and ledger say of the whole case."""
+        documents = [self.certificates[one] for one in self.issued]
+        done: Counter[str] = Counter(dict.fromkeys(SUMS.values(), 0))
+        for row in (row for document in documents for row in document["orders"]):
+            done[SUMS[row["act"]]] += row["records" if row["act"] in COPIES else "purged"]
+        limits = (said for document in documents for said in document["not_claimed"])
+        stated = ("id", "plan_id", "plan_digest", "wave", "issued_on")
+        return {
+            **{name: documents[-1].get(name) for name in ("case", "company", "remaining", "residual_until")},
+            "issued_on": self.reported[0],
+            "certificates": [
+                {name: document.get(name) for name in stated}
+                | {"digest": digest_of_document(document), "entry": self.issued[document["id"]]}
+                for document in documents
+            ],
+            "records": done,
+            "not_claimed": [*dict.fromkeys(limits)],
+            "unfinished": sorted(one for one in self.begun if one not in self.certified),
+            "waits_for": self.reported[1],
+        }
 
     def require_checkpoint(self, origin: str, seen: Sequence[tuple[str, int]]) -> None:
         """The log is the case's own, and nobody saw it before its last entry was made."""
@@ -1545,6 +1619,8 @@ def judge(  # noqa: PLR0917 - what a reader may have
     if fault is not None:
         raise fault
     story.require_documents(members)
+    if not story.reasons:  # Only then are certificates what they have to be, so that they can be repeated.
+        story.require_told()
     seen = [*policy.cosigned_at(note), *((who, int(at.timestamp())) for who, at, _ in stamped)]
     story.require_checkpoint(origin, seen)
     notes = [*story.notes()]
@@ -1558,6 +1634,7 @@ def judge(  # noqa: PLR0917 - what a reader may have
         checks.append(f"approvals: enough distinct persons approved each plan's exact digest before each effect{said}")
         checks.append(f"effects: {len(story.last)}, all within their orders, purges after quarantine and grace")
         checks.append(f"certificates: {len(story.issued)} say of each order what the ledger says")
+        checks.append(f"statements: {len(story.told)} of the case and its orders say what the certificates say")
         checks += [
             f"certificate {one}: entry {seq}, leaf {leaf_of(lines[seq]).hex()}" for one, seq in story.issued.items()
         ]
@@ -1587,9 +1664,9 @@ def check_history(earlier: Sequence[bytes], lines: Sequence[bytes], origin: str,
 
 def read_documents(
     members: Mapping[str, bytes], policy: Policy, note: bytes
-) -> tuple[dict[str, Document], dict[str, Document]]:
-    """Return plans and the statements of certificates by id."""
-    plans, statements = {}, {}
+) -> tuple[dict[str, Document], dict[str, Document], dict[str, Document]]:
+    """Return plans and the statements of certificates by id, and the statements of orders and case by member."""
+    plans, statements, told = {}, {}, {}
     for name, content in members.items():
         folder, _, rest = name.rpartition("/")
         stem, _, kind = rest.rpartition(".")
@@ -1599,9 +1676,11 @@ def read_documents(
         if folder == "plans":
             plans[stem] = parse(content, name)
         if folder == "certificates" and kind == "json":
-            statement = policy.open_statement(content, note, "https://winddown.example/certificate/v1", name)
-            statements[stem] = statement
-    return plans, statements
+            statements[stem] = policy.open_statement(content, note, TYPES % "certificate", name)
+        if folder == "orders" or name == CASE:
+            kind = "order-certificate" if folder else "case-certificate"
+            told[name] = policy.open_statement(content, note, TYPES % kind, name)
+    return plans, statements, told
 
 
 def verify_proof(proof: bytes, entry: bytes, policy: str) -> Report:

@@ -1,6 +1,7 @@
 """Writes what outlives the case: certificates as papers, the registers, and the auditor's bundle."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from winddown.domain.rule import Rule
 from winddown.evidence import durable
 from winddown.evidence.bundle import write_bundle
 from winddown.evidence.page import PAGE_NAME, verifier_page
+from winddown.evidence.predicates import case_predicate, sign_case, sign_orders
 from winddown.stages.certify import certificate_bytes, open_ends, totals
 from winddown.stages.check import Checks
 from winddown.stages.checkpoints import publish
@@ -81,12 +83,13 @@ def report(deployment: Deployment, case_id: str) -> Report:
     files |= {f"rules/{pack.id}.json": _pack(pack) for pack in deployment.rulebook.packs}
     for plan_id in deployment.control.plans(case_id):
         files[f"plans/{plan_id}.json"] = canonical(deployment.control.plan(plan_id).document())
-    for document in documents:
-        name = document["id"]
-        files[f"certificates/{name}.json"] = certificate_bytes(deployment, case_id, name)
-        durable.replace(folder / f"{name}.json", files[f"certificates/{name}.json"])
-    for name, content in read.items():
-        durable.replace(folder / name.rpartition("/")[2], content)
+    signed = _signed(deployment, case_id, documents, entries, waits_for)
+    files |= signed
+    for name, content in (signed | read).items():
+        # What stands for one order lies in a folder of its own: there may be hundreds.
+        path = folder / (name if name.startswith("orders/") else name.rpartition("/")[2])
+        path.parent.mkdir(exist_ok=True)
+        durable.replace(path, content)
     key = folder / "winddown.pub"
     policy = "".join(f"log {signer.key.line}\n" for signer in signers) + "quorum none\n"
     durable.replace(key, policy.encode())
@@ -98,6 +101,47 @@ def report(deployment: Deployment, case_id: str) -> Report:
     ends = open_ends(documents[-1]) if documents else ()
     paths = tuple(folder / f"{document['id']}.en.html" for document in documents)
     return Report(bundle, bundle_sha256, key, paths, folder / REGISTERS, waits_for, ends, published.missing)
+
+
+def _signed(
+    deployment: Deployment,
+    case_id: str,
+    documents: Sequence[dict[str, Any]],
+    entries: Sequence[bytes],
+    waits_for: Sequence[str],
+) -> dict[str, bytes]:
+    """Certificates of waves, orders and case, by their names in the bundle; nothing before the first wave's."""
+    signers = deployment.signers(case_id)
+    files: dict[str, bytes] = {}
+    for document in documents:
+        files[f"certificates/{document['id']}.json"] = certificate_bytes(deployment, case_id, document["id"])
+        orders = sign_orders(document, signers)
+        files |= {f"orders/{order}.json": content for order, content in orders.items()}
+    if documents:
+        predicate = case_predicate(
+            documents,
+            entries={document["id"]: find_position(case_id, entries, document["id"]).index for document in documents},
+            issued_on=_reported_on(entries),
+            unfinished=_unfinished(deployment, case_id, entries),
+            waits_for=waits_for,
+        )
+        files["certificate.json"] = sign_case(predicate, signers)
+    return files
+
+
+def _reported_on(entries: Sequence[bytes]) -> str:
+    """Day of the last report by its entry."""
+    raw = next(raw for raw in reversed(entries) if b'"type":"report_issued"' in raw)
+    return str(json.loads(raw)["at"])[:10]
+
+
+def _unfinished(deployment: Deployment, case_id: str, entries: Sequence[bytes]) -> list[str]:
+    """Plans under which something but restoring was intended, and that have no certificate."""
+    control = deployment.control
+    left = {one for one in control.plans(case_id) if control.plan_state(one) != "certified"}
+    intents = (json.loads(raw) for raw in entries if b'"type":"intent"' in raw) if left else ()
+    begun = {entry["body"]["plan_id"] for entry in intents if entry["body"].get("act") != "restore"}
+    return sorted(left & begun)
 
 
 def _for_people(deployment: Deployment, case_id: str, documents: Sequence[dict[str, Any]]) -> dict[str, bytes]:

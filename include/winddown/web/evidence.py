@@ -54,6 +54,8 @@ def _what(name: str) -> Word:
 
 
 def _certificate(name: str) -> Word:
+    if name == "certificate.json":
+        return Word("总证明（全案），已签名", "certificate of the whole case, signed")
     if name.endswith(".json"):
         return Word("销毁证明，已签名，以此为准", "certificate, signed; this one counts")
     language = _LANGUAGES.get(name.rpartition(".")[0].rpartition(".")[2], Word("", ""))

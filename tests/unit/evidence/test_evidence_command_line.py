@@ -27,7 +27,7 @@ def run(*arguments: str | Path) -> tuple[int, str]:
 def test_the_command_line_says_yes_no_and_how(package: Path, case: Any) -> None:
     script, bundle, policy = Path(verify.__file__), package / "b.zip", package / "policy.txt"
     status, text = run(script, bundle, "--policy", policy, "--earlier", package / "earlier.txt")
-    assert (status, text.count("✓"), text.splitlines()[-1]) == (0, 11, "verified")
+    assert (status, text.count("✓"), text.splitlines()[-1]) == (0, 12, "verified")
     status, text = run(script, bundle, "--policy", policy, "--json")
     expected = verify.verify(case.bundle(), case.policy)
     assert (status, json.loads(text)) == (0, {"verified": True, **asdict(expected)})

@@ -23,7 +23,7 @@ from winddown.evidence.signing import Kind, Signer
 ONE_OF = {"all": 1, "tenth": 10}.get(os.environ.get("WINDDOWN_TEST_MUTATIONS", ""))
 # Bound by more than the manifest: by signatures of their own, or by an entry of the ledger.
 SIGNED = (
-    "ledger.jsonl", "checkpoint.txt", "plans/p1.json", "certificates/k1.json",
+    "ledger.jsonl", "checkpoint.txt", "plans/p1.json", "certificates/k1.json", "certificate.json", "orders/o1.json",
     "certificate.zh.pdf", "certificates/k1.zh.html", "registers.xlsx",
 )  # fmt: skip
 Lines = list[bytes]

@@ -20,6 +20,7 @@ from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_sm2 import KEY, MESSAGE, N, R, S, bad_points, bad_signatures
 from test_sm2_evidence import evidence
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
+from test_verify_statements import forgeries
 from test_verify_whole import HONEST, LAST, WHOLE, witnessed
 
 from tallied import tally
@@ -118,7 +119,7 @@ def test_a_reader_chooses_files_and_reads_the_verdict(browser: Browser, page: Pa
         browser.click("#verify")
         wait(browser, f"document.getElementById('verdict').innerText === '{good}'")
         assert "the first 9 entries are those of the earlier checkpoint" in browser.text("#findings")
-        assert browser.text("#findings").count("✓") == 11
+        assert browser.text("#findings").count("✓") == 12
         forged = tmp_path / f"{language}.zip"
         forged.write_bytes(bundle.read_bytes().replace(b"u-7", b"u-6"))
         browser.choose("#evidence", forged)
@@ -193,6 +194,11 @@ def test_every_named_forgery(browser: Browser, case: Any) -> None:
         bend(forged)
         bent.append((forged.bundle(), forged.policy, ()))
     all_refused(browser, "forgeries", bent)
+
+
+def test_statements_of_the_case_and_its_orders(browser: Browser, case: Any) -> None:
+    asked = [(data, case.policy, ()) for data, _ in forgeries(case).values()]
+    all_refused(browser, "statements", asked)
 
 
 def test_what_is_honest(browser: Browser, case: Any) -> None:

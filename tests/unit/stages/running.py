@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ import jsonschema
 import yaml
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from referencing import Registry, Resource
 
 from winddown.archive.content import content_digest
 from winddown.archive.custody import open_as_custodian
@@ -223,17 +225,31 @@ def table(*key: str, rows: list[Row]) -> MemoryTable:
     return MemoryTable(key, rows, writers={"app"})
 
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "certificate.schema.json").read_text("utf-8"))
+SCHEMAS = {
+    found["$id"]: found
+    for path in (Path(__file__).parents[3] / "docs").glob("*certificate.schema.json")
+    for found in [json.loads(path.read_text("utf-8"))]
+}
+KNOWN = Registry().with_resources((name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items())
+SIGNED = {
+    "certificates/.*\\.json": "certificate",
+    "orders/.*": "order-certificate",
+    "certificate\\.json": "case-certificate",
+}
 
 
 def require_sound(written: Report) -> None:
-    """The bundle verifies by the policy beside it, and every certificate in it is as its published schema says."""
+    """The bundle verifies by the policy beside it, and all that is signed in it is as the published schemas say."""
     data = written.bundle.read_bytes()
     assert verify.verify(data, written.key.read_text()).reasons == []
     members = verify.read_archive(data)
-    signed = [content for name, content in members.items() if re.fullmatch(r"certificates/.*\.json", name)]
-    assert len(signed) == len(written.certificates) > 0
-    for envelope in signed:
-        statement = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
-        assert statement["predicateType"] == SCHEMA["$id"]
-        jsonschema.validate(statement["predicate"], SCHEMA)
+    found: Counter[str] = Counter()
+    for pattern, kind in SIGNED.items():
+        for content in (content for name, content in members.items() if re.fullmatch(pattern, name)):
+            statement = json.loads(base64.b64decode(json.loads(content)["payload"]))
+            assert statement["predicateType"] == f"https://winddown.example/{kind}/v1"
+            schema = SCHEMAS[statement["predicateType"]]
+            jsonschema.Draft202012Validator(schema, registry=KNOWN).validate(statement["predicate"])
+            found[kind] += 1
+    assert found["certificate"] == len(written.certificates) > 0
+    assert found["case-certificate"] == 1

@@ -1,6 +1,6 @@
 // The archive (ZIP, stored), the ledger in it, and its Merkle tree (RFC 6962).
 
-const NAME = /^(?:(?:plans|certificates|rules|timestamps)\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+const NAME = /^(?:(?:plans|certificates|orders|rules|timestamps)\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 const TIME = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):([0-9]{2}):([0-9]{2})\.([0-9]{6})Z$/;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, number) => {

@@ -5,7 +5,7 @@ const GLOSSES = { // what a finding is about, for readers of Chinese; its words 
   archive: "归档", checkpoint: "检查点", "checkpoint.txt": "检查点", manifest: "清单", "manifest.json": "清单", history: "历史",
   documents: "文件", ledger: "账本", entry: "账本记录", approvals: "批准", effects: "执行", certificates: "证明",
   certificate: "证明", plan: "计划", policy: "信任策略", key: "公钥", proof: "证明", time: "时间戳", earlier: "此前的检查点",
-  "for people": "供阅读的文件", person: "个人",
+  "for people": "供阅读的文件", person: "个人", statements: "全案与各令的证明", "certificate.json": "全案证明",
 };
 const by = (id) => document.getElementById(id);
 

@@ -1,10 +1,13 @@
 // What the entries tell: they are replayed in order against plans and certificates.
 
+const CASE = "certificate.json"; // the member that speaks of the whole case
+const SUMS = { erase: "destroyed", minimise: "minimised", seal: "handed_over", anonymise: "anonymised" };
+const OF_THE_WAVE = "case company plan_id plan_digest wave issued_on code_version rule_packs approvals";
 const APPROVAL_HEAD = "winddown approval v1";
 const STATED = ["case", "plan", "digest", "person", "role", "signed_at", "days"]; // the lines after the head, in order
 const FOR_PROGRAMS = new RegExp( // all other members are read and filed by people, and bound by the ledger's last report
-  "^(?:ledger\\.jsonl|checkpoint\\.txt|manifest\\.json|README\\.txt|verify\\.py" +
-    "|(?:plans|certificates|rules)/.+\\.json|timestamps/.+\\.tsr)$",
+  "^(?:ledger\\.jsonl|checkpoint\\.txt|manifest\\.json|README\\.txt|verify\\.py|certificate\\.json" +
+    "|(?:plans|certificates|orders|rules)/.+\\.json|timestamps/.+\\.tsr)$",
 );
 const DAYS_MAX = 366;
 const DAY_SECONDS = 86400;
@@ -69,6 +72,24 @@ function unequal(document, wanted) {
   return Object.entries(wanted).filter(isOther).map(([name]) => name);
 }
 
+/** What a document says under these names; null where it says nothing. */
+function partOf(document, names) {
+  return Object.fromEntries(names.split(" ").map((name) => [name, document.get(name) ?? null]));
+}
+
+/** What a certificate says of one of its orders, and of the store that it was about. */
+function saidOfOrder(document, row) {
+  const [store] = cutFirst(row.get("collection"), ":");
+  return {
+    ...partOf(document, OF_THE_WAVE),
+    certificate: document.get("id"),
+    certificate_digest: digestOf(document),
+    order: row,
+    inspection: document.get("inspection").filter((found) => found.get("store") === store),
+    residual_until: document.get("residual_until").filter((found) => found.get("store") === store),
+  };
+}
+
 /** Whether two lists hold the same texts, in any order. */
 function isSameList(one, other) {
   return canonical([...one].sort()) === canonical([...other].sort());
@@ -76,9 +97,10 @@ function isSameList(one, other) {
 
 /** The entries, replayed; every breach becomes a reason naming its entry. */
 class Story {
-  constructor(plans, statements, keys) {
+  constructor(plans, statements, told, keys) {
     this.plans = plans;
     this.statements = statements;
+    this.told = told; // the statements of orders and case, by member
     this.certificates = new Map([...statements].map(([one, statement]) => [one, statement.get("predicate")]));
     this.reasons = [];
     this.orders = new Map();
@@ -111,6 +133,7 @@ class Story {
     this.totals = new Map(); // purged records per order
     this.issued = new Map(); // certificate to its entry
     this.documents = new Map(); // digest of each document for people, by the last report
+    this.reported = { on: "", waitsFor: [] }; // day of the last report, and whom it waits for
     this.certified = new Set(); // plans with a certificate
   }
 
@@ -490,12 +513,14 @@ class Story {
     const what = `certificate ${one}`;
     need(this.certificates.has(one), `${what} is not in the bundle`);
     need(!this.issued.has(one), `${what} was issued before`);
-    const fields = "id case plan_id orders approvals inspection remaining residual_until";
+    const fields = "id case plan_id orders approvals inspection remaining residual_until not_claimed";
     const document = shape(this.certificates.get(one), fields);
     need(body.get("digest") === digestOf(document), `${what} in the bundle has another digest`);
     this.issued.set(one, entry.seq);
     const isOwn = document.get("id") === one && document.get("case") === entry.of;
     need(isOwn, `${what} states another id or case`);
+    const isText = document.get("not_claimed").every((said) => typeof said === "string");
+    need(isText, `${what}: what it does not claim is not text`);
     const planId = this.ofPlan(document);
     const about = subjects(this.statements.get(one), what);
     const isOfPlan = about.size === 1 && about.get(`plans/${planId}.json`) === this.made.get(planId);
@@ -625,10 +650,67 @@ class Story {
   }
 
   /** The last report says which documents for people there are. */
-  reportIssued(_entry, body) {
+  reportIssued(entry, body) {
+    const on = new Date(entry.moment.seconds * 1000).toISOString().slice(0, 10);
+    this.reported = { on, waitsFor: body.has("waits_for") ? body.get("waits_for") : [] };
     const documents = body.has("documents") ? body.get("documents") : new Map();
     need(documents instanceof Map, "documents is not a list of names with digests");
     this.documents = documents;
+  }
+
+  /** What is signed of the whole case, and of each order alone, is what its certificates and the ledger say. */
+  requireTold() {
+    const wanted = new Map();
+    for (const document of [...this.issued.keys()].map((one) => this.certificates.get(one))) {
+      const planId = document.get("plan_id");
+      for (const row of document.get("orders")) {
+        const about = new Map([[`plans/${planId}.json`, this.made.get(planId)]]);
+        wanted.set(`orders/${row.get("id")}.json`, [about, saidOfOrder(document, row)]);
+      }
+    }
+    const certified = [...this.made].filter(([one]) => this.certified.has(one));
+    const about = new Map(certified.map(([one, digest]) => [`plans/${one}.json`, digest]));
+    if (this.issued.size) wanted.set(CASE, [about, this.saidOfCase()]);
+    for (const name of [...new Set([...wanted.keys(), ...this.told.keys()])].sort(inPythonsOrder)) {
+      if (!this.told.has(name)) {
+        this.reasons.push(`${name}: missing`);
+      } else if (!wanted.has(name)) {
+        this.reasons.push(`${name}: no certificate of this case says anything of it`);
+      } else {
+        const [plans, said] = wanted.get(name);
+        const predicate = this.told.get(name).get("predicate");
+        const found = subjects(this.told.get(name), name);
+        const isAbout = found.size === plans.size && [...plans].every(([one, digest]) => found.get(one) === digest);
+        if (!isAbout) this.reasons.push(`${name}: its subjects are other plans`);
+        const isWhole = predicate instanceof Map && hasExactly(predicate, Object.keys(said).join(" "));
+        const others = isWhole ? unequal(predicate, said).map((one) => `another ${one}`) : ["not exactly what is said there"];
+        this.reasons.push(...others.map((reason) => `${name}: ${reason}`));
+      }
+    }
+  }
+
+  /** What certificates and ledger say of the whole case. */
+  saidOfCase() {
+    const documents = [...this.issued.keys()].map((one) => this.certificates.get(one));
+    const done = new Map(Object.values(SUMS).map((name) => [name, 0]));
+    for (const row of documents.flatMap((document) => document.get("orders"))) {
+      const act = row.get("act");
+      done.set(SUMS[act], done.get(SUMS[act]) + row.get(COPIES.has(act) ? "records" : "purged"));
+    }
+    const last = documents.at(-1);
+    return {
+      ...partOf(last, "case company remaining residual_until"),
+      issued_on: this.reported.on,
+      certificates: documents.map((document) => {
+        const stated = partOf(document, "id plan_id plan_digest wave issued_on");
+        const entry = this.issued.get(document.get("id"));
+        return new Map(Object.entries({ ...stated, digest: digestOf(document), entry }));
+      }),
+      records: done,
+      not_claimed: [...new Set(documents.flatMap((document) => document.get("not_claimed")))],
+      unfinished: [...this.begun].filter((one) => !this.certified.has(one)).sort(inPythonsOrder),
+      waits_for: this.reported.waitsFor,
+    };
   }
 
   /** The log is the case's own, and nobody saw it before its last entry was made. */

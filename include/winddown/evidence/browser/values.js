@@ -36,7 +36,7 @@ const KINDS = new Map([
   ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries persons index " +
     "files_max contradictions").split(" ").map((name) => [name, "int"]),
   ...("orders requires subject signatures batch_digests approver_roles approvers path decisions traces stores " +
-    "approvals inspection remaining residual_until own_traces").split(" ").map((name) => [name, "list"]),
+    "approvals inspection remaining residual_until own_traces not_claimed waits_for").split(" ").map((name) => [name, "list"]),
   ...["wave", "read_back", "body", "predicate"].map((name) => [name, "object"]),
 ]);
 const MAY_BE_BLANK = new Set(["plan_id", "order_id", "batch", "batch_digest", "nonce"]); // of a freeze before any plan

@@ -48,6 +48,7 @@ function verifyBundle(data, policyText, earlier = [], approvers = "", person = n
     checks.push(`documents: ${counts}`);
     await story.replay(readLedger(lines));
     story.requireDocuments(members);
+    if (!story.reasons.length) story.requireTold(); // Only then are certificates what they have to be to be repeated.
     story.requireCheckpoint(origin, policy.cosignedAt(note));
     report.notes.push(...story.notes());
     const stamps = [...members.keys()].filter((name) => name.startsWith("timestamps/")).length;
@@ -61,15 +62,16 @@ function verifyBundle(data, policyText, earlier = [], approvers = "", person = n
     checks.push(`approvals: enough distinct persons approved each plan's exact digest before each effect${said}`);
     checks.push(`effects: ${story.last.size}, all within their orders, purges after quarantine and grace`);
     checks.push(`certificates: ${story.issued.size} say of each order what the ledger says`);
+    checks.push(`statements: ${story.told.size} of the case and its orders say what the certificates say`);
     for (const [one, seq] of story.issued) checks.push(`certificate ${one}: entry ${seq}, leaf ${hex(leaves[seq])}`);
     checks.push(`for people: ${story.documents.size} pages, PDF and workbooks are those that the ledger names`);
     if (person.length) checks.push(...story.openPerson(person));
   });
 }
 
-/** Plans and the statements of certificates by id. */
+/** Plans and the statements of certificates by id, and the statements of orders and case by member. */
 async function readDocuments(members, policy, note) {
-  const [plans, statements] = [new Map(), new Map()];
+  const [plans, statements, told] = [new Map(), new Map(), new Map()];
   for (const [name, content] of members) {
     const [folder, rest] = cutLast(name, "/");
     const at = rest.lastIndexOf(".");
@@ -79,12 +81,12 @@ async function readDocuments(members, policy, note) {
     const isBeside = folder !== "certificates" || members.has(signed);
     need(isBeside, `${name}: no signed document beside it`);
     if (folder === "plans") plans.set(stem, parse(content, name));
-    if (folder === "certificates" && kind === "json") {
-      const type = "https://winddown.example/certificate/v1";
-      statements.set(stem, await policy.openStatement(content, note, type, name));
-    }
+    const open = (type) => policy.openStatement(content, note, `https://winddown.example/${type}/v1`, name);
+    if (folder === "certificates" && kind === "json") statements.set(stem, await open("certificate"));
+    if (folder === "orders") told.set(name, await open("order-certificate"));
+    if (name === CASE) told.set(name, await open("case-certificate"));
   }
-  return [plans, statements];
+  return [plans, statements, told];
 }
 
 /** Index, and the checkpoint to whose root the path of a C2SP tlog-proof leads from an entry. */
