@@ -13,12 +13,14 @@ halt CASE --by PERSON --reason TEXT    kill switch: nothing but restoring is aut
 resume CASE --by PERSON --reason TEXT  turn the kill switch off
 approve PLAN_FILE --key KEY   read an exported plan and sign it with the own key; needs no database and no network
 approval key FILE --person ID make an approver's key; its public line goes into the case file
-approval export PLAN FILE     write a plan for its approvers
+approval export PLAN FILE --by PERSON  write a plan for its approvers
 approval bring NOTE --by PERSON        hand in what an approver signed
 hold place CASE FILE --by PERSON       place a legal hold; the file has the keys of a hold in the case file
 hold release CASE HOLD --by PERSON --reason TEXT [--evidence FILE]    let go what it held; planned and approved anew
 hold list CASE                say which holds are in force, what they cover and when they are due for review
-erase-traces CASE --by PERSON ask that what winddown itself holds of the case goes too, its key last, when all is over
+erase-traces CASE --by PERSON ask that what winddown itself holds of the case goes too, its key last, when all is over;
+                              --scheduler-by PERSON names who then removes what the scheduler keeps, if not who asks
+clear-scheduler CASE --by PERSON       say that this is gone; it is looked for, and the evidence is written anew
 prove-person CASE FILE --by PERSON     write what was done to the records of the customer whose key is on standard input
 migrate                       bring the control database's schema up to date
 explain CASE COLLECTION       why its records go or stay; --record KEY for one record, --lang zh|en
@@ -49,6 +51,7 @@ from winddown.commands import rules as ruling
 from winddown.commands import witness as witnessing
 from winddown.commands.holds import add_hold_commands, run_hold_command
 from winddown.commands.ledger import add_ledger_commands, run_keys_command, run_ledger_command
+from winddown.commands.traces import TRACE_COMMANDS, add_trace_commands, run_trace_command
 from winddown.connections import NoConnections
 from winddown.control.engine import open_control, upgrade
 from winddown.domain.access import Action
@@ -62,7 +65,6 @@ from winddown.stages.deployment import Deployment
 from winddown.stages.freeze import thaw
 from winddown.stages.notices import write_notices
 from winddown.stages.open import open_case, start_again
-from winddown.stages.own_traces import ask_for_erasure
 from winddown.stages.people import halt, record_reading, require_action, resume
 from winddown.stages.quarantine import restore
 from winddown.stages.standing import standing
@@ -80,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("case_file", type=Path)
     running.add_argument("--by", required=True)
     commands.add_parser("migrate")
-    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "halt", "resume", "erase-traces"):
+    for name in ("continue", "status", "deadlines", "notices", "restore", "thaw", "halt", "resume"):
         command = commands.add_parser(name)
         command.add_argument("case")
         if name not in {"continue", "status", "deadlines", "notices"}:
@@ -95,6 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     proving.add_argument("--by", required=True)
     approving.add_approval_commands(commands)
     add_hold_commands(commands.add_parser("hold"))
+    add_trace_commands(commands)
     explaining.add_to(commands)
     ruling.add_to(commands)
     add_ledger_commands(commands)
@@ -193,13 +196,6 @@ def _resume(deployment: Deployment, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _erase_traces(deployment: Deployment, chosen: argparse.Namespace) -> int:
-    ask_for_erasure(deployment, chosen.case, by=chosen.by)
-    found = standing(deployment, chosen.case)
-    print(f"asked for; {chosen.case} waits for {found.waits_for}: {found.message} {found.plan_id}".rstrip())
-    return 0
-
-
 def _prove_person(deployment: Deployment, chosen: argparse.Namespace) -> int:
     # From standard input, because a customer's key must not stand in a shell's history or a list of processes.
     require_action(deployment, chosen.case, chosen.by, Action.EXPLAIN)
@@ -218,7 +214,7 @@ def _say(halt: Halt) -> int:
 
 
 # What people decide needs no store.
-_DECIDING = {"halt", "resume", "erase-traces"}
+_DECIDING = {"halt", "resume", *TRACE_COMMANDS}
 # These open a deployment themselves, if they need one.
 _ALONE: dict[str, Callable[[argparse.Namespace], int]] = {
     "rules": lambda chosen: ruling.run(deploy, chosen),
@@ -235,7 +231,7 @@ _COMMANDS: dict[str, Callable[[Deployment, argparse.Namespace], int]] = {
     "notices": _notices,
     "restore": _restore,
     "thaw": _thaw,
-    "erase-traces": _erase_traces,
+    **dict.fromkeys(TRACE_COMMANDS, run_trace_command),
     "prove-person": _prove_person,
     "halt": _halt,
     "resume": _resume,

@@ -25,7 +25,7 @@ from winddown.evidence.entry import format_time
 from winddown.evidence.note import Note
 from winddown.evidence.signing import Kind, Signer
 from winddown.stages.deployment import Deployment
-from winddown.stages.people import require_action
+from winddown.stages.people import record_reading, require_action
 
 
 def add_approval_commands(commands: Any) -> None:
@@ -41,6 +41,7 @@ def add_approval_commands(commands: Any) -> None:
     exporting = approval.add_parser("export")
     exporting.add_argument("plan")
     exporting.add_argument("file", type=Path)
+    exporting.add_argument("--by", required=True)
     bringing = approval.add_parser("bring")
     bringing.add_argument("note", type=Path)
     bringing.add_argument("--by", required=True)
@@ -67,6 +68,8 @@ def run(deployed: Callable[[], Deployment], chosen: argparse.Namespace) -> int:
     deployment = deployed()
     if chosen.approval_command == "export":
         plan = deployment.control.plan(chosen.plan)
+        require_action(deployment, plan.case, chosen.by, Action.EXPLAIN)
+        record_reading(deployment, plan.case, f"plans/{plan.id}.json", by=chosen.by, sha256=plan.digest)
         durable.replace(chosen.file, canonical(plan.document()))
         print(f"plan {plan.id}, digest {plan.digest}: {chosen.file}")
         for approver in plan.approvers:

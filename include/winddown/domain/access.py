@@ -42,6 +42,7 @@ class Action(StrEnum):
     RESUME = "resume"
     RESTORE = "restore"  # on the command line alone: it opens stores
     ERASE_TRACES = "erase_traces"  # it only asks; approvers decide
+    CLEAR_SCHEDULER = "clear_scheduler"  # to say that it was done; whom the plan names does
 
 
 _ENGINEER, _APPROVER, _OFFICER, _AUDITOR, _CUSTODIAN = Role
@@ -61,6 +62,7 @@ ALLOWED: Final[dict[Action, frozenset[Role]]] = {
     # Undoing must not wait for somebody; who only reads changes nothing all the same.
     Action.RESTORE: frozenset({_ENGINEER, _APPROVER, _OFFICER, _CUSTODIAN}),
     Action.ERASE_TRACES: frozenset({_ENGINEER, _OFFICER}),
+    Action.CLEAR_SCHEDULER: frozenset({_ENGINEER, _OFFICER}),
 }
 """Every action has its line; an action without one would be allowed to nobody."""
 

@@ -175,6 +175,7 @@ class Plan:
         requested_by: login of who requested the case; may not approve.
         approval_days: for how many days an approval counts; 0 makes none count.
         traces: in the wave of these alone, and in order: the case's key is last.
+        scheduler_by: in that wave, login of who removes afterwards what the scheduler keeps of the case; else "".
         identities: store → what tells its system from any other; a store without one cannot be acted on.
     """
 
@@ -198,6 +199,7 @@ class Plan:
     requested_by: str = ""
     approval_days: int = 0
     traces: tuple[Trace, ...] = ()
+    scheduler_by: str = ""
 
     def __post_init__(self) -> None:
         if (self.wave is Wave.OWN_TRACES) is not bool(self.traces) or (self.traces and self.orders):

@@ -51,6 +51,7 @@ ENTRY_TYPES: Final = frozenset(
         "halted",
         "resumed",
         "evidence_read",
+        "scheduler_cleared",
     }
 )
 
@@ -91,6 +92,7 @@ BODY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "resumed": {"reason": str, "door": str},
     "evidence_read": {"name": str},
     "report_issued": {"entries": int},
+    "scheduler_cleared": {"plan_id": str, "person": str, "bytes_searched": int},
 }
 """What the verifier reads out of each body; further keys are free."""
 

@@ -40,6 +40,7 @@ def case_predicate(
     issued_on: str,
     unfinished: Sequence[str],
     waits_for: Sequence[str],
+    scheduler_cleared: Sequence[Document] = (),
 ) -> dict[str, Any]:
     """Sum up a case by its certificates, in the order in which they were issued; at least one.
 
@@ -49,6 +50,8 @@ def case_predicate(
         issued_on: day of the report, as the ledger's entry of it has it.
         unfinished: plans under which something was begun, and that have no certificate.
         waits_for: transfers whose recipients have not confirmed deletion.
+        scheduler_cleared: who said that what the scheduler kept of the case is gone: ``plan_id``, ``person``,
+            ``bytes_searched``, and ``entry``, the index of the ledger's entry.
     """
     last = documents[-1]
     return {
@@ -66,6 +69,7 @@ def case_predicate(
         "not_claimed": list(dict.fromkeys(said for document in documents for said in document["not_claimed"])),
         "unfinished": sorted(unfinished),
         "waits_for": list(waits_for),
+        "scheduler_cleared": list(scheduler_cleared),
     }
 
 

@@ -81,10 +81,21 @@ FIELDS = {
     "resumed": "reason door",
     "evidence_read": "name",
     "report_issued": "entries",
+    "scheduler_cleared": "plan_id person bytes_searched",
 }
 COUNTS = {
     *("seq", "records", "record_count_max", "purged", "entries"),
-    *("approvals_needed", "approval_days", "grace_seconds", "count", "persons", "index", "files_max", "contradictions"),
+    *(
+        "approvals_needed",
+        "approval_days",
+        "grace_seconds",
+        "count",
+        "persons",
+        "index",
+        "files_max",
+        "contradictions",
+        "bytes_searched",
+    ),
 }
 LISTS = {
     *("orders", "requires", "subject", "signatures", "batch_digests", "approver_roles", "approvers", "path"),
@@ -914,6 +925,7 @@ class Story:
         self.documents: Document = {}  # digest of each document for people, by the last report
         self.reported: tuple[str, Any] = ("", [])  # day of the last report, and whom it waits for
         self.certified: set[str] = set()  # plans with a certificate
+        self.cleared: dict[str, Document] = {}  # plans after which the scheduler's records went, by whose word
 
     def replay(self, entries: Iterator[Entry]) -> None:
         """Go through the entries, then ask what never came."""
@@ -946,6 +958,7 @@ class Story:
         stated, recorded = [plan["id"], plan["case"], plan["wave"]], [plan_id, entry.case, body["wave"]]
         need(canonical(stated) == canonical(recorded), f"plan {plan_id} states another id, case or wave")
         need(plan["approvals_needed"] > 0, f"plan {plan_id} asks for no approvals")
+        need(isinstance(plan.get("scheduler_by", ""), str), f"plan {plan_id}: scheduler_by is not text")
         if "approver_roles" in plan:
             roles = shape(plan, "approver_roles")["approver_roles"]
             need(all(isinstance(role, str) for role in roles), f"plan {plan_id}: a role is not text")
@@ -1225,6 +1238,10 @@ class Story:
         """Say what a reader should know of a bundle that verifies: what is open, and what rests on trust alone."""
         yield from (text for _, text in self.open_effects())
         waiting = Counter(plan_id for plan_id, *_ in self.quarantined.keys() - self.purged.keys())
+        for plan_id in self.made:
+            who = self.plans[plan_id].get("scheduler_by")
+            if who and plan_id in self.certified and plan_id not in self.cleared:
+                yield f"plan {plan_id}: {who} has not said that what the scheduler kept is gone"
         for plan_id in self.begun:
             if plan_id not in self.certified:
                 kept = f"; {waiting[plan_id]} of its batches are in quarantine" if waiting[plan_id] else ""
@@ -1351,6 +1368,15 @@ class Story:
             need(found.hex() == selection["persons_root"], f"{what}: not what the plan commits to")
             yield f"{what}: {row['records']} records of this person, act {order['act']}, plan {place[0]}, certified"
 
+    def scheduler_cleared(self, entry: Entry, body: Document) -> None:
+        """Whom a certified plan of own traces names says that what the scheduler kept of the case is gone."""
+        plan_id = self.of_plan(body)
+        need(plan_id in self.certified, f"before the certificate of plan {plan_id}")
+        need(plan_id not in self.cleared, f"plan {plan_id} has it already")
+        is_named = self.plans[plan_id].get("scheduler_by") == body["person"]
+        need(is_named, f"plan {plan_id} does not name {body['person']} for it")
+        self.cleared[plan_id] = {name: body[name] for name in FIELDS[entry.type].split()} | {"entry": entry.seq}
+
     def report_issued(self, entry: Entry, body: Document) -> None:
         """The last report says which documents for people there are."""
         self.reported = (entry.at.date().isoformat(), body.get("waits_for", []))
@@ -1405,6 +1431,7 @@ class Story:
             "not_claimed": [*dict.fromkeys(limits)],
             "unfinished": sorted(one for one in self.begun if one not in self.certified),
             "waits_for": self.reported[1],
+            "scheduler_cleared": [*self.cleared.values()],
         }
 
     def require_checkpoint(self, origin: str, seen: Sequence[tuple[str, int]]) -> None:

@@ -4,7 +4,9 @@ Encrypted files hold nothing that a search could find; what is looked for is a v
 log, a control database, a page. It shares no code with what destroys them.
 """
 
+import mmap
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +52,25 @@ def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
         where=tuple(sorted({name for look in looks for name in look.where})),
         unread=tuple(sorted({said for look in looks for said in look.unread})),
     )
+
+
+def naming(places: Sequence[Path], case_id: str) -> tuple[tuple[str, ...], int]:
+    """Files that name a case, as seen from the places, and how many bytes were read; raises OSError for a closed one.
+
+    A longer id that begins or ends with this one does not count. What is compressed is read as it lies.
+    """
+    wanted = re.compile(rb"(?<![A-Za-z0-9_-])%b(?![A-Za-z0-9_-])" % re.escape(case_id.encode()))
+    found, size = [], 0
+    for place in places:
+        paths = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+        for path in paths:
+            if not path.stat().st_size:
+                continue
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                size += len(content)
+                if wanted.search(content):
+                    found.append(str(path.relative_to(place.parent)))
+    return tuple(found), size
 
 
 def _holds_nothing(place: Path) -> bool:

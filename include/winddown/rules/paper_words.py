@@ -164,6 +164,7 @@ SENTENCES: Final = {
     "next_decide": Word("补充所缺信息并作出决定", "supply what is missing and decide"),
     "next_confirm_expiry": Word("确认已到期消失", "confirm that it has expired"),
     "next_find_out": Word("向系统管理员查明何时消失", "ask the store's administrator when it goes"),
+    "next_remove": Word("删除并确认", "remove it, and confirm that"),
     "remaining": Word("留存的记录", "Records that remain"),
     "collection": Word("集合", "Collection"),
     "kind": Word("记录类别", "Records of"),

@@ -18,6 +18,7 @@ class NextAction(StrEnum):
     DECIDE = "decide"  # a person supplies what is missing
     CONFIRM_EXPIRY = "confirm_expiry"  # it expires by itself; somebody looks whether it did
     FIND_OUT = "find_out"  # nobody said when it goes; the store's administrator does
+    REMOVE = "remove"  # whom the plan names removes it, and says so
 
 
 def next_for_record(case: Case, row: dict[str, Any]) -> dict[str, str | None]:
@@ -40,6 +41,11 @@ def next_for_residual(case: Case, row: dict[str, Any]) -> dict[str, str | None]:
     if row["until"] is None:
         return _next(NextAction.FIND_OUT, case.custodian.organisation)
     return _next(NextAction.CONFIRM_EXPIRY, case.custodian.organisation, _day_after(row["until"]))
+
+
+def next_for_scheduler(who: str) -> dict[str, str | None]:
+    """The next action for what the scheduler keeps of the case's runs."""
+    return _next(NextAction.REMOVE, who)
 
 
 def _next(what: NextAction, who: str, on: str | None = None) -> dict[str, str | None]:

@@ -4,6 +4,9 @@ Everything in the case's folder goes but the evidence and the notices, and at th
 stay: they hold counts and digests, and digests of keys and contents are salted with the case's key, so that nobody can
 try out any more what they stand for. Before anything goes, values of the destroyed records are searched for, in clear,
 in all that winddown and its scheduler wrote.
+
+What the scheduler itself keeps, task logs and XComs of the very runs that do this, goes after them, by a person whom
+the approved plan names. It is looked for before the person's word is taken.
 """
 
 import shutil
@@ -21,11 +24,12 @@ from winddown.domain.errors import Refused, Residual, Transient
 from winddown.domain.hold import holds_digest
 from winddown.domain.plan import Plan, Trace, Wave
 from winddown.domain.receipt import Receipt
-from winddown.inspection.own_traces import files_in, is_key_gone, search_own
+from winddown.inspection.own_traces import files_in, is_key_gone, naming, search_own
 from winddown.ports import ByteSearch
 from winddown.stages.check import Checks
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.manifests import read_manifest
+from winddown.stages.next_actions import next_for_scheduler
 from winddown.stages.people import require_action
 from winddown.stages.plan import record_plan
 from winddown.stages.seal import unacknowledged
@@ -42,15 +46,17 @@ _PLACES = 5  # files that a message names
 _NOT_CLAIMED = (
     "blocks of file systems and disks were not overwritten: NIST SP 800-88 Rev. 2 outcome is clear at best",
     "copies of the workspace that others made (snapshots, backups), and memory of running processes, were not reached",
-    "the scheduler keeps its task logs and XComs, which hold ids and counts, until its administrator removes them",
 )
 
 
-def ask_for_erasure(deployment: Deployment, case_id: str, *, by: str) -> None:
+def ask_for_erasure(deployment: Deployment, case_id: str, *, by: str, scheduler_by: str = "") -> None:
     """Ask that a case's own traces be destroyed when everything else is certified; a repeat changes nothing.
 
+    ``scheduler_by`` removes afterwards what the scheduler keeps of the case; whoever asks, where nobody is named.
     Raises Refused for approvers: whoever asks does not approve, and one approver less might leave too few for ever.
     """
+    cleared_by = scheduler_by or by
+    require_action(deployment, case_id, cleared_by, Action.CLEAR_SCHEDULER)
     require_action(deployment, case_id, by, Action.ERASE_TRACES)
     if by in deployment.case(case_id).approvers:
         raise Refused(
@@ -59,13 +65,17 @@ def ask_for_erasure(deployment: Deployment, case_id: str, *, by: str) -> None:
             next_step="an engineer, or somebody of the case who is no approver, asks",
         )
     if not asked_by(deployment, case_id):
-        deployment.control.put(case_id, "request", _REQUEST, {"requested_by": by})
+        asked = {"requested_by": by, "scheduler_by": cleared_by}
+        deployment.control.put(case_id, "request", _REQUEST, asked)
 
 
 def asked_by(deployment: Deployment, case_id: str) -> str:
     """Who asked for it first; "" for nobody."""
-    request: dict[str, str] | None = deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str])
-    return "" if request is None else request["requested_by"]
+    return _request(deployment, case_id).get("requested_by", "")
+
+
+def _request(deployment: Deployment, case_id: str) -> dict[str, str]:
+    return deployment.control.get(case_id, "request", _REQUEST, type_=dict[str, str]) or {}
 
 
 def waits_for(deployment: Deployment, case_id: str) -> tuple[str, ...]:
@@ -102,6 +112,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
     if waiting:
         raise Refused("; ".join(waiting), rule=_RULE, next_step="settle it; the next run plans again")
     case, before = deployment.case(case_id), control.plan(control.plans(case_id, state="certified")[-1])
+    request = _request(deployment, case_id)
     plan = Plan(
         id=f"{case_id}-{len(control.plans(case_id)) + 1:02d}-own-traces",
         case=case_id,
@@ -111,7 +122,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         decisions=(),
         fingerprints=(),
         holds_digest=holds_digest(control.holds(case_id)),
-        preconditions=_preconditions(_last_certificate(deployment, case_id)),
+        preconditions=_preconditions(_last_certificate(deployment, case_id), request["scheduler_by"]),
         rule_packs=before.rule_packs,
         code_version=deployment.code_version,
         grace_seconds=0,
@@ -120,9 +131,10 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         approver_roles=case.approval.roles,
         identities=((OWN, deployment.keys(case_id).identity()),),
         approvers=case.named_approvers(),
-        requested_by=asked_by(deployment, case_id),
+        requested_by=request["requested_by"],
         approval_days=case.approval.days,
         traces=_traces(deployment, case_id),
+        scheduler_by=request["scheduler_by"],
     )
     record_plan(deployment, plan)
     return plan
@@ -137,9 +149,7 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
     if known is not None:
         return known
     _require_same_key(deployment, plan)
-    absent = [str(place) for place in deployment.settings.searched if not place.exists()]
-    if absent:
-        raise _unread(", ".join(absent))
+    _require_places(deployment)
     folder = deployment.folder(plan.case)
     names = sorted(path.name.removesuffix(".sealed") for path in (folder / "manifests").glob("probes-*.sealed"))
     values = {value for name in names for value in read_manifest(deployment, plan.case, name)["value"].to_pylist()}
@@ -156,6 +166,12 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
         raise _unread(found.medium)
     deployment.control.put(plan.case, "own_traces", plan.id, found, type_=ByteSearch)
     return found
+
+
+def _require_places(deployment: Deployment) -> None:
+    absent = [str(place) for place in deployment.settings.searched if not place.exists()]
+    if absent:
+        raise _unread(", ".join(absent))
 
 
 def _unread(places: str) -> Refused:
@@ -207,14 +223,75 @@ def left(deployment: Deployment, plan: Plan) -> int:
     return sum(files_in(folder / trace.name) for trace in plan.traces) + (not is_key_gone(folder))
 
 
+def clear_scheduler(deployment: Deployment, case_id: str, *, by: str) -> None:
+    """Enter that what the scheduler kept of a case is gone, by whom the plan names; a repeat changes nothing.
+
+    Every file that the deployment's settings name as the scheduler's is read first, and none may name the case. What
+    lies elsewhere, e.g. in a database server, is the person's word alone; the entry says how much was read.
+    """
+    require_action(deployment, case_id, by, Action.CLEAR_SCHEDULER)
+    plan = _cleared_after(deployment, case_id)
+    if plan is None:
+        raise Refused(
+            f"the own traces of case {case_id} are not certified",
+            rule=_RULE,
+            next_step="erase them first: erase-traces; the scheduler's go after the run that certifies this",
+        )
+    if by != plan.scheduler_by:
+        raise Refused(
+            f"{by} is not whom plan {plan.id} names",
+            rule="whoever was approved for it",
+            next_step=f"{plan.scheduler_by} removes what the scheduler keeps, and says so",
+        )
+    if _is_scheduler_cleared(deployment, case_id):
+        return
+    _require_places(deployment)
+    try:
+        found, size = naming(deployment.settings.searched, case_id)
+    except OSError as error:
+        raise _unread(f"{error.filename} ({error.strerror})") from None
+    if found:
+        raise Residual(
+            f"{len(found)} files of the scheduler name case {case_id}: {', '.join(found[:_PLACES])}",
+            rule="independent read-back",
+            next_step="remove its runs and logs as docs/operations.md says (a SQLite file needs VACUUM), then again",
+        )
+    body = {"plan_id": plan.id, "person": by, "bytes_searched": size}
+    deployment.ledger.append(case_id, "scheduler_cleared", body, actor=by)
+
+
+def _cleared_after(deployment: Deployment, case_id: str) -> Plan | None:
+    """The certified plan after which the scheduler's records go; None before there is one."""
+    done = deployment.control.plans(case_id, wave=Wave.OWN_TRACES, state="certified")
+    return deployment.control.plan(done[-1]) if done else None
+
+
+def scheduler_left_to(deployment: Deployment, case_id: str) -> str:
+    """Who still has to remove what the scheduler keeps of a case; "" when it is not time, or done."""
+    plan = _cleared_after(deployment, case_id)
+    return "" if plan is None or _is_scheduler_cleared(deployment, case_id) else plan.scheduler_by
+
+
+def _is_scheduler_cleared(deployment: Deployment, case_id: str) -> bool:
+    return any(b'"type":"scheduler_cleared"' in raw for raw in deployment.ledger.entries(case_id))
+
+
 def certificate_part(deployment: Deployment, plan: Plan) -> dict[str, Any]:
     """What a certificate of own traces says beside the rest; of records it repeats what the last one says."""
     before = _last_certificate(deployment, plan.case)
+    person = deployment.case(plan.case).person(plan.scheduler_by)
+    scheduler = {
+        "collection": "scheduler",
+        "store": OWN,
+        "what": "task logs and XComs of the case's runs, with ids, digests and counts",
+        "until": None,
+        "next": next_for_scheduler(plan.scheduler_by if person is None else person.name),
+    }
     embedded = [said for said in before["not_claimed"] if said.startswith("embedded mode: ")]
     return {
         "orders": [],
         "remaining": before["remaining"],
-        "residual_until": before["residual_until"],
+        "residual_until": [*before["residual_until"], scheduler],
         "own_traces": [asdict(found) for found in erased(deployment, plan)],
         "not_claimed": [*_NOT_CLAIMED, *embedded],
     }
@@ -288,7 +365,7 @@ def _traces(deployment: Deployment, case_id: str) -> tuple[Trace, ...]:
     return tuple(Trace(path.name, files_in(path)) for path in ordered)
 
 
-def _preconditions(certificate: dict[str, Any]) -> tuple[str, ...]:
+def _preconditions(certificate: dict[str, Any], scheduler_by: str) -> tuple[str, ...]:
     """What approvers must know: who still has to deal with records has no help of this case any more."""
     rows = certificate["remaining"]
     told = [f"{sum(row['records'] for row in rows):,} records stay, as {certificate['id']} lists them"]
@@ -296,6 +373,7 @@ def _preconditions(certificate: dict[str, Any]) -> tuple[str, ...]:
         f"{row['collection']} may hold erased records until {row['until'] or 'a day that nobody named'}"
         for row in certificate["residual_until"]
     ]
+    told.append(f"what the scheduler keeps of the case, with ids and counts, is removed afterwards by {scheduler_by}")
     return (*told, "afterwards nothing of this case can be read anew, proved to a customer, or continued")
 
 

@@ -25,6 +25,7 @@ _STEPS = (
     "plan_made",
     "restored",
     "resumed",
+    "scheduler_cleared",
 )
 _HEX = 12
 

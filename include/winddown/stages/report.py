@@ -124,6 +124,7 @@ def _signed(
             issued_on=_reported_on(entries),
             unfinished=_unfinished(deployment, case_id, entries),
             waits_for=waits_for,
+            scheduler_cleared=_cleared(entries),
         )
         files["certificate.json"] = sign_case(predicate, signers)
     return files
@@ -133,6 +134,16 @@ def _reported_on(entries: Sequence[bytes]) -> str:
     """Day of the last report by its entry."""
     raw = next(raw for raw in reversed(entries) if b'"type":"report_issued"' in raw)
     return str(json.loads(raw)["at"])[:10]
+
+
+def _cleared(entries: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Who said that what the scheduler kept of the case is gone."""
+    found = (json.loads(raw) for raw in entries if b'"type":"scheduler_cleared"' in raw)
+    return [
+        {name: entry["body"][name] for name in ("plan_id", "person", "bytes_searched")} | {"entry": entry["seq"]}
+        for entry in found
+        if entry["type"] == "scheduler_cleared"
+    ]
 
 
 def _unfinished(deployment: Deployment, case_id: str, entries: Sequence[bytes]) -> list[str]:

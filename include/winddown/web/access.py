@@ -60,7 +60,9 @@ ROUTES = (
     ),
     RouteRow(
         "GET", "/plans/{plan_id}/document", Action.EXPLAIN,
-        "the plan as the file whose digest is approved; what `python -m winddown approve` signs", (200, 404, 409),
+        "the plan as the file whose digest is approved; what `python -m winddown approve` signs. Each reading is "
+        "entered into the ledger first",
+        (200, 404, 409),
     ),
     RouteRow(
         "POST", "/plans/{plan_id}/approve", Action.APPROVE, "the button of that page; form field `plan_digest`",

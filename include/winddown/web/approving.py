@@ -10,6 +10,7 @@ from winddown.control.door import Door
 from winddown.domain.approval import Approval
 from winddown.domain.canonical import canonical
 from winddown.stages.deployment import Deployment
+from winddown.stages.people import record_reading
 from winddown.web.answering import APPROVAL, RECEIPT, going_on
 from winddown.web.auth import require_same_origin
 from winddown.web.errors import not_found
@@ -23,8 +24,9 @@ def add_approval_routes(app: FastAPI, deployment: Callable[[], Deployment], pers
     change = [Depends(require_same_origin)]
 
     @app.get("/plans/{plan_id}/document")
-    def document(plan_id: str) -> Any:
+    def document(plan_id: str, who: who_asks) -> Any:
         plan = known_plan(deployment(), plan_id)
+        record_reading(deployment(), plan.case, f"plans/{plan.id}.json", by=who, sha256=plan.digest)
         saved = {"Content-Disposition": f'attachment; filename="{plan.id}.json"'}
         return Response(canonical(plan.document()), media_type="application/json", headers=saved)
 

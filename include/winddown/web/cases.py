@@ -14,7 +14,7 @@ from winddown.domain.plan import Plan, Wave
 from winddown.stages.check import Checks
 from winddown.stages.deployment import Deployment
 from winddown.stages.journey import counted_approvals
-from winddown.stages.own_traces import asked_by
+from winddown.stages.own_traces import asked_by, scheduler_left_to
 from winddown.stages.people import roles_in
 from winddown.stages.review import review_case
 from winddown.stages.seal import receivers
@@ -88,6 +88,7 @@ def case_view(deployment: Deployment, case_id: str) -> dict[str, Any]:
         "holds": [row for row in hold_rows(deployment, case_id) if not row["released_at"]],
         "review": _review(deployment, case_id),
         "traces_asked_by": asked_by(deployment, case_id),
+        "scheduler_left_to": scheduler_left_to(deployment, case_id),
         "evidence": [row["name"] for row in files],
         "evidence_files": files,
         "ledger_size": deployment.ledger.size(case_id),

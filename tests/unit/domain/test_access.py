@@ -26,6 +26,7 @@ TABLE = {
     "resume": ". x x . .",
     "restore": "x x x . x",
     "erase_traces": "x . x . .",
+    "clear_scheduler": "x . x . .",
 }
 
 

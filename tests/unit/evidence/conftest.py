@@ -126,6 +126,9 @@ class Case:
             issued_on=reports[-1]["at"][:10] if reports else "",
             unfinished=sorted(begun - {document["plan_id"] for document in documents}),
             waits_for=reports[-1]["body"].get("waits_for", []) if reports else [],
+            scheduler_cleared=[
+                entry["body"] | {"entry": entry["seq"]} for entry in found if entry["type"] == "scheduler_cleared"
+            ],
         )
         files = {"certificate.json": sign_case(predicate, self.signers)}
         for document in documents:

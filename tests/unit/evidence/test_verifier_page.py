@@ -20,7 +20,7 @@ from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_sm2 import KEY, MESSAGE, N, R, S, bad_points, bad_signatures
 from test_sm2_evidence import evidence
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
-from test_verify_statements import forgeries
+from test_verify_statements import SCHEDULER, forgeries
 from test_verify_whole import HONEST, LAST, WHOLE, witnessed
 
 from tallied import tally
@@ -199,6 +199,13 @@ def test_every_named_forgery(browser: Browser, case: Any) -> None:
 def test_statements_of_the_case_and_its_orders(browser: Browser, case: Any) -> None:
     asked = [(data, case.policy, ()) for data, _ in forgeries(case).values()]
     all_refused(browser, "statements", asked)
+    bent = []
+    for bend, *_ in SCHEDULER.values():
+        told = case.copy()
+        bend(told)
+        bent.append((told.bundle(), told.policy, ()))
+    reasons = judged_alike(browser, bent)
+    assert [bool(found) for found in reasons] == [bool(wanted) for _, wanted, _ in SCHEDULER.values()]
 
 
 def test_what_is_honest(browser: Browser, case: Any) -> None:

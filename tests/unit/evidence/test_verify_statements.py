@@ -59,6 +59,7 @@ EDITS: dict[str, tuple[str, Edit, str]] = {
         "case": "c2", "company": {"name_zh": "别家"}, "issued_on": "2026-11-24", "certificates": [],
         "records": {"destroyed": 14, "minimised": 0, "handed_over": 5, "anonymised": 0}, "remaining": [],
         "residual_until": [], "not_claimed": [], "unfinished": ["p9"], "waits_for": ["T1"],
+        "scheduler_cleared": [{"plan_id": "p1", "person": "u-1", "bytes_searched": 1, "entry": 1}],
     }.items()
 } | {
     f"an order says another {name}": (ORDER, said(**{name: value}), f"{ORDER}: another {name}")
@@ -172,3 +173,49 @@ def test_what_a_certificate_does_not_claim_is_a_list_of_texts(case: Any, said: A
     case.certificates["k1"]["not_claimed"] = said
     (reason, *_) = verify.verify(case.bundle(), case.policy).reasons
     assert "not_claimed" in reason or "what it does not claim is not text" in reason
+
+
+def cleared(
+    *, after: str = "certificate", plan: str = "p1", person: str = "u-1", times: int = 1
+) -> Callable[[Any], None]:
+    """Let somebody say behind a step that what the scheduler kept is gone."""
+
+    def bend(case: Any) -> None:
+        case.plans["p1"]["scheduler_by"] = "u-1"
+        steps, case.steps = case.steps, {}
+        for label, step in steps.items():
+            case.steps[label] = step
+            for number in range(times if label == after else 0):
+                body = {"plan_id": plan, "person": person, "bytes_searched": 9}
+                case.step(f"cleared{number}", step["after"], "scheduler_cleared", **body)
+
+    return bend
+
+
+def named(said: Any) -> Callable[[Any], None]:
+    return lambda case: case.plans["p1"].update(scheduler_by=said)
+
+
+OPEN_END = ["plan p1: u-1 has not said that what the scheduler kept is gone"]
+# What became of the scheduler's records → reasons, of which these are the ends, and notes of a bundle that verifies.
+SCHEDULER: dict[str, tuple[Callable[[Any], None], list[str], list[str]]] = {
+    "left": (named("u-1"), [], OPEN_END),
+    "nobody named": (named(""), [], []),
+    "gone": (cleared(), [], []),
+    "no name": (named(7), ["plan p1: scheduler_by is not text"], []),
+    "by another": (cleared(person="u-2"), ["plan p1 does not name u-2 for it"], OPEN_END),
+    "too early": (cleared(after="residual"), ["before the certificate of plan p1"], OPEN_END),
+    "twice": (cleared(times=2), ["plan p1 has it already"], []),
+    "of another plan": (cleared(plan="p9"), ["plan p9 was not made before"], OPEN_END),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULER)
+def test_what_the_scheduler_kept_goes_by_whom_the_plan_names(case: Any, name: str) -> None:
+    bend, reasons, notes = SCHEDULER[name]
+    bend(case)
+    report = verify.verify(case.bundle(), case.policy)
+    found = [reason.partition("): ")[2] for reason in report.reasons]
+    assert found[: len(reasons)] == reasons
+    assert bool(found) == bool(reasons)
+    assert report.notes == notes or name == "no name"

@@ -56,7 +56,7 @@ def signed(company: Running, run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     plan_id = company.run().plan_id
     with monkeypatch.context() as patch:
         patch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
-        assert run("approval", "export", plan_id, tmp_path / "plan.json") == 0
+        assert run("approval", "export", plan_id, tmp_path / "plan.json", "--by", "li") == 0
     shutil.move(tmp_path / "plan.json", tmp_path / "officer" / "plan.json")
     monkeypatch.setattr(approving, "_now", company.deployment.clock.now)
     assert run("approve", tmp_path / "officer" / "plan.json", "--key", tmp_path / "officer" / "wu.pem") == 0
@@ -155,7 +155,7 @@ def test_a_key_that_the_server_does_not_list_is_told_at_the_export_and_refused( 
         "broken": "WINDDOWN_APPROVER_KEYS: approvers.txt line 1", "missing": "approvers.txt cannot be read",
     }[list_of]  # fmt: skip
     monkeypatch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
-    assert run("approval", "export", plan_id, tmp_path / "again.json") == 0
+    assert run("approval", "export", plan_id, tmp_path / "again.json", "--by", "li") == 0
     told = capsys.readouterr().err
     assert "a signature of wu would be refused: " in told
     assert said in told
@@ -175,7 +175,7 @@ def test_nobody_brings_in_the_signature_of_who_requested(  # noqa: PLR0917
     plan_id = company.run().plan_id
     monkeypatch.setattr(command_line, "deploy", lambda _connections=None: company.deployment)
     monkeypatch.setattr(approving, "_now", company.deployment.clock.now)
-    assert run("approval", "export", plan_id, tmp_path / "plan.json") == 0
+    assert run("approval", "export", plan_id, tmp_path / "plan.json", "--by", "li") == 0
     assert run("approve", tmp_path / "plan.json", "--key", tmp_path / "officer" / "wu.pem") == 0
     assert run("approval", "bring", tmp_path / f"{plan_id}.wu.approval", "--by", brought_by) == 2
     assert "wu requested plan" in capsys.readouterr().err

@@ -138,7 +138,7 @@ def test_useless_buttons_are_spared(company: Running) -> None:
     company.run()
     reading = {Action.OPEN, Action.READ, Action.EXPLAIN, Action.READ_EVIDENCE}
     changing = {Action.BRING_SIGNATURE, Action.PLACE_HOLD, Action.RELEASE_HOLD, Action.HALT, Action.RESTORE}
-    changing |= {Action.ERASE_TRACES}
+    changing |= {Action.ERASE_TRACES, Action.CLEAR_SCHEDULER}
     assert may(company.deployment, CASE, "stranger") == frozenset()
     assert may(company.deployment, CASE, "eve") == reading
     assert may(company.deployment, CASE, "li") == reading | changing, "a steward does not resume"

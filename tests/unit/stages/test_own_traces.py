@@ -12,6 +12,7 @@ import pytest
 from fastapi import Header
 from fastapi.testclient import TestClient
 
+from conftest import predicate_of
 from winddown.__main__ import main
 from winddown.archive import keys as case_keys
 from winddown.domain.errors import Refused, Residual
@@ -19,7 +20,7 @@ from winddown.domain.plan import Wave
 from winddown.evidence import verify
 from winddown.stages import journey, own_traces
 from winddown.stages.deployment import Deployment
-from winddown.stages.report import report
+from winddown.stages.report import Report, report
 from winddown.stages.standing import standing
 from winddown.stores.memory import Row
 from winddown.web.app import create_app
@@ -107,6 +108,66 @@ def test_everything_goes_but_the_evidence_and_the_key_goes_last(case: Running) -
     assert document["inspection"][0]["values_searched"] > 0
     require_sound(report(case.deployment, "demo-1"))
     assert standing(case.deployment, "demo-1").waits_for == "finished"
+
+
+def cleaned(case: Running) -> tuple[Running, str]:
+    """The case when its own traces are certified, and the plan's id."""
+    own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
+    plan_id = finish(case, "approvals")
+    case.approve(plan_id)
+    assert case.run().reason == "finished"
+    return case, plan_id
+
+
+def of_the_case(written: Report) -> dict[str, Any]:
+    members = verify.read_archive(written.bundle.read_bytes())
+    return predicate_of(members["certificate.json"])
+
+
+def test_the_schedulers_records_go_after_the_last_run_by_whom_the_plan_names(
+    case: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case, plan_id = cleaned(case)
+    plan = case.deployment.control.plan(plan_id)
+    assert plan.scheduler_by == ASKS
+    assert any(said.endswith(f"is removed afterwards by {ASKS}") for said in plan.preconditions)
+    (row,) = [row for row in case.certificate(plan_id)["residual_until"] if row["collection"] == "scheduler"]
+    assert (row["until"], row["next"]["what"]) == (None, "remove")
+    written = report(case.deployment, "demo-1")
+    require_sound(written)
+    assert of_the_case(written)["scheduler_cleared"] == []
+    open_end = f"plan {plan_id}: {ASKS} has not said that what the scheduler kept is gone"
+    assert open_end in verify.verify(written.bundle.read_bytes(), written.key.read_text()).notes
+
+    log = tmp_path / "logs" / "run.log"
+    log.parent.mkdir()
+    log.write_text("case demo-1 is finished\n")
+    monkeypatch.setattr("winddown.__main__.deploy", lambda *_: searching(case, log.parent).deployment)
+    command = ["clear-scheduler", "demo-1", "--by"]
+    assert main([*command, ASKS]) == 2
+    assert "1 files of the scheduler name case demo-1: logs/run.log" in capsys.readouterr().err
+    log.write_text("case demo-10 is finished, and so is xdemo-1\n")
+    assert main([*command, "chen"]) == 2
+    assert f"chen is not whom plan {plan_id} names" in capsys.readouterr().err
+    for _ in range(2):
+        assert main([*command, ASKS]) == 0
+        assert "written anew" in capsys.readouterr().out
+    require_sound(written)
+    (said,) = of_the_case(written)["scheduler_cleared"]
+    assert (said["person"], said["plan_id"], said["bytes_searched"]) == (ASKS, plan_id, log.stat().st_size)
+    assert open_end not in verify.verify(written.bundle.read_bytes(), written.key.read_text()).notes
+    assert own_traces.scheduler_left_to(case.deployment, "demo-1") == ""
+
+
+def test_the_scheduler_is_cleared_when_its_time_has_come_and_can_be_seen(case: Running, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="are not certified"):
+        own_traces.clear_scheduler(case.deployment, "demo-1", by=ASKS)
+    with pytest.raises(Refused, match="stranger may not clear scheduler"):
+        own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS, scheduler_by="stranger")
+    case, _ = cleaned(case)
+    with pytest.raises(Refused, match="not all of this could be searched"):
+        own_traces.clear_scheduler(searching(case, tmp_path / "absent").deployment, "demo-1", by=ASKS)
+    assert own_traces.scheduler_left_to(case.deployment, "demo-1") == ASKS
 
 
 def test_the_stand_alone_verifier_reads_the_receipts(case: Running) -> None:

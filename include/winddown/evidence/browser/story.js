@@ -135,6 +135,7 @@ class Story {
     this.documents = new Map(); // digest of each document for people, by the last report
     this.reported = { on: "", waitsFor: [] }; // day of the last report, and whom it waits for
     this.certified = new Set(); // plans with a certificate
+    this.cleared = new Map(); // plans after which the scheduler's records went, by whose word
   }
 
   /** Go through the entries, then ask what never came. */
@@ -154,6 +155,7 @@ class Story {
       report_issued: this.reportIssued,
       residual_checked: this.residualChecked,
       resumed: this.resumed,
+      scheduler_cleared: this.schedulerCleared,
     };
     for (const entry of entries) {
       [this.case, this.at] = [entry.of, entry.moment];
@@ -187,6 +189,8 @@ class Story {
     const [stated, recorded] = [["id", "case", "wave"].map((name) => plan.get(name)), [planId, entry.of, body.get("wave")]];
     need(canonical(stated) === canonical(recorded), `plan ${planId} states another id, case or wave`);
     need(plan.get("approvals_needed") > 0, `plan ${planId} asks for no approvals`);
+    const isText = !plan.has("scheduler_by") || typeof plan.get("scheduler_by") === "string";
+    need(isText, `plan ${planId}: scheduler_by is not text`);
     if (plan.has("approver_roles")) {
       const roles = shape(plan, "approver_roles").get("approver_roles");
       need(roles.every((role) => typeof role === "string"), `plan ${planId}: a role is not text`);
@@ -497,6 +501,11 @@ class Story {
   notes() {
     const found = this.openEffects().map((effect) => effect.text);
     const waiting = [...this.quarantined].filter(([key]) => !this.purged.has(key)).map(([, { planId }]) => planId);
+    for (const planId of this.made.keys()) {
+      const who = this.plans.get(planId).get("scheduler_by");
+      const isOpen = isSaid(who) && this.certified.has(planId) && !this.cleared.has(planId);
+      if (isOpen) found.push(`plan ${planId}: ${who} has not said that what the scheduler kept is gone`);
+    }
     for (const planId of [...this.begun].filter((one) => !this.certified.has(one))) {
       const count = waiting.filter((one) => one === planId).length;
       const kept = count ? `; ${count} of its batches are in quarantine` : "";
@@ -649,6 +658,17 @@ class Story {
     });
   }
 
+  /** Whom a certified plan of own traces names says that what the scheduler kept of the case is gone. */
+  schedulerCleared(entry, body) {
+    const [planId, person] = [this.ofPlan(body), body.get("person")];
+    need(this.certified.has(planId), `before the certificate of plan ${planId}`);
+    need(!this.cleared.has(planId), `plan ${planId} has it already`);
+    const isNamed = this.plans.get(planId).get("scheduler_by") === person;
+    need(isNamed, `plan ${planId} does not name ${person} for it`);
+    const said = partOf(body, "plan_id person bytes_searched");
+    this.cleared.set(planId, new Map(Object.entries({ ...said, entry: entry.seq })));
+  }
+
   /** The last report says which documents for people there are. */
   reportIssued(entry, body) {
     const on = new Date(entry.moment.seconds * 1000).toISOString().slice(0, 10);
@@ -710,6 +730,7 @@ class Story {
       not_claimed: [...new Set(documents.flatMap((document) => document.get("not_claimed")))],
       unfinished: [...this.begun].filter((one) => !this.certified.has(one)).sort(inPythonsOrder),
       waits_for: this.reported.waitsFor,
+      scheduler_cleared: [...this.cleared.values()],
     };
   }
 

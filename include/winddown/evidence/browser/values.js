@@ -31,10 +31,11 @@ const FIELDS = new Map([
   ["resumed", "reason door"],
   ["evidence_read", "name"],
   ["report_issued", "entries"],
+  ["scheduler_cleared", "plan_id person bytes_searched"],
 ]);
 const KINDS = new Map([
   ...("seq records record_count_max purged approvals_needed grace_seconds count approval_days entries persons index " +
-    "files_max contradictions").split(" ").map((name) => [name, "int"]),
+    "files_max contradictions bytes_searched").split(" ").map((name) => [name, "int"]),
   ...("orders requires subject signatures batch_digests approver_roles approvers path decisions traces stores " +
     "approvals inspection remaining residual_until own_traces not_claimed waits_for").split(" ").map((name) => [name, "list"]),
   ...["wave", "read_back", "body", "predicate"].map((name) => [name, "object"]),
