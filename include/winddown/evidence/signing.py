@@ -19,6 +19,7 @@ Sources: C2SP signed-note, tlog-cosignature; RFC 8032; FIPS 204; GB/T 32918.2.
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ from winddown.evidence.sm2 import PUBLIC_BYTES, SIGNATURE_BYTES, SM2PrivateKey, 
 
 _RULE: Final = "C2SP signed-note"
 _NAME_BYTES_MAX: Final = 255  # tlog-cosignature gives a name's length one byte
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")  # what a command line makes of bytes that are not UTF-8
 _TIME_MAX: Final = 2**63 - 1
 _LINES: Final = 3  # origin, size, root
 
@@ -98,9 +100,12 @@ class VerifyingKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        plain = self.name.isprintable() and not any(letter.isspace() or letter == "+" for letter in self.name)
+        plain = not any(letter.isspace() or letter < " " or letter in "+\x7f" for letter in self.name)
+        plain = plain and not _SURROGATES.search(self.name)
         if not plain or not 0 < len(self.name.encode()) <= _NAME_BYTES_MAX:
-            raise Refused("a key's name has no spaces, no plus sign and at most 255 bytes", rule=_RULE)
+            raise Refused(
+                "a key's name has no spaces, no plus sign, no control characters and at most 255 bytes", rule=_RULE
+            )
         if len(self.raw) != _KEY_BYTES[self.kind]:
             raise Refused(f"a key of kind {int(self.kind)} has {_KEY_BYTES[self.kind]} bytes", rule=_RULE)
         try:

@@ -388,7 +388,7 @@ class Key:
             need(self.raw.startswith(SM2_NAME), "key: not an SM2 key")
             self.raw = self.raw.removeprefix(SM2_NAME)
         need(KEY_BYTES.get(self.kind) == len(self.raw), "key: not an Ed25519, ML-DSA-44 or SM2 key of a known kind")
-        plain = self.name.isprintable() and not any(letter.isspace() for letter in self.name)
+        plain = not any(letter.isspace() or letter < " " or letter == "\x7f" for letter in self.name)
         need(plain and 0 < len(self.name.encode()) <= 255, "key: not a key's name")  # noqa: PLR2004
         self.id = hashlib.sha256(self.name.encode() + b"\n" + data).digest()[:4]
         need(key_id == self.id.hex(), "key: its id does not fit")
@@ -1458,6 +1458,8 @@ DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "608648016503040202": hashes.SHA384(),
     "608648016503040203": hashes.SHA512(),
 }
+NAME_OF = {digest.name: name for name, digest in DIGESTS.items()}
+PSS, MGF1 = "2a864886f70d01010a", "2a864886f70d010108"
 SIGNED_DATA, TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 INTEGER, OCTETS, OID, GENERALIZED_TIME, SEQUENCE, SET, FIRST = 0x02, 0x04, 0x06, 0x18, 0x30, 0x31, 0xA0
@@ -1531,7 +1533,7 @@ def read_stamp(response: bytes, text: bytes, authority: Certificate) -> datetime
     message, signature = bytes([SET]) + parts[3].whole[1:], parts[5].content
     public = authority.public_key()
     if isinstance(public, rsa.RSAPublicKey):
-        public.verify(signature, message, padding.PKCS1v15(), digest)
+        public.verify(signature, message, padding_of(parts[4], digest), digest)
     elif isinstance(public, ec.EllipticCurvePublicKey):
         public.verify(signature, message, ec.ECDSA(digest))
     else:
@@ -1549,6 +1551,21 @@ def read_stamp(response: bytes, text: bytes, authority: Certificate) -> datetime
         authority.not_valid_before_utc <= at <= authority.not_valid_after_utc, "made when its certificate was not valid"
     )
     return at
+
+
+def padding_of(algorithm: Der, digest: hashes.HashAlgorithm) -> padding.AsymmetricPadding:
+    """Return how an RSA signature is padded: PKCS #1 v1.5, or PSS as RFC 4055 states it, with the signer's digest."""
+    named = algorithm.parts(SEQUENCE)
+    if not named or named[0].text(OID) != PSS:
+        return padding.PKCS1v15()
+    fields = {one.tag: read_der(one.content)[0] for one in named[1].parts(SEQUENCE)}
+    masked = fields[FIRST + 1].parts(SEQUENCE)
+    need(masked[0].text(OID) == MGF1, "its mask is not MGF1")
+    for used in (fields[FIRST], masked[1]):
+        need(used.parts(SEQUENCE)[0].text(OID) == NAME_OF[digest.name], "its padding uses another digest")
+    salt = int(fields[FIRST + 2].text(INTEGER), 16)
+    need(salt == digest.digest_size, "its salt is not as long as the digest")
+    return padding.PSS(padding.MGF1(digest), salt)
 
 
 def digest_of(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:

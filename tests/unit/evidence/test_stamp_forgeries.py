@@ -21,6 +21,7 @@ TEXT = b"log.example\n3\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 AT = datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)
 SIGNED_DATA, TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
+PSS, MGF1 = "2a864886f70d01010a", "2a864886f70d010108"
 NAMES = {"sha256": "608648016503040201", "sha384": "608648016503040202", "sha512": "608648016503040203"}
 
 
@@ -60,6 +61,7 @@ class Made:
     twice: bool = False
     signers: int = 1
     answers: int = 1
+    pss: tuple[str, str, str, int] | None = None  # what is stated: digest, mask and its digest, length of the salt
 
     def by(self, key: Key) -> bytes:
         imprint = hashlib.new(self.imprint, self.stamped).digest()
@@ -74,10 +76,10 @@ class Made:
             sequence(oid(MESSAGE_DIGEST), der(0x31, der(4, digest))),
         ]
         attributes = b"".join([*rows, *rows[1:]] if self.twice else rows)
-        signature = signed(key, der(0x31, attributes), self.digest)
+        signature = signed(key, der(0x31, attributes), self.digest, is_pss=self.pss is not None)
         signer = sequence(
             der(2, b"\1"), sequence(), sequence(oid(self.digest_name or NAMES[self.digest])), der(0xA0, attributes),
-            sequence(), der(4, signature),
+            sequence() if self.pss is None else pss(*self.pss), der(4, signature),
         )  # fmt: skip
         content = sequence(oid(self.content_type), der(0xA0, der(4, info)))
         data = sequence(der(2, b"\3"), der(0x31), content, der(0x31, *[signer] * self.signers))
@@ -85,8 +87,17 @@ class Made:
         return answer * self.answers
 
 
-def signed(key: Key, message: bytes, digest: str) -> bytes:
+def pss(digest: str, mask: str, masked: str, salt: int) -> bytes:
+    """The algorithm of a signature as RFC 4055 states it."""
+    of_mask = sequence(oid(mask), sequence(oid(NAMES[masked])))
+    fields = (der(0xA0, sequence(oid(NAMES[digest]))), der(0xA1, of_mask), der(0xA2, der(2, bytes([salt]))))
+    return sequence(oid(PSS), sequence(*fields))
+
+
+def signed(key: Key, message: bytes, digest: str, *, is_pss: bool) -> bytes:
     algorithm = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[digest]
+    if isinstance(key, rsa.RSAPrivateKey) and is_pss:
+        return key.sign(message, padding.PSS(padding.MGF1(algorithm), algorithm.digest_size), algorithm)
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, padding.PKCS1v15(), algorithm)
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -132,6 +143,22 @@ def test_a_stamp_of_each_digest_and_kind_of_key_is_read(digest: str, key: str) -
     made = Issuer() if key == "ec" else Issuer(key=rsa_key())
     for imprint in NAMES:
         assert made.judge(Made(digest=digest, imprint=imprint)) == AT
+
+
+@pytest.mark.parametrize(("digest", "size"), [("sha256", 32), ("sha384", 48), ("sha512", 64)])
+def test_a_stamp_padded_as_pss_is_read_as_it_is_stated(digest: str, size: int) -> None:
+    right, other = Issuer(key=rsa_key()), {"sha256": "sha384"}.get(digest, "sha256")
+    assert right.judge(Made(digest=digest, pss=(digest, MGF1, digest, size))) == AT
+    for stated, said in (
+        ((other, MGF1, digest, size), "its padding uses another digest"),
+        ((digest, MGF1, other, size), "its padding uses another digest"),
+        ((digest, TST_INFO, digest, size), "its mask is not MGF1"),
+        ((digest, MGF1, digest, 20), "its salt is not as long as the digest"),
+    ):
+        assert said in refused(right.judge, Made(digest=digest, pss=stated))
+    for pad in (Made(digest=digest), Made(digest=digest, pss=(digest, MGF1, digest, size))):
+        with pytest.raises(verify.Rejected, match="InvalidSignature"):
+            verify.stamped_at(pad.by(rsa_key()), TEXT, right.certificate())
 
 
 @pytest.mark.parametrize("time", [b"20261123100005.5Z", b"20261123100005.25Z"])

@@ -20,6 +20,7 @@ from test_mutations import SIGNED, edits, flipped, renumbered, say, some
 from test_sm2 import KEY, MESSAGE, N, R, S, bad_points, bad_signatures
 from test_sm2_evidence import evidence
 from test_verify_approvals import FORGED, KEYS, sign, signer_of, text_of
+from test_verify_limits import NAMES, NOT_NAMES, named_key
 from test_verify_statements import SCHEDULER, forgeries
 from test_verify_whole import HONEST, LAST, WHOLE, witnessed
 
@@ -314,6 +315,7 @@ def policies(case: Any) -> Iterator[str]:
     yield from (f"log {line}=\nquorum none\n", f"log {line[:-1]}\nquorum none\n", f"log {line}\u00e9\nquorum none\n")
     yield from (f"{log}quorum none\r\n", f"# \r\n{log}quorum none\n", f"# \ufffd\n{log}witness \ufffd x\nquorum none\n")
     yield from (f"# said\n\n{log}\tquorum  none\n", f"{log}quorum none\x00\n", f"{log}quorum w\n")
+    yield from (f"{log}witness w {named_key(name, 4)}\nquorum none\n" for name in (*NAMES, *NOT_NAMES))
 
 
 def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
@@ -336,7 +338,7 @@ def test_policies_and_witnesses(browser: Browser, case: Any) -> None:
     assert {groups[n] for n, reasons in enumerate(found[: len(groups)]) if not reasons} == {
         "group g 2 w0 w1 w2", "group g all w0 w1", "group h any w0\ngroup g all h w1",
     }  # fmt: skip
-    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [17]
+    assert [n for n, reasons in enumerate(found[len(groups) :]) if not reasons] == [17, *range(20, 20 + len(NAMES))]
 
 
 def test_sm2_signatures_beside_the_others(browser: Browser, case: Any, new_case: Any) -> None:

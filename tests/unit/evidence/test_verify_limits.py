@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from winddown.domain.errors import Refused
 from winddown.evidence import verify
 from winddown.evidence.checkpoint import Checkpoint
 from winddown.evidence.merkle import Frontier, inclusion_proof, leaf_hash, root
 from winddown.evidence.proof import LogProof
-from winddown.evidence.signing import Kind, Signer
+from winddown.evidence.signing import Kind, Signer, VerifyingKey
 from winddown.evidence.sm2 import SM2PrivateKey
 from winddown.evidence.statement import pae
 
@@ -235,11 +236,19 @@ def named_key(name: str, kind: int = 1, size: int = 32) -> str:
     return f"{name}+{key_id.hex()}+{base64.b64encode(data).decode()}"
 
 
+# C2SP signed-note forbids spaces and the plus sign, and control characters in what is signed: nothing else.
+NAMES = ("k", "k" * 255, "钥" * 85, "a\u200bb", "a\u00adb", "a\x80b", "a\ue000b", "a\U000e0001b")
+NOT_NAMES = ("", "k" * 256, "钥" * 85 + "k", "a b", "a\u3000b", "a\x85b", "a\u2028b", "a\x7f", "a\x1fb", "a\0")
+
+
 def test_a_keys_name_has_from_one_to_255_bytes() -> None:
-    for name in ("k", "k" * 255, "钥" * 85):
+    for name in NAMES:
         assert verify.Key(named_key(name)).name == name
-    for name in ("", "k" * 256, "钥" * 85 + "k", "a b", "a\u3000b", "a\x7f"):
+        assert VerifyingKey.parse(named_key(name)).name == name
+    for name in NOT_NAMES:
         assert refused(verify.Key, named_key(name)) == "key: not a key's name"
+        with pytest.raises(Refused, match="a key's name has no spaces"):
+            VerifyingKey.parse(named_key(name))
 
 
 @pytest.mark.parametrize(("kind", "size"), [(1, 31), (1, 33), (2, 32), (0, 32), (4, 31), (6, 32), (6, 1311), (5, 1312)])

@@ -6,6 +6,7 @@ const SIGNATURE_BYTES = { [NOTE]: 64, [COSIGNATURE]: 64, [POST_QUANTUM]: 2420, [
 const SM2_NAME = utf8("winddown.example/sm2/v1"); // after its byte, which says only that C2SP assigns none
 const NOTE_BYTES_MAX = 2 ** 18;
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // what Python means by it
+const NOT_IN_A_NAME = new RegExp(`[${SPACE}\\x00-\\x1f\\x7f]`);
 const SIGNATURE_LINE = new RegExp(`^— ([^${SPACE}+]+) ([A-Za-z0-9+/]+={0,2})$`);
 
 /** A public key: the verifier key of C2SP signed-note, `<name>+<key id>+<base64>`. */
@@ -22,7 +23,8 @@ class Key {
     const isWhole = KEY_BYTES[this.kind] === this.raw.length;
     need(isWhole, "key: not an Ed25519, ML-DSA-44 or SM2 key of a known kind");
     const bytes = utf8(name).length;
-    need(!/[\p{C}\p{Z}]/u.test(name) && bytes > 0 && bytes <= 255, "key: not a key's name");
+    const isPlain = !NOT_IN_A_NAME.test(name) && bytes > 0 && bytes <= 255;
+    need(isPlain, "key: not a key's name");
     this.id = hex(sha256(joined(name, "\n", data)).slice(0, 4));
     need(keyId === this.id, "key: its id does not fit");
     this.keyid = `${name}+${keyId}`;
