@@ -7,6 +7,7 @@ winddown have on the disk is searched at the end. ``make traces`` runs it.
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -105,7 +106,9 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
     assert {"airflow.db xcom", "airflow.db log", "control.sqlite document"} <= {name for name, _ in written}
     assert planted.leaks(written) == set()
     assert [name for text in names for name, content in written if text.encode() in content] == []
-    assert_that_airflow_forgets(directory)
+
+    story.stop_airflow()
+    assert_that_the_scheduler_is_cleared(company)
 
 
 # -- what people do ----------------------------------------------------------------------------------------------------
@@ -113,23 +116,47 @@ def test_own_traces_go_by_dag_runs_and_nothing_of_the_customers_is_left(story: S
 
 def erase_traces(directory: Path) -> str:
     """Ask on the command line, as the operator."""
-    workspace = {"WINDDOWN_WORKSPACE": str(directory / "winddown"), "WINDDOWN_ENGINEERS": OPERATOR}
-    asked = subprocess.run(
-        [sys.executable, "-m", "winddown", "erase-traces", CASE, "--by", OPERATOR],
-        env={**os.environ, **workspace, "PYTHONPATH": str(PROJECT / "include")},
-        check=True,
+    return on_the_command_line(directory, "erase-traces", status=0)
+
+
+def on_the_command_line(directory: Path, command: str, *, status: int) -> str:
+    airflow = directory / "airflow"
+    settings = {
+        "WINDDOWN_WORKSPACE": str(directory / "winddown"),
+        "WINDDOWN_ENGINEERS": OPERATOR,
+        "WINDDOWN_SEARCHED": f"{airflow / 'logs'},{airflow / 'airflow.db'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "winddown", command, CASE, "--by", OPERATOR],
+        env={**os.environ, **settings, "PYTHONPATH": str(PROJECT / "include")},
+        check=False,
         capture_output=True,
         text=True,
     )
-    return asked.stdout
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
 
 
 # -- what is there -----------------------------------------------------------------------------------------------------
 
 
+def assert_that_the_scheduler_is_cleared(company: DrivenCase) -> None:
+    """What Airflow keeps of the case stops the person's word, and nothing of it is left by the documented commands."""
+    directory, evidence = company.directory, company.workspace / CASE / "evidence"
+    assert "files of the scheduler name case" in on_the_command_line(directory, "clear-scheduler", status=2)
+    assert_that_airflow_forgets(directory)
+    assert "written anew" in on_the_command_line(directory, "clear-scheduler", status=0)
+    verify(company)
+    (said,) = predicate_of((evidence / "certificate.json").read_bytes())["scheduler_cleared"]
+    assert said["person"] == OPERATOR
+    assert said["bytes_searched"] > 0
+
+
 def assert_that_airflow_forgets(directory: Path) -> None:
     """The command that the administrator is told leaves no XCom, not in another table either."""
-    told = re.search(r"`airflow (db clean [^`]+)`", (PROJECT / "docs" / "operations.md").read_text("utf-8"))
+    told = re.search(
+        r"^airflow (db clean [^#]+?) *#", (PROJECT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE
+    )
     assert told
     words = told[1].replace("DAY", (datetime.now(UTC) + timedelta(days=1)).isoformat()).split()
     environment = {**os.environ, "AIRFLOW_HOME": str(directory / "airflow"), "PYTHONPATH": str(PROJECT / "include")}
@@ -138,6 +165,9 @@ def assert_that_airflow_forgets(directory: Path) -> None:
     with closing(sqlite3.connect(directory / "airflow" / "airflow.db")) as database:
         assert database.execute("SELECT count(*) FROM xcom").fetchone() == (0,)
         assert database.execute("SELECT name FROM sqlite_master WHERE name LIKE '%deleted%'").fetchall() == []
+        assert database.execute("VACUUM").fetchall() == []
+    for folder in (directory / "airflow" / "logs").iterdir():
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
 
 
 def customers(directory: Path) -> tuple[Markers, list[str]]:

@@ -1,8 +1,8 @@
 """Which tables and partitions go whole instead of row by row, and why; and which are gone already.
 
 A table goes whole when all of its records go, nothing in its store keeps on using it, every table that refers to it
-goes whole as well, and no later plan would tie records to persons through it. It is a choice of method only: which
-records go was decided before.
+goes whole as well, no table that it refers to loses rows, and no later plan would tie records to persons through it. It
+is a choice of method only: which records go was decided before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +62,8 @@ def whole_moves(
     emptied |= {erasure.ref for erasure in erasures if erasure.is_whole}
     rows = {ref: _as_rows(moves[ref], because) for ref, because in _tied_through(case, moves, emptied)}
     moves |= rows
-    while stuck := list(_referred_to(moves)):
-        moves |= {ref: _as_rows(moves[ref], f"{by} refers to it and does not go whole") for ref, by in stuck}
+    while stuck := [*_referred_to(moves), *_referring(moves, erasures)]:
+        moves |= {ref: _as_rows(moves[ref], because) for ref, because in stuck}
     return moves
 
 
@@ -186,13 +186,28 @@ def _tied_through(
             yield ref, f"records of {min(tied)} stay and are tied to persons through it"
 
 
-def _referred_to(moves: Mapping[CollectionRef, WholeTables]) -> Iterator[tuple[CollectionRef, CollectionRef]]:
+def _whole(moves: Mapping[CollectionRef, WholeTables]) -> set[CollectionRef]:
+    return {ref for ref, move in moves.items() if move.method is Method.MOVE_TABLE and move.keys.num_rows}
+
+
+def _referred_to(moves: Mapping[CollectionRef, WholeTables]) -> Iterator[tuple[CollectionRef, str]]:
     """Tables that would go whole before what refers to them, and one that does."""
-    whole = {ref for ref, move in moves.items() if move.method is Method.MOVE_TABLE and move.keys.num_rows}
+    whole = _whole(moves)
     for ref in whole:
         staying = sorted(set(moves[ref].referred_by) - whole)
         if staying:
-            yield ref, staying[0]
+            yield ref, f"{staying[0]} refers to it and does not go whole"
+
+
+def _referring(
+    moves: Mapping[CollectionRef, WholeTables], erasures: Sequence[Erasure]
+) -> Iterator[tuple[CollectionRef, str]]:
+    """Tables and partitions that would go with their foreign keys, which then forbid to delete rows referred to."""
+    losing = {erasure.ref for erasure in erasures if not erasure.chosen.is_empty()} - _whole(moves)
+    for erasure in erasures:
+        ref, targets = erasure.ref, {key.target for key in erasure.found.collection.foreign_keys}
+        if ref in moves and moves[ref].keys.num_rows and (found := targets & (losing - {ref})):
+            yield ref, f"it refers to {min(found)}, which loses rows"
 
 
 def _as_rows(move: WholeTables, because: str) -> WholeTables:

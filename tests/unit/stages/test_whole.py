@@ -149,6 +149,21 @@ def test_a_table_keeps_to_its_rows_while_one_that_refers_to_it_does(
     assert found["a"][1].endswith("shop:b refers to it and does not go whole")
 
 
+def test_a_table_keeps_to_its_rows_when_one_that_it_refers_to_loses_some(
+    deployment: Deployment, case: Case, tables: TableStore
+) -> None:
+    """It would take its foreign key along, which then forbids to delete what it refers to."""
+    put(tables, "people")
+    put(tables, "calls", refers=["people"])
+    put(tables, "words", refers=["calls"])
+    put(tables, "logs")
+    found = planned(deployment, case, tables, stays=["people"])
+    assert {name: method for name, (method, _) in found.items()} == {
+        "people": Method.MOVE_ROWS, "calls": Method.MOVE_ROWS, "words": Method.MOVE_ROWS, "logs": Method.MOVE_TABLE,
+    }  # fmt: skip
+    assert found["calls"][1].endswith("not as a whole, because of: it refers to shop:people, which loses rows")
+
+
 def test_what_the_inventory_does_not_have_may_refer_to_it(
     deployment: Deployment, case: Case, tables: TableStore
 ) -> None:
