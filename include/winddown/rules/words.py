@@ -148,6 +148,7 @@ _WORDS = {
         "legal": Word("法务", "legal department"),
         "administrator": Word("破产管理人", "administrator"),
         "auditor": Word("审计", "auditor"),
+        "engineer": Word("工程师", "engineer"),
         "authority": Word("主管机关", "the authority"),
     },
     "deadline": {

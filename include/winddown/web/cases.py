@@ -116,15 +116,18 @@ def _review(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
 
 
 def _people(deployment: Deployment, case: Case, now: Standing) -> list[dict[str, str]]:
-    """Who must act for the case to go on; empty when a clock or the program does."""
+    """Who must act for the case to go on, or after its end; empty when a clock or the program does."""
     waiting: tuple[str, ...] = ()
     if now.waits_for == "approvals":
         given = {found.person for found in counted_approvals(deployment, now.plan_id)[1].valid}
         waiting = tuple(person for person in case.approvers if person not in given)
     elif now.waits_for == "receipts":
         waiting = receivers(deployment, now.plan_id)
-    found = [case.person(person_id) for person_id in waiting]
-    return [{"id": person.id, "role": person.role} for person in found if person is not None]
+    elif now.waits_for == "finished" and (left_to := scheduler_left_to(deployment, case.id)):
+        waiting = (left_to,)
+    # Whom the case does not know is an engineer of the deployment.
+    found = [(person_id, case.person(person_id)) for person_id in waiting]
+    return [{"id": one, "role": "engineer" if person is None else person.role} for one, person in found]
 
 
 def _steps(way: dict[str, Any], state: str) -> list[dict[str, Any]]:

@@ -364,5 +364,10 @@ def test_approvers_and_readers_see_it_on_the_pages(case: Running) -> None:
         assert "key is still there" in page("/cases/demo-1")
         case.approve(plan_id)
         case.run()
-        assert "nothing of the case can be continued" in page("/cases/demo-1")
+        finished = page("/cases/demo-1")
+        assert "nothing of the case can be continued" in finished
+        assert f"python -m winddown clear-scheduler demo-1 --by {ASKS}" in finished
+        assert f"<b>{ASKS}</b>" in page("/")
+        own_traces.clear_scheduler(case.deployment, "demo-1", by=ASKS)
+        assert "clear-scheduler" not in page("/cases/demo-1")
         assert "manifests" in page(f"/plans/{plan_id}")
