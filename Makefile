@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Progress shows as it happens, also in a pipe.
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test kills thorough traces check format lock bench bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
+.PHONY: help demo up down test kills thorough traces check format lock bench bench-classify bench-read bench-decide bench-persons bench-plan bench-sql bench-survivors bench-accuracy bench-ledger mutations mutants forensics bench-objects bench-files bench-objects-delete bench-objects-memory bench-objects-limits object-services scoreboard clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -80,7 +80,7 @@ lock: $(VENV)/development ## resolve requirements.in and requirements-dev.in int
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
-bench: bench-classify bench-read bench-decide bench-persons bench-sql bench-survivors bench-accuracy bench-ledger bench-objects bench-files ## all benchmarks; each ends with one line a figure
+bench: bench-classify bench-read bench-decide bench-persons bench-plan bench-sql bench-survivors bench-accuracy bench-ledger bench-objects bench-files ## all benchmarks; each ends with one line a figure
 
 bench-classify: $(VENV)/development ## how fast cells are classified in memory, beside Presidio
 	$(BIN)/python bench/bench_classify.py
@@ -99,6 +99,9 @@ bench-accuracy: $(VENV)/development ## precision and recall on data of other aut
 
 bench-persons: $(VENV)/development ## distinct persons across stores: time, error and memory at ten million
 	$(BIN)/python bench/bench_persons.py
+
+bench-plan: $(VENV)/development ## how much memory a plan of five million records takes, and how long
+	$(BIN)/python bench/bench_plan.py --records 5000000
 
 bench-sql: $(VENV)/development ## destruction in PostgreSQL and MariaDB, beside single statements and pt-archiver
 	$(BIN)/python bench/bench_sql.py

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+import polars as pl
 from memory import peak
 from sql_postgres import CUSTOMERS, MINIMISED
 from sqlalchemy import Connection, Engine, Pool, create_engine, event, make_url, text
@@ -43,7 +43,8 @@ from winddown.settings import Settings
 from winddown.stages.deployment import ACTOR, Deployment
 from winddown.stages.effects import perform
 from winddown.stages.lanes import in_lanes
-from winddown.stages.manifests import batches, select
+from winddown.stages.manifests import batches, plain, select
+from winddown.stages.pieces import in_pieces
 from winddown.stages.safeguards import plant
 from winddown.stages.survivors import in_two
 
@@ -133,14 +134,14 @@ def choose(
     for name, listed in lists.items():
         collection = found[name]
         chosen = np.sort(_ids(database, listed))
-        kept: list[pa.RecordBatch] = []
-        for batch in store.read(collection, fields=[], bound=True):
-            ids = batch.column("id").cast(pa.int64()).to_numpy()
+        kept: list[pl.DataFrame] = []
+        for piece in in_pieces(store, collection, fields=[], bound=True):
+            ids = piece.get_column("id").cast(pl.Int64).to_numpy()
             nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
-            kept.append(batch.filter(pa.array(chosen[nearest] == ids)))
+            kept.append(piece.filter(pl.Series(chosen[nearest] == ids)))
         is_referred_to = any(key.target == collection.ref for other in found.values() for key in other.foreign_keys)
         size = BATCH_RECORDS // (SHARE_WHERE_REFERRED_TO if is_referred_to else 1)
-        keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=size)
+        keys = store.batch_keys(collection, plain(pl.concat(kept)), size=size)
         selections[name] = select(deployment, CASE, f"{name}-{listed}-{at_once}", in_two(keys) if at_once else keys)
     return selections
 

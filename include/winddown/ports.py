@@ -92,8 +92,8 @@ class Store(Protocol):
     def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
         """Turn located records into the keys of a manifest: key columns, ``CONTENT``, and an int32 column ``batch``.
 
-        ``size`` is the wished number of records a batch; an object is never split over two batches. Where ``located``
-        has a column ``RANK``, no record is in an earlier batch than one of a lower rank.
+        ``CONTENT`` goes as it comes. ``size`` is the wished number of records a batch; no object is split over two
+        batches. Where ``located`` has a column ``RANK``, no record is in an earlier batch than one of a lower rank.
         """
         ...
 

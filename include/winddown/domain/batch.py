@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
 CONTENT = "winddown_content"
-"""Column of keys in which a store binds each record's content: a record that changed is not the one approved."""
+"""Column of keys in which a store binds each record's content: a record that changed is not the one approved. It is a
+SHA-256: in hex in the keys of a batch, as 32 bytes where many records are held (``CONTENT_HELD``)."""
+CONTENT_HELD = pa.binary(32)
 RANK = "winddown_rank"
 """Column of located records that says which must not be moved before which; it is not part of their keys."""
 
@@ -23,17 +26,35 @@ _READ_AT_ONCE = 1 << 16
 
 
 def raw_contents(contents: pa.ChunkedArray) -> Iterator[bytes]:
-    """Yield the SHA-256 that many contents are hex digests of, 32 bytes each, some at a time."""
+    """Yield the SHA-256 that many contents are, or are hex digests of, 32 bytes each, some at a time."""
     for chunk in contents.chunks:
         for start in range(0, len(chunk), _READ_AT_ONCE):
-            yield bytes.fromhex("".join(chunk.slice(start, _READ_AT_ONCE).to_pylist()))
+            part = chunk.slice(start, _READ_AT_ONCE)
+            yield _held(part) if part.type == CONTENT_HELD else bytes.fromhex("".join(part.to_pylist()))
+
+
+def _held(contents: "pa.Array[Any]") -> bytes:
+    width = CONTENT_HELD.byte_width
+    return bytes(contents.buffers()[1][contents.offset * width : (contents.offset + len(contents)) * width])
+
+
+def spelled(keys: pa.Table) -> pa.Table:
+    """Keys with their contents in hex, as manifests hold them and stores compare them."""
+    if CONTENT not in keys.column_names or keys.schema.field(CONTENT).type != CONTENT_HELD:
+        return keys
+    contents = keys.column(CONTENT)
+    digits = pa.py_buffer("".join(part.hex() for part in raw_contents(contents)).encode())
+    ends = pa.py_buffer(np.arange(0, 64 * len(contents) + 1, 64, dtype=np.int32))
+    written = pa.StringArray.from_buffers(len(contents), ends, digits)
+    return keys.set_column(keys.column_names.index(CONTENT), CONTENT, written)
 
 
 def content_sum(contents: pa.ChunkedArray) -> str:
     """Bind many records' contents at once, in whatever order: the sums of each quarter of their SHA-256.
 
-    ``contents`` are hex digests. A quarter is a signed 64-bit number, most significant byte first; the four sums are
-    written in decimal. A database can compute the same in one scan, and sums of parts add up to the sum of the whole.
+    ``contents`` are as in ``raw_contents``. A quarter is a signed 64-bit number, most significant byte first; the four
+    sums are written in decimal. A database can compute the same in one scan, and sums of parts add up to the sum of
+    the whole.
 
     >>> content_sum(pa.chunked_array([["00" * 7 + "02" + "00" * 23 + "01", "ff" * 32]]))
     '1 -1 -1 0'
@@ -55,7 +76,7 @@ def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
     """
     hasher = hashlib.sha256(salt)
     for start in range(0, keys.num_rows, _DIGESTED_AT_ONCE):
-        columns = keys.slice(start, _DIGESTED_AT_ONCE).to_pydict()
+        columns = spelled(keys.slice(start, _DIGESTED_AT_ONCE)).to_pydict()
         hasher.update(orjson.dumps(columns, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
     return hasher.hexdigest()
 

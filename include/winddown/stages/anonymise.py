@@ -240,7 +240,7 @@ def _coarse(deployment: Deployment, case: Case, inventory: Inventory, index: Sub
     counted_by = [entry.subject.field, *(found.field for found in index.dates(deployment, case, entry))]
     wanted = list(dict.fromkeys(name for name in (*order.fields, *personal, *counted_by) if name))
     frames = [_fetched(deployment, case, collection, batch, wanted) for batch in batches(deployment, case.id, order)]
-    source = label_rows(deployment, case, inventory, index, entry=entry, records=pl.concat(frames))
+    (source,) = label_rows(deployment, case, inventory, index, entry=entry, pieces=[pl.concat(frames)])
     rows = shared_rows(source, order.generalised, order.k)
     return Coarse(rows, source.height - rows.height, _probes(source, personal))
 

@@ -25,16 +25,16 @@ _RULE = "one's own records"
 
 
 def committed(
-    deployment: Deployment, case_id: str, plan_id: str, *, selection: Selection, records: pl.DataFrame
+    deployment: Deployment, case_id: str, plan_id: str, *, selection: Selection, subjects: pl.Series | None
 ) -> Selection:
-    """Return the selection of an order with the commitment to its persons; ``records`` may have the column ``subject``.
+    """Return the selection of an order with the commitment to its persons: ``subjects`` are its records', if known.
 
     The persons are kept in an encrypted manifest beside the selection's. Records that are tied to nobody count for
     nobody.
     """
-    if "subject" not in records.columns:
+    if subjects is None:
         return selection
-    counted = records.get_column("subject").drop_nulls().cast(pl.String).value_counts(name="records")
+    counted = subjects.drop_nulls().cast(pl.String).value_counts(name="records")
     if counted.is_empty():
         return selection
     keys, order_id = deployment.keys(case_id), selection.manifest

@@ -38,7 +38,7 @@ def label_and_decide(
             case, inventory, findings, deployment.rulebook,
             collection=collection, as_of=as_of, holds=index.holds.named_in(records), persons=index.persons,
         )  # fmt: skip
-        counts = records.group_by("label").len().sort("label")
+        counts = records.group_by("label").len().sort(pl.col("label").cast(pl.String))
         decisions = tuple(decide(facts, Label.parse(label), count) for label, count in counts.iter_rows())
         labelled.append(Labelled(collection, records, decisions))
     return labelled, index

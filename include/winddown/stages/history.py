@@ -65,7 +65,7 @@ def _lost(deployment: Deployment, case: Case, inventory: Inventory, index: Subje
     frames = [pl.from_arrow(batch) for batch in versions.older(collection)]
     if not frames:
         return 0
-    older = label_rows(deployment, case, inventory, index, entry=entry, records=pl.concat(frames))
+    (older,) = label_rows(deployment, case, inventory, index, entry=entry, pieces=[pl.concat(frames)])
     going = [item.label for item in found.decisions if item.disposition is Disposition.ERASE]
     staying = older.filter(~pl.col("label").is_in(going)).select(fields)
     if staying.is_empty():

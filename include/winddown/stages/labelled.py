@@ -1,5 +1,7 @@
 """A collection with the label of each of its records, and what is known of it when it is decided."""
 
+from collections.abc import Collection as Some
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +14,7 @@ from winddown.domain.finding import Finding
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.pack import Rulebook
+from winddown.stages.pieces import looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,22 @@ class Labelled:
     collection: Collection
     records: pl.DataFrame
     decisions: tuple[Decision, ...]
+
+    def of(self, labels: Some[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The records with one of these labels, or some columns of them: the fewer, the less is held twice."""
+        records = self.records if columns is None else self.records.select(columns)
+        return records.filter(self._have(labels))
+
+    def beside(self, piece: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+        """Records of the collection as they are read, with the column ``label``: null where none was given."""
+        return looked_up(piece, self.records.select(*key, "label"), key)
+
+    def count(self, labels: Some[str]) -> int:
+        """How many records have one of these labels."""
+        return int(self._have(labels).sum())
+
+    def _have(self, labels: Some[str]) -> pl.Series:
+        return self.records.get_column("label").is_in(list(labels))
 
     def __repr__(self) -> str:
         return f"Labelled({self.collection.ref}, {self.records.height} records)"

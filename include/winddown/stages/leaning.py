@@ -71,12 +71,9 @@ def _held(
     dates = (found.field for found in index.dates(deployment, case, entry))
     wanted = (link.field, index.holds.date_field(entry), *dates)
     fields = [name for name in dict.fromkeys(wanted) if name]
-    frames = [
-        label_rows(deployment, case, inventory, index, entry=entry, records=pl.DataFrame(batch)).filter(
-            pl.col(HOLDS) != ""
-        )
-        for batch in store.read(collection, fields=fields)
-    ]
+    pieces = (pl.DataFrame(batch) for batch in store.read(collection, fields=fields))
+    labelled = label_rows(deployment, case, inventory, index, entry=entry, pieces=pieces)
+    frames = [frame.filter(pl.col(HOLDS) != "") for frame in labelled]
     schema = dict.fromkeys((*fields, "subject", HOLDS), pl.String)
     return pl.concat([pl.DataFrame(schema=schema), *(frame.select(list(schema)) for frame in frames)])
 

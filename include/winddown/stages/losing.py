@@ -77,7 +77,8 @@ def _whole(store: Store, losing: Losing, due: pl.DataFrame) -> Iterator[str]:
     locators = list(store.locators(collection))
     counts = dict.fromkeys(forms, 0)
     for batch in store.read(collection, fields=tuple(forms)):
-        rows = pl.DataFrame(batch).join(due.select(locators), on=locators, how="semi")
+        rows = pl.DataFrame(batch)
+        rows = rows.join(due.join(rows, on=locators, how="semi"), on=locators, how="semi")
         for name, form in forms.items():
             kind = kinds[name]
             values = rows.get_column(name).cast(pl.String).drop_nulls().to_list()

@@ -10,10 +10,11 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from winddown.archive.container import open_container, seal
-from winddown.domain.batch import Batch, keys_digest
+from winddown.domain.batch import CONTENT_HELD, Batch, keys_digest, spelled
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Order
 from winddown.domain.selection import Selection
@@ -87,20 +88,20 @@ class _Pieces(io.RawIOBase):
         return count
 
 
-def plain(table: pa.Table) -> pa.Table:
-    """Polars hands out large strings; manifests use plain ones, so that digests do not depend on the reader."""
-    schema = pa.schema(
-        [
-            (
-                field.name,
-                pa.string()
-                if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
-                else field.type,
-            )
-            for field in table.schema
-        ]
-    )
-    return table.cast(schema)
+def plain(records: pl.DataFrame) -> pa.Table:
+    """Polars hands out large strings; keys are plain ones, so that digests do not depend on the reader.
+
+    Contents come as ``CONTENT_HELD``. Column by column, so that no more than one is there twice.
+    """
+    columns = {name: records.get_column(name).to_arrow() for name in records.columns}
+    return pa.table({name: _plain(column) for name, column in columns.items()})
+
+
+def _plain(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    if pa.types.is_fixed_size_list(column.type):
+        return pa.Array.from_buffers(CONTENT_HELD, len(column), [None, column.flatten().buffers()[1]])
+    is_text = pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type)
+    return column.cast(pa.string()) if is_text else column
 
 
 def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
@@ -112,7 +113,7 @@ def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
     rows = keys.drop_columns(["batch"])
     begins = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)] if len(numbers) else []
     for begin, end in zip(begins, [*begins[1:], len(numbers)], strict=True):
-        part = rows.slice(int(begin), int(end - begin))
+        part = spelled(rows.slice(int(begin), int(end - begin)))
         yield Batch(index=int(numbers[begin]), digest=keys_digest(part, salt=salt), keys=part)
 
 
@@ -122,15 +123,19 @@ def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> S
     Each batch is a piece of the manifest, so that whoever carries it out holds one batch at a time in memory.
     """
     salt = deployment.keys(case_id).salt()
-    found = list(split(keys, salt=salt))
-    assert [batch.index for batch in found] == list(range(len(found)))  # noqa: S101 - stores number from 0, without gaps
-    _write(deployment, case_id, name, keys.drop_columns(["batch"]).schema, map(_piece, found))
-    return Selection(
-        manifest=name,
-        digest=keys_digest(keys, salt=salt),
-        count=sum(batch.records for batch in found),
-        batch_digests=tuple(batch.digest for batch in found),
-    )
+    digests: list[str] = []
+    count = 0
+
+    def pieces() -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in split(keys, salt=salt):
+            assert batch.index == len(digests)  # noqa: S101 - stores number from 0, without gaps
+            digests.append(batch.digest)
+            count += batch.records
+            yield _piece(batch)
+
+    _write(deployment, case_id, name, spelled(keys.slice(0, 0)).drop_columns(["batch"]).schema, pieces())
+    return Selection(name, digest=keys_digest(keys, salt=salt), count=count, batch_digests=tuple(digests))
 
 
 def batches(deployment: Deployment, case_id: str, order: Order) -> Iterator[Batch]:

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, SHARE_WHERE_REFERRED_TO, record_count
+from winddown.domain.batch import BATCH_RECORDS, CONTENT, SHARE_WHERE_REFERRED_TO, record_count
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -74,27 +74,27 @@ class _Part:
     """The records of a draft that one method handles, and the orders whose receipts must be there first.
 
     Attributes:
-        move: what the store said of moving the collection whole; with it, ``records`` are those that move as rows.
+        move: what the store said of moving the collection whole.
+        moves_whole: the tables or partitions of ``move`` are what this part is about, and no rows.
     """
 
     draft: _Draft
-    records: pl.DataFrame
     whole: bool
     requires: tuple[OrderId, ...] = ()
     move: WholeTables | None = None
+    moves_whole: bool = False
 
     @property
-    def moves_whole(self) -> bool:
-        """Whether the tables or partitions of ``move`` are what this part is about, and no rows."""
-        return self.move is not None and self.records.is_empty()
-
-    @property
-    def taken(self) -> pl.DataFrame:
-        """Every record that the part is about, however it goes."""
+    def subjects(self) -> pl.Series | None:
+        """Whose every record is that the part is about, however it goes; None where no record is anybody's."""
+        found = self.draft.found
+        if "subject" not in found.records.columns:
+            return None
         if self.move is None or not self.moves_whole:
-            return self.records
-        key = list(self.draft.found.collection.key)
-        return _chosen(self.draft).join(pl.DataFrame(self.move.rest), on=key, how="anti")
+            return found.of(self.draft.labels, ["subject"]).to_series()
+        key = list(found.collection.key)
+        taken = found.of(self.draft.labels, list(dict.fromkeys([*key, "subject"])))
+        return taken.join(pl.DataFrame(self.move.rest), on=key, how="anti").get_column("subject")
 
 
 def make_orders(
@@ -164,12 +164,12 @@ def _still_due(
     )
     for marks, part in parts.items():
         done = {name for (_, names), mark in zip(earlier.values(), marks, strict=True) if mark for name in names}
-        if done >= set(draft.fields) or part.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
+        among = _only(draft, part)
+        if done >= set(draft.fields) or not among.found.count(draft.labels):
             continue
         left = {name for name, _ in draft.generalised if name in done}
         yield replace(
-            draft,
-            found=replace(draft.found, records=part),
+            among,
             fields=tuple(name for name in draft.fields if name not in left),
             generalised=tuple(pair for pair in draft.generalised if pair[0] not in left),
         )
@@ -194,9 +194,8 @@ def _unemptied(deployment: Deployment, case: Case, draft: _Draft) -> _Draft | No
     ]
     records = draft.found.records
     records = records.join(pl.concat(found), on=locators, how="semi") if found else records.clear()
-    if records.filter(pl.col("label").is_in(list(draft.labels))).is_empty():
-        return None
-    return replace(draft, found=replace(draft.found, records=records))
+    left = _only(draft, records)
+    return left if left.found.count(draft.labels) else None
 
 
 def _apart(chain: tuple[_Draft, ...]) -> tuple[tuple[_Draft, ...], Blocker | None]:
@@ -207,20 +206,19 @@ def _apart(chain: tuple[_Draft, ...]) -> tuple[tuple[_Draft, ...], Blocker | Non
     last = chain[-1] if chain else None
     if last is None or last.found.collection.medium is not Medium.ROW_FILES or last.act is not Act.ERASE:
         return chain, None
-    records = last.found.records
-    going = records.filter(pl.col("label").is_in(list(last.labels))).get_column("winddown_object").unique()
+    going = last.found.of(last.labels, ["winddown_object"]).to_series().unique()
     kept: list[_Draft] = []
     later = 0
     for draft in chain:
         if draft.act is not Act.MINIMISE:
             kept.append(draft)
             continue
-        mine = draft.found.records.filter(pl.col("label").is_in(list(draft.labels)))
         rest = draft.found.records.filter(~pl.col("winddown_object").is_in(going.implode()))
-        left = rest.filter(pl.col("label").is_in(list(draft.labels))).height
-        later += mine.height - left
+        among = _only(draft, rest)
+        left = among.found.count(draft.labels)
+        later += draft.found.count(draft.labels) - left
         if left:
-            kept.append(replace(draft, found=replace(draft.found, records=rest)))
+            kept.append(among)
     if not later:
         return chain, None
     return tuple(kept), Blocker(
@@ -249,7 +247,7 @@ def _orders(
                 blockers.append(order)
                 made = []
                 break
-            selection = committed(deployment, case.id, plan_id, selection=order.selection, records=part.taken)
+            selection = committed(deployment, case.id, plan_id, selection=order.selection, subjects=part.subjects)
             made.append(replace(order, selection=selection))
         orders += made
     return tuple(orders), blockers
@@ -260,25 +258,27 @@ def _parts(draft: _Draft, moves: Mapping[CollectionRef, WholeTables]) -> list[_P
 
     Of tables, what goes whole apart from what goes as rows.
     """
-    records, chosen = draft.found.records, _chosen(draft)
-    move = moves.get(draft.found.collection.ref) if draft.act is Act.ERASE else None
+    collection, records = draft.found.collection, draft.found.records
+    move = moves.get(collection.ref) if draft.act is Act.ERASE else None
     if move is not None and move.keys.num_rows:
-        rest = chosen.join(pl.DataFrame(move.rest), on=list(draft.found.collection.key), how="semi")
-        whole_part = _Part(draft, chosen.clear(), whole=True, move=move)
-        return [whole_part, *([_Part(draft, rest, whole=False, move=move)] if rest.height else [])]
-    if draft.found.collection.medium is not Medium.ROW_FILES or draft.act is not Act.ERASE:
-        return [_Part(draft, chosen, draft.found.collection.medium is Medium.OBJECTS, move=move)]
+        rest = draft.found.of(draft.labels).join(pl.DataFrame(move.rest), on=list(collection.key), how="semi")
+        whole_part = _Part(draft, whole=True, move=move, moves_whole=True)
+        return [whole_part, *([_Part(_only(draft, rest), whole=False, move=move)] if rest.height else [])]
+    if collection.medium is not Medium.ROW_FILES or draft.act is not Act.ERASE:
+        return [_Part(draft, whole=collection.medium is Medium.OBJECTS, move=move)]
+    chosen = draft.found.of(draft.labels)
     total = records.group_by("winddown_object").len("total")
     counted = chosen.join(chosen.group_by("winddown_object").len("due"), on="winddown_object").join(
         total, on="winddown_object"
     )
     whole = counted.filter(pl.col("due") == pl.col("total"))
     partly = counted.filter(pl.col("due") < pl.col("total"))
-    return [_Part(draft, part, is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
+    return [_Part(_only(draft, part), is_whole) for part, is_whole in ((whole, True), (partly, False)) if part.height]
 
 
-def _chosen(draft: _Draft) -> pl.DataFrame:
-    return draft.found.records.filter(pl.col("label").is_in(list(draft.labels)))
+def _only(draft: _Draft, records: pl.DataFrame) -> _Draft:
+    """The draft as if these were all records of its collection."""
+    return replace(draft, found=replace(draft.found, records=records))
 
 
 def _drafts(case: Case, wave: Wave, found: Labelled, findings: tuple[Finding, ...]) -> tuple[_Draft, ...]:
@@ -421,7 +421,8 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         return _circular(collection)
     if draft.act is Act.MINIMISE:
         losing = Losing(collection, draft.fields, draft.generalised, draft.stuck)
-        stuck = cannot_lose(store, losing, _chosen(draft), method=method)
+        due = draft.found.of(draft.labels, list(store.locators(collection)))
+        stuck = cannot_lose(store, losing, due, method=method)
         if stuck is not None:
             return stuck
     keys = _keys(deployment, case, part, is_referred_to=collection.ref in chosen.levels.referred_to)
@@ -439,7 +440,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         method=method,
         selection=selection,
         level=chosen.levels.of.get(collection.ref, 0),
-        record_count_max=record_count(keys) if part.moves_whole else part.records.height,
+        record_count_max=record_count(keys) if part.moves_whole else draft.found.count(draft.labels),
         fields=draft.fields,
         requires=part.requires,
         until=draft.until.isoformat() if draft.until else "",
@@ -456,18 +457,19 @@ def _keys(deployment: Deployment, case: Case, part: _Part, *, is_referred_to: bo
     """What names the part's records, in batches; or why these cannot be put into an order."""
     if part.move is not None and part.moves_whole:
         return part.move.keys
-    collection, records = part.draft.found.collection, part.records
+    found, collection = part.draft.found, part.draft.found.collection
     store = deployment.systems(case).store(collection.ref.store)
+    columns = [*store.locators(collection), *(name for name in (CONTENT,) if name in found.records.columns)]
+    records: pl.DataFrame | Blocker = found.of(part.draft.labels, columns)
     size = BATCH_RECORDS
     if part.draft.act is Act.ERASE:
         size //= SHARE_WHERE_REFERRED_TO if is_referred_to else 1
-        ordered = ranked(deployment, case, part.draft.found, records)
-        if isinstance(ordered, Blocker):
-            return ordered
-        records = ordered
-    bound = [name for name in (CONTENT, RANK) if name in records.columns]
-    located = records.select(*store.locators(collection), *bound).to_arrow()
-    return store.batch_keys(collection, plain(located), size=size)
+        records = ranked(deployment, case, found, records)
+        if isinstance(records, Blocker):
+            return records
+    located = plain(records)
+    del records  # half of what is held here
+    return store.batch_keys(collection, located, size=size)
 
 
 def _circular(collection: Collection) -> Blocker:

@@ -26,6 +26,7 @@ from winddown.stages.coverage import HOLDS
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import read_manifest
+from winddown.stages.pieces import in_pieces
 from winddown.stages.remembered import remembered
 
 Chosen = Callable[[str], bool]
@@ -179,24 +180,23 @@ def _rows(
     deployment: Deployment, case: Case, found: Labelled, *, dates: Sequence[DatedBy], own_date: str, chosen: Chosen
 ) -> Iterator[Row]:
     """Subject, label, days as written, own day and ids of holds of every record of a chosen customer."""
-    records, collection = found.records, found.collection
+    collection, subjects = found.collection, found.records.get_column("subject")
+    records = found.records.filter(pl.Series([one is None or chosen(one) for one in subjects], dtype=pl.Boolean))
     fields = list(dict.fromkeys([*(one.field for one in dates), *([own_date] if own_date else [])]))
     locators = [name for name in records.columns if name not in {"subject", "label", CONTENT, HOLDS}]
     if fields:
         store = deployment.systems(case).store(collection.ref.store)
         frames = [
-            pl.from_arrow(batch).select(*locators, *(pl.col(name).alias(f"day {name}") for name in fields))
-            for batch in store.read(collection, fields=fields)
+            piece.select(*locators, *(pl.col(name).alias(f"day {name}") for name in fields)).join(
+                records.select(locators), on=locators, how="semi"
+            )
+            for piece in in_pieces(store, collection, fields=fields)
         ]
-        if not frames:
-            return
         records = records.join(pl.concat(frames), on=locators)
     for row in records.iter_rows(named=True):
-        subject = row["subject"]
-        if subject is None or chosen(subject):
-            written = tuple(row[f"day {one.field}"] for one in dates)
-            own_day = day_of(row[f"day {own_date}"]) if own_date else None
-            yield subject, row["label"], written, own_day, row.get(HOLDS, "")
+        written = tuple(row[f"day {one.field}"] for one in dates)
+        own_day = day_of(row[f"day {own_date}"]) if own_date else None
+        yield row["subject"], row["label"], written, own_day, row.get(HOLDS, "")
 
 
 def _by_person(

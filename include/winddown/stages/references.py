@@ -25,12 +25,12 @@ from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
 from winddown.stages.manifests import plain, read_manifest, write_manifest
+from winddown.stages.pieces import in_pieces
 
 # Names that no field of a table that is planned has: such a table is blocked.
 _ROW, _PARENT, _PLACE = "winddown_number", "winddown_parent", "winddown_place"
 # Types whose values are written in several ways for the same; ``any`` is that of a field without a type in SQLite.
 _FRACTIONS = re.compile("num|dec|real|doub|floa|any", re.IGNORECASE)
-_ROWS_JOINED = 1_000_000  # rows of a table that are looked at together
 _Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 _Marks = np.ndarray[tuple[int], np.dtype[np.bool]]
 
@@ -208,8 +208,7 @@ def note_referenced(deployment: Deployment, case_id: str, plan_id: str, labelled
     for found in labelled:
         labels = [decision.label for decision in found.decisions if _is_referenced(decision.label)]
         if labels:
-            kept = found.records.filter(pl.col("label").is_in(labels))
-            keys = plain(kept.select(found.collection.key).to_arrow())
+            keys = plain(found.of(labels, found.collection.key))
             write_manifest(deployment, case_id, _manifest(plan_id, found.collection.ref), keys)
 
 
@@ -338,10 +337,4 @@ def _values(
     """Key and given fields of all rows, as text, many rows at a time; at least one piece, which may be empty."""
     store = deployment.systems(case).store(collection.ref.store)
     names = list(dict.fromkeys([*collection.key, *fields]))
-    piece = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    for batch in store.read(collection, fields=list(fields)):
-        piece = piece.vstack(pl.from_arrow(batch).select(names))
-        if piece.height >= _ROWS_JOINED:
-            yield piece
-            piece = piece.clear()
-    yield piece
+    return (piece.select(names) for piece in in_pieces(store, collection, fields=list(fields)))

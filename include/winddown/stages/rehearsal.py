@@ -74,13 +74,12 @@ def _sampled(
     store = deployment.systems(case).store(collection.ref.store)
     locators = list(store.locators(collection))
     labels = {order.id: order.label.split(", ") for order in plan.orders if order.id in fields}
-    due = {one: found.records.filter(pl.col("label").is_in(labels[one])).select(locators) for one in fields}
     values: set[str] = set()
     records = 0
     for batch in store.read(collection, fields=wanted):
-        frame = pl.DataFrame(batch)
+        frame = found.beside(pl.DataFrame(batch), locators)
         for one, names in fields.items():
-            rows = frame.join(due[one], on=locators, how="semi").head(_PROBES - records)
+            rows = frame.filter(pl.col("label").is_in(labels[one])).head(_PROBES - records)
             records += rows.height
             values |= {value for name in names for value in rows.get_column(name) if value and _is_telling(value)}
         if records >= _PROBES:

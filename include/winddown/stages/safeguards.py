@@ -74,7 +74,7 @@ def plant(
         if rows is None:
             blockers.append(_missing(entry))
             continue
-        keys = store.batch_keys(collection, plain(rows.to_arrow()), size=rows.height)
+        keys = store.batch_keys(collection, plain(rows), size=rows.height)
         for order in orders:
             if order.collection == collection.ref and order.changes_store:
                 _refuse_selected(keys, read_manifest(deployment, case.id, order.selection.manifest), order)

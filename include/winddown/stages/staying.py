@@ -17,6 +17,7 @@ from winddown.domain.minimise import TOKEN, Form, kind_of
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
+from winddown.stages.pieces import in_pieces
 
 _OWN = "company-own"
 
@@ -45,8 +46,8 @@ def staying_values(
 ) -> set[str]:
     """Those of ``values`` that occur, whole or inside a text, in a record or field that the plan leaves.
 
-    Memory: one batch of the store at a time. Not read: opaque objects, folders that are left alone, and stores in which
-    the plan destroys nothing, because these are not searched afterwards.
+    Memory: a piece of the store's records at a time. Not read: opaque objects, folders that are left alone, and stores
+    in which the plan destroys nothing, because these are not searched afterwards.
     """
     apart = set(left_alone(deployment, plan))
     searched = {order.collection.store for order in plan.orders if order.changes_store}
@@ -73,22 +74,19 @@ def _is_stopped(decision: Decision) -> bool:
 
 
 def _left(deployment: Deployment, case: Case, plan: Plan, found: Labelled) -> Iterator[pl.DataFrame]:
-    """The records of a collection after the plan, batch by batch: without erased rows and emptied fields."""
+    """The records of a collection after the plan, piece by piece: without erased rows and emptied fields."""
     collection: Collection = found.collection
     store = deployment.systems(case).store(collection.ref.store)
     locators = list(store.locators(collection))
     orders = [order for order in plan.orders if order.collection == collection.ref and order.changes_store]
-    keys = {
-        order.id: found.records.filter(pl.col("label").is_in(order.label.split(", "))).select(locators)
-        for order in orders
-    }
-    for batch in store.read(collection):
-        left = pl.DataFrame(batch)
+    for piece in in_pieces(store, collection):
+        left = found.beside(piece, locators) if orders else piece
         for order in orders:
+            is_due = pl.col("label").is_in(order.label.split(", ")).fill_null(value=False)
             if order.act is Act.MINIMISE:
-                yield _emptied(left.join(keys[order.id], on=locators, how="semi"), collection, order)
-            left = left.join(keys[order.id], on=locators, how="anti")
-        yield left
+                yield _emptied(left.filter(is_due).drop("label"), collection, order)
+            left = left.filter(~is_due)
+        yield left.drop("label", strict=False)
 
 
 def _emptied(rows: pl.DataFrame, collection: Collection, order: Order) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 The index holds the customers' keys in memory, as text, for the time of one stage. It is written nowhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,13 +13,15 @@ from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case, RegisterEntry, SubjectLink, Subjects
 from winddown.domain.duties import DatedBy, dated_by, matching, subjects_of
 from winddown.domain.errors import Refused
+from winddown.domain.event import Scope
 from winddown.domain.hold import LegalHold
-from winddown.domain.inventory import Collection, CollectionRef, Inventory
+from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.label import RecordClass
 from winddown.domain.undecided import WHOLE_CATEGORIES
 from winddown.stages.coverage import HOLDS, HoldsInForce, holds_in_force, refuse_missing_collections
 from winddown.stages.deployment import Deployment, today
 from winddown.stages.labels import date_of, is_placeholder, labels
+from winddown.stages.pieces import in_pieces, looked_up
 from winddown.stages.remembered import with_remembered
 from winddown.stages.whole import gone_whole
 
@@ -134,7 +136,9 @@ def label_records(
 ) -> pl.DataFrame:
     """Give every record of a collection its label; columns: the locators, ``subject``, ``label`` and ``holds``.
 
-    A collection that carries one label throughout has the columns ``label`` and ``holds`` alone.
+    A collection that carries one label throughout has the columns ``label`` and ``holds`` alone. ``CONTENT`` comes as
+    32 bytes, labels and holds as categories: a record takes some 70 bytes, and several times as much only while its
+    piece is labelled. Where a person's last event counts, all records of a collection are one piece.
 
     The classes are tried in the order of ``RecordClass``; every record gets exactly one.
     """
@@ -146,17 +150,24 @@ def label_records(
         holds = index.holds.over_untied(collection.ref, is_whole=whole)
         columns = {"label": [_untied_label(whole=whole, is_held=bool(holds))], HOLDS: [holds]}
         return pl.DataFrame(columns).select(pl.all().repeat_by(max(collection.record_count, 0)).explode())
-    locators = list(deployment.systems(case).store(collection.ref.store).locators(collection))
+    store = deployment.systems(case).store(collection.ref.store)
+    locators = list(store.locators(collection))
     dates = index.dates(deployment, case, entry)
     link_field = "" if entry.subject is None else entry.subject.field
     leaned_on, _ = index.holds.leaned_on.get(collection.ref, ("", None))
     wanted = (link_field, leaned_on, index.holds.date_field(entry), *(found.field for found in dates))
     fields = [name for name in dict.fromkeys(wanted) if name]
-    records = _read(deployment, case, collection, fields, locators=locators)
-    labelled = label_rows(deployment, case, inventory, index, entry=entry, records=records)
-    return labelled.select(
-        *locators, *(name for name in (CONTENT, "subject") if name in labelled.columns), "label", HOLDS
-    )
+    read: Iterable[pl.DataFrame] = in_pieces(store, collection, fields=fields, bound=True)
+    if any(found.scope is Scope.PERSON for found in dates):
+        read = [pl.concat(read)]
+    labelled = label_rows(deployment, case, inventory, index, entry=entry, pieces=read)
+    return pl.concat(_kept(found, locators) for found in labelled)
+
+
+def _kept(labelled: pl.DataFrame, locators: Sequence[str]) -> pl.DataFrame:
+    """What stays of labelled records, in its smallest form."""
+    names = [name for name in (CONTENT, "subject") if name in labelled.columns]
+    return labelled.select(*locators, *names, pl.col("label", HOLDS).cast(pl.Categorical))
 
 
 def label_rows(
@@ -166,20 +177,35 @@ def label_rows(
     index: SubjectIndex,
     *,
     entry: RegisterEntry,
-    records: pl.DataFrame,
-) -> pl.DataFrame:
-    """Add ``subject``, ``label`` and ``holds`` to rows of a registered collection, wherever they were read."""
+    pieces: Iterable[pl.DataFrame],
+) -> Iterator[pl.DataFrame]:
+    """Add ``subject``, ``label`` and ``holds`` to rows of a registered collection, wherever they were read.
+
+    All records of a person have to be in one piece where the person's last event counts.
+    """
     dates, link = index.dates(deployment, case, entry), entry.subject
-    year_end = case.profile.fiscal_year_end
+    through = None if link is None or link.via is None else _map_through(deployment, case, inventory, link)
+    for records in pieces:
+        yield _labelled(index, records, entry, dates=dates, through=through, year_end=case.profile.fiscal_year_end)
+
+
+def _labelled(
+    index: SubjectIndex,
+    records: pl.DataFrame,
+    entry: RegisterEntry,
+    *,
+    dates: Sequence[DatedBy],
+    through: pl.DataFrame | None,
+    year_end: tuple[int, int],
+) -> pl.DataFrame:
+    link = entry.subject
     if entry.about != "customers" or link is None:
         about_others = labels(records, dates, fiscal_year_end=year_end, is_about_others=True)
         kept = index.holds.covering(entry, records).alias(HOLDS)
         held = pl.when(pl.col(HOLDS) == "").then(about_others).otherwise(pl.lit(RecordClass.HELD.value))
         return records.with_columns(kept).with_columns(held.alias("label"))
-    subject = _subject_column(deployment, case, inventory, records, link)
-    joined = records.with_columns(subject.alias("subject")).join(
-        index.table.drop("born_on"), on="subject", how="left", maintain_order="left"
-    )
+    subject = _subject_column(records, link, through)
+    joined = looked_up(records.with_columns(subject.alias("subject")), index.table.drop("born_on"), ["subject"])
     # Null stays null: the person is no known customer. A hold that covers the record all the same comes first.
     known = pl.when(pl.col("held").is_not_null()).then(pl.lit(value=False))
     held = pl.when(pl.col(HOLDS) != "").then(pl.lit(value=True)).otherwise(known)
@@ -193,29 +219,26 @@ def _untied_label(*, whole: bool, is_held: bool) -> str:
     return RecordClass.WHOLE.value if whole else RecordClass.UNTIED.value
 
 
-def _subject_column(
-    deployment: Deployment, case: Case, inventory: Inventory, records: pl.DataFrame, link: SubjectLink
-) -> pl.Series:
+def _subject_column(records: pl.DataFrame, link: SubjectLink, through: pl.DataFrame | None) -> pl.Series:
     if link.pattern:
         return records.get_column("winddown_object").str.extract(link.pattern, 1)
     own = records.get_column(link.field)
-    if link.via is None:
+    if through is None:
         return own
-    through = _map_through(deployment, case, inventory, link.via, link.target)
-    return own.to_frame("own").join(through, on="own", how="left", maintain_order="left").get_column("subject")
+    return looked_up(own.to_frame("own"), through, ["own"]).get_column("subject")
 
 
-def _map_through(
-    deployment: Deployment, case: Case, inventory: Inventory, via: CollectionRef, target: str
-) -> pl.DataFrame:
+def _map_through(deployment: Deployment, case: Case, inventory: Inventory, link: SubjectLink) -> pl.DataFrame:
     """Columns own (the target field of the other collection) and subject (its subject)."""
+    via, target = link.via, link.target
+    assert via is not None  # noqa: S101 - the caller asked
     other = inventory.collection(via)
     entry: RegisterEntry | None = case.entry(via)
     if other is None and via in gone_whole(deployment, case.id):
         return _nothing(["own", "subject"])
     if other is None or entry is None or entry.subject is None or not entry.subject.field:
         raise Refused(f"records cannot be tied to persons through {via}: it is missing or not tied to persons itself")
-    table = _read(deployment, case, other, [target, entry.subject.field])
+    table = _read(deployment, case, other, list(dict.fromkeys([target, entry.subject.field])))
     pairs = table.select(pl.col(target).alias("own"), pl.col(entry.subject.field).alias("subject")).unique()
     # A target that leads to several persons leads to none that could be named.
     return pairs.group_by("own").agg(pl.when(pl.len() == 1).then(pl.col("subject").first()).alias("subject"))
@@ -275,22 +298,9 @@ def _same_day(day: date, year: int) -> date:
         return date(year, 2, 28)
 
 
-def _read(
-    deployment: Deployment,
-    case: Case,
-    collection: Collection,
-    fields: list[str],
-    *,
-    locators: list[str] | None = None,
-) -> pl.DataFrame:
-    wanted = [*(locators or []), *(name for name in fields if name not in (locators or []))]
+def _read(deployment: Deployment, case: Case, collection: Collection, fields: list[str]) -> pl.DataFrame:
     store = deployment.systems(case).store(collection.ref.store)
-    bound = locators is not None
-    frames = [
-        pl.from_arrow(batch).select(*wanted, *(name for name in (CONTENT,) if bound and name in batch.schema.names))
-        for batch in store.read(collection, fields=fields, bound=bound)
-    ]
-    return pl.concat(frames) if frames else _nothing(wanted)
+    return pl.concat(found.select(fields) for found in in_pieces(store, collection, fields=fields))
 
 
 def _nothing(names: Sequence[str]) -> pl.DataFrame:

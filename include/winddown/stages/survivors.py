@@ -36,7 +36,7 @@ def survivors(
     """What stands for or against emptying each table of which enough goes that there is a choice."""
     found = {}
     for erasure in erasures:
-        collection, going = erasure.found.collection, erasure.chosen.height
+        collection, going = erasure.found.collection, erasure.count
         able = ability(deployment.systems(case).store(collection.ref.store), SupportsSurvivors)
         move = moves.get(collection.ref)
         goes_whole = move is not None and move.keys.num_rows > 0

@@ -8,8 +8,6 @@ is a choice of method only: which records go was decided before.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import polars as pl
-
 from winddown.domain.batch import CONTENT
 from winddown.domain.case import Case
 from winddown.domain.inventory import CollectionRef, Medium
@@ -17,6 +15,7 @@ from winddown.domain.plan import Act, Method, Plan
 from winddown.ports import SupportsWholeTables, Survivors, WholeTables, ability
 from winddown.stages.deployment import Deployment
 from winddown.stages.labelled import Labelled
+from winddown.stages.manifests import plain
 
 _WHOLE_FILES = {Method.DELETE_MARKER, Method.ESCROW_OBJECT, Method.MOVE_FILE}
 _OF_OBJECTS = {
@@ -43,14 +42,14 @@ class Erasure:
         return self.found.collection.ref
 
     @property
-    def chosen(self) -> pl.DataFrame:
-        """The records."""
-        return self.found.records.filter(pl.col("label").is_in(list(self.labels)))
+    def count(self) -> int:
+        """How many there are."""
+        return self.found.count(self.labels)
 
     @property
     def is_whole(self) -> bool:
         """Whether these are all records of the collection."""
-        return bool(self.chosen.height == self.found.records.height)
+        return bool(self.count == self.found.records.height)
 
 
 def whole_moves(
@@ -125,7 +124,7 @@ def reason_for(
         return f"the records stay and {fields - in_part} of their fields are emptied{parts}"
     if erasure is None:
         return ""
-    due, total = erasure.chosen.height, erasure.found.records.height
+    due, total = erasure.count, erasure.found.records.height
     said = f"{due:,} of {total:,} records go"
     if method is Method.ESCROW_ROWS:
         said += ", in batches, and an encrypted file keeps each until the purge"
@@ -157,15 +156,17 @@ def _asked(
         collection = erasure.found.collection
         store = deployment.systems(case).store(collection.ref.store)
         able = ability(store, SupportsWholeTables)
-        chosen = erasure.chosen
         entry = case.entry(collection.ref)
         # Where a sentinel stands, rows are named one by one, so that a plan which would take it is seen to.
         if entry is not None and entry.sentinels:
             continue
-        if able is None or collection.medium is not Medium.TABLE or CONTENT not in chosen.columns or chosen.is_empty():
+        is_bound = CONTENT in erasure.found.records.columns and erasure.count > 0
+        if able is None or collection.medium is not Medium.TABLE or not is_bound:
             continue
-        located = chosen.select(*store.locators(collection), CONTENT).to_arrow()
-        yield collection.ref, able.whole_tables(collection, located, whole=erasure.is_whole)
+        located = plain(erasure.found.of(erasure.labels, [*store.locators(collection), CONTENT]))
+        asked = able.whole_tables(collection, located, whole=erasure.is_whole)
+        # Where nothing goes whole, all of them are the rest, and stand in ``found`` already.
+        yield collection.ref, asked if asked.keys.num_rows else replace(asked, rest=located.schema.empty_table())
 
 
 def _tied_through(

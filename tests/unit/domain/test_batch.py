@@ -1,5 +1,6 @@
 """The digest of a batch's keys: bound to the keys and their order, not to Arrow's layout."""
 
+import hashlib
 import itertools
 
 import polars as pl
@@ -8,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winddown.domain.batch import CONTENT, RANK, Batch, keys_digest, numbered, record_count
+from winddown.domain.batch import (
+    CONTENT,
+    CONTENT_HELD,
+    RANK,
+    Batch,
+    content_sum,
+    keys_digest,
+    numbered,
+    record_count,
+    spelled,
+)
 
 KEYS = pa.table({"id": ["3", "1", "2"], "part": ["a", "b", None]})
 
@@ -31,6 +42,19 @@ def test_the_digest_of_many_keys_does_not_depend_on_where_reading_pauses() -> No
     halves = pa.concat_tables([pa.table({"id": ids[:9_999]}), pa.table({"id": ids[9_999:]})])
     assert halves.column("id").num_chunks == 2
     assert keys_digest(halves) == keys_digest(pa.table({"id": ids}))
+
+
+def test_contents_that_are_held_as_bytes_are_spelled_in_hex() -> None:
+    digests = [hashlib.sha256(bytes([number])).digest() for number in range(7)]
+    keys = pa.table({"id": [str(number) for number in range(7)], CONTENT: [digest.hex() for digest in digests]})
+    parts = [pa.array(digests[:3], CONTENT_HELD), pa.array(digests[3:], CONTENT_HELD)]
+    held = keys.set_column(1, CONTENT, pa.chunked_array(parts))
+    for part in (held, held.slice(1, 5), held.take([6, 0]), held.slice(0, 0)):
+        assert spelled(part).column(CONTENT).to_pylist() == [found.hex() for found in part.column(CONTENT).to_pylist()]
+        assert keys_digest(part) == keys_digest(spelled(part))
+        assert content_sum(part.column(CONTENT)) == content_sum(spelled(part).column(CONTENT))
+    assert spelled(held).equals(keys)
+    assert spelled(keys) is keys
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition, Term
 from winddown.domain.inventory import Collection, CollectionRef, ForeignKey
 from winddown.domain.plan import Act, Method, Plan, Wave
-from winddown.stages import references
+from winddown.stages import pieces, references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.orders import leaving, make_orders
@@ -385,7 +385,7 @@ def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Cas
 def test_rows_may_be_read_in_another_order_than_they_were_labelled_in(
     deployment: Deployment, case: Case, shop: Any, monkeypatch: Any, order: list[int]
 ) -> None:
-    monkeypatch.setattr(references, "_ROWS_JOINED", 4)
+    monkeypatch.setattr(pieces, "_RECORDS", 4)
     chain(shop, {str(row): str(row - 5) if row >= 5 else None for row in range(20)})
     found = labelled(shop.shelf["tickets"], Disposition.ERASE)
     labels = pl.Series("label", ["held" if row == 19 else "customer" for row in range(20)])
@@ -426,12 +426,12 @@ def test_a_row_that_was_written_after_the_labels_keeps_what_it_refers_to(
 
 
 def test_rows_are_looked_at_some_at_a_time(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(references, "_ROWS_JOINED", 6)
+    monkeypatch.setattr(pieces, "_RECORDS", 6)
     rows: list[str | None] = [str(row) for row in range(20)]
     collection = shop.put("people", {"id": rows, "name": rows, "phone": rows}, key=("id",))
-    pieces = list(references._values(deployment, case, collection, ["phone"]))
-    assert [piece.height for piece in pieces] == [6, 6, 6, 2], "the store hands out three at a time"
-    assert pl.concat(pieces).to_dict(as_series=False) == {"id": rows, "phone": rows}
+    found = list(references._values(deployment, case, collection, ["phone"]))
+    assert [piece.height for piece in found] == [6, 6, 6, 2], "the store hands out three at a time"
+    assert pl.concat(found).to_dict(as_series=False) == {"id": rows, "phone": rows}
     shop.put("people", {"id": [], "phone": []}, key=("id",))
     assert [piece.columns for piece in references._values(deployment, case, collection, ["phone"])] == [["id", "phone"]]
 

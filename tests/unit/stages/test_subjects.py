@@ -13,7 +13,7 @@ from winddown.domain.case import Case
 from winddown.domain.errors import Refused
 from winddown.domain.finding import Finding, Status
 from winddown.domain.inventory import Collection, CollectionRef, Inventory, Medium
-from winddown.stages import plain_facts
+from winddown.stages import pieces, plain_facts
 from winddown.stages.case_file import read_case_file
 from winddown.stages.decide import label_and_decide
 from winddown.stages.deployment import Deployment
@@ -387,3 +387,55 @@ def test_who_was_a_customer_is_kept_in_clear_nowhere(deployment: Deployment, cas
     remember_customers(deployment, case.id, index.table)
     written = [path for path in deployment.settings.workspace.rglob("*") if path.is_file()]
     assert [path.name for path in written if b"C-adult" in path.read_bytes()] == []
+
+
+# -- records that are labelled a piece at a time ---------------------------------------------------------------------
+
+
+def test_records_are_labelled_alike_in_pieces_and_at_once(
+    deployment: Deployment, case: Case, shop: Any, monkeypatch: Any
+) -> None:
+    count = 20
+    orders = shop.put(
+        "orders",
+        {
+            "order_no": [f"O-{number:02}" for number in range(count)],
+            "customer": [["C-held", "C-child", "C-adult", "C-nobody"][number % 4] for number in range(count)],
+            "ordered_on": [f"20{10 + number % 7}-03-01" for number in range(count)],
+            "amount": ["1"] * count,
+        },
+        key=("order_no",),
+    )
+    inventory = inventory_of(shop)
+    index = build_index(deployment, case, inventory)
+    at_once = label_records(deployment, case, inventory, index, orders)
+    monkeypatch.setattr(pieces, "_RECORDS", 4)
+    assert label_records(deployment, case, inventory, index, orders).equals(at_once)
+    assert at_once.get_column("label").n_unique() == 12  # held, unknown, and five years each of two others
+
+
+def test_all_visits_of_a_person_count_from_the_last_one_whatever_piece_they_are_read_in(
+    deployment: Deployment, write_case: WriteCase, case_document: dict[str, Any], shop: Any, monkeypatch: Any
+) -> None:
+    case_document["holds"] = []
+    case_document["profile"]["sectors"] = ["medical_institution"]
+    case_document["register"].append(
+        {
+            "collection": "shop:visits", "category": "outpatient_records", "purpose": "care", "steward": "li",
+            "subject": {"field": "customer"}, "dates": {"last_outpatient_visit": "on"}, "custody": "sealed",
+        }
+    )  # fmt: skip
+    open_case(deployment, read_case_file(write_case(case_document)), requested_by="operator")
+    shop.put("customers", CUSTOMERS, key=("id",))
+    visits = shop.put(
+        "visits",
+        {
+            "no": [str(number) for number in range(12)],
+            "customer": ["C-adult"] * 12,
+            "on": [f"20{10 + number}-03-01" for number in range(12)],
+        },
+        key=("no",),
+    )
+    monkeypatch.setattr(pieces, "_RECORDS", 4)
+    found = labels(deployment, deployment.case("demo-1"), (shop,), visits)
+    assert found == ["customer/last_outpatient_visit=2021-03"] * 12

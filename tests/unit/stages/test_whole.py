@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import polars as pl
@@ -106,7 +105,7 @@ def planned(
 @pytest.mark.parametrize("method", Method)
 def test_why_a_method_was_taken_is_told_in_chinese(method: Method) -> None:
     records = pl.DataFrame({"label": ["customer", "other"]})
-    erasure = Erasure(cast(Labelled, SimpleNamespace(records=records, collection=None)), ("customer",))
+    erasure = Erasure(Labelled(cast("Collection", None), records, ()), ("customer",))
     some, rest = pa.table({"n": [1]}), pa.table({"n": [1, 2]})
     lying = WholeTables(Method.DETACH_PARTITION, some, rest, 3, ("a log of changes",))
     for move in (None, lying, replace(lying, keys=lying.keys.slice(1))):

@@ -40,7 +40,7 @@ def whole_tables(engine: Engine, collection: Collection, located: pa.Table, *, w
     contents = located.column(CONTENT)
     planned = replace(relation, records=located.num_rows, content=content_sum(contents), together=names)
     referred_by = tuple(CollectionRef(collection.ref.store, name) for name in names)
-    return WholeTables(Method.MOVE_TABLE, keys_of([planned]), located.slice(0, 0), 1, referred_by=referred_by)
+    return WholeTables(Method.MOVE_TABLE, keys_of([planned]), located.schema.empty_table(), 1, referred_by=referred_by)
 
 
 def _partitions(engine: Engine, collection: Collection, located: pa.Table) -> WholeTables:
@@ -62,7 +62,7 @@ def _partitions(engine: Engine, collection: Collection, located: pa.Table) -> Wh
             against |= set(reasons)
             if found is not None and not reasons:
                 contents = due.filter(pl.col(_PLACE) == place).get_column(CONTENT).to_arrow()
-                content = content_sum(pa.chunked_array([contents.cast(pa.string())]))
+                content = content_sum(pa.chunked_array([contents.cast(located.schema.field(CONTENT).type)]))
                 relations.append((place, replace(found, records=len(contents), content=content)))
     gone = [place for place, _ in relations]
     rest = located.filter((~due.get_column(_PLACE).is_in(gone)).fill_null(value=True).to_arrow())
