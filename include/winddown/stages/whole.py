@@ -204,7 +204,7 @@ def _referring(
     moves: Mapping[CollectionRef, WholeTables], erasures: Sequence[Erasure]
 ) -> Iterator[tuple[CollectionRef, str]]:
     """Tables and partitions that would go with their foreign keys, which then forbid to delete rows referred to."""
-    losing = {erasure.ref for erasure in erasures if not erasure.chosen.is_empty()} - _whole(moves)
+    losing = {erasure.ref for erasure in erasures if erasure.count} - _whole(moves)
     for erasure in erasures:
         ref, targets = erasure.ref, {key.target for key in erasure.found.collection.foreign_keys}
         if ref in moves and moves[ref].keys.num_rows and (found := targets & (losing - {ref})):
