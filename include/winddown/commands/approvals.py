@@ -17,7 +17,6 @@ from winddown.control.door import Door
 from winddown.domain.access import Action
 from winddown.domain.approval import Approver
 from winddown.domain.approval_statement import Stated, statement
-from winddown.domain.canonical import canonical
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Plan
 from winddown.evidence import durable, strict
@@ -70,7 +69,7 @@ def run(deployed: Callable[[], Deployment], chosen: argparse.Namespace) -> int:
         plan = deployment.control.plan(chosen.plan)
         require_action(deployment, plan.case, chosen.by, Action.EXPLAIN)
         record_reading(deployment, plan.case, f"plans/{plan.id}.json", by=chosen.by, sha256=plan.digest)
-        durable.replace(chosen.file, canonical(plan.document()))
+        durable.replace(chosen.file, deployment.control.plan_body(plan.id))
         print(f"plan {plan.id}, digest {plan.digest}: {chosen.file}")
         for approver in plan.approvers:
             if objection := key_objection(deployment.settings.approver_keys, approver):

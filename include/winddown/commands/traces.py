@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from winddown.stages.deployment import Deployment
+from winddown.stages.journey import report
 from winddown.stages.own_traces import ask_for_erasure, clear_scheduler
-from winddown.stages.report import report
 from winddown.stages.standing import standing
 
 TRACE_COMMANDS = ("erase-traces", "clear-scheduler")
@@ -30,5 +30,5 @@ def run_trace_command(deployment: Deployment, chosen: argparse.Namespace) -> int
         return 0
     clear_scheduler(deployment, chosen.case, by=chosen.by)
     # No run may write it: that would leave its own log and XComs.
-    print(f"entered; the evidence was written anew: {report(deployment, chosen.case).bundle}")
+    print(f"entered; the evidence was written anew: {report(deployment, chosen.case)}")
     return 0

@@ -144,6 +144,14 @@ class Repository:
         with self.engine.begin() as connection:
             return load_plan(connection, plan_id)
 
+    def plan_body(self, plan_id: str) -> bytes:
+        """A plan's document as it was recorded, whose SHA-256 is approved; same errors.
+
+        A later build may know more of a plan, and would write that down with it.
+        """
+        with self.engine.begin() as connection:
+            return _plan_body(connection, plan_id).encode()
+
     def case_of_plan(self, plan_id: str) -> str | None:
         """Id of the case that a plan was made for, or None when there is no such plan."""
         with self.engine.begin() as connection:
@@ -256,6 +264,11 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
 
 def load_plan(connection: Connection, plan_id: str) -> Plan:
     """Read a plan inside a transaction; raises Refused when it is missing or was changed in the database."""
+    plan: Plan = _adapter(Plan).validate_json(_plan_body(connection, plan_id))
+    return plan
+
+
+def _plan_body(connection: Connection, plan_id: str) -> str:
     row = connection.execute(_PLAN, {"of_plan": plan_id}).one_or_none()
     if row is None:
         raise Refused(f"there is no plan {plan_id!r}", next_step="look its id up on the page of the case")
@@ -266,8 +279,7 @@ def load_plan(connection: Connection, plan_id: str) -> Plan:
             rule="approval binds the digest",
             next_step="find out who wrote to the control database, then restore it from a backup",
         )
-    plan: Plan = _adapter(Plan).validate_json(row.body)
-    return plan
+    return str(row.body)
 
 
 def _upsert(

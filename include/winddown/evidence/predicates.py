@@ -48,7 +48,7 @@ def case_predicate(
         documents: the certificates' content.
         entries: certificate → index of the ledger's entry that issued it.
         issued_on: day of the report, as the ledger's entry of it has it.
-        unfinished: plans under which something was begun, and that have no certificate.
+        unfinished: plans under which something was begun, and that have no certificate, restored ones included.
         waits_for: transfers whose recipients have not confirmed deletion.
         scheduler_cleared: who said that what the scheduler kept of the case is gone: ``plan_id``, ``person``,
             ``bytes_searched``, and ``entry``, the index of the ledger's entry.

@@ -972,6 +972,8 @@ class Story:
             shape(order.get("collection"), "store name")
             shape(order.get("selection"), "count batch_digests")
         need(not (orders and plan["traces"]), f"plan {plan_id} is about records and own traces at once")
+        taken = {one for _, one in self.orders} & {one for _, one in orders}
+        need(not taken, f"plan {plan_id}: an order has the id of another plan's")
         self.endings[plan_id] = endings_of(plan)
         for place, order in orders.items():
             self.batches[place] = {str(n): one for n, one in enumerate(order["selection"]["batch_digests"])}
@@ -1262,6 +1264,7 @@ class Story:
         need((document["id"], document["case"]) == (one, entry.case), f"{what} states another id or case")
         need({*map(type, document["not_claimed"])} <= {str}, f"{what}: what it does not claim is not text")
         plan_id = self.of_plan(document)
+        need(plan_id not in self.certified, f"{what}: plan {plan_id} has a certificate already")
         named = subjects(self.statements[one], what)
         need(named == {f"plans/{plan_id}.json": self.made[plan_id]}, f"{what}: its subject is another plan")
         self.certified.add(plan_id)
@@ -1369,13 +1372,13 @@ class Story:
             yield f"{what}: {row['records']} records of this person, act {order['act']}, plan {place[0]}, certified"
 
     def scheduler_cleared(self, entry: Entry, body: Document) -> None:
-        """Whom a certified plan of own traces names says that what the scheduler kept of the case is gone."""
+        """Whom a certified plan names says that what the scheduler kept of the case is gone."""
         plan_id = self.of_plan(body)
         need(plan_id in self.certified, f"before the certificate of plan {plan_id}")
-        need(plan_id not in self.cleared, f"plan {plan_id} has it already")
         is_named = self.plans[plan_id].get("scheduler_by") == body["person"]
         need(is_named, f"plan {plan_id} does not name {body['person']} for it")
-        self.cleared[plan_id] = {name: body[name] for name in FIELDS[entry.type].split()} | {"entry": entry.seq}
+        said = {name: body[name] for name in FIELDS[entry.type].split()} | {"entry": entry.seq}
+        self.cleared.setdefault(plan_id, said)  # who says it twice has said it
 
     def report_issued(self, entry: Entry, body: Document) -> None:
         """The last report says which documents for people there are."""

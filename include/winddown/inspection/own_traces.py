@@ -7,7 +7,7 @@ log, a control database, a page. It shares no code with what destroys them.
 import mmap
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from winddown.inspection.raw_bytes import search_files, search_paths
@@ -54,23 +54,41 @@ def search_own(places: Sequence[Path], probes: Sequence[bytes]) -> ByteSearch:
     )
 
 
-def naming(places: Sequence[Path], case_id: str) -> tuple[tuple[str, ...], int]:
-    """Files that name a case, as seen from the places, and how many bytes were read; raises OSError for a closed one.
+def naming(places: Sequence[Path], case_id: str, *, others: Sequence[str] = ()) -> tuple[tuple[str, ...], int]:
+    """Files that name a case, in their content or their path, and how many bytes were read; OSError for a closed one.
 
-    A longer id that begins or ends with this one does not count. What is compressed is read as it lies.
+    A longer word does not count, nor one of ``others``, ids of other cases. What is compressed is read as it lies.
     """
-    wanted = re.compile(rb"(?<![A-Za-z0-9_-])%b(?![A-Za-z0-9_-])" % re.escape(case_id.encode()))
+    longer = sorted((one for one in others if case_id in one and one != case_id), key=len, reverse=True)
+    either = b"|".join(re.escape(one.encode()) for one in longer) or b"(?!)"
+    # Ids of plans, certificates and runs begin or go on with a hyphen, and they name the case as well.
+    wanted = re.compile(rb"(?<![A-Za-z0-9])(?:(?:%b)|(%b))(?![A-Za-z0-9])" % (either, re.escape(case_id.encode())))
     found, size = [], 0
     for place in places:
-        paths = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
-        for path in paths:
-            if not path.stat().st_size:
-                continue
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                size += len(content)
-                if wanted.search(content):
-                    found.append(str(path.relative_to(place.parent)))
+        for path in _files(place):
+            name = str(path.relative_to(place.parent))
+            is_named = any(one[1] for one in wanted.finditer(os.fsencode(name)))
+            if path.is_file() and path.stat().st_size:
+                with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    size += len(content)
+                    is_named = is_named or any(one[1] for one in wanted.finditer(content))
+            if is_named:
+                found.append(name)
     return tuple(found), size
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The place itself, or all files below it; raises OSError for a folder that cannot be listed."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    if not place.is_dir():
+        yield place
+        return
+    for root, folders, names in os.walk(place, onerror=stop):
+        folders.sort()
+        yield from (Path(root, name) for name in sorted(names))
 
 
 def _holds_nothing(place: Path) -> bool:

@@ -255,6 +255,9 @@ _SENTENCES = {
         "copies of the workspace that others made (snapshots, backups), and memory of running processes, were not "
         "reached"
     ): "未触及他人制作的工作区副本（快照、备份）和运行中进程的内存",
+    "the scheduler keeps its task logs and XComs, which hold ids and counts, until its administrator removes them": (
+        "调度系统的任务日志和 XCom 仅含编号和计数，保留至其管理员清除"  # of certificates of earlier builds
+    ),
     "what the scheduler keeps of the case, with ids and counts, is removed afterwards by {person:text}": (
         "调度系统中本案的记录（仅含编号和计数）此后由 {person} 删除"
     ),

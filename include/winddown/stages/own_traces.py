@@ -17,6 +17,7 @@ from typing import Any
 
 from winddown.archive.atomic import sync_folder
 from winddown.archive.keys import destroy_case_key, is_destroyed
+from winddown.archive.turns import turn_on
 from winddown.control.authority import OWN, effect_on
 from winddown.detectors.names import names_a_person, words_of
 from winddown.domain.access import Action
@@ -113,6 +114,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         raise Refused("; ".join(waiting), rule=_RULE, next_step="settle it; the next run plans again")
     case, before = deployment.case(case_id), control.plan(control.plans(case_id, state="certified")[-1])
     request = _request(deployment, case_id)
+    scheduler_by = request.get("scheduler_by") or request["requested_by"]
     plan = Plan(
         id=f"{case_id}-{len(control.plans(case_id)) + 1:02d}-own-traces",
         case=case_id,
@@ -122,7 +124,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         decisions=(),
         fingerprints=(),
         holds_digest=holds_digest(control.holds(case_id)),
-        preconditions=_preconditions(_last_certificate(deployment, case_id), request["scheduler_by"]),
+        preconditions=_preconditions(_last_certificate(deployment, case_id), scheduler_by),
         rule_packs=before.rule_packs,
         code_version=deployment.code_version,
         grace_seconds=0,
@@ -134,7 +136,7 @@ def make_plan(deployment: Deployment, case_id: str) -> Plan:
         requested_by=request["requested_by"],
         approval_days=case.approval.days,
         traces=_traces(deployment, case_id),
-        scheduler_by=request["scheduler_by"],
+        scheduler_by=scheduler_by,
     )
     record_plan(deployment, plan)
     return plan
@@ -156,9 +158,8 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
     probes = [value.encode() for value in sorted(values)]
     found = search_own(_written(deployment, folder), probes)
     if found.found:
-        told = [name for name in found.where if not names_a_person(words_of(name))]
         raise Residual(
-            f"values of destroyed records lie open in {len(found.where)} files: {', '.join(told[:_PLACES])}",
+            f"values of destroyed records lie open in {len(found.where)} files: {_told(found.where)}",
             rule=_RULE,
             next_step="remove them there and run again; nothing of the case's own traces is destroyed until then",
         )
@@ -166,6 +167,11 @@ def search(deployment: Deployment, plan: Plan) -> ByteSearch:
         raise _unread(found.medium)
     deployment.control.put(plan.case, "own_traces", plan.id, found, type_=ByteSearch)
     return found
+
+
+def _told(names: Iterable[str]) -> str:
+    """Some names of files that name nobody."""
+    return ", ".join([name for name in names if not names_a_person(words_of(name))][:_PLACES])
 
 
 def _require_places(deployment: Deployment) -> None:
@@ -229,6 +235,11 @@ def clear_scheduler(deployment: Deployment, case_id: str, *, by: str) -> None:
     Every file that the deployment's settings name as the scheduler's is read first, and none may name the case. What
     lies elsewhere, e.g. in a database server, is the person's word alone; the entry says how much was read.
     """
+    with turn_on(deployment.folder(case_id) / TURN):
+        _clear_scheduler(deployment, case_id, by=by)
+
+
+def _clear_scheduler(deployment: Deployment, case_id: str, *, by: str) -> None:
     require_action(deployment, case_id, by, Action.CLEAR_SCHEDULER)
     plan = _cleared_after(deployment, case_id)
     if plan is None:
@@ -247,12 +258,12 @@ def clear_scheduler(deployment: Deployment, case_id: str, *, by: str) -> None:
         return
     _require_places(deployment)
     try:
-        found, size = naming(deployment.settings.searched, case_id)
+        found, size = naming(_beside(deployment.settings.searched), case_id, others=deployment.control.cases())
     except OSError as error:
         raise _unread(f"{error.filename} ({error.strerror})") from None
     if found:
         raise Residual(
-            f"{len(found)} files of the scheduler name case {case_id}: {', '.join(found[:_PLACES])}",
+            f"{len(found)} files of the scheduler name case {case_id}: {_told(found)}",
             rule="independent read-back",
             next_step="remove its runs and logs as docs/operations.md says (a SQLite file needs VACUUM), then again",
         )
@@ -273,7 +284,7 @@ def scheduler_left_to(deployment: Deployment, case_id: str) -> str:
 
 
 def _is_scheduler_cleared(deployment: Deployment, case_id: str) -> bool:
-    return any(b'"type":"scheduler_cleared"' in raw for raw in deployment.ledger.entries(case_id))
+    return deployment.ledger.last_of(case_id, ("scheduler_cleared",), since=0) is not None
 
 
 def certificate_part(deployment: Deployment, plan: Plan) -> dict[str, Any]:
@@ -382,8 +393,12 @@ def _written(deployment: Deployment, folder: Path) -> list[Path]:
     named = list(deployment.settings.searched)
     if deployment.settings.embedded:
         named.insert(0, Path(deployment.control.engine.url.database or ""))
-    # SQLite writes into a log beside the file first, and lets what was written lie there for long.
-    return [folder, *(place for one in named for place in (one, *sorted(one.parent.glob(f"{one.name}-*"))))]
+    return [folder, *_beside(named)]
+
+
+def _beside(places: Iterable[Path]) -> list[Path]:
+    """The places with the logs beside them: SQLite writes there first, and lets what was written lie there for long."""
+    return [place for one in places for place in (one, *sorted(one.parent.glob(f"{one.name}-*")))]
 
 
 def _last_certificate(deployment: Deployment, case_id: str) -> dict[str, Any]:

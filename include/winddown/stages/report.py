@@ -82,7 +82,7 @@ def report(deployment: Deployment, case_id: str) -> Report:
     }
     files |= {f"rules/{pack.id}.json": _pack(pack) for pack in deployment.rulebook.packs}
     for plan_id in deployment.control.plans(case_id):
-        files[f"plans/{plan_id}.json"] = canonical(deployment.control.plan(plan_id).document())
+        files[f"plans/{plan_id}.json"] = deployment.control.plan_body(plan_id)
     signed = _signed(deployment, case_id, documents, entries, waits_for)
     files |= signed
     for name, content in (signed | read).items():
@@ -122,7 +122,7 @@ def _signed(
             documents,
             entries={document["id"]: find_position(case_id, entries, document["id"]).index for document in documents},
             issued_on=_reported_on(entries),
-            unfinished=_unfinished(deployment, case_id, entries),
+            unfinished=_unfinished(documents, entries),
             waits_for=waits_for,
             scheduler_cleared=_cleared(entries),
         )
@@ -137,22 +137,22 @@ def _reported_on(entries: Sequence[bytes]) -> str:
 
 
 def _cleared(entries: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Who said that what the scheduler kept of the case is gone."""
-    found = (json.loads(raw) for raw in entries if b'"type":"scheduler_cleared"' in raw)
-    return [
-        {name: entry["body"][name] for name in ("plan_id", "person", "bytes_searched")} | {"entry": entry["seq"]}
-        for entry in found
-        if entry["type"] == "scheduler_cleared"
-    ]
+    """Who said first, for each plan, that what the scheduler kept of the case is gone."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in (json.loads(raw) for raw in entries if raw.endswith(b',"type":"scheduler_cleared"}')):
+        said = {name: entry["body"][name] for name in ("plan_id", "person", "bytes_searched")}
+        found.setdefault(said["plan_id"], said | {"entry": entry["seq"]})
+    return [*found.values()]
 
 
-def _unfinished(deployment: Deployment, case_id: str, entries: Sequence[bytes]) -> list[str]:
-    """Plans under which something but restoring was intended, and that have no certificate."""
-    control = deployment.control
-    left = {one for one in control.plans(case_id) if control.plan_state(one) != "certified"}
-    intents = (json.loads(raw) for raw in entries if b'"type":"intent"' in raw) if left else ()
-    begun = {entry["body"]["plan_id"] for entry in intents if entry["body"].get("act") != "restore"}
-    return sorted(left & begun)
+def _unfinished(documents: Sequence[dict[str, Any]], entries: Sequence[bytes]) -> list[str]:
+    """Plans under which something but restoring was intended, and that have none of these certificates."""
+    certified = [document["plan_id"] for document in documents]
+    # Most intents are of certified plans, and only the others are read.
+    known = [f'"plan_id":"{one}"'.encode() for one in certified]
+    others = (raw for raw in entries if raw.endswith(b',"type":"intent"}') and not any(one in raw for one in known))
+    bodies = [json.loads(raw)["body"] for raw in others]
+    return sorted({body["plan_id"] for body in bodies if body["act"] != "restore"} - {"", *certified})
 
 
 def _for_people(deployment: Deployment, case_id: str, documents: Sequence[dict[str, Any]]) -> dict[str, bytes]:
@@ -207,13 +207,13 @@ def summary(deployment: Deployment, case_id: str) -> dict[str, Any]:
 
 
 def _certificates(deployment: Deployment, case_id: str) -> list[dict[str, Any]]:
-    order = {f"certificate-{plan_id}": n for n, plan_id in enumerate(deployment.control.plans(case_id))}
-    names = sorted(deployment.control.names(case_id, "certificate"), key=lambda name: order.get(name, 0))
-    return [
-        deployment.control.require(case_id, "certificate", name, type_=dict[str, Any])
-        for name in names
-        if name in order and deployment.control.plan_state(name.removeprefix("certificate-")) == "certified"
+    """The certificates, in the order in which the ledger has them."""
+    control, entries = deployment.control, deployment.ledger.entries(case_id)
+    documents = [
+        control.require(case_id, "certificate", f"certificate-{plan_id}", type_=dict[str, Any])
+        for plan_id in control.plans(case_id, state="certified")
     ]
+    return sorted(documents, key=lambda document: find_position(case_id, entries, document["id"]).index)
 
 
 @cache

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from winddown.control.door import Door
 from winddown.domain.approval import Approval
-from winddown.domain.canonical import canonical
 from winddown.stages.deployment import Deployment
 from winddown.stages.people import record_reading
 from winddown.web.answering import APPROVAL, RECEIPT, going_on
@@ -28,7 +27,7 @@ def add_approval_routes(app: FastAPI, deployment: Callable[[], Deployment], pers
         plan = known_plan(deployment(), plan_id)
         record_reading(deployment(), plan.case, f"plans/{plan.id}.json", by=who, sha256=plan.digest)
         saved = {"Content-Disposition": f'attachment; filename="{plan.id}.json"'}
-        return Response(canonical(plan.document()), media_type="application/json", headers=saved)
+        return Response(deployment().control.plan_body(plan.id), media_type="application/json", headers=saved)
 
     goes_on = Annotated[Callable[[str, str], None], Depends(going_on(deployment))]
 

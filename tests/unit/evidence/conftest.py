@@ -120,15 +120,15 @@ class Case:
         intents = [entry["body"] for entry in found if entry["type"] == "intent"]
         begun = {body["plan_id"] for body in intents if body["plan_id"] and body["act"] != "restore"}
         reports = [entry for entry in found if entry["type"] == "report_issued"]
+        cleared = [entry for entry in found if entry["type"] == "scheduler_cleared"]
+        firsts = {entry["body"]["plan_id"]: entry for entry in reversed(cleared)}
         predicate = case_predicate(
             documents,
             entries={one: entry["seq"] for one, entry in entries.items()},
             issued_on=reports[-1]["at"][:10] if reports else "",
             unfinished=sorted(begun - {document["plan_id"] for document in documents}),
             waits_for=reports[-1]["body"].get("waits_for", []) if reports else [],
-            scheduler_cleared=[
-                entry["body"] | {"entry": entry["seq"]} for entry in found if entry["type"] == "scheduler_cleared"
-            ],
+            scheduler_cleared=[entry["body"] | {"entry": entry["seq"]} for entry in firsts.values()],
         )
         files = {"certificate.json": sign_case(predicate, self.signers)}
         for document in documents:

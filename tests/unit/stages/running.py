@@ -238,6 +238,12 @@ SIGNED = {
 }
 
 
+def statement_of(envelope: bytes) -> dict[str, Any]:
+    """The statement that was signed."""
+    found: dict[str, Any] = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
+    return found
+
+
 def require_sound(written: Report) -> None:
     """The bundle verifies by the policy beside it, and all that is signed in it is as the published schemas say."""
     data = written.bundle.read_bytes()
@@ -246,7 +252,7 @@ def require_sound(written: Report) -> None:
     found: Counter[str] = Counter()
     for pattern, kind in SIGNED.items():
         for content in (content for name, content in members.items() if re.fullmatch(pattern, name)):
-            statement = json.loads(base64.b64decode(json.loads(content)["payload"]))
+            statement = statement_of(content)
             assert statement["predicateType"] == f"https://winddown.example/{kind}/v1"
             schema = SCHEMAS[statement["predicateType"]]
             jsonschema.Draft202012Validator(schema, registry=KNOWN).validate(statement["predicate"])

@@ -12,7 +12,6 @@ import pytest
 from fastapi import Header
 from fastapi.testclient import TestClient
 
-from conftest import predicate_of
 from winddown.__main__ import main
 from winddown.archive import keys as case_keys
 from winddown.domain.errors import Refused, Residual
@@ -25,7 +24,7 @@ from winddown.stages.standing import standing
 from winddown.stores.memory import Row
 from winddown.web.app import create_app
 
-from .running import NONE, Running, require_sound, running, table
+from .running import NONE, Running, require_sound, running, statement_of, table
 from .test_probes import MOBILE, entry
 
 ASKS = "li"
@@ -121,7 +120,8 @@ def cleaned(case: Running) -> tuple[Running, str]:
 
 def of_the_case(written: Report) -> dict[str, Any]:
     members = verify.read_archive(written.bundle.read_bytes())
-    return predicate_of(members["certificate.json"])
+    found: dict[str, Any] = statement_of(members["certificate.json"])["predicate"]
+    return found
 
 
 def test_the_schedulers_records_go_after_the_last_run_by_whom_the_plan_names(

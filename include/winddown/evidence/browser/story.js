@@ -209,6 +209,9 @@ class Story {
     }
     const isMixed = orders.size && plan.get("traces").length;
     need(!isMixed, `plan ${planId} is about records and own traces at once`);
+    const taken = new Set([...this.orders.keys()].map((place) => JSON.parse(place)[1]));
+    const isOwn = ![...orders.keys()].some((one) => taken.has(one));
+    need(isOwn, `plan ${planId}: an order has the id of another plan's`);
     this.endings.set(planId, endingsOf(plan));
     for (const [orderId, order] of orders) {
       const place = keyOf(planId, orderId);
@@ -531,6 +534,7 @@ class Story {
     const isText = document.get("not_claimed").every((said) => typeof said === "string");
     need(isText, `${what}: what it does not claim is not text`);
     const planId = this.ofPlan(document);
+    need(!this.certified.has(planId), `${what}: plan ${planId} has a certificate already`);
     const about = subjects(this.statements.get(one), what);
     const isOfPlan = about.size === 1 && about.get(`plans/${planId}.json`) === this.made.get(planId);
     need(isOfPlan, `${what}: its subject is another plan`);
@@ -658,14 +662,14 @@ class Story {
     });
   }
 
-  /** Whom a certified plan of own traces names says that what the scheduler kept of the case is gone. */
+  /** Whom a certified plan names says that what the scheduler kept of the case is gone. */
   schedulerCleared(entry, body) {
     const [planId, person] = [this.ofPlan(body), body.get("person")];
     need(this.certified.has(planId), `before the certificate of plan ${planId}`);
-    need(!this.cleared.has(planId), `plan ${planId} has it already`);
     const isNamed = this.plans.get(planId).get("scheduler_by") === person;
     need(isNamed, `plan ${planId} does not name ${person} for it`);
     const said = partOf(body, "plan_id person bytes_searched");
+    if (this.cleared.has(planId)) return; // who says it twice has said it
     this.cleared.set(planId, new Map(Object.entries({ ...said, entry: entry.seq })));
   }
 
