@@ -32,7 +32,7 @@ MAY_READ_ENVIRONMENT = {
 
 # Modules above the limit, each with its own limit and reason.
 MAY_BE_LONGER = {
-    "evidence/verify.py": (1790, "it must run alone, years later, as one file, with the curve that its package lacks")
+    "evidence/verify.py": (1793, "it must run alone, years later, as one file, with the curve that its package lacks")
 }
 
 

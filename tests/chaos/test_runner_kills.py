@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.conftest import CompanyCase, Servers
 
 ALL = os.environ.get("WINDDOWN_TEST_KILLS") == "all"
-KILLS = 20 if ALL else 5
+KILLS = 20 if ALL else 3
 FAULTS = 40 if ALL else 1  # cases, each with four of them
 RACES = 40 if ALL else 1  # cases, in each of which processes race four times and more
 SEED = 20261123

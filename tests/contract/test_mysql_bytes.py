@@ -44,7 +44,7 @@ MARKED = Shape(
 OPTIONS = ("--log-bin", "--server-id=7", "--performance-schema=ON", "--histogram-type=JSON_HB")
 
 
-@pytest.fixture(scope="module", params=["off", "on"])
+@pytest.fixture(scope="module", params=[pytest.param("off", marks=pytest.mark.thorough), "on"])
 def logging_url(request: pytest.FixtureRequest) -> Iterator[str]:
     with mariadb(*OPTIONS, f"--innodb-immediate-scrub-data-uncompressed={request.param}") as url:
         yield url

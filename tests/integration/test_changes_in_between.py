@@ -103,6 +103,7 @@ def test_an_object_written_after_the_plan_is_not_touched(company_case: Make) -> 
     assert_clean(company)
 
 
+@pytest.mark.thorough
 def test_an_object_written_during_grace_is_not_purged_away(company_case: Make) -> None:
     company = company_case()
     approved(company)
@@ -122,6 +123,7 @@ def test_an_object_written_during_grace_is_not_purged_away(company_case: Make) -
     assert company.run().reason == "approvals", "the case is not stuck: a new plan sees what is there"
 
 
+@pytest.mark.thorough
 def test_a_row_that_changed_after_the_plan_is_not_taken_for_the_approved_one(company_case: Make) -> None:
     company = company_case()
     approved(company)
@@ -225,6 +227,7 @@ def test_minimised_fields_whose_quarantine_was_lost_are_noticed(company_case: Ma
         restore_all(company)
 
 
+@pytest.mark.thorough
 def test_the_kill_switch_stops_everything_but_restoring(company_case: Make) -> None:
     company = company_case()
     before = company.state()

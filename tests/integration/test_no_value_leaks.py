@@ -163,6 +163,7 @@ def declare(company: "CompanyCase", name: str, kind: str, url: str) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_what_a_company_holds_is_read_and_none_of_it_is_told(
     recorded: Callable[[], Recorder], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def test_positions_and_numbers_are_found_in_scans_that_go_whole(company_case: Ca
     assert (found.wrongly_destroyed, found.wrongly_changed, found.wrongly_kept) == (0, 0, 0), found.examples
 
 
+@pytest.mark.thorough
 def test_scans_that_were_read_are_not_fetched_again_for_the_next_plan(
     company_case: Callable[..., "CompanyCase"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,8 +129,16 @@ def make(request: pytest.FixtureRequest, tmp_path: "Path") -> Make:
     return build
 
 
+THOROUGH = pytest.mark.thorough
+
+
 @pytest.mark.parametrize(
-    "engine", ["", ADDED, "mysql", "sqlite", "duckdb", "sql"],
+    "engine",
+    # The first is in the second, and each engine has the behavioural suite of all stores.
+    [
+        pytest.param("", marks=THOROUGH), ADDED, "mysql", "sqlite",
+        pytest.param("duckdb", marks=THOROUGH), pytest.param("sql", marks=THOROUGH),
+    ],
     ids=["postgresql", "postgresql-with-more", "mysql", "sqlite", "duckdb", "sql"],
 )  # fmt: skip
 def test_half_of_the_customers_go_and_every_other_row_stays_as_it_was(

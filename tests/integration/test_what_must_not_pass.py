@@ -109,6 +109,7 @@ def test_a_blocker_that_is_resolved_after_the_certificate_is_carried_out(company
     }
 
 
+@pytest.mark.thorough
 def test_what_was_written_after_the_first_reading_is_read_before_it_is_decided_on(company_case: MakeCase) -> None:
     case = company_case()
     case.run_until("grace")

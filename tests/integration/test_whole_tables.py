@@ -135,4 +135,8 @@ def test_a_hold_that_takes_out_one_record_leaves_rows_to_be_moved(company: "Comp
     halt = company.run_until("approvals", wave=LAST_WAVE)
     found = orders(company, halt.plan_id)
     assert found["visits", Method.ESCROW_ROWS].reason.startswith("39 of 40 records go, in batches")
-    assert found["pages", Method.MOVE_TABLE].selection.count == 50
+    # Moved whole it would take its foreign key along, and no visit could be deleted.
+    assert found["pages", Method.ESCROW_ROWS].selection.count == 50
+    up_to_grace(company)
+    assert company.number("SELECT count(*) FROM shop.visits") == 1
+    assert company.number("SELECT count(*) FROM shop.pages") == 0

@@ -99,7 +99,10 @@ def plain(records: pl.DataFrame) -> pa.Table:
 
 def _plain(column: "pa.Array[Any]") -> "pa.Array[Any]":
     if pa.types.is_fixed_size_list(column.type):
-        return pa.Array.from_buffers(CONTENT_HELD, len(column), [None, column.flatten().buffers()[1]])
+        # A part of a column has the buffer of the whole.
+        values = column.flatten()
+        offset = values.offset // CONTENT_HELD.byte_width
+        return pa.Array.from_buffers(CONTENT_HELD, len(column), [None, values.buffers()[1]], offset=offset)
     is_text = pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type)
     return column.cast(pa.string()) if is_text else column
 

@@ -68,6 +68,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "requested_by": "somebody",
         "approval_days": 31,
         "traces": (Trace("keys", 1),),
+        "scheduler_by": "li.engineer",
     },
     "order": {
         "deletes_bucket": "2026-01-01T00:00:00Z",

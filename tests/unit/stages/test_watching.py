@@ -276,7 +276,7 @@ def test_every_kind_of_entry_is_a_step_or_a_reading(company: Running) -> None:
         "nonce": "n", "read_back": "x", "stores": [], "store": "shop", "collection": "c", "until": "2027-01-01",
         "name": "ledger", "entries": 1, "digest": "d", "wave": "w", "plan_digest": "d", "person": "chen",
         "role": "r", "door": "d", "reason": "r", "hold": "H-2", "scope_digest": "d", "certificate_id": "c",
-        "archive_digest": "a",
+        "archive_digest": "a", "bytes_searched": 1,
     }  # fmt: skip
     mark = progress_mark(deployment, "demo-1")
     for kind in sorted(READINGS | {"done"}):
