@@ -16,6 +16,8 @@ from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.pack import Rulebook
 from winddown.stages.pieces import looked_up
 
+BESIDE = "winddown_label"
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -31,8 +33,11 @@ class Labelled:
         return records.filter(self._have(labels))
 
     def beside(self, piece: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
-        """Records of the collection as they are read, with the column ``label``: null where none was given."""
-        return looked_up(piece, self.records.select(*key, "label"), key)
+        """Records of the collection as they are read, with the column ``BESIDE``: their label, null for none.
+
+        A field of the company's may be called ``label``.
+        """
+        return looked_up(piece, self.records.select(*key, pl.col("label").alias(BESIDE)), key)
 
     def count(self, labels: Some[str]) -> int:
         """How many records have one of these labels."""

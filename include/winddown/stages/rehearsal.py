@@ -16,6 +16,7 @@ from winddown.domain.plan import Act, Plan
 from winddown.domain.receipt import Whereabouts
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
+from winddown.stages.labelled import BESIDE
 from winddown.stages.manifests import batches, write_manifest
 from winddown.stages.staying import staying_values
 
@@ -79,7 +80,7 @@ def _sampled(
     for batch in store.read(collection, fields=wanted):
         frame = found.beside(pl.DataFrame(batch), locators)
         for one, names in fields.items():
-            rows = frame.filter(pl.col("label").is_in(labels[one])).head(_PROBES - records)
+            rows = frame.filter(pl.col(BESIDE).is_in(labels[one])).head(_PROBES - records)
             records += rows.height
             values |= {value for name in names for value in rows.get_column(name) if value and _is_telling(value)}
         if records >= _PROBES:

@@ -17,6 +17,7 @@ from winddown.domain.minimise import TOKEN, Form, kind_of
 from winddown.domain.plan import Act, Order, Plan
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
+from winddown.stages.labelled import BESIDE
 from winddown.stages.pieces import in_pieces
 
 _OWN = "company-own"
@@ -82,11 +83,11 @@ def _left(deployment: Deployment, case: Case, plan: Plan, found: Labelled) -> It
     for piece in in_pieces(store, collection):
         left = found.beside(piece, locators) if orders else piece
         for order in orders:
-            is_due = pl.col("label").is_in(order.label.split(", ")).fill_null(value=False)
+            is_due = pl.col(BESIDE).is_in(order.label.split(", ")).fill_null(value=False)
             if order.act is Act.MINIMISE:
-                yield _emptied(left.filter(is_due).drop("label"), collection, order)
+                yield _emptied(left.filter(is_due).drop(BESIDE), collection, order)
             left = left.filter(~is_due)
-        yield left.drop("label", strict=False)
+        yield left.drop(BESIDE, strict=False)
 
 
 def _emptied(rows: pl.DataFrame, collection: Collection, order: Order) -> pl.DataFrame:
