@@ -479,8 +479,8 @@ def _circular(collection: Collection) -> Blocker:
         "its rows and those of other tables that are erased refer to each other in a circle, so that no table of them "
         "can go first; deferring the constraint does not help, because it ends with the transaction of one batch",
         "database administrator",
-        "drop one of the constraints for the case; or let all records of these tables go in one plan, and all or none of "
-        "those that they refer to, so that the tables go whole",
+        "drop one of the constraints for the case; or let all records of these tables go in one plan, and all or none "
+        "of those that they refer to, so that the tables go whole",
     )
 
 
