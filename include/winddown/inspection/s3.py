@@ -70,6 +70,7 @@ class S3Inspector:
         self._escrow = escrow
         self._bucket = bucket
         self._client = client
+        self._keeps_versions = False  # as far as it was asked
         self._set_apart = tuple(f"{folder}/" for folder in set_apart)
 
     def identity(self) -> str:
@@ -356,10 +357,16 @@ class S3Inspector:
             )
 
     def _keeps_none(self) -> bool:
-        """Whether the bucket never kept versions, as far as the service tells, and lists none that has an id."""
+        """Whether the bucket never kept versions, as far as the service tells, and lists none that has an id.
+
+        One that keeps versions never again keeps none, so it is asked once.
+        """
+        if self._keeps_versions:
+            return False
         unknown = {"NotImplemented", "MethodNotAllowed"}
         try:
-            if self._client.get_bucket_versioning(Bucket=self._bucket).get("Status"):
+            self._keeps_versions = bool(self._client.get_bucket_versioning(Bucket=self._bucket).get("Status"))
+            if self._keeps_versions:
                 return False
         except (ClientError, BotoCoreError) as error:
             if _code(error) not in unknown:

@@ -11,6 +11,7 @@ from functools import partial
 from os.path import commonprefix
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
@@ -50,13 +51,22 @@ Pages = Callable[[str, Mapping[str, str]], Iterator[list[Version]]]
 """Lists what lies under a prefix, behind a ``KeyMarker`` where one is given."""
 
 
+_KEEPING: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+"""Buckets of which a client was told that they keep versions, or did."""
+
+
 def keeps_none(client: Any, bucket: str) -> bool:
     """Whether the bucket never kept versions: the service says so, or knows of none, and lists none that has an id.
 
     Where that may not be asked, it may have kept some. Raises what a service answers that is busy, or lists nothing.
+    A bucket that keeps versions never again keeps none, so it is asked once.
     """
+    keeping = _KEEPING.setdefault(client, set())
+    if bucket in keeping:
+        return False
     try:
         if client.get_bucket_versioning(Bucket=bucket).get("Status"):
+            keeping.add(bucket)
             return False
     except ClientError as error:
         if is_passing(error):
