@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -217,15 +218,22 @@ def searching(case: Running, *places: Path) -> Running:
     return Running(replace(case.deployment, settings=settings), case.folder, case.document, case.tables, case.keys)
 
 
-def test_the_log_of_a_database_that_is_searched_is_searched_too(case: Running, tmp_path: Path) -> None:
-    # SQLite keeps what was written last beside its file, and Airflow's metadata stay there while it runs.
-    database = tmp_path / "airflow.db"
+@contextmanager
+def only_in_its_log(database: Path, value: str) -> Iterator[None]:
+    """A scheduler's database that is open, with a value that stands in the log beside it alone."""
     with closing(sqlite3.connect(database)) as scheduler:
         scheduler.execute("PRAGMA journal_mode=WAL")
         scheduler.execute("CREATE TABLE xcom (value TEXT)")
         scheduler.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        scheduler.execute("INSERT INTO xcom VALUES ('call 13800130007')")
+        scheduler.execute("INSERT INTO xcom VALUES (?)", (value,))
         scheduler.commit()
+        yield
+
+
+def test_the_log_of_a_database_that_is_searched_is_searched_too(case: Running, tmp_path: Path) -> None:
+    # SQLite keeps what was written last beside its file, and Airflow's metadata stay there while it runs.
+    database = tmp_path / "airflow.db"
+    with only_in_its_log(database, "call 13800130007"):
         assert b"13800130007" not in database.read_bytes()
         own_traces.ask_for_erasure(case.deployment, "demo-1", by=ASKS)
         case.approve(finish(case, "approvals"))

@@ -1,9 +1,7 @@
 """What the scheduler kept of a case is looked for wherever it can be, once, before a person's word is taken."""
 
 import os
-import sqlite3
 import threading
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from winddown.stages import own_traces
 from winddown.stages.report import Report, report
 
 from .running import Running
-from .test_own_traces import ASKS, begun, case, cleaned, finish, searching
+from .test_own_traces import ASKS, begun, case, cleaned, finish, only_in_its_log, searching
 
 __all__ = ["begun", "case"]  # fixtures
 
@@ -72,14 +70,9 @@ def test_a_folder_that_cannot_be_listed_is_not_clean(
 def test_the_log_beside_a_database_is_read_too(case: Running, tmp_path: Path) -> None:
     case, _ = cleaned(case)
     database = tmp_path / "airflow.db"
-    with closing(sqlite3.connect(database)) as scheduler:
-        scheduler.execute("PRAGMA journal_mode=WAL")
-        scheduler.execute("CREATE TABLE xcom (value TEXT)")
-        scheduler.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        scheduler.execute("INSERT INTO xcom VALUES ('case demo-1')")
-        scheduler.commit()
-        with pytest.raises(Residual, match=r"1 files of the scheduler name case demo-1: airflow\.db-wal"):
-            own_traces.clear_scheduler(searching(case, database).deployment, "demo-1", by=ASKS)
+    told = pytest.raises(Residual, match=r"1 files of the scheduler name case demo-1: airflow\.db-wal")
+    with only_in_its_log(database, "case demo-1"), told:
+        own_traces.clear_scheduler(searching(case, database).deployment, "demo-1", by=ASKS)
 
 
 def test_two_who_say_it_at_once_say_it_once(case: Running, monkeypatch: pytest.MonkeyPatch) -> None:
