@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
 
 from winddown.demo.servers import EmbeddedPostgres
 from winddown.domain.authorization import Power
 from winddown.ports import SupportsSanitise, ability
+from winddown.stores.sql import leftovers
 
 from .desk import Desk
 from .postgresql_subject import Database, PostgresSubject, Shape, create_database
@@ -218,6 +220,21 @@ def test_rows_that_an_old_snapshot_keeps_are_counted_and_not_claimed(
         assert "a transaction of postgres since 2" in named
         remembering.admin.execute(b"REVOKE pg_read_all_stats FROM winddown_contract_purger")
     assert "dead rows" not in sanitised(subject)["not_reached"]
+
+
+def test_a_reader_that_is_nobodys_session_is_told_without_a_name(remembering: Database) -> None:
+    """A vacuum that the server starts by itself has no account, and what kind it is few accounts may see."""
+    engine = create_engine(remembering.url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        # Temporary relations are found before the catalogue's own.
+        connection.execute(
+            text(
+                "CREATE TEMP VIEW pg_stat_activity AS SELECT 0 AS pid, NULL AS usename, NULL AS backend_type, "
+                "'1'::xid AS backend_xmin, NULL::timestamptz AS xact_start, NULL AS datname"
+            )
+        )
+        assert leftovers._readers(connection) == "a transaction of the server itself"
+    engine.dispose()
 
 
 def test_a_prepared_transaction_that_keeps_rows_is_named(subject: PostgresSubject, remembering: Database) -> None:

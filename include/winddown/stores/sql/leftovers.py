@@ -123,7 +123,8 @@ def _kept_rows(connection: Connection) -> Iterator[list[int]]:
 def _readers(connection: Connection) -> str:
     """Who has a snapshot that may be as old as dead rows which were kept, as far as the account may see it."""
     sessions = text(
-        "SELECT coalesce(usename, backend_type), to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
+        "SELECT coalesce(usename, backend_type, 'the server itself'), "
+        "to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
         "FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() "
         "AND coalesce(datname, current_database()) = current_database() ORDER BY xact_start LIMIT 5"
     )
@@ -134,7 +135,7 @@ def _readers(connection: Connection) -> str:
     slots = text(
         "SELECT slot_name FROM pg_replication_slots WHERE xmin IS NOT NULL OR catalog_xmin IS NOT NULL ORDER BY 1"
     )
-    # Since when is only shown to pg_read_all_stats.
+    # Since when, and what kind of a process nobody's account runs, is only shown to pg_read_all_stats.
     found = [
         f"a transaction of {told(who)}" + (f" since {since} UTC" if since else "")
         for who, since in connection.execute(sessions)
