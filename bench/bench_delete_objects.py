@@ -147,7 +147,7 @@ def _destroy(client: Any, bucket: str, count: int) -> tuple[Measured, Measured]:
     }
     columns = [list(latest), list(latest.values()), [0] * len(latest)]
     located = pa.table(columns, names=list(store.locators(collection)))
-    batches = tuple(split(store.batch_keys(collection, located, size=BATCH_RECORDS)))
+    batches = tuple(split(store.batch_keys(collection, [located], size=BATCH_RECORDS)))
     selection = Selection("manifest", "0" * 64, count, tuple(batch.digest for batch in batches))
     order = Order(OrderId("bench"), ref, "all", Act.ERASE, Method.DELETE_MARKER, selection, 0, count)
     identity = f"bucket {bucket} at {client.meta.endpoint_url}"

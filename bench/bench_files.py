@@ -121,7 +121,7 @@ class Erasure:
 
     def _planned(self, collection: Collection) -> tuple[Batch, ...]:
         located = pa.Table.from_batches(list(self._store.read(collection)))
-        return tuple(split(self._store.batch_keys(collection, located, size=10_000)))
+        return tuple(split(self._store.batch_keys(collection, [located], size=10_000)))
 
     def run(self) -> int:
         """Quarantine and purge every batch; return how many names and traces the inspector still finds."""

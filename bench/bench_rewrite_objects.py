@@ -113,7 +113,7 @@ def destroy(folder: Path, way: str) -> None:
     rows = [0] if is_whole else list(range(ERASED))
     columns = [[KEY] * len(rows), [state] * len(rows), rows]
     located = pa.table(columns, names=list(store.locators(collection)))
-    (batch,) = split(store.batch_keys(collection, located, size=100_000))
+    (batch,) = split(store.batch_keys(collection, [located], size=100_000))
     selection = Selection("manifest", "0" * 64, batch.records, (batch.digest,))
     order = Order(OrderId("bench"), ref, "all", Act.ERASE, method, selection, 0, batch.records)
     identity, ends = f"bucket {way} at {client.meta.endpoint_url}", datetime.now(UTC) + timedelta(hours=1)

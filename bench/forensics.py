@@ -149,7 +149,8 @@ def destroy(
         batch.filter(pl.Series(batch.column("id")).is_in(wanted).to_arrow())
         for batch in store.read(collection, fields=[], bound=True)
     ]
-    keys = store.batch_keys(collection, pa.Table.from_batches(kept), size=BATCH_RECORDS)
+    located = pa.Table.from_batches(kept).sort_by([(name, "ascending") for name in collection.key])
+    keys = store.batch_keys(collection, [located], size=BATCH_RECORDS)
     chosen = select(deployment, CASE, place.collection, keys)
     plan_id = f"{CASE}-forensics"
     method = method_of(deployment, place.collection, Act.ERASE)

@@ -8,7 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from winddown import bootstrap
 from winddown.archive.escrow import Attempt, Escrow
+from winddown.archive.sorting import InOrder
 from winddown.connections import ConnectionParameters
 from winddown.control.authority import effect_of
 from winddown.control.door import Door
@@ -134,16 +135,21 @@ def choose(
     for name, listed in lists.items():
         collection = found[name]
         chosen = np.sort(_ids(database, listed))
-        kept: list[pl.DataFrame] = []
-        for piece in in_pieces(store, collection, fields=[], bound=True):
-            ids = piece.get_column("id").cast(pl.Int64).to_numpy()
-            nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
-            kept.append(piece.filter(pl.Series(chosen[nearest] == ids)))
+        kept = (_among(chosen, piece) for piece in in_pieces(store, collection, fields=[], bound=True))
         is_referred_to = any(key.target == collection.ref for other in found.values() for key in other.foreign_keys)
         size = BATCH_RECORDS // (SHARE_WHERE_REFERRED_TO if is_referred_to else 1)
-        keys = store.batch_keys(collection, plain(pl.concat(kept)), size=size)
-        selections[name] = select(deployment, CASE, f"{name}-{listed}-{at_once}", in_two(keys) if at_once else keys)
+        with closing(InOrder(map(plain, kept), ["id"], folder=workspace)) as located:
+            keys = store.batch_keys(collection, located, size=size)
+            manifest = f"{name}-{listed}-{at_once}"
+            selections[name] = select(deployment, CASE, manifest, in_two(keys) if at_once else keys)
     return selections
+
+
+def _among(chosen: npt.NDArray[np.int64], piece: pl.DataFrame) -> pl.DataFrame:
+    """The records whose ids are among these, which ascend."""
+    ids = piece.get_column("id").cast(pl.Int64).to_numpy()
+    nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
+    return piece.filter(pl.Series(chosen[nearest] == ids))
 
 
 def _ids(database: Database, listed: str) -> npt.NDArray[np.int64]:

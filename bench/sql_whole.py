@@ -70,6 +70,6 @@ def _orders(deployment: Deployment, plan_id: str, names: Sequence[str]) -> list[
         moved = able.whole_tables(found[name], located, whole=True)
         if moved.keys.num_rows != 1 or moved.method is not Method.MOVE_TABLE:
             raise SystemExit(f"{name} does not go whole: {', '.join(moved.against)}")
-        selection = select(deployment, CASE, f"{plan_id}-{level}", moved.keys)
+        selection = select(deployment, CASE, f"{plan_id}-{level}", [moved.keys])
         orders.append(order_of(plan_id, name, Act.ERASE, moved.method, selection, level=level))
     return orders

@@ -4,7 +4,7 @@ Effectful methods take an :class:`Authorization`, which the adapter exchanges fo
 Every effect is idempotent: repeating it reaches the same state and reports the same number of records.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -89,11 +89,12 @@ class Store(Protocol):
         """Names of the columns that name a record in what ``read`` yields; empty when records cannot be named."""
         ...
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         """Turn located records into the keys of a manifest: key columns, ``CONTENT``, and an int32 column ``batch``.
 
-        ``CONTENT`` goes as it comes. ``size`` is the wished number of records a batch; no object is split over two
-        batches. Where ``located`` has a column ``RANK``, no record is in an earlier batch than one of a lower rank.
+        ``located`` can be read again, a table's in the order of ``RANK``, if they have one, and of the locators. Keys
+        come in the order of their batches, with ``CONTENT`` as it comes. ``size`` is the wished number of records a
+        batch; no object is split over two, and no record is in an earlier batch than one of a lower rank.
         """
         ...
 

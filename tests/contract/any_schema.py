@@ -28,6 +28,7 @@ from winddown.ports import Inspector, Store
 from winddown.stages.manifests import split
 
 from .desk import Desk
+from .subject import keys_of
 
 Value = int | str | None
 Row = tuple[Value, ...]
@@ -188,8 +189,8 @@ class AnySchema(RuleBasedStateMachine):
         located = read.filter(pa.array(wanted, pa.bool_()))
         # A row refers to rows that were there before it, so the newest goes first.
         newest = [-int(number) for number in located.column("id").to_pylist()]
-        batched = store.batch_keys(collection, located.append_column(RANK, pa.array(newest, pa.int64())), size=size)
-        batches = tuple(split(batched))
+        batched = keys_of(store, collection, located.append_column(RANK, pa.array(newest, pa.int64())), size=size)
+        batches = tuple(split([batched]))
         method = self.ground.method(collection)
         assert isinstance(method, Method), method
         order = Order(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from winddown.domain.authorization import Power
-from winddown.domain.batch import Batch
+from winddown.domain.batch import RANK, Batch
 from winddown.domain.inventory import Collection, CollectionRef
 from winddown.domain.plan import Act, Method, Order, OrderId
 from winddown.domain.receipt import Receipt
@@ -72,7 +72,7 @@ class Subject(ABC):
         size: int,
     ) -> tuple[pa.Table, Method | None]:
         """The keys of located records, and a method that the store is not asked for."""
-        return self.store.batch_keys(collection, located, size=size), None
+        return keys_of(self.store, collection, located, size=size), None
 
     def plan_systems(self) -> None:
         """Let the desk's authorizations name the system that this subject is."""
@@ -121,6 +121,12 @@ class Work:
         return self.subject.inspector.leftovers(self.order, self.batches[index])
 
 
+def keys_of(store: Store, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    """The keys of located records, which are sorted before, as whoever plans does."""
+    by = [(name, "ascending") for name in (RANK, *store.locators(collection)) if name in located.column_names]
+    return pa.concat_tables(store.batch_keys(collection, [located.sort_by(by)], size=size))
+
+
 def read_all(subject: Subject, collection: Collection | None = None) -> pa.Table:
     found = collection or subject.collection
     return pa.Table.from_batches(list(subject.store.read(found, fields=subject.name_fields, bound=True)))
@@ -142,7 +148,7 @@ def work(
     keys, method = subject.planned_keys(collection, planned, act, size=size)
     locators = [tuple(row[column] for column in subject.store.locators(collection)) for row in table.to_pylist()]
     by_locator = dict(zip(locators, names, strict=True))
-    batches = tuple(split(keys))
+    batches = tuple(split([keys]))
     asked = subject.store.method(collection, act, whole=whole)
     found = method or asked
     assert isinstance(found, Method)

@@ -31,7 +31,7 @@ from winddown.stores.sql.readable import ReadableStore
 
 from .desk import Desk, Known
 from .mysql_subject import STORE, TABLE, MySqlSubject
-from .subject import read_all, work
+from .subject import keys_of, read_all, work
 from .table_subject import Shape
 
 pytestmark = pytest.mark.servers
@@ -124,13 +124,13 @@ def test_rows_that_refer_to_others_of_their_batch_go_first_and_come_back_last(su
     content, collection = subject.content(), subject.collection
     located = read_all(subject)
     ranks = pa.array([7 - int(row["id"][1:]) for row in located.to_pylist()], pa.int64())
-    keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=4)
+    keys = keys_of(subject.store, collection, located.append_column(RANK, ranks), size=4)
     planned = work(subject, chosen=content.keys(), size=4)
     # Parents first, as the order of the keys has it:
     with pytest.raises(Refused, match=r"error 1451 constraint .+ of .+, which refers to"):
         planned.act_all(Power.QUARANTINE)
     assert subject.content() == content
-    planned = replace(planned, batches=tuple(split(keys)))
+    planned = replace(planned, batches=tuple(split([keys])))
     planned.act_all(Power.QUARANTINE)
     assert subject.content() == {}
     for index in reversed(range(len(planned.batches))):

@@ -32,7 +32,7 @@ from winddown.stores.sql.postgresql import PostgresStore
 from .ability_suites import FreezeSuite, MinimiseSuite, SanitiseSuite, WatchSuite
 from .desk import Desk
 from .postgresql_subject import BYTES_KEY, COMPOSITE, ROLES, STORE, Database, PostgresSubject, Shape
-from .subject import read_all, work
+from .subject import keys_of, read_all, work
 from .suite import FieldSuite, ReturnSuite, StoreSuite
 
 
@@ -225,13 +225,13 @@ def test_batches_of_a_table_that_refers_to_itself_take_children_first(database: 
     content, collection = subject.content(), subject.collection
     located = read_all(subject)
     ranks = pa.array([8 - int(row["id"]) for row in located.to_pylist()], pa.int64())
-    keys = subject.store.batch_keys(collection, located.append_column(RANK, ranks), size=2)
+    keys = keys_of(subject.store, collection, located.append_column(RANK, ranks), size=2)
     assert keys.column_names == ["id", CONTENT, "batch"]
     planned = work(subject, chosen=content.keys())
     with pytest.raises(Refused, match="SQLSTATE 23503"):  # parents first, as the order of the keys has it
         planned.act_all(Power.QUARANTINE)
     assert subject.content() == content
-    batches = tuple(split(keys))
+    batches = tuple(split([keys]))
     planned = replace(planned, batches=batches)
     wide = ability(subject.store, SupportsSideBySide)
     assert wide is not None

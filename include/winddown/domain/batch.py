@@ -1,7 +1,7 @@
 """A batch: a contiguous slice of a selection's keys, small enough for one transaction or one task."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,16 +68,41 @@ def content_sum(contents: pa.ChunkedArray) -> str:
     return " ".join(map(str, sums))
 
 
-def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
+class KeysHash:
     """Hex SHA-256 over JSON lines of 10,000 rows each, columns by name; independent of Arrow's chunking and version.
 
     Digests stand in plans and ledgers, keys do not: with a ``salt`` that goes with the case's key, nobody can try out
     which keys and contents a digest stands for.
     """
-    hasher = hashlib.sha256(salt)
-    for start in range(0, keys.num_rows, _DIGESTED_AT_ONCE):
-        columns = spelled(keys.slice(start, _DIGESTED_AT_ONCE)).to_pydict()
-        hasher.update(orjson.dumps(columns, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+
+    def __init__(self, salt: bytes = b"") -> None:
+        self._hasher = hashlib.sha256(salt)
+        self._pending: list[pa.Table] = []
+
+    def update(self, keys: pa.Table) -> None:
+        """Take rows that follow those before."""
+        self._pending.append(keys)
+        if sum(part.num_rows for part in self._pending) >= _DIGESTED_AT_ONCE:
+            self._take(whole_lines=True)
+
+    def hexdigest(self) -> str:
+        """The digest of all rows; none may follow."""
+        self._take(whole_lines=False)
+        return self._hasher.hexdigest()
+
+    def _take(self, *, whole_lines: bool) -> None:
+        rows = pa.concat_tables(self._pending) if self._pending else pa.table({})
+        end = rows.num_rows - rows.num_rows % _DIGESTED_AT_ONCE if whole_lines else rows.num_rows
+        for start in range(0, end, _DIGESTED_AT_ONCE):
+            columns = spelled(rows.slice(start, min(_DIGESTED_AT_ONCE, end - start))).to_pydict()
+            self._hasher.update(orjson.dumps(columns, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+        self._pending = [rows.slice(end)] if end < rows.num_rows else []
+
+
+def keys_digest(keys: pa.Table, *, salt: bytes = b"") -> str:
+    """The ``KeysHash`` of one table."""
+    hasher = KeysHash(salt)
+    hasher.update(keys)
     return hasher.hexdigest()
 
 
@@ -101,26 +126,57 @@ def batch_size(index: int, *, size: int) -> int:
     return min(size, CANARY_RECORDS * int(10 ** min(index, 9)))
 
 
-def numbered(located: pa.Table, key: Sequence[str], *, size: int, is_apart: bool = False) -> pa.Table:
-    """Return the keys and contents of located records in the order of rank and key, with the column ``batch``.
+def numbered(
+    located: Iterable[pa.Table], key: Sequence[str], *, size: int, is_apart: bool = False
+) -> Iterator[pa.Table]:
+    """Yield the keys and contents of located records with the column ``batch``, a table for each batch.
 
-    Of records that each have a key of their own; ``size`` of them make a batch, and fewer the first ones. Where ranks
-    are to be apart, no batch holds records of two.
+    Of records that each have a key of their own and come in the order of rank and key; ``size`` of them make a batch,
+    and fewer the first ones. Where ranks are to be apart, no batch holds records of two. Of nothing, an empty table.
     """
-    by = [(name, "ascending") for name in (RANK, *key) if name in located.column_names]
-    ordered = located.sort_by(by)
-    ends = [ordered.num_rows]
-    if is_apart and RANK in ordered.column_names and ordered.num_rows:
-        ranks = ordered.column(RANK).to_numpy()
-        ends = [*(np.flatnonzero(ranks[1:] != ranks[:-1]) + 1), ordered.num_rows]
-    numbers = np.empty(ordered.num_rows, np.int32)
-    begin = index = 0
-    for end in map(int, ends):
-        while begin < end:
-            following = min(begin + batch_size(index, size=size), end)
-            numbers[begin:following] = index
-            begin, index = following, index + 1
-    return ordered.select([*key, CONTENT]).append_column("batch", pa.array(numbers))
+    index = count = 0
+    held: list[pa.Table] = []
+
+    def closed() -> pa.Table:
+        keys = pa.concat_tables(held)
+        return keys.append_column("batch", pa.array(np.full(keys.num_rows, index, np.int32)))
+
+    rank: int | None = None
+    for piece in located:
+        for stretch, of_rank in _by_rank(piece) if is_apart and RANK in piece.column_names else [(piece, rank)]:
+            if count and of_rank != rank:
+                yield closed()
+                index, count, held = index + 1, 0, []
+            rank, rest = of_rank, stretch.select([*key, CONTENT])
+            held = held or [rest.slice(0, 0)]
+            while rest.num_rows:
+                taken = rest.slice(0, batch_size(index, size=size) - count)
+                rest, count = rest.slice(taken.num_rows), count + taken.num_rows
+                held.append(taken)
+                if count == batch_size(index, size=size):
+                    yield closed()
+                    index, count, held = index + 1, 0, [rest.slice(0, 0)]
+    if count or not index:
+        yield closed()
+
+
+def _by_rank(piece: pa.Table) -> Iterator[tuple[pa.Table, int]]:
+    """Stretches of records of the same rank, each with its rank."""
+    for rank, begin, end in stretches(piece.column(RANK)):
+        yield piece.slice(begin, end - begin), rank
+
+
+def stretches(numbers: pa.ChunkedArray) -> Iterator[tuple[int, int, int]]:
+    """Yield each number once for as long as it is repeated, with the places where that begins and before which it ends.
+
+    >>> list(stretches(pa.chunked_array([[7, 7, 8]])))
+    [(7, 0, 2), (8, 2, 3)]
+    """
+    found, begin = numbers.to_numpy(), 0
+    changes = np.flatnonzero(found[1:] != found[:-1]) + 1
+    for end in [*map(int, changes), len(found)] if len(found) else []:
+        yield int(found[begin]), begin, end
+        begin = end
 
 
 def record_count(keys: pa.Table) -> int:

@@ -12,7 +12,7 @@ from winddown.domain.filed import written_out
 from winddown.rules.yaml_text import shallow
 
 
-class _KeysOnce(yaml.SafeLoader):
+class _KeysOnce(yaml.CSafeLoader):
     """YAML would silently take the last of two equal keys; a file may not say one thing twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

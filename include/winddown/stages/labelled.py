@@ -1,7 +1,7 @@
 """A collection with the label of each of its records, and what is known of it when it is decided."""
 
 from collections.abc import Collection as Some
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,7 +14,7 @@ from winddown.domain.finding import Finding
 from winddown.domain.hold import LegalHold
 from winddown.domain.inventory import Collection, Inventory
 from winddown.domain.pack import Rulebook
-from winddown.stages.pieces import looked_up
+from winddown.stages.pieces import PIECE_RECORDS, looked_up
 
 BESIDE = "winddown_label"
 
@@ -31,6 +31,12 @@ class Labelled:
         """The records with one of these labels, or some columns of them: the fewer, the less is held twice."""
         records = self.records if columns is None else self.records.select(columns)
         return records.filter(self._have(labels))
+
+    def pieces(self, labels: Some[str], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Some columns of the records with one of these labels, a piece of the collection at a time; one at least."""
+        for start in range(0, max(1, self.records.height), PIECE_RECORDS):
+            part = self.records.slice(start, PIECE_RECORDS)
+            yield part.filter(part.get_column("label").is_in(list(labels))).select(columns)
 
     def beside(self, piece: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
         """Records of the collection as they are read, with the column ``BESIDE``: their label, null for none.

@@ -5,7 +5,7 @@ store only in here. A manifest is written once; the digest in the plan says whic
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from winddown.archive.container import open_container, seal
-from winddown.domain.batch import CONTENT_HELD, Batch, keys_digest, spelled
+from winddown.domain.batch import CONTENT_HELD, Batch, KeysHash, keys_digest, spelled, stretches
 from winddown.domain.errors import Refused
 from winddown.domain.plan import Order
 from winddown.domain.selection import Selection
@@ -23,14 +23,12 @@ from winddown.stages.deployment import Deployment
 
 def write_manifest(deployment: Deployment, case_id: str, name: str, table: pa.Table) -> None:
     """Write a table as an encrypted manifest, replacing one of the same name."""
-    _write(deployment, case_id, name, table.schema, table.to_batches())
+    _write(deployment, case_id, name, table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
 
 
-def _write(
-    deployment: Deployment, case_id: str, name: str, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]
-) -> None:
+def _write(deployment: Deployment, case_id: str, name: str, pieces: Iterable[pa.RecordBatch]) -> None:
     seal(
-        _streamed(schema, pieces),
+        _streamed(pieces),
         deployment.folder(case_id, "manifests") / f"{name}.sealed",
         key=deployment.keys(case_id).container_key(),
         context=f"manifest/{case_id}/{name}",
@@ -38,15 +36,17 @@ def _write(
     )
 
 
-def _streamed(schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
-    """The bytes of an Arrow stream, a piece at a time."""
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, schema) as stream:
-        for piece in pieces:
-            stream.write_batch(piece)
-            yield sink.getvalue()
-            sink.seek(0)
-            sink.truncate()
+def _streamed(pieces: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    """The bytes of an Arrow stream, a piece at a time; nothing for no piece."""
+    sink, stream = io.BytesIO(), None
+    for piece in pieces:
+        stream = stream or pa.ipc.new_stream(sink, piece.schema)
+        stream.write_batch(piece)
+        yield sink.getvalue()
+        sink.seek(0)
+        sink.truncate()
+    if stream is not None:
+        stream.close()
     yield sink.getvalue()
 
 
@@ -107,26 +107,36 @@ def _plain(column: "pa.Array[Any]") -> "pa.Array[Any]":
     return column.cast(pa.string()) if is_text else column
 
 
-def split(keys: pa.Table, *, salt: bytes = b"") -> Iterator[Batch]:
-    """Cut a table of keys into its batches, by its column ``batch``; keys in the order of batches are not copied."""
-    numbers = keys.column("batch").to_numpy()
-    if (numbers[1:] < numbers[:-1]).any():
-        keys = keys.take(np.argsort(numbers, kind="stable"))
-        numbers = keys.column("batch").to_numpy()
-    rows = keys.drop_columns(["batch"])
-    begins = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)] if len(numbers) else []
-    for begin, end in zip(begins, [*begins[1:], len(numbers)], strict=True):
-        part = spelled(rows.slice(int(begin), int(end - begin)))
-        yield Batch(index=int(numbers[begin]), digest=keys_digest(part, salt=salt), keys=part)
+def split(keys: Iterable[pa.Table], *, salt: bytes = b"") -> Iterator[Batch]:
+    """Cut keys into their batches, by their column ``batch``, in whose order they come."""
+    held: list[pa.Table] = []
+    index = 0
+    for piece in keys:
+        rows = piece.drop_columns(["batch"])
+        for number, begin, end in stretches(piece.column("batch")):
+            if held and number != index:
+                yield _batch(index, held, salt)
+                held = []
+            index = number
+            held.append(rows.slice(begin, end - begin))
+    if held:
+        yield _batch(index, held, salt)
 
 
-def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> Selection:
+def _batch(index: int, parts: Sequence[pa.Table], salt: bytes) -> Batch:
+    keys = spelled(pa.concat_tables(parts))
+    return Batch(index=index, digest=keys_digest(keys, salt=salt), keys=keys)
+
+
+def select(deployment: Deployment, case_id: str, name: str, keys: Iterable[pa.Table]) -> Selection:
     """Write the keys of a selection as a manifest and return the selection, its digests salted with the case's key.
 
-    Each batch is a piece of the manifest, so that whoever carries it out holds one batch at a time in memory.
+    Each batch is a piece of the manifest, so that whoever writes it or carries it out holds one batch at a time in
+    memory. Raises Refused when there is nothing to select.
     """
     salt = deployment.keys(case_id).salt()
     digests: list[str] = []
+    everything = KeysHash(salt)
     count = 0
 
     def pieces() -> Iterator[pa.RecordBatch]:
@@ -134,11 +144,13 @@ def select(deployment: Deployment, case_id: str, name: str, keys: pa.Table) -> S
         for batch in split(keys, salt=salt):
             assert batch.index == len(digests)  # noqa: S101 - stores number from 0, without gaps
             digests.append(batch.digest)
+            numbers = np.full(batch.keys.num_rows, batch.index, np.int32)
+            everything.update(batch.keys.append_column("batch", pa.array(numbers)))
             count += batch.records
             yield _piece(batch)
 
-    _write(deployment, case_id, name, spelled(keys.slice(0, 0)).drop_columns(["batch"]).schema, pieces())
-    return Selection(name, digest=keys_digest(keys, salt=salt), count=count, batch_digests=tuple(digests))
+    _write(deployment, case_id, name, pieces())
+    return Selection(name, digest=everything.hexdigest(), count=count, batch_digests=tuple(digests))
 
 
 def batches(deployment: Deployment, case_id: str, order: Order) -> Iterator[Batch]:

@@ -1,13 +1,15 @@
 """Turns a wave's decisions into orders: which records, which act, which method, in which order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 import pyarrow as pa
 
-from winddown.domain.batch import BATCH_RECORDS, CONTENT, SHARE_WHERE_REFERRED_TO, record_count
+from winddown.archive.sorting import InOrder
+from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, SHARE_WHERE_REFERRED_TO
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -15,6 +17,7 @@ from winddown.domain.disposition import WHOLE_OBJECT, personal_fields
 from winddown.domain.finding import Finding
 from winddown.domain.inventory import Collection, CollectionRef, Medium
 from winddown.domain.plan import ESCROWING, Act, Method, Order, OrderId, Wave
+from winddown.domain.selection import Selection
 from winddown.ports import Survivors, WholeTables
 from winddown.stages.anonymise import blocker, generalised, unfit
 from winddown.stages.commitments import committed
@@ -22,7 +25,7 @@ from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.losing import Losing, cannot_lose
 from winddown.stages.manifests import plain, read_manifest, select
-from winddown.stages.references import ranked
+from winddown.stages.references import ranked, refers_to_itself
 from winddown.stages.survivors import in_two, survivors
 from winddown.stages.whole import Erasure, reason_for, whole_moves
 
@@ -421,16 +424,13 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         return _circular(collection)
     if draft.act is Act.MINIMISE:
         losing = Losing(collection, draft.fields, draft.generalised, draft.stuck)
-        due = draft.found.of(draft.labels, list(store.locators(collection)))
-        stuck = cannot_lose(store, losing, due, method=method)
+        stuck = cannot_lose(store, losing, draft.found.of(draft.labels, store.locators(collection)), method=method)
         if stuck is not None:
             return stuck
-    keys = _keys(deployment, case, part, is_referred_to=collection.ref in chosen.levels.referred_to)
-    if isinstance(keys, Blocker):
-        return keys
-    if method is Method.KEEP_SURVIVORS:
-        keys = in_two(keys)
-    selection = select(deployment, case.id, order_id, keys)
+    is_referred_to = collection.ref in chosen.levels.referred_to
+    selection = _selected(deployment, case, order_id, part, method, is_referred_to=is_referred_to)
+    if isinstance(selection, Blocker):
+        return selection
     erasure = chosen.erasures.get(collection.ref) if draft.act is Act.ERASE else None
     return Order(
         id=order_id,
@@ -440,7 +440,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         method=method,
         selection=selection,
         level=chosen.levels.of.get(collection.ref, 0),
-        record_count_max=record_count(keys) if part.moves_whole else draft.found.count(draft.labels),
+        record_count_max=selection.count if part.moves_whole else draft.found.count(draft.labels),
         fields=draft.fields,
         requires=part.requires,
         until=draft.until.isoformat() if draft.until else "",
@@ -453,23 +453,33 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
     )
 
 
-def _keys(deployment: Deployment, case: Case, part: _Part, *, is_referred_to: bool) -> pa.Table | Blocker:
-    """What names the part's records, in batches; or why these cannot be put into an order."""
+def _selected(
+    deployment: Deployment, case: Case, order_id: OrderId, part: _Part, method: Method, *, is_referred_to: bool
+) -> Selection | Blocker:
+    """Write what names the part's records, in batches; or say why these cannot be put into an order."""
     if part.move is not None and part.moves_whole:
-        return part.move.keys
+        return select(deployment, case.id, order_id, [part.move.keys])
     found, collection = part.draft.found, part.draft.found.collection
     store = deployment.systems(case).store(collection.ref.store)
-    columns = [*store.locators(collection), *(name for name in (CONTENT,) if name in found.records.columns)]
-    records: pl.DataFrame | Blocker = found.of(part.draft.labels, columns)
-    size = BATCH_RECORDS
+    names = store.locators(collection)
+    columns = [*names, *(name for name in (CONTENT,) if name in found.records.columns)]
+    pieces, by, size = found.pieces(part.draft.labels, columns), names, BATCH_RECORDS
     if part.draft.act is Act.ERASE:
         size //= SHARE_WHERE_REFERRED_TO if is_referred_to else 1
-        records = ranked(deployment, case, found, records)
-        if isinstance(records, Blocker):
-            return records
-    located = plain(records)
-    del records  # half of what is held here
-    return store.batch_keys(collection, located, size=size)
+        if refers_to_itself(collection):
+            ranks = ranked(deployment, case, found, found.of(part.draft.labels, columns))
+            if isinstance(ranks, Blocker):
+                return ranks
+            pieces, by = iter([ranks]), (RANK, *names)
+    with ExitStack() as held:
+        located: Iterable[pa.Table] = map(plain, pieces)
+        if collection.medium is Medium.TABLE:
+            folder = deployment.folder(case.id, "manifests")
+            located = held.enter_context(closing(InOrder(located, by, folder=folder)))
+        else:
+            located = list(located)
+        keys = store.batch_keys(collection, located, size=size)
+        return select(deployment, case.id, order_id, in_two(keys) if method is Method.KEEP_SURVIVORS else keys)
 
 
 def _circular(collection: Collection) -> Blocker:

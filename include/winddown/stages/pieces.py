@@ -8,7 +8,7 @@ from winddown.domain.batch import CONTENT
 from winddown.domain.inventory import Collection
 from winddown.ports import Store
 
-_RECORDS = 1 << 16
+PIECE_RECORDS = 1 << 16
 _CONTENT_HELD = pl.Array(pl.UInt8, 32)
 
 
@@ -34,7 +34,7 @@ def in_pieces(
             rows = rows.with_columns(pl.col(CONTENT).str.decode("hex").bin.reinterpret(dtype=_CONTENT_HELD))
         waiting = [*waiting, rows] if count else [rows]
         count += batch.num_rows
-        if count >= _RECORDS:
+        if count >= PIECE_RECORDS:
             yield pl.concat(waiting, rechunk=True)
             waiting, count = [], 0
     if waiting:

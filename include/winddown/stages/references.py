@@ -251,16 +251,19 @@ def kept_references(
     return tuple(stopped.values())
 
 
+def refers_to_itself(collection: Collection) -> bool:
+    """Whether rows of a table refer to other rows of it."""
+    return any(key.target == collection.ref for key in collection.foreign_keys)
+
+
 def ranked(deployment: Deployment, case: Case, found: Labelled, records: pl.DataFrame) -> pl.DataFrame | Blocker:
     """Give records of a table that refers to itself a column ``RANK``: every row's is above those that refer to it.
 
-    So children go in no later batch than their parents, and come back in no earlier one. Records come back as they are
-    where the table does not refer to itself; rows that refer to each other in a circle are a blocker.
+    So children go in no later batch than their parents, and come back in no earlier one. Rows that refer to each other
+    in a circle are a blocker.
     """
     collection = found.collection
     keys = [key for key in collection.foreign_keys if key.target == collection.ref]
-    if not keys:
-        return records
     locators, number = list(collection.key), pl.int_range(pl.len(), dtype=pl.Int64)
     wanted = [name for key in keys for name in (*key.fields, *key.target_fields)]
     values = pl.concat(_values(deployment, case, collection, wanted))

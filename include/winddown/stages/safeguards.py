@@ -6,7 +6,7 @@ stay, e.g. a customer who was planted for this. A plan that would take more, or 
 sentinel that is gone or changed while the plan is carried out turns the case's kill switch on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -21,7 +21,7 @@ from winddown.domain.plan import Act, Method, Order, OrderId, Plan
 from winddown.domain.selection import Selection
 from winddown.ports import Store
 from winddown.stages.deployment import ACTOR, Deployment
-from winddown.stages.manifests import batches, plain, read_manifest, select
+from winddown.stages.manifests import batches, plain, select
 
 # Columns of keys that do not say which record is meant.
 _NO_NAMES = (CONTENT, "batch", "version", "versions", "also", "action", "history")
@@ -74,10 +74,11 @@ def plant(
         if rows is None:
             blockers.append(_missing(entry))
             continue
-        keys = store.batch_keys(collection, plain(rows), size=rows.height)
+        keys = list(store.batch_keys(collection, [plain(rows)], size=rows.height))
         for order in orders:
             if order.collection == collection.ref and order.changes_store:
-                _refuse_selected(keys, read_manifest(deployment, case.id, order.selection.manifest), order)
+                selected = (batch.keys for batch in batches(deployment, case.id, order))
+                _refuse_selected(pa.concat_tables(keys), selected, order)
         chosen = select(deployment, case.id, f"sentinels-{plan_id}-{len(planted)}", keys)
         planted.append(Sentinels(collection.ref, chosen))
     deployment.control.put(case.id, "sentinels", plan_id, tuple(planted), type_=tuple[Sentinels, ...])
@@ -120,20 +121,25 @@ def _rows(store: Store, collection: Collection, entry: RegisterEntry) -> pl.Data
             meant = frame.filter(*(pl.col(name).cast(pl.String) == value for name, value in sentinel))
             parts.append(meant.select(kept))
     rows = [pl.concat(parts) for parts in found if parts]
-    return pl.concat(rows) if [one.height for one in rows] == [1] * len(found) else None
+    return pl.concat(rows).sort(locators) if [one.height for one in rows] == [1] * len(found) else None
 
 
-def _refuse_selected(keys: pa.Table, selected: pa.Table, order: Order) -> None:
+def _refuse_selected(keys: pa.Table, selected: Iterable[pa.Table], order: Order) -> None:
     """Compare with the keys of the order itself: that is what will be carried out."""
-    rows = [pl.DataFrame(table).drop(_NO_NAMES, strict=False) for table in (keys, selected)]
-    watched, going = (one.explode("rows") if "rows" in one.columns else one for one in rows)
-    hit = watched.join(going, on=watched.columns, how="semi", nulls_equal=True).height
+    watched = _named(keys)
+    hit = sum(watched.join(_named(part), on=watched.columns, how="semi", nulls_equal=True).height for part in selected)
     if hit:
         raise Refused(
             f"order {order.id} selects {hit} of the sentinels of {order.collection}, which must stay",
             rule="sentinels are never touched",
             next_step="find out which rule, finding or register entry lets them go; nothing is planned until then",
         )
+
+
+def _named(keys: pa.Table) -> pl.DataFrame:
+    """A row for each record, with nothing but what names it."""
+    rows = pl.DataFrame(keys).drop(_NO_NAMES, strict=False)
+    return rows.explode("rows") if "rows" in rows.columns else rows
 
 
 def _missing(entry: RegisterEntry) -> Blocker:

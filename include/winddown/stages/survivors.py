@@ -4,7 +4,7 @@ It is a choice of method only: which records go was decided before. An order's f
 so that keys, contents and both looks are tried on few records; the second one is all the rest, in one transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,10 +48,11 @@ def survivors(
     return found
 
 
-def in_two(keys: pa.Table) -> pa.Table:
+def in_two(keys: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Keys of batches as those of two: the first, and all others together."""
-    column = keys.column_names.index("batch")
-    return keys.set_column(column, "batch", pc.min_element_wise(keys.column("batch"), pa.scalar(1, pa.int32())))
+    for piece in keys:
+        number = pc.min_element_wise(piece.column("batch"), pa.scalar(1, pa.int32()))
+        yield piece.set_column(piece.column_names.index("batch"), "batch", number)
 
 
 def _against(going: int, total: int, seconds: float) -> Iterator[str]:

@@ -5,7 +5,7 @@ No authorization is spent, so none is checked either: a dry run answers "what wo
 shows through only in a form that this module declares, so that none can perform its real effect by accident.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -64,7 +64,7 @@ class DryRunStore:
         """As the store does."""
         return self._store.locators(collection)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         """As the store does."""
         return self._store.batch_keys(collection, located, size=size)
 

@@ -7,7 +7,7 @@ would mean anything here. Safe for threads of one process.
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -95,8 +95,8 @@ class MemoryStore:
         """Yield ``fields`` of the live and unchanged rows of a batch as one batch."""
         yield _arrow(self._unchanged(self._table(collection.ref), batch), fields)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number the batches."""
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Number the batches."""
         return numbered(located, collection.key, size=size)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002

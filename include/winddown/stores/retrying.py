@@ -8,7 +8,7 @@ A stream (``read``, ``fetch``, ``content``) is retried until its first piece cam
 since a second run may yield another order of records and would repeat what the caller already has.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -118,9 +118,11 @@ class RetryingStore:
         """Asks nobody, so it is not retried."""
         return self._store.locators(collection)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Retried: a store may list versions for it."""
-        return self._backoff.run(lambda: self._store.batch_keys(collection, located, size=size))
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Retried until the first piece: a store may list versions for it. What is located has to be read anew then."""
+        if iter(located) is located:
+            raise TypeError("located records that can be read once cannot be tried again")
+        return self._backoff.stream(lambda: self._store.batch_keys(collection, located, size=size))
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Retried until the first piece."""

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 
-import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from winddown.domain.batch import (
     CONTENT_HELD,
     RANK,
     Batch,
+    KeysHash,
     content_sum,
     keys_digest,
     numbered,
@@ -41,7 +41,13 @@ def test_the_digest_of_many_keys_does_not_depend_on_where_reading_pauses() -> No
     ids = [str(number) for number in range(25_000)]
     halves = pa.concat_tables([pa.table({"id": ids[:9_999]}), pa.table({"id": ids[9_999:]})])
     assert halves.column("id").num_chunks == 2
-    assert keys_digest(halves) == keys_digest(pa.table({"id": ids}))
+    whole = keys_digest(pa.table({"id": ids}), salt=b"salt")
+    assert keys_digest(halves, salt=b"salt") == whole
+    for size in (1_000, 9_999, 10_000, 24_000):
+        hasher = KeysHash(b"salt")
+        for start in range(0, 25_000, size):
+            hasher.update(halves.slice(start, size))
+        assert hasher.hexdigest() == whole
 
 
 def test_contents_that_are_held_as_bytes_are_spelled_in_hex() -> None:
@@ -91,9 +97,22 @@ def test_a_batch_does_not_show_its_keys() -> None:
     [(False, [["a", "b"], ["c", "d"], ["e"]]), (True, [["a"], ["b", "c"], ["d"], ["e"]])],
 )
 def test_records_are_numbered_by_rank_and_key(*, is_apart: bool, batches: list[list[str]]) -> None:
-    located = pa.table({"id": list("edcba"), RANK: [2, 1, 1, 1, 0], CONTENT: list("54321")})
-    keys = numbered(located, ["id"], size=2, is_apart=is_apart)
-    assert keys.column_names == ["id", CONTENT, "batch"]
-    found = pl.DataFrame(keys).group_by("batch", maintain_order=True).agg("id").sort("batch")
-    assert found.get_column("id").to_list() == batches
-    assert found.get_column("batch").to_list() == list(range(len(batches)))
+    located = pa.table({"id": list("abcde"), RANK: [0, 1, 1, 1, 2], CONTENT: list("12345")})
+    for pieces in ([located], [located.slice(0, 0), located.slice(0, 3), located.slice(3)]):
+        keys = list(numbered(pieces, ["id"], size=2, is_apart=is_apart))
+        assert [piece.column_names for piece in keys] == [["id", CONTENT, "batch"]] * len(batches)
+        assert [piece.column("id").to_pylist() for piece in keys] == batches
+        numbers = [set(piece.column("batch").to_pylist()) for piece in keys]
+        assert numbers == [{index} for index in range(len(batches))]
+
+
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_of_no_records_there_are_keys_without_a_row(*, is_apart: bool) -> None:
+    located = pa.table({"id": pa.array([], pa.string()), CONTENT: pa.array([], CONTENT_HELD)})
+    (keys,) = numbered([located, located], ["id"], size=2, is_apart=is_apart)
+    assert (keys.column_names, keys.num_rows) == (["id", CONTENT, "batch"], 0)
+
+
+def test_full_batches_are_followed_by_no_empty_one() -> None:
+    located = pa.table({"id": list("abcd"), CONTENT: list("1234")})
+    assert [keys.num_rows for keys in numbered([located], ["id"], size=2)] == [2, 2]

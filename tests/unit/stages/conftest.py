@@ -1,7 +1,7 @@
 """A small valid case file, a deployment on SQLite, and stores that hold their records in memory."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -97,10 +97,11 @@ class ShelfStore:
             return Method.DELETE_MARKER if whole else Method.REWRITE_OBJECT
         return Method.MOVE_FIELDS if act is Act.MINIMISE else Method.MOVE_ROWS
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         assert collection.ref.store == self.name
-        numbers = pa.array([row // size for row in range(located.num_rows)], pa.int32())
-        return located.append_column("batch", numbers)
+        records = pa.concat_tables(located)
+        numbers = pa.array([row // size for row in range(records.num_rows)], pa.int32())
+        yield records.append_column("batch", numbers)
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         raise AssertionError(f"{collection.ref} {batch} {fields}: nothing is fetched while planning")

@@ -19,7 +19,14 @@ from winddown.stages import pieces, references
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.orders import leaving, make_orders
-from winddown.stages.references import keep_referenced, kept_references, note_referenced, noted_referenced, ranked
+from winddown.stages.references import (
+    keep_referenced,
+    kept_references,
+    note_referenced,
+    noted_referenced,
+    ranked,
+    refers_to_itself,
+)
 
 from .test_orders import REASON, case, labelled
 
@@ -64,7 +71,9 @@ def test_rows_that_refer_to_another_table_have_no_order_among_themselves(
     shop.put("customers", {"id": ["1", "2"]}, key=("id",))
     referring(shop, "orders", {"id": ["1", "2"], "who": ["2", "1"]}, field="who", to="customers", target="id")
     found = labelled(shop.shelf["orders"], Disposition.ERASE)
-    assert ranked(deployment, case, found, found.records) is found.records
+    assert not refers_to_itself(found.collection)
+    orders, _ = make_orders(deployment, case, "p", wave=Wave.AFTER_CLAIMS, labelled=[found], findings=())
+    assert [order.selection.count for order in orders] == [2]
 
 
 def chain(shop: Any, answers: dict[str, str | None]) -> Collection:
@@ -385,7 +394,7 @@ def test_each_row_of_a_chain_is_looked_at_once(deployment: Deployment, case: Cas
 def test_rows_may_be_read_in_another_order_than_they_were_labelled_in(
     deployment: Deployment, case: Case, shop: Any, monkeypatch: Any, order: list[int]
 ) -> None:
-    monkeypatch.setattr(pieces, "_RECORDS", 4)
+    monkeypatch.setattr(pieces, "PIECE_RECORDS", 4)
     chain(shop, {str(row): str(row - 5) if row >= 5 else None for row in range(20)})
     found = labelled(shop.shelf["tickets"], Disposition.ERASE)
     labels = pl.Series("label", ["held" if row == 19 else "customer" for row in range(20)])
@@ -426,7 +435,7 @@ def test_a_row_that_was_written_after_the_labels_keeps_what_it_refers_to(
 
 
 def test_rows_are_looked_at_some_at_a_time(deployment: Deployment, case: Case, shop: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(pieces, "_RECORDS", 6)
+    monkeypatch.setattr(pieces, "PIECE_RECORDS", 6)
     rows: list[str | None] = [str(row) for row in range(20)]
     collection = shop.put("people", {"id": rows, "name": rows, "phone": rows}, key=("id",))
     found = list(references._values(deployment, case, collection, ["phone"]))

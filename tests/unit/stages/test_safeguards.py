@@ -211,10 +211,10 @@ def test_a_record_is_selected_by_where_it_stands_whatever_else_its_key_says(
     watched: pa.Table, going: pa.Table, hit: int
 ) -> None:
     if not hit:
-        _refuse_selected(watched, going, ORDER)
+        _refuse_selected(watched, [going], ORDER)
         return
     with pytest.raises(Refused, match=f"order p-1-001 selects {hit} of the sentinels of shop:orders"):
-        _refuse_selected(watched, going, ORDER)
+        _refuse_selected(watched, [going], ORDER)
 
 
 def test_each_order_is_held_against_the_maximum_of_its_own_collection(deployment: Deployment, case: Case) -> None:

@@ -409,7 +409,7 @@ def test_records_are_labelled_alike_in_pieces_and_at_once(
     inventory = inventory_of(shop)
     index = build_index(deployment, case, inventory)
     at_once = label_records(deployment, case, inventory, index, orders)
-    monkeypatch.setattr(pieces, "_RECORDS", 4)
+    monkeypatch.setattr(pieces, "PIECE_RECORDS", 4)
     assert label_records(deployment, case, inventory, index, orders).equals(at_once)
     assert at_once.get_column("label").n_unique() == 12  # held, unknown, and five years each of two others
 
@@ -436,6 +436,6 @@ def test_all_visits_of_a_person_count_from_the_last_one_whatever_piece_they_are_
         },
         key=("no",),
     )
-    monkeypatch.setattr(pieces, "_RECORDS", 4)
+    monkeypatch.setattr(pieces, "PIECE_RECORDS", 4)
     found = labels(deployment, deployment.case("demo-1"), (shop,), visits)
     assert found == ["customer/last_outpatient_visit=2021-03"] * 12

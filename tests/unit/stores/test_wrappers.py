@@ -97,7 +97,7 @@ class Everything:
 
 
 def _recorded(name: str) -> Any:
-    streams = {"read": pa.RecordBatch, "fetch": pa.RecordBatch, "content": bytes}
+    streams = {"read": pa.RecordBatch, "fetch": pa.RecordBatch, "content": bytes, "batch_keys": pa.Table}
 
     def method(self: Everything, *_arguments: Any, **_named: Any) -> Any:
         if name in streams:

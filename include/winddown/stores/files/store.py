@@ -10,7 +10,7 @@ Collections are made as in buckets. Reading holds a batch at a time.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -160,15 +160,16 @@ class FilesStore:
             return cannot_rewrite(collection.ref, collection.format)
         return Method.REWRITE_FILE
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         """One key a file: state, SHA-256 of its content, the names that go with it, and row numbers.
 
         Reads every file once; raises Unreadable when one is no longer what was read.
         """
+        rows = pa.concat_tables(located)
         with self._opened("reading contents") as root:
-            wanted = dict(zip(located.column(OBJECT).to_pylist(), located.column(VERSION).to_pylist(), strict=True))
+            wanted = dict(zip(rows.column(OBJECT).to_pylist(), rows.column(VERSION).to_pylist(), strict=True))
             also = going_along(root, folder_of(collection.ref), wanted)
-            return keys_of(root, located, also, size=size, has_rows=collection.medium is not Medium.OBJECTS)
+            yield keys_of(root, rows, also, size=size, has_rows=collection.medium is not Medium.OBJECTS)
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the rows that the batch names; a file that changed since raises Refused."""

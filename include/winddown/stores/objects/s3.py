@@ -178,19 +178,20 @@ class S3Store(LastActs):
         """Yield the newest object's content by name, in pieces of a mebibyte."""
         return self._reading.content(collection)
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         """One key an object: all versions that it has, or its tag and content where it has none; and row numbers.
 
         Of a table, also what its log says of the file, and a part of the table's past, which goes along.
         """
-        has_rows = collection.medium is not Medium.OBJECTS
+        rows, has_rows = pa.concat_tables(located), collection.medium is not Medium.OBJECTS
         with translated(self.name, "naming objects"):
             if collection.format in set(Kind):
                 table = self._tables.of(self._reader)(collection.ref, collection.format)
-                return keys_of(table, *grouped(located), size=size)
-            if self._keeps_versions():
-                return keys_by_versions(self._reader, self._bucket, located, size=size, has_rows=has_rows)
-            return keys_by_content(self.name, self._reader, self._bucket, located, size=size, has_rows=has_rows)
+                yield keys_of(table, *grouped(rows), size=size)
+            elif self._keeps_versions():
+                yield keys_by_versions(self._reader, self._bucket, rows, size=size, has_rows=has_rows)
+            else:
+                yield keys_by_content(self.name, self._reader, self._bucket, rows, size=size, has_rows=has_rows)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:
         """Whole objects are hidden, or go into escrow; rows and fields by a rewrite, those of a table by a commit."""

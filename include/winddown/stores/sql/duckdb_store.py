@@ -6,7 +6,7 @@ could stop the next program that opens it, so a change after the plan is found b
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -101,8 +101,8 @@ class DuckDbStore(EscrowStore):
         can_be_written = all(is_exact(field.type) for field in collection.fields)
         return Method.ESCROW_ROWS if found is Method.MOVE_ROWS and can_be_written else found
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number; the engine lets no row go in the transaction of those that refer to it."""
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Number the batches; the engine lets no row go in the transaction of those that refer to it."""
         return numbered(located, collection.key, size=size, is_apart=True)
 
     def sanitise(

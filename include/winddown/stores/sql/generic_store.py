@@ -4,7 +4,7 @@ What no dialect tells or does is not promised: there is no freeze, triggers are 
 Tables whose rows could not be put back exactly are answered with a blocker.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -91,8 +91,8 @@ class GenericStore(SqlStore):
         super().__init__(name, source=source, effects=effects)
         self._reader = reader
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number; nobody knows whether the engine checks references row by row, as InnoDB."""
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Number the batches; nobody knows whether the engine checks references row by row, as InnoDB does."""
         return numbered(located, collection.key, size=size, is_apart=True)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:

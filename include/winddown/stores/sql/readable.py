@@ -5,9 +5,10 @@ sealed for a custodian, because that only reads them; every other act is answere
 that its effects could serve.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn, Protocol
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -78,11 +79,13 @@ class ReadableStore:
         """The key's fields."""
         return collection.key
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by key and number the batches."""
-        keys = located.select(list(collection.key)).sort_by([(name, "ascending") for name in collection.key])
-        numbers = pa.array([row // size for row in range(keys.num_rows)], type=pa.int32())
-        return keys.append_column("batch", numbers)
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Number the batches; there are no contents in their keys."""
+        count = 0
+        for piece in located:
+            numbers = np.arange(count, count + piece.num_rows) // size
+            yield piece.select(list(collection.key)).append_column("batch", pa.array(numbers, pa.int32()))
+            count += piece.num_rows
 
     def fetch(self, collection: Collection, batch: Batch, *, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield ``fields`` of the live rows of a batch, as text, ordered by key; the whole table is read for it."""

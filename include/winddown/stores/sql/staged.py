@@ -7,7 +7,7 @@ system, and lets one worker at a time act on a batch; an exception undoes all of
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -192,8 +192,8 @@ class StagedStore(ABC):
         What is done in it is committed at its end, and undone by any exception.
         """
 
-    def batch_keys(self, collection: Collection, located: pa.Table, *, size: int) -> pa.Table:
-        """Sort by rank and key, and number the batches."""
+    def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
+        """Number the batches."""
         return numbered(located, collection.key, size=size)
 
     def method(self, collection: Collection, act: Act, *, whole: bool) -> Method | Blocker:  # noqa: ARG002
