@@ -92,9 +92,8 @@ class Store(Protocol):
     def batch_keys(self, collection: Collection, located: Iterable[pa.Table], *, size: int) -> Iterator[pa.Table]:
         """Turn located records into the keys of a manifest: key columns, ``CONTENT``, and an int32 column ``batch``.
 
-        ``located`` can be read again, a table's in the order of ``RANK``, if they have one, and of the locators. Keys
-        come in the order of their batches, with ``CONTENT`` as it comes. ``size`` is the wished number of records a
-        batch; no object is split over two, and no record is in an earlier batch than one of a lower rank.
+        ``located`` can be read again, a table's in the order of ``RANK``, if any, and the locators. Keys come batch by
+        batch, ``CONTENT`` as it comes, of some ``size`` records each: no object is split, no rank below one before.
         """
         ...
 

@@ -105,6 +105,7 @@ def test_settings_of_the_server_are_its_own_again_after_a_run_that_was_killed(su
     assert ours(subject) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.chaos
 def test_killed_before_any_statement_nothing_is_left_after_the_next_run(subject: MySqlSubject) -> None:
     before = settings(subject)

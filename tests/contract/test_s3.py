@@ -55,7 +55,7 @@ def subject(request: pytest.FixtureRequest, client: Any, desk: Desk) -> Iterator
     found.bucket.remove()
 
 
-@pytest.mark.parametrize("subject", [ParquetFiles, CsvFiles, _thoroughly(JsonFiles)], indirect=True)
+@pytest.mark.parametrize("subject", [ParquetFiles, _thoroughly(CsvFiles), _thoroughly(JsonFiles)], indirect=True)
 class TestRowsInObjects(ReadingSuite, FieldSuite, EffectSuite):
     pass
 
@@ -70,7 +70,7 @@ class TestWholeObjects(StoreSuite, ReturnSuite, SanitiseSuite):
     pass
 
 
-@pytest.mark.parametrize("subject", [ParquetTables, CsvTables, _thoroughly(JsonTables)], indirect=True)
+@pytest.mark.parametrize("subject", [ParquetTables, _thoroughly(CsvTables), _thoroughly(JsonTables)], indirect=True)
 class TestFieldsInObjects(MinimiseSuite):
     pass
 

@@ -189,6 +189,7 @@ def test_tables_without_a_key_or_a_purpose_are_left_alone(company_case: Make) ->
     assert_rest_is_done(company, *keyless, unregistered)
 
 
+@pytest.mark.thorough
 def test_a_trigger_stops_its_table_and_the_rows_that_it_refers_to(company_case: Make) -> None:
     company = company_case()
     company.execute(
@@ -235,6 +236,7 @@ def test_a_cascade_stops_the_table_whose_rows_would_take_others_along(company_ca
     assert_rest_is_done(company, "shop_db:shop.customers")
 
 
+@pytest.mark.thorough
 def test_an_ambiguous_field_stops_its_table_until_the_steward_answers(company_case: Make) -> None:
     company = company_case()
     answers: dict[str, Any] = {}
@@ -270,6 +272,7 @@ class BadFile:
     spoil: Callable[[bytes], bytes]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "bad",
     [

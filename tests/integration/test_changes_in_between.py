@@ -146,6 +146,7 @@ def move_connections(company: "CompanyCase", database: str, *suffixes: str) -> N
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("suffixes", "said"),
     [

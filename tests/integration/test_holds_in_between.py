@@ -127,6 +127,7 @@ def test_a_hold_in_grace_stops_the_purge_and_a_new_plan_leaves_exactly_what_it_c
     assert_clean(company)
 
 
+@pytest.mark.thorough
 def test_a_plan_that_a_hold_stopped_in_grace_goes_on_when_that_hold_is_released(company: "CompanyCase") -> None:
     halt = up_to_grace(company)
     place(company, "H-NEW", company=True)

@@ -121,6 +121,7 @@ def test_a_table_and_a_partition_go_whole_from_plan_to_certificate(company: "Com
     assert company.run().reason == "finished"
 
 
+@pytest.mark.thorough
 def test_a_hold_that_takes_out_one_record_leaves_rows_to_be_moved(company: "CompanyCase") -> None:
     company.run_until("approvals", wave=LAST_WAVE)
     with company.database() as connection:

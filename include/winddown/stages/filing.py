@@ -25,9 +25,11 @@ class _KeysOnce(yaml.CSafeLoader):
 
 def read_yaml(path: Path, *, what: str) -> Any:
     """Read a YAML document; raises Refused, with the line, when it is none. ``what`` names the kind of file."""
+    content = ""
     try:
+        content = shallow(path.read_text("utf-8"))
         # The loader derives from SafeLoader, so no tag can construct an object.
-        return written_out(yaml.load(shallow(path.read_text("utf-8")), Loader=_KeysOnce))  # noqa: S506
+        return written_out(yaml.load(content, Loader=_KeysOnce))  # noqa: S506
     except Refused as error:
         raise Refused(f"{what}: {error.message}") from None
     except OSError as error:
@@ -40,7 +42,8 @@ def read_yaml(path: Path, *, what: str) -> Any:
         raise Refused(f"{what}: {path.name} has a value that does not exist, e.g. a day") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
+        last = content.rstrip().count("\n")  # what is lacking there is told of the line behind it
+        where = f" at line {min(mark.line, last) + 1}" if mark else ""
         raise Refused(f"{what}: {path.name} is not YAML{where}") from None
 
 

@@ -1,15 +1,11 @@
 """Turns a wave's decisions into orders: which records, which act, which method, in which order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
-import pyarrow as pa
 
-from winddown.archive.sorting import InOrder
-from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, SHARE_WHERE_REFERRED_TO
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
 from winddown.domain.decision import Decision, Disposition
@@ -24,9 +20,9 @@ from winddown.stages.commitments import committed
 from winddown.stages.decide import Labelled
 from winddown.stages.deployment import Deployment
 from winddown.stages.losing import Losing, cannot_lose
-from winddown.stages.manifests import plain, read_manifest, select
-from winddown.stages.references import ranked, refers_to_itself
-from winddown.stages.survivors import in_two, survivors
+from winddown.stages.manifests import read_manifest, select
+from winddown.stages.selecting import Chosen, selected
+from winddown.stages.survivors import survivors
 from winddown.stages.whole import Erasure, reason_for, whole_moves
 
 _ARCHIVED = {Disposition.STORE_ONLY, Disposition.HAND_OVER}
@@ -427,8 +423,12 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         stuck = cannot_lose(store, losing, draft.found.of(draft.labels, store.locators(collection)), method=method)
         if stuck is not None:
             return stuck
-    is_referred_to = collection.ref in chosen.levels.referred_to
-    selection = _selected(deployment, case, order_id, part, method, is_referred_to=is_referred_to)
+    if part.move is not None and part.moves_whole:
+        selection: Selection | Blocker = select(deployment, case.id, order_id, [part.move.keys])
+    else:
+        is_referred_to = collection.ref in chosen.levels.referred_to
+        records = Chosen(draft.found, draft.labels, draft.act, method, is_referred_to=is_referred_to)
+        selection = selected(deployment, case, order_id, records)
     if isinstance(selection, Blocker):
         return selection
     erasure = chosen.erasures.get(collection.ref) if draft.act is Act.ERASE else None
@@ -451,35 +451,6 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
             erasure, draft.act, part.move, kept, method=method, fields=len(draft.fields), in_part=len(draft.generalised)
         ),
     )
-
-
-def _selected(
-    deployment: Deployment, case: Case, order_id: OrderId, part: _Part, method: Method, *, is_referred_to: bool
-) -> Selection | Blocker:
-    """Write what names the part's records, in batches; or say why these cannot be put into an order."""
-    if part.move is not None and part.moves_whole:
-        return select(deployment, case.id, order_id, [part.move.keys])
-    found, collection = part.draft.found, part.draft.found.collection
-    store = deployment.systems(case).store(collection.ref.store)
-    names = store.locators(collection)
-    columns = [*names, *(name for name in (CONTENT,) if name in found.records.columns)]
-    pieces, by, size = found.pieces(part.draft.labels, columns), names, BATCH_RECORDS
-    if part.draft.act is Act.ERASE:
-        size //= SHARE_WHERE_REFERRED_TO if is_referred_to else 1
-        if refers_to_itself(collection):
-            ranks = ranked(deployment, case, found, found.of(part.draft.labels, columns))
-            if isinstance(ranks, Blocker):
-                return ranks
-            pieces, by = iter([ranks]), (RANK, *names)
-    with ExitStack() as held:
-        located: Iterable[pa.Table] = map(plain, pieces)
-        if collection.medium is Medium.TABLE:
-            folder = deployment.folder(case.id, "manifests")
-            located = held.enter_context(closing(InOrder(located, by, folder=folder)))
-        else:
-            located = list(located)
-        keys = store.batch_keys(collection, located, size=size)
-        return select(deployment, case.id, order_id, in_two(keys) if method is Method.KEEP_SURVIVORS else keys)
 
 
 def _circular(collection: Collection) -> Blocker:
