@@ -134,7 +134,8 @@ def choose(
     selections = {}
     for name, listed in lists.items():
         collection = found[name]
-        chosen = np.sort(_ids(database, listed))
+        chosen = _ids(database, listed)
+        chosen.sort()
         kept = (_among(chosen, piece) for piece in in_pieces(store, collection, fields=[], bound=True))
         is_referred_to = any(key.target == collection.ref for other in found.values() for key in other.foreign_keys)
         size = BATCH_RECORDS // (SHARE_WHERE_REFERRED_TO if is_referred_to else 1)
@@ -145,18 +146,18 @@ def choose(
     return selections
 
 
-def _among(chosen: npt.NDArray[np.int64], piece: pl.DataFrame) -> pl.DataFrame:
+def _among(chosen: npt.NDArray[np.int32], piece: pl.DataFrame) -> pl.DataFrame:
     """The records whose ids are among these, which ascend."""
-    ids = piece.get_column("id").cast(pl.Int64).to_numpy()
+    ids = piece.get_column("id").cast(pl.Int32).to_numpy()
     nearest = np.minimum(np.searchsorted(chosen, ids), len(chosen) - 1)
     return piece.filter(pl.Series(chosen[nearest] == ids))
 
 
-def _ids(database: Database, listed: str) -> npt.NDArray[np.int64]:
+def _ids(database: Database, listed: str) -> npt.NDArray[np.int32]:
     driver = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}[database.kind]
     with create_engine(make_url(database.urls[""]).set(drivername=driver)).connect() as connection:
         found = connection.execution_options(stream_results=True).execute(text(f"SELECT id FROM {listed}"))
-        return np.fromiter(found.scalars(), np.int64)
+        return np.fromiter(found.scalars(), np.int32)
 
 
 def order_of(plan_id: str, name: str, act: Act, method: Method, selection: Selection, *, level: int) -> Order:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from winddown.archive.spool import Spool
 
-_RUN_RECORDS = 1 << 18
+_RUN_RECORDS = 1 << 17
 _BLOCK_RECORDS = 1 << 12
 _Place = tuple[int, int]
 

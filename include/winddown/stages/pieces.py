@@ -8,7 +8,7 @@ from winddown.domain.batch import CONTENT
 from winddown.domain.inventory import Collection
 from winddown.ports import Store
 
-PIECE_RECORDS = 1 << 16
+PIECE_RECORDS = 1 << 15
 _CONTENT_HELD = pl.Array(pl.UInt8, 32)
 
 

@@ -10,6 +10,7 @@ from winddown.archive.sorting import InOrder
 from winddown.domain.batch import BATCH_RECORDS, CONTENT, RANK, SHARE_WHERE_REFERRED_TO
 from winddown.domain.blocker import Blocker
 from winddown.domain.case import Case
+from winddown.domain.errors import Refused
 from winddown.domain.inventory import Medium
 from winddown.domain.plan import Act, Method, OrderId
 from winddown.domain.selection import Selection
@@ -40,7 +41,7 @@ def selected(deployment: Deployment, case: Case, order_id: OrderId, chosen: Chos
     """Write the keys of the records, in batches; or say why these cannot be put into an order.
 
     Keys of a table are in memory a run at a time, however many there are. Those of objects and files are, all of them:
-    there is one for each object.
+    there is one for each object. Raises Refused when the store does not name each of them once.
     """
     found, collection = chosen.found, chosen.found.collection
     store = deployment.systems(case).store(collection.ref.store)
@@ -62,4 +63,14 @@ def selected(deployment: Deployment, case: Case, order_id: OrderId, chosen: Chos
         else:
             located = list(located)
         keys = store.batch_keys(collection, located, size=size)
-        return select(deployment, case.id, order_id, in_two(keys) if chosen.method is Method.KEEP_SURVIVORS else keys)
+        keys = in_two(keys) if chosen.method is Method.KEEP_SURVIVORS else keys
+        selection = select(deployment, case.id, order_id, keys)
+    wanted = found.count(chosen.labels)
+    if selection.count != wanted:
+        raise Refused(
+            f"{wanted} records of {collection.ref} were chosen, and the manifest of order {order_id} names "
+            f"{selection.count}",
+            rule="no record is lost on its way into a plan",
+            next_step="plan again; if it stays so, do not let this store's records go, and report what it is",
+        )
+    return selection
