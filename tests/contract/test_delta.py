@@ -235,8 +235,8 @@ def test_a_sentinel_is_known_among_planned_rows_and_seen_in_the_file_that_takes_
     hit = work(subject, chosen={"1", "9"}, size=100)
     keys = sentinel.batches[0].keys
     with pytest.raises(Refused, match="selects 1 of the sentinels"):
-        safeguards._refuse_selected(keys, hit.batches[0].keys, hit.order)
-    safeguards._refuse_selected(keys, planned.batches[0].keys, planned.order)
+        safeguards._refuse_selected(keys, [hit.batches[0].keys], hit.order)
+    safeguards._refuse_selected(keys, [planned.batches[0].keys], planned.order)
     watch = replace(sentinel, order=replace(sentinel.order, method=Method.SET_ASIDE))
     assert watch.unchanged() == 1
     planned.act(QUARANTINE)

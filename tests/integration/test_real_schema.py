@@ -145,7 +145,7 @@ def test_half_of_the_customers_go_and_every_other_row_stays_as_it_was(
     make: Make, engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: "Path"
 ) -> None:
     if engine == ADDED:  # the last customer comes in a batch of its own
-        monkeypatch.setattr("winddown.stages.orders.BATCH_RECORDS", 28)
+        monkeypatch.setattr("winddown.stages.selecting.BATCH_RECORDS", 28)
     shop = make(engine)
     company = shop.company
     going = {name: condition.format(schema=shop.schema) for name, condition in GOING.items()}
