@@ -440,7 +440,7 @@ def _order(deployment: Deployment, case: Case, order_id: OrderId, part: _Part, c
         method=method,
         selection=selection,
         level=chosen.levels.of.get(collection.ref, 0),
-        record_count_max=selection.count if part.moves_whole else draft.found.count(draft.labels),
+        record_count_max=selection.count,
         fields=draft.fields,
         requires=part.requires,
         until=draft.until.isoformat() if draft.until else "",

@@ -25,10 +25,10 @@ __all__ = ["case"]
 IDS = [f"{number * 7919 % 1000:03}" for number in range(1000)]
 
 
-def chosen(shop: Any, *, label: str = "customer") -> Chosen:
+def chosen(shop: Any) -> Chosen:
     shop.put("customers", {"id": IDS}, key=("id",))
     found = labelled(shop.shelf["customers"], Disposition.ERASE)
-    return Chosen(found, (label,), Act.ERASE, Method.MOVE_ROWS, is_referred_to=False)
+    return Chosen(found, ("customer",), Act.ERASE, Method.MOVE_ROWS, is_referred_to=False)
 
 
 def test_however_much_is_held_the_same_is_selected(
